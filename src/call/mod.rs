@@ -1,0 +1,3 @@
+//! The heart: one call is its legs, one interpreter and one phase.
+
+pub mod status;

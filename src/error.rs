@@ -1,0 +1,1 @@
+//! ONE table: Twilio code <-> HTTP status <-> SIP cause <-> sentence <-> whose fault <-> retryable.

@@ -1,0 +1,77 @@
+//! Twilio's identifiers: two letters and 32 hexadecimal digits, as small `Copy` values that cannot be mixed up.
+
+use crate::rng::Rng;
+use std::fmt;
+
+macro_rules! sids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u128);
+
+        impl $name {
+            /// The two letters before the digits.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A fresh random one.
+            pub fn new(rng: &mut Rng) -> $name {
+                $name(rng.next_u128())
+            }
+
+            /// Reads exactly the prefix and 32 hexadecimal digits of either case.
+            pub fn parse(s: &str) -> Option<$name> {
+                let hex = s.strip_prefix($prefix)?;
+                if hex.len() != 32 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+                    return None;
+                }
+                u128::from_str_radix(hex, 16).ok().map($name)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{:032x}"), self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<$name, D::Error> {
+                let s = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(d)?;
+                $name::parse(&s).ok_or_else(|| serde::de::Error::custom(concat!("not a ", $prefix, " SID")))
+            }
+        }
+    )*};
+}
+
+sids! {
+    /// An account.
+    AccountSid = "AC";
+    /// A call.
+    CallSid = "CA";
+    /// A recording.
+    RecordingSid = "RE";
+    /// A media stream.
+    StreamSid = "MZ";
+    /// An incoming phone number.
+    NumberSid = "PN";
+    /// A TwiML application.
+    ApplicationSid = "AP";
+    /// An API key.
+    KeySid = "SK";
+    /// A notification (a line of the account's debugger).
+    NotificationSid = "NO";
+    /// A SIP trunk of the operator.
+    TrunkSid = "TK";
+}

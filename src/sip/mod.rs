@@ -1,0 +1,3 @@
+//! RFC 3261: reader and writer, transactions, dialogs, and the endpoint that joins them.
+
+pub mod event;

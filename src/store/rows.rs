@@ -1,0 +1,447 @@
+//! The rows, one struct an aggregate: what a transaction writes and a read returns. A backend stores the columns it
+//! filters and orders by beside the whole row as JSON, so that a new field needs no migration.
+
+use crate::clock::Wall;
+use crate::media::event::Stats;
+use crate::sid::*;
+use crate::sip::event::{Cause, DialogIds};
+use crate::webhooks::request::Method;
+use serde::{Deserialize, Serialize};
+
+/// An account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountRow {
+    /// SID.
+    pub sid: AccountSid,
+    /// The parent of a subaccount; itself for a main account.
+    pub owner: AccountSid,
+    /// Name.
+    pub friendly_name: String,
+    /// `active`, `suspended`, `closed`.
+    pub status: String,
+    /// Signs webhooks and authenticates. Encrypted in the table.
+    pub auth_token: String,
+    /// Created.
+    pub created: Wall,
+    /// Changed.
+    pub updated: Wall,
+}
+
+/// An API key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// SID.
+    pub sid: KeySid,
+    /// Account.
+    pub account: AccountSid,
+    /// Name.
+    pub friendly_name: String,
+    /// argon2id in PHC form.
+    pub secret_hash: String,
+    /// Created.
+    pub created: Wall,
+    /// Changed.
+    pub updated: Wall,
+}
+
+/// A URL and how to request it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// Absolute URL with fragment.
+    pub url: String,
+    /// Method.
+    pub method: Method,
+}
+
+/// A number of an account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NumberRow {
+    /// SID.
+    pub sid: NumberSid,
+    /// Account.
+    pub account: AccountSid,
+    /// E.164 with `+`, or a short extension name; unique in the deployment.
+    pub number: String,
+    /// Name.
+    pub friendly_name: String,
+    /// `local`, `mobile`, `toll-free`.
+    pub kind: String,
+    /// VoiceUrl.
+    pub voice: Option<Hook>,
+    /// VoiceFallbackUrl.
+    pub fallback: Option<Hook>,
+    /// StatusCallback.
+    pub status_callback: Option<Hook>,
+    /// VoiceApplicationSid.
+    pub application: Option<ApplicationSid>,
+    /// Parameters that are stored and returned but have no effect on voice (SmsUrl ...), by Twilio's field name.
+    pub other: serde_json::Map<String, serde_json::Value>,
+    /// Created.
+    pub created: Wall,
+    /// Changed.
+    pub updated: Wall,
+}
+
+/// A TwiML application.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApplicationRow {
+    /// SID.
+    pub sid: ApplicationSid,
+    /// Account.
+    pub account: AccountSid,
+    /// Name.
+    pub friendly_name: String,
+    /// VoiceUrl.
+    pub voice: Option<Hook>,
+    /// VoiceFallbackUrl.
+    pub fallback: Option<Hook>,
+    /// StatusCallback.
+    pub status_callback: Option<Hook>,
+    /// As in [`NumberRow::other`].
+    pub other: serde_json::Map<String, serde_json::Value>,
+    /// Created.
+    pub created: Wall,
+    /// Changed.
+    pub updated: Wall,
+}
+
+/// A trunk of the operator. Modes other than `ip_address` are refused until the trunk issue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrunkRow {
+    /// SID.
+    pub sid: TrunkSid,
+    /// Name.
+    pub name: String,
+    /// Pinned to one account, or for all.
+    pub account: Option<AccountSid>,
+    /// `ip_address`.
+    pub authentication_mode: String,
+    /// Source addresses in CIDR.
+    pub inbound_source_ips: Vec<String>,
+    /// `host[:port]` that outbound calls go to; None: inbound only.
+    pub outbound_host: Option<String>,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// Digest user for challenges to our INVITE.
+    pub username: Option<String>,
+    /// Digest password. Encrypted in the table, never returned.
+    pub password: Option<String>,
+    /// Two letters; how national numbers are read.
+    pub country: Option<String>,
+    /// Created.
+    pub created: Wall,
+    /// Changed.
+    pub updated: Wall,
+}
+
+/// Status of a call, Twilio's graph (rest-api.md 7).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum CallStatus {
+    Queued,
+    Initiated,
+    Ringing,
+    InProgress,
+    Completed,
+    Busy,
+    Failed,
+    NoAnswer,
+    Canceled,
+}
+
+impl CallStatus {
+    /// Twilio's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CallStatus::Queued => "queued",
+            CallStatus::Initiated => "initiated",
+            CallStatus::Ringing => "ringing",
+            CallStatus::InProgress => "in-progress",
+            CallStatus::Completed => "completed",
+            CallStatus::Busy => "busy",
+            CallStatus::Failed => "failed",
+            CallStatus::NoAnswer => "no-answer",
+            CallStatus::Canceled => "canceled",
+        }
+    }
+
+    /// No other status follows it.
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            CallStatus::Completed
+                | CallStatus::Busy
+                | CallStatus::Failed
+                | CallStatus::NoAnswer
+                | CallStatus::Canceled
+        )
+    }
+}
+
+/// Direction of a call (ruling 2.2).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Direction {
+    Inbound,
+    OutboundApi,
+    OutboundDial,
+}
+
+impl Direction {
+    /// Twilio's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::Inbound => "inbound",
+            Direction::OutboundApi => "outbound-api",
+            Direction::OutboundDial => "outbound-dial",
+        }
+    }
+}
+
+/// Which status changes a subscriber wants (StatusCallbackEvent).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Where.
+    pub hook: Hook,
+    /// `initiated`, `ringing`, `answered`, `completed`.
+    pub initiated: bool,
+    #[allow(missing_docs)]
+    pub ringing: bool,
+    #[allow(missing_docs)]
+    pub answered: bool,
+    #[allow(missing_docs)]
+    pub completed: bool,
+}
+
+/// A call, one leg of it, as Twilio counts: a Dial's child is a call of its own with a parent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CallRow {
+    /// SID.
+    pub sid: CallSid,
+    /// Account.
+    pub account: AccountSid,
+    /// The call whose Dial made this one.
+    pub parent: Option<CallSid>,
+    /// As in webhooks: E.164, `sip:` URI.
+    pub to: String,
+    /// As in webhooks.
+    pub from: String,
+    /// The number of the account it came in on or goes out from.
+    pub number: Option<NumberSid>,
+    /// Application, if one handles it.
+    pub application: Option<ApplicationSid>,
+    /// The trunk it came from or goes to.
+    pub trunk: Option<TrunkSid>,
+    /// Changed only by `call::status::advance`.
+    pub status: CallStatus,
+    /// Direction.
+    pub direction: Direction,
+    /// Created.
+    pub created: Wall,
+    /// Changed.
+    pub updated: Wall,
+    /// When it began to ring or was dialled (`start_time` once answered, as Twilio shows it).
+    pub started: Option<Wall>,
+    /// Answered.
+    pub answered: Option<Wall>,
+    /// Over.
+    pub ended: Option<Wall>,
+    /// Where status changes go.
+    pub callbacks: Vec<Subscription>,
+    /// The first document (`Url`); None if `twiml` was given.
+    pub voice: Option<Hook>,
+    /// FallbackUrl.
+    pub fallback: Option<Hook>,
+    /// `Twiml` of the REST call.
+    pub twiml: Option<String>,
+    /// Seconds to let it ring (outbound).
+    pub timeout_s: u32,
+    /// Seconds a call may last (TimeLimit).
+    pub time_limit_s: u32,
+    /// REST `SendDigits`.
+    pub send_digits: Option<String>,
+    /// REST `Record` and its friends.
+    pub record: Option<RecordWish>,
+    /// SIP credentials, CallerId and headers of a REST call to `sip:`.
+    pub sip_auth: Option<(String, String)>,
+    /// CallReason, CallerId as written.
+    pub caller_id: Option<String>,
+    /// How many callbacks it has produced (ruling 2.44).
+    pub sequence: u32,
+    /// The dialog, committed before our 200 left or our INVITE did.
+    pub dialog: Option<DialogIds>,
+    /// Committed before the INVITE is handed to the transport: it may have been dialled.
+    pub invited: bool,
+    /// Why it ended.
+    pub cause: Option<Cause>,
+    /// `us` or `peer`.
+    pub ended_by: Option<String>,
+    /// Error of a failed call.
+    pub error: Option<u32>,
+    /// RTP figures.
+    pub stats: Option<Stats>,
+    /// Milliseconds from INVITE to the first 18x.
+    pub post_dial_delay_ms: Option<u64>,
+    /// Idempotency-Key and hash of the body (ruling 2.50).
+    pub idempotency: Option<(String, String)>,
+    /// Process that owns it.
+    pub node: String,
+}
+
+/// REST `Record=true` and its friends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordWish {
+    /// 1 or 2.
+    pub channels: u8,
+    /// `inbound`, `outbound`, `both`.
+    pub track: String,
+    /// Trim silence.
+    pub trim: bool,
+    /// Callback.
+    pub callback: Option<Hook>,
+    /// `in-progress completed absent`.
+    pub events: String,
+}
+
+/// A recording.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordingRow {
+    /// SID.
+    pub sid: RecordingSid,
+    /// Account.
+    pub account: AccountSid,
+    /// Call.
+    pub call: CallSid,
+    /// `in-progress`, `paused`, `stopped`, `processing`, `completed`, `absent`, `failed`.
+    pub status: String,
+    /// `RecordVerb`, `DialVerb`, `OutboundAPI`, `StartCallRecordingAPI`.
+    pub source: String,
+    /// 1 or 2.
+    pub channels: u8,
+    /// `inbound`, `outbound`, `both`.
+    pub track: String,
+    /// Milliseconds, once known.
+    pub ms: Option<u64>,
+    /// File name under the recordings directory.
+    pub file: String,
+    /// Twilio code of a failed one.
+    pub error: Option<u32>,
+    /// Where its status goes.
+    pub callback: Option<Hook>,
+    /// Which events: `in-progress completed absent`.
+    pub events: String,
+    /// When its audio began.
+    pub started: Wall,
+    /// Created.
+    pub created: Wall,
+    /// Changed.
+    pub updated: Wall,
+}
+
+/// A line of the account's debugger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NotificationRow {
+    /// SID.
+    pub sid: NotificationSid,
+    /// Account.
+    pub account: AccountSid,
+    /// Call.
+    pub call: Option<CallSid>,
+    /// Twilio's code.
+    pub code: u32,
+    /// 0 error, 1 warning.
+    pub level: u8,
+    /// What happened and what to do.
+    pub words: String,
+    /// Request it is about.
+    pub request_method: Option<Method>,
+    /// Its URL.
+    pub request_url: Option<String>,
+    /// Its parameters as a form.
+    pub request_variables: Option<String>,
+    /// What came back.
+    pub response_headers: Option<String>,
+    /// What came back.
+    pub response_body: Option<String>,
+    /// When.
+    pub created: Wall,
+}
+
+/// A media stream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StreamRow {
+    /// SID.
+    pub sid: StreamSid,
+    /// Account.
+    pub account: AccountSid,
+    /// Call.
+    pub call: CallSid,
+    /// Name, by default the SID.
+    pub name: String,
+    /// `in-progress` or `stopped`.
+    pub status: String,
+    /// Created.
+    pub created: Wall,
+    /// Changed.
+    pub updated: Wall,
+}
+
+/// Names an outbox row; also its idempotency token (a UUID in form).
+pub type OutboxId = u128;
+
+/// A callback that must be delivered. Rows leave by retention, not on success.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutboxRow {
+    /// Also the token of every try.
+    pub id: OutboxId,
+    /// Account.
+    pub account: AccountSid,
+    /// The call; rows of one call are delivered in `position` order.
+    pub call: Option<CallSid>,
+    /// Order within the call.
+    pub position: u32,
+    /// Where.
+    pub hook: Hook,
+    /// Parameters, complete.
+    pub params: Vec<(String, String)>,
+    /// `pending`, `delivered`, `failed`.
+    pub state: String,
+    /// Rounds tried (a crash is no try).
+    pub rounds: u8,
+    /// Not before.
+    pub next: Wall,
+    /// The last outcome in a sentence.
+    pub last: Option<String>,
+    /// Created.
+    pub created: Wall,
+    /// Delivered or given up.
+    pub done: Option<Wall>,
+}
+
+/// The bounded timeline of one call, appended to in batches.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TimelineRow {
+    /// Call.
+    pub call: CallSid,
+    /// Account.
+    pub account: AccountSid,
+    /// All lines so far.
+    pub lines: Vec<Line>,
+    /// Changed.
+    pub updated: Wall,
+}
+
+/// One line of a timeline. Never a token, password, digit or query value (ruling 2.40).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// When.
+    pub at: Wall,
+    /// `phone`, `chorus`, `app`, `agent`.
+    pub from: String,
+    /// The same set; equal to `from` for a note.
+    pub to: String,
+    /// What.
+    pub what: String,
+}

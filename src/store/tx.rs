@@ -1,0 +1,101 @@
+//! A transaction is data: everything in it is written, or nothing.
+
+use super::rows::*;
+use crate::call::status::StatusChange;
+use crate::sid::*;
+
+/// Names a transaction between the switch and the writer.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TxId(pub u64);
+
+/// One write. Every `Put` inserts or replaces the whole row.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// A new call with its first status. Fails with [`StoreError::Duplicate`] on a known SID or idempotency key.
+    InsertCall(Box<CallRow>),
+    /// A change of status: the row and its callbacks. Only `call::status` can make one.
+    Status(StatusChange),
+    /// Any other change of a live call's row (dialog, figures). The status must not differ.
+    PutCall(Box<CallRow>),
+    /// DELETE of a finished call with its timeline (Twilio keeps its recordings).
+    DeleteCall(CallSid),
+    /// A callback that is no status callback (recording, stream).
+    Callback(Box<OutboxRow>),
+    /// What became of a round of delivery: state, rounds, next.
+    PutOutbox(Box<OutboxRow>),
+    /// A recording.
+    PutRecording(Box<RecordingRow>),
+    /// Deletes a recording's row; the disk thread removes the file.
+    DeleteRecording(RecordingSid),
+    /// A notification.
+    PutNotification(Box<NotificationRow>),
+    /// Deletes one.
+    DeleteNotification(NotificationSid),
+    /// A stream.
+    PutStream(Box<StreamRow>),
+    /// The timeline of a call.
+    PutTimeline(Box<TimelineRow>),
+    /// An account.
+    PutAccount(Box<AccountRow>),
+    /// A key.
+    PutKey(Box<KeyRow>),
+    /// Deletes one.
+    DeleteKey(KeySid),
+    /// A number. Fails with [`StoreError::Duplicate`] if another row holds the same number.
+    PutNumber(Box<NumberRow>),
+    /// Deletes one.
+    DeleteNumber(NumberSid),
+    /// An application.
+    PutApplication(Box<ApplicationRow>),
+    /// Deletes one.
+    DeleteApplication(ApplicationSid),
+    /// A trunk.
+    PutTrunk(Box<TrunkRow>),
+    /// Deletes one.
+    DeleteTrunk(TrunkSid),
+}
+
+/// All or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Tx {
+    /// In order.
+    pub ops: Vec<Op>,
+}
+
+impl Tx {
+    /// One operation.
+    pub fn one(op: Op) -> Tx {
+        Tx { ops: vec![op] }
+    }
+}
+
+/// Why a transaction was not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// A unique value is taken: `number`, `idempotency`, `sid`.
+    Duplicate(&'static str),
+    /// The database refused or was not reached; the sentence is for the log.
+    Unavailable(String),
+}
+
+/// Where transactions go: memory, SQLite, PostgreSQL. One owner, the writer; no lock inside.
+pub trait Backend: Send {
+    /// Applies a group in order, each transaction alone (a bad one does not take the others with it), and makes the
+    /// group durable before it returns.
+    fn apply(&mut self, group: &[Tx]) -> Vec<Result<(), StoreError>>;
+    /// What `Switch::recover` needs: calls that are not final, recordings not ended, outbox rows still pending.
+    fn recover(&mut self) -> Result<Recovered, StoreError>;
+}
+
+/// Rows found at start.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// Calls without a final status.
+    pub calls: Vec<CallRow>,
+    /// Recordings `in-progress` or `paused` or `processing`.
+    pub recordings: Vec<RecordingRow>,
+    /// Streams in progress.
+    pub streams: Vec<StreamRow>,
+    /// Outbox rows still pending.
+    pub outbox: Vec<OutboxRow>,
+}

@@ -1,0 +1,1 @@
+//! Twilio Media Streams: frames, messages, sessions.

@@ -1,0 +1,3 @@
+//! Requests to the user's application: which parameters, signed how, under which policy, delivered when.
+
+pub mod request;

@@ -1,0 +1,15 @@
+//! The suite: one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod api;
+mod fault;
+mod kit;
+mod ladder;
+mod media;
+mod sdk;
+mod security;
+mod sim;
+mod sip;
+mod store;
+mod twiml;
+mod webhooks;
