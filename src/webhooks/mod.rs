@@ -1,3 +1,19 @@
-//! Requests to the user's application: which parameters, signed how, under which policy, delivered when.
+//! Requests to the user's application: which parameters ([`params`]), signed how ([`sign`]), under which overrides
+//! ([`policy`], [`cookies`]), delivered when ([`schedule`]); then the shell: which address may be dialled
+//! ([`address`], [`guard`]),
+//! the exchange itself ([`client`], [`fetch`], with [`digest`] for user info), and a round of delivery ([`outbox`]).
 
+pub mod address;
+pub mod client;
+pub mod cookies;
+pub mod digest;
+pub mod fair;
+pub mod fetch;
+pub mod guard;
+pub mod outbox;
+pub mod params;
+pub mod policy;
 pub mod request;
+pub mod schedule;
+pub mod sign;
+pub mod tls;

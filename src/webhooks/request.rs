@@ -73,6 +73,8 @@ pub struct Cookie {
     pub value: String,
     /// Only over https.
     pub secure: bool,
+    /// Not sent from then on; None: for the life of the call.
+    pub expires: Option<crate::clock::Wall>,
 }
 
 /// A complete request.
@@ -129,3 +131,11 @@ pub struct FetchError {
     /// From start to failure.
     pub ms: u64,
 }
+
+impl std::fmt::Display for FetchError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.words)
+    }
+}
+
+impl std::error::Error for FetchError {}

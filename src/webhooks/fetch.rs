@@ -1,0 +1,390 @@
+//! (s) Performs a [`FetchRequest`]: redirects by hand, each hop vetted and signed; user info only after a 401; cookies in and out;
+//! retries as the policy says; a body never read beyond its limit; all of it within the total time.
+
+use super::address::Vetted;
+use super::client::{Clients, send};
+use super::guard::Guard;
+use super::params::{form, with_query};
+use super::policy::{self, REDIRECTS_MAX};
+use super::request::{Cookie, FetchError, FetchRequest, Fetched, Method, Purpose};
+use super::{cookies, digest, sign};
+use crate::clock::Wall;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Octets of a document (11750).
+pub const BODY_MAX: usize = 64 * 1024;
+/// Octets of a media file for Play (11750): 40 minutes of PCM 16 bit at 8 kHz, or of MP3 at 200 kbit/s.
+pub const PLAY_BODY_MAX: usize = 64 * 1024 * 1024;
+/// How long the body of a callback's answer is waited for; it is thrown away.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+/// Makes requests. One for the process.
+pub struct Fetcher {
+    guard: Guard,
+    clients: Clients,
+}
+
+/// What a cached copy can be checked with, and what an answer says about keeping it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+}
+
+struct Hop {
+    url: String,
+    method: Method,
+    params: bool,
+}
+
+struct Exchange<'a> {
+    request: &'a FetchRequest,
+    jar: Vec<Cookie>,
+    retries: u8,
+    deadline: Instant,
+    known: Option<&'a Validators>,
+}
+
+impl Fetcher {
+    /// Trusts as `tls` says (see [`super::tls`]), dials what `guard` lets through.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn new(guard: Guard, tls: &rustls::ClientConfig) -> Result<Arc<Fetcher>, String> {
+        let clients = Clients::new(&guard, tls)?;
+        Ok(Arc::new(Fetcher { guard, clients }))
+    }
+
+    /// The guard, for streams.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// The whole exchange.
+    ///
+    /// # Errors
+    /// The code of what went wrong; every answer from 400 is 11200 with its status.
+    pub async fn fetch(&self, request: FetchRequest) -> Result<Fetched, FetchError> {
+        self.fetch_if(request, None).await.map(|(fetched, _)| fetched)
+    }
+
+    /// As [`Fetcher::fetch`], conditional on what is known: a 304 comes back as such, without a body.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch`].
+    pub async fn fetch_if(
+        &self,
+        request: FetchRequest,
+        known: Option<&Validators>,
+    ) -> Result<(Fetched, Validators), FetchError> {
+        let start = Instant::now();
+        let total = policy::total(&request.policy, request.purpose);
+        let deadline = start + total;
+        let exchange = Exchange {
+            request: &request,
+            jar: request.cookies.clone(),
+            retries: request.policy.retries,
+            deadline,
+            known,
+        };
+        let result = match timeout_at(deadline, self.run(exchange)).await {
+            Ok(result) => result,
+            Err(_) => {
+                Err(FetchError::early(11203, format!("not finished within {} ms in all", total.as_millis())))
+            }
+        };
+        let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match result {
+            Ok((mut fetched, validators)) => {
+                fetched.ms = ms;
+                Ok((fetched, validators))
+            }
+            Err(error) => Err(FetchError { ms, ..error }),
+        }
+    }
+
+    async fn run(&self, mut exchange: Exchange<'_>) -> Result<(Fetched, Validators), FetchError> {
+        let request = exchange.request;
+        let mut hop = Hop { url: request.url.clone(), method: request.method, params: true };
+        for _ in 0..=REDIRECTS_MAX {
+            let answer = self.with_retries(&mut exchange, &hop).await?;
+            match next_hop(&hop, &answer)? {
+                Some(next) => hop = next,
+                None => return finish(exchange, hop, answer).await,
+            }
+        }
+        Err(FetchError::early(11215, format!("more than {REDIRECTS_MAX} redirects")))
+    }
+
+    async fn with_retries(
+        &self,
+        exchange: &mut Exchange<'_>,
+        hop: &Hop,
+    ) -> Result<reqwest::Response, FetchError> {
+        loop {
+            match self.authorised(exchange, hop).await {
+                Err(e) if exchange.retries > 0 && policy::retries(&exchange.request.policy, &e) => {
+                    exchange.retries -= 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// One request; a second with credentials if the first was answered with a challenge.
+    async fn authorised(
+        &self,
+        exchange: &mut Exchange<'_>,
+        hop: &Hop,
+    ) -> Result<reqwest::Response, FetchError> {
+        let vetted = self.guard.vet_url(&hop.url)?;
+        let answer = self.once(exchange, hop, &vetted, None).await?;
+        let (_, info) = policy::split_user_info(&vetted.url);
+        let answer = match (answer.status().as_u16(), info) {
+            (401, Some((user, password))) => {
+                let challenges: Vec<String> = answer
+                    .headers()
+                    .get_all(header::WWW_AUTHENTICATE)
+                    .iter()
+                    .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
+                    .collect();
+                let target = target_of(exchange.request, hop, &vetted)?;
+                let cnonce = cnonce();
+                match digest::authorization(&challenges, &user, &password, hop.method, &target, &cnonce) {
+                    Some(value) => self.once(exchange, hop, &vetted, Some(value)).await?,
+                    None => answer,
+                }
+            }
+            _ => answer,
+        };
+        match answer.status().as_u16() {
+            status @ 400.. => {
+                let words = format!("the application answered {status}");
+                Err(FetchError { code: 11200, words, status: Some(status), ms: 0 })
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    async fn once(
+        &self,
+        exchange: &mut Exchange<'_>,
+        hop: &Hop,
+        vetted: &Vetted,
+        authorization: Option<String>,
+    ) -> Result<reqwest::Response, FetchError> {
+        let request = exchange.request;
+        if !matches!(vetted.scheme.as_str(), "http" | "https") {
+            return Err(FetchError::early(11100, "a URL must be http or https"));
+        }
+        let headers = headers(exchange, hop, vetted, authorization)?;
+        let url = request_url(request, hop, vetted)?;
+        let (method, body) = match hop.method {
+            Method::Get => (reqwest::Method::GET, None),
+            Method::Post => {
+                (reqwest::Method::POST, Some(if hop.params { form(&request.params) } else { String::new() }))
+            }
+        };
+        let mut builder = self.clients.request(request.policy.sni, method, url).headers(headers);
+        if let Some(body) = body {
+            builder = builder.body(body);
+        }
+        let answer = send(builder, &request.policy).await?;
+        let now = wall();
+        for value in answer.headers().get_all(header::SET_COOKIE) {
+            cookies::store(&mut exchange.jar, &vetted.url, &String::from_utf8_lossy(value.as_bytes()), now);
+        }
+        Ok(answer)
+    }
+}
+
+/// What is requested: no user info, no fragment; a GET's parameters in the query.
+fn request_url(request: &FetchRequest, hop: &Hop, vetted: &Vetted) -> Result<url::Url, FetchError> {
+    let (mut bare, _) = policy::split_user_info(&vetted.url);
+    bare.set_fragment(None);
+    if hop.method == Method::Get && hop.params && !request.params.is_empty() {
+        let with = with_query(bare.as_str(), &request.params);
+        bare = url::Url::parse(&with).map_err(|e| FetchError::early(11100, format!("invalid URL: {e}")))?;
+    }
+    Ok(bare)
+}
+
+/// The request target, as Digest signs it.
+fn target_of(request: &FetchRequest, hop: &Hop, vetted: &Vetted) -> Result<String, FetchError> {
+    let url = request_url(request, hop, vetted)?;
+    let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
+    Ok(format!("{}{query}", url.path()))
+}
+
+fn headers(
+    exchange: &Exchange<'_>,
+    hop: &Hop,
+    vetted: &Vetted,
+    authorization: Option<String>,
+) -> Result<HeaderMap, FetchError> {
+    let request = exchange.request;
+    let mut headers = HeaderMap::new();
+    let mut put = |name: header::HeaderName, value: String| {
+        let value = HeaderValue::from_str(&value)
+            .map_err(|_| FetchError::early(11100, format!("a value for the header {name} cannot be sent")))?;
+        headers.insert(name, value);
+        Ok::<(), FetchError>(())
+    };
+    put(header::ACCEPT, "*/*".to_owned())?;
+    put(header::CONNECTION, "close".to_owned())?;
+    if hop.method == Method::Post {
+        put(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8".to_owned())?;
+    }
+    if let Some(auth_token) = &request.auth_token {
+        put(header::HeaderName::from_static("x-twilio-signature"), signature(request, hop, auth_token))?;
+        let token = header::HeaderName::from_static("i-twilio-idempotency-token");
+        put(token, request.token.clone())?;
+    }
+    if let Some(value) = cookies::header(&exchange.jar, &vetted.url, wall()) {
+        put(header::COOKIE, value)?;
+    }
+    if let Some(value) = authorization {
+        put(header::AUTHORIZATION, value)?;
+    }
+    if let Some(known) = exchange.known {
+        if let Some(etag) = &known.etag {
+            put(header::IF_NONE_MATCH, etag.clone())?;
+        }
+        if let Some(date) = &known.last_modified {
+            put(header::IF_MODIFIED_SINCE, date.clone())?;
+        }
+    }
+    Ok(headers)
+}
+
+fn signature(request: &FetchRequest, hop: &Hop, auth_token: &str) -> String {
+    let params: &[(String, String)] = if hop.params { &request.params } else { &[] };
+    match hop.method {
+        Method::Get => sign::sign(auth_token, &with_query(&hop.url, params), &[]),
+        Method::Post => sign::sign(auth_token, &hop.url, params),
+    }
+}
+
+/// Where a 3xx leads. Credentials go along only to the same origin.
+fn next_hop(hop: &Hop, answer: &reqwest::Response) -> Result<Option<Hop>, FetchError> {
+    let status = answer.status().as_u16();
+    let Some(follow) = policy::follow(status, hop.method) else {
+        return match status {
+            300 | 305 | 306 => {
+                let words = format!("the application answered {status}, which cannot be followed");
+                Err(FetchError { code: 11200, words, status: Some(status), ms: 0 })
+            }
+            _ => Ok(None),
+        };
+    };
+    let refused = |words: String| FetchError { code: 11200, words, status: Some(status), ms: 0 };
+    let location = answer
+        .headers()
+        .get(header::LOCATION)
+        .ok_or_else(|| refused(format!("the application answered {status} without Location")))?;
+    let base = url::Url::parse(&hop.url).map_err(|e| refused(format!("invalid URL: {e}")))?;
+    let mut url = base
+        .join(&String::from_utf8_lossy(location.as_bytes()))
+        .map_err(|e| refused(format!("the application redirected to an invalid URL: {e}")))?;
+    url.set_fragment(None);
+    if url.origin() == base.origin() && url.username().is_empty() && url.password().is_none() {
+        let _ = url.set_username(base.username());
+        let _ = url.set_password(base.password());
+    }
+    Ok(Some(Hop { url: url.into(), method: follow.method, params: hop.params && follow.params }))
+}
+
+async fn finish(
+    exchange: Exchange<'_>,
+    hop: Hop,
+    mut answer: reqwest::Response,
+) -> Result<(Fetched, Validators), FetchError> {
+    let request = exchange.request;
+    let status = answer.status().as_u16();
+    let text = |name: header::HeaderName| {
+        answer.headers().get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
+    };
+    let validators = Validators {
+        etag: text(header::ETAG),
+        last_modified: text(header::LAST_MODIFIED),
+        cache_control: text(header::CACHE_CONTROL),
+    };
+    let content_type = text(header::CONTENT_TYPE);
+    let chunked = text(header::TRANSFER_ENCODING).is_some_and(|v| v.to_ascii_lowercase().contains("chunked"));
+    let packed = text(header::CONTENT_ENCODING).filter(|v| !v.eq_ignore_ascii_case("identity"));
+    let failed = |code: u32, words: String| FetchError { code, words, status: Some(status), ms: 0 };
+    let body = match request.purpose {
+        Purpose::Callback => {
+            drain(&mut answer, exchange.deadline).await;
+            Bytes::new()
+        }
+        _ if packed.is_some() => {
+            return Err(failed(11200, "the answer is compressed, which was not asked for".to_owned()));
+        }
+        Purpose::Document => read(&mut answer, BODY_MAX, request.policy.read).await?,
+        Purpose::Media => read(&mut answer, PLAY_BODY_MAX, request.policy.read).await?,
+    };
+    if request.purpose == Purpose::Document && body.is_empty() && chunked {
+        return Err(failed(11770, "a chunked answer without a body".to_owned()));
+    }
+    let fetched = Fetched { status, content_type, body, url: hop.url, cookies: exchange.jar, ms: 0 };
+    Ok((fetched, validators))
+}
+
+/// Reads to the end, or to one octet beyond the limit; never more is held. `rt` holds between chunks.
+async fn read(answer: &mut reqwest::Response, max: usize, rt: Duration) -> Result<Bytes, FetchError> {
+    let status = Some(answer.status().as_u16());
+    let failed = |code: u32, words: String| FetchError { code, words, status, ms: 0 };
+    let too_large = || failed(11750, format!("the answer is larger than {max} octets"));
+    if answer.content_length().is_some_and(|n| n > max as u64) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    loop {
+        let chunk = timeout(rt, answer.chunk())
+            .await
+            .map_err(|_| failed(11200, format!("the answer stalled for {} ms", rt.as_millis())))?
+            .map_err(|e| FetchError { status, ..super::client::classify(&e) })?;
+        let Some(chunk) = chunk else { return Ok(body.freeze()) };
+        if body.len() + chunk.len() > max {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+/// A callback is delivered once its status came. Its body is read so that the sender need not see a reset, but not for long.
+async fn drain(answer: &mut reqwest::Response, deadline: Instant) {
+    let until = deadline.min(Instant::now() + DRAIN_MAX);
+    let reading = async {
+        let mut seen = 0_usize;
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            seen = seen.saturating_add(chunk.len());
+            if seen > BODY_MAX {
+                break;
+            }
+        }
+    };
+    let _ = timeout_at(until, reading).await;
+}
+
+fn wall() -> Wall {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Wall(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn cnonce() -> String {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0_u8; 8];
+    // Without randomness the answer is still right, only not fresh; the server's nonce guards against replay.
+    let _ = ring::rand::SystemRandom::new().fill(&mut bytes);
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}
