@@ -1,3 +1,21 @@
-//! The heart: one call is its legs, one interpreter and one phase.
+//! The heart. One call is its row, its leg, its program and one phase; a Dial's child is a call of its own.
+//! `call` takes events and gives effects, `phase` holds what each verb needs, `status` makes every change of status.
 
+#[allow(clippy::module_inception)]
+pub mod call;
+pub mod children;
+pub mod commands;
+pub mod cx;
+pub mod ending;
+pub mod event;
+pub mod leg;
+pub mod notify;
+pub mod phase;
+pub mod program;
+pub mod recordings;
+pub mod requests;
 pub mod status;
+pub mod streams;
+pub mod tables;
+pub mod target;
+pub mod timers;

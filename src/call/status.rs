@@ -2,13 +2,16 @@
 //!
 //! ```text
 //!            +--> initiated --> ringing --+
-//!  queued ---+        |            |      +--> in-progress --> completed
+//!  queued ---+        |            |      +--> in-progress --> completed | failed
 //!            |        +------------+------+--> busy | failed | no-answer | canceled
 //!            +--> canceled | failed
 //! ```
 
-use crate::clock::Wall;
-use crate::store::rows::{CallRow, CallStatus, OutboxRow};
+use super::cx::Cx;
+use crate::sip::event::Cause;
+use crate::store::rows::{CallRow, CallStatus, OutboxRow, RecordingRow, Subscription};
+use crate::store::tx::Op;
+use crate::webhooks::params;
 
 /// A change of status with the callbacks that it owes. Its fields are private: only [`advance`] makes one.
 #[derive(Clone, Debug)]
@@ -33,7 +36,7 @@ impl StatusChange {
 pub fn allowed(from: CallStatus, to: CallStatus) -> bool {
     use CallStatus::*;
     match (from, to) {
-        (Queued, Initiated | Ringing | InProgress | Canceled | Failed | Busy | NoAnswer) => true,
+        (Queued, Initiated | Canceled | Failed) => true,
         (Initiated, Ringing | InProgress) => true,
         (Ringing, InProgress) => true,
         (Initiated | Ringing, Busy | Failed | NoAnswer | Canceled | Completed) => true,
@@ -42,7 +45,89 @@ pub fn allowed(from: CallStatus, to: CallStatus) -> bool {
     }
 }
 
-/// Placeholder of the id source until the call room is built.
-pub fn touched(row: &mut CallRow, at: Wall) {
-    row.updated = at;
+/// Twilio's status for an INVITE of ours that was refused, or that nobody answered.
+/// The one table between SIP outcomes and statuses (twiml.md 3.2, sip-practice.md 7.15).
+pub fn of_refusal(code: u16) -> CallStatus {
+    match code {
+        486 | 600 | 603 => CallStatus::Busy,
+        408 | 480 => CallStatus::NoAnswer,
+        487 => CallStatus::Canceled,
+        _ => CallStatus::Failed,
+    }
+}
+
+/// The other direction of the table: the code that refuses an inbound INVITE whose call ends as `status`.
+pub fn refusal_of(status: CallStatus) -> Cause {
+    match status {
+        CallStatus::Busy => Cause::new(486, "Busy Here"),
+        CallStatus::NoAnswer => Cause::new(603, "Decline"),
+        CallStatus::Canceled => Cause::new(487, "Request Terminated"),
+        _ => Cause::new(500, "Server Internal Error"),
+    }
+}
+
+fn wants(s: &Subscription, to: CallStatus) -> bool {
+    match to {
+        CallStatus::Queued => false,
+        CallStatus::Initiated => s.initiated,
+        CallStatus::Ringing => s.ringing,
+        CallStatus::InProgress => s.answered,
+        _ => s.completed,
+    }
+}
+
+/// Moves `row` to `to` and returns the operation that writes it with every callback it owes.
+/// None (and the row unchanged) if Twilio's graph has no such edge: an event that came too late.
+///
+/// `recording`: the call's own, for its last callback.
+pub fn advance(
+    cx: &mut Cx<'_>,
+    row: &mut CallRow,
+    to: CallStatus,
+    recording: Option<&RecordingRow>,
+) -> Option<Op> {
+    if !allowed(row.status, to) {
+        return None;
+    }
+    // A call cancelled in the queue was never heard of: no callbacks (webhooks.md 3).
+    let silent = row.status == CallStatus::Queued && to == CallStatus::Canceled;
+    row.status = to;
+    row.updated = cx.now.wall;
+    match to {
+        CallStatus::Ringing if row.started.is_none() => row.started = Some(cx.now.wall),
+        CallStatus::InProgress => row.answered = Some(cx.now.wall),
+        s if s.is_final() => row.ended = Some(cx.now.wall),
+        _ => {}
+    }
+    let mut callbacks = Vec::new();
+    let subscriptions = row.callbacks.clone();
+    for s in subscriptions.iter().filter(|s| !silent && wants(s, to)) {
+        callbacks.push(callback(cx, row, s, recording));
+        row.sequence += 1;
+    }
+    Some(Op::Status(StatusChange { row: Box::new(row.clone()), callbacks }))
+}
+
+/// A row as it is inserted: its first status, which owes no callback (`queued`, or inbound `ringing`).
+pub fn begin(row: &CallRow) -> Op {
+    Op::InsertCall(Box::new(row.clone()))
+}
+
+fn callback(cx: &mut Cx<'_>, row: &CallRow, s: &Subscription, recording: Option<&RecordingRow>) -> OutboxRow {
+    let url = recording.map(|r| params::recording_url(&cx.settings.public_url, row.account, r.sid));
+    let recording = recording.zip(url.as_deref());
+    OutboxRow {
+        id: cx.rng.next_u128(),
+        account: row.account,
+        call: Some(row.sid),
+        position: row.sequence,
+        hook: s.hook.clone(),
+        params: params::status_callback(row, cx.now.wall, row.sequence, recording),
+        state: "pending".to_owned(),
+        rounds: 0,
+        next: cx.now.wall,
+        last: None,
+        created: cx.now.wall,
+        done: None,
+    }
 }

@@ -19,9 +19,10 @@ pub enum EngineCommand {
     Plan(LegId, Box<MediaPlan>),
     /// Describes a stream before a plan names it.
     OpenStream(Box<StreamStart>),
-    /// Adds `{name: text}` messages or others for the agent is not part of Twilio's dialect; closing is: removes the stream
-    /// with `stop` and a close frame, also if no plan ever named it.
+    /// Ends a stream with `stop` and a close frame, also if no plan ever named it.
     CloseStream(StreamSid),
+    /// A key that came by INFO: treated as if it had come by RTP (reported, passed on, streamed, it interrupts).
+    Key(LegId, char),
     /// The leg is over: final `Stats`, its taps end, its port drains.
     Close(LegId),
 }

@@ -290,6 +290,49 @@ pub struct CallRow {
     pub node: String,
 }
 
+impl CallRow {
+    /// A row with nothing in it but its account and its age.
+    pub fn empty(account: AccountSid, at: Wall, node: &str, status: CallStatus) -> CallRow {
+        CallRow {
+            sid: CallSid(0),
+            account,
+            parent: None,
+            to: String::new(),
+            from: String::new(),
+            number: None,
+            application: None,
+            trunk: None,
+            status,
+            direction: Direction::Inbound,
+            created: at,
+            updated: at,
+            started: None,
+            answered: None,
+            ended: None,
+            callbacks: Vec::new(),
+            voice: None,
+            fallback: None,
+            twiml: None,
+            timeout_s: 60,
+            time_limit_s: 4 * 3_600,
+            send_digits: None,
+            record: None,
+            sip_auth: None,
+            caller_id: None,
+            sequence: 0,
+            dialog: None,
+            invited: false,
+            cause: None,
+            ended_by: None,
+            error: None,
+            stats: None,
+            post_dial_delay_ms: None,
+            idempotency: None,
+            node: node.to_owned(),
+        }
+    }
+}
+
 /// REST `Record=true` and its friends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordWish {

@@ -1,0 +1,86 @@
+//! What a call may look at while it handles an event: the time, chance, the tables, and where its effects go.
+
+use super::event::Effect;
+use super::tables::Tables;
+use crate::clock::Now;
+use crate::media::plan::{SourceId, TapId};
+use crate::rng::Rng;
+use crate::sip::event::LegId;
+use crate::speech::ClipId;
+use crate::webhooks::request::FetchId;
+use std::sync::Arc;
+
+/// Numbers that are unique in the process: fetches, clips, sources, taps and outbound legs.
+#[derive(Debug, Default)]
+pub struct Ids(u64);
+
+impl Ids {
+    fn next(&mut self) -> u64 {
+        self.0 += 2;
+        self.0
+    }
+
+    /// A fetch.
+    pub fn fetch(&mut self) -> FetchId {
+        FetchId(self.next())
+    }
+
+    /// A clip.
+    pub fn clip(&mut self) -> ClipId {
+        ClipId(self.next())
+    }
+
+    /// A source.
+    pub fn source(&mut self) -> SourceId {
+        SourceId(self.next())
+    }
+
+    /// A tap.
+    pub fn tap(&mut self) -> TapId {
+        TapId(self.next())
+    }
+
+    /// An outbound leg: even, the endpoint's inbound ones are odd.
+    pub fn leg(&mut self) -> LegId {
+        LegId(self.next())
+    }
+}
+
+/// Settings that decide what calls do.
+#[derive(Clone, Debug)]
+pub struct CallSettings {
+    /// Base of links in callbacks, without a slash at its end.
+    pub public_url: String,
+    /// Name of this process in rows.
+    pub node: String,
+    /// Seconds without RTP and RTCP after which an answered call ends; 0: never.
+    pub silent_after_s: u32,
+}
+
+/// The surroundings of one event.
+pub struct Cx<'a> {
+    /// When it happened.
+    pub now: Now,
+    /// Chance.
+    pub rng: &'a mut Rng,
+    /// Numbers.
+    pub ids: &'a mut Ids,
+    /// The newest tables; a call keeps those it began with.
+    pub tables: &'a Arc<Tables>,
+    /// Settings.
+    pub settings: &'a CallSettings,
+    /// Where effects go.
+    pub fx: &'a mut Vec<Effect>,
+}
+
+impl Cx<'_> {
+    /// Adds an effect.
+    pub fn push(&mut self, e: Effect) {
+        self.fx.push(e);
+    }
+
+    /// A line of the timeline.
+    pub fn trace(&mut self, from: &'static str, to: &'static str, what: impl Into<String>) {
+        self.push(Effect::Trace { from, to, what: what.into() });
+    }
+}

@@ -1,0 +1,192 @@
+//! What happens to a call, and what it wants done. A call answers each event with effects; it does nothing itself (law 2).
+
+use crate::api::command::{Answer, Request};
+use crate::media::{
+    event::{EngineCommand, MediaEvent},
+    plan::{Clip, MediaPlan},
+};
+use crate::sid::{AccountSid, CallSid, StreamSid};
+use crate::sip::event::{Cause, LegId, SipCmd, SipEvent};
+use crate::speech::{ClipId, Speech, SpeechError};
+use crate::store::rows::{CallRow, CallStatus};
+use crate::store::tx::{StoreError, Tx};
+use crate::webhooks::request::{FetchError, FetchId, FetchRequest, Fetched};
+use std::{net::SocketAddr, sync::Arc};
+
+/// Names a REST request that waits for its answer.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Everything that can happen to a call.
+#[derive(Debug)]
+pub enum Event {
+    /// Its leg's signalling.
+    Sip(SipEvent),
+    /// Its leg's media, its recordings and streams.
+    Media(MediaEvent),
+    /// A document or an action came, or did not.
+    Fetched(FetchId, Result<Fetched, FetchError>),
+    /// Audio for Say or Play.
+    Clip(ClipId, Result<Arc<Clip>, SpeechError>),
+    /// The RTP port of its leg: the address to write into SDP.
+    Port(Result<SocketAddr, PortError>),
+    /// A request of the REST API.
+    Command(Ticket, Request),
+    /// A word from another call of the same Dial.
+    Told(CallSid, Word),
+    /// A commit that something waited for failed.
+    NotStored(StoreError),
+    /// A timer of its may be due.
+    Time,
+}
+
+/// No RTP port for a leg.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum PortError {
+    /// Every port of the range is in use or draining.
+    Exhausted,
+    /// The socket could not be bound (no file descriptors).
+    Refused,
+}
+
+/// What the calls of one Dial say to each other. A child is a call of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Word {
+    /// Child to parent: it rings; with its leg if early media can be heard.
+    Ringing {
+        /// The leg whose audio may be heard.
+        early: Option<LegId>,
+    },
+    /// Child to parent: it was answered, its whisper document may still run.
+    Answered,
+    /// Child to parent: it may be bridged.
+    Ready {
+        /// Its leg.
+        leg: LegId,
+    },
+    /// Child to parent: it is over, or has left to run a document of its own.
+    Over(Box<Outcome>),
+    /// Parent to child: hear and be heard by this leg.
+    Bridge {
+        /// The parent's leg.
+        leg: LegId,
+    },
+    /// Parent to child: end. Early: cancelled.
+    Release(Cause),
+}
+
+/// How a child of a Dial ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Final status, `in-progress` if it left by a REST update.
+    pub status: CallStatus,
+    /// SIP's words.
+    pub cause: Cause,
+    /// Seconds from answer to end.
+    pub duration: u64,
+    /// Call-ID.
+    pub call_id: String,
+    /// `X-` headers of its final message.
+    pub headers: Vec<(String, String)>,
+    /// Twilio code for the parent's notification.
+    pub error: Option<u32>,
+}
+
+/// Everything a call can want.
+#[derive(Debug)]
+pub enum Effect {
+    /// To the SIP endpoint.
+    Sip(SipCmd),
+    /// An RTP port near the peer; answered by `Event::Port`.
+    OpenPort {
+        /// The leg.
+        leg: LegId,
+        /// Chooses our address.
+        near: Option<SocketAddr>,
+    },
+    /// The leg's plan, latest wins.
+    Plan(LegId, Box<MediaPlan>),
+    /// To the engine of the leg.
+    Engine(LegId, EngineCommand),
+    /// Connects a stream's socket and gives it to the engine of the leg.
+    Connect(Box<StreamConnect>),
+    /// Requests a URL.
+    Fetch(FetchId, Box<FetchRequest>),
+    /// Speaks.
+    Speak {
+        /// Answered by `Event::Clip`.
+        id: ClipId,
+        /// For limits.
+        account: AccountSid,
+        /// What.
+        speech: Speech,
+    },
+    /// Fetches and decodes audio.
+    Load {
+        /// Answered by `Event::Clip`.
+        id: ClipId,
+        /// Complete request.
+        request: Box<FetchRequest>,
+    },
+    /// Audio that came as the body of a document, to be decoded.
+    Decode {
+        /// Answered by `Event::Clip`.
+        id: ClipId,
+        /// Content type.
+        content_type: String,
+        /// The body.
+        body: bytes::Bytes,
+    },
+    /// A transaction. `then` is performed after the commit, `or_else` if it fails; the call hears `NotStored` too.
+    Commit {
+        /// What to write.
+        tx: Tx,
+        /// Waits for the commit.
+        then: Vec<Effect>,
+        /// Instead, if the commit fails. Empty and `then` empty: the transaction is kept in the journal.
+        or_else: Vec<Effect>,
+    },
+    /// Answers a REST request.
+    Reply(Ticket, Box<Answer>),
+    /// A new call for a Dial.
+    Spawn(Box<Spawn>),
+    /// To another call.
+    Tell(CallSid, Word),
+    /// A line of the timeline.
+    Trace {
+        /// `phone`, `chorus`, `app`, `agent`.
+        from: &'static str,
+        /// The same set.
+        to: &'static str,
+        /// What.
+        what: String,
+    },
+    /// The call is over and holds nothing any more.
+    Gone,
+}
+
+/// A stream's socket to be connected.
+#[derive(Clone, Debug)]
+pub struct StreamConnect {
+    /// The stream.
+    pub stream: StreamSid,
+    /// Its leg, which names the worker.
+    pub leg: LegId,
+    /// Absolute `wss:` or `ws:` URL, query and fragment taken off.
+    pub url: String,
+    /// `X-Twilio-Signature`.
+    pub signature: String,
+}
+
+/// A child of a Dial.
+#[derive(Debug)]
+pub struct Spawn {
+    /// Its row, status `initiated` not yet reached.
+    pub row: CallRow,
+    /// How to reach it.
+    pub target: super::target::Target,
+    /// Its whisper document.
+    pub whisper: Option<crate::store::rows::Hook>,
+    /// Base for a relative whisper href and the parent's cookies are not shared.
+    pub parent: CallSid,
+}

@@ -1,0 +1,234 @@
+//! The document a call executes, and where it came from.
+
+use super::call::Call;
+use super::cx::Cx;
+use super::event::{Effect, Event};
+use super::{notify, requests};
+use super::phase::{Phase, fetching::Fetching};
+use crate::sip::event::Cause;
+use crate::store::rows::{CallStatus, Hook};
+use crate::webhooks::request::{Cookie, FetchError, Method};
+use crate::webhooks::{params, policy};
+use twiml::{Content, Document, Interpreter, Kind, Step};
+
+/// Documents a call may run (Twilio has no limit for voice; this one ends loops).
+pub const DOCUMENTS_MAX: u32 = 1_000;
+
+/// What a caller hears when nothing else can be said.
+const APOLOGY: &str = "We are sorry. An application error has occurred. Goodbye.";
+
+/// Interpreter, base URL, cookies.
+#[derive(Default)]
+pub struct Program {
+    interpreter: Option<Interpreter>,
+    /// URL of the running document; None for an inline one.
+    pub base: Option<String>,
+    /// The call's cookies.
+    pub cookies: Vec<Cookie>,
+    /// Requests for documents so far.
+    pub documents: u32,
+    /// The running document is the fallback's: its failure is final.
+    pub in_fallback: bool,
+    /// A document that was audio itself: its one Play takes this instead of fetching.
+    pub audio: Option<(String, bytes::Bytes)>,
+    /// A Dial's whisper document: its end bridges instead of hanging up.
+    pub whisper: bool,
+}
+
+impl Call {
+    /// The effects that ask for the first document (or begin the inline one at once).
+    pub(super) fn first_document(&mut self, cx: &mut Cx<'_>) -> Vec<Effect> {
+        let already = cx.fx.len();
+        match (self.row.twiml.clone(), self.row.voice.clone()) {
+            (Some(twiml), _) => self.load(cx, twiml.as_bytes(), Some("text/xml"), None),
+            (None, Some(hook)) => self.fetch_hook(cx, &hook, vec![]),
+            (None, None) => {
+                notify::write(cx, &self.row, 11100, "the number has no VoiceUrl and no application: nobody handles the call");
+                self.give_up(cx, Cause::new(480, "No handler for this number"), CallStatus::Failed);
+            }
+        }
+        cx.fx.split_off(already)
+    }
+
+    /// Requests a document by an absolute URL.
+    pub(super) fn fetch_hook(&mut self, cx: &mut Cx<'_>, hook: &Hook, extra: Vec<(String, String)>) {
+        self.program.documents += 1;
+        if self.program.documents > DOCUMENTS_MAX {
+            notify::write(cx, &self.row, 12400, "the call ran 1,000 documents: look for a Redirect or action that loops");
+            return self.hang_up_after_failure(cx);
+        }
+        match self.request(cx, hook, extra) {
+            Ok(request) => {
+                let id = cx.ids.fetch();
+                let method = if request.method == Method::Get { "GET" } else { "POST" };
+                cx.trace("chorus", "app", format!("{method} {}", requests::host(&hook.url)));
+                self.phase = Phase::Fetching(Fetching { id, url: hook.url.clone(), request: request.clone() });
+                cx.push(Effect::Fetch(id, Box::new(request)));
+            }
+            Err(e) => self.document_failed(cx, &hook.url.clone(), None, &e),
+        }
+    }
+
+    /// Requests an href of the running document.
+    pub(super) fn fetch_href(&mut self, cx: &mut Cx<'_>, href: Option<&str>, method: Method, extra: Vec<(String, String)>) {
+        match policy::resolve(self.program.base.as_deref(), href.unwrap_or("")) {
+            Ok(url) => self.fetch_hook(cx, &Hook { url, method }, extra),
+            Err(e) => self.document_failed(cx, href.unwrap_or(""), None, &e),
+        }
+    }
+
+    /// A document's bytes came.
+    pub(super) fn load(&mut self, cx: &mut Cx<'_>, body: &[u8], content_type: Option<&str>, url: Option<String>) {
+        let shown = url.clone().unwrap_or_default();
+        self.program.base = url;
+        match Document::read(body, content_type) {
+            Ok(Content::Document(document)) => self.begin_document(cx, document),
+            Ok(Content::Text(text)) => self.begin_document(cx, Document::spoken(text)),
+            Ok(Content::Audio) => {
+                let kind = content_type.unwrap_or("").to_owned();
+                self.program.audio = Some((kind, bytes::Bytes::copy_from_slice(body)));
+                self.begin_document(cx, Document::played(String::new()));
+            }
+            Err(e) => {
+                let words = format!("{} (line {}, column {})", e.words, e.line, e.column);
+                let e = FetchError { code: e.code, words, status: None, ms: 0 };
+                self.document_failed(cx, &shown, None, &e);
+            }
+        }
+    }
+
+    fn begin_document(&mut self, cx: &mut Cx<'_>, document: Document) {
+        for w in &document.warnings {
+            let words = format!("{} (line {}, column {})", w.words, w.line, w.column);
+            notify::write(cx, &self.row, w.code, &words);
+        }
+        let kind = if self.program.whisper { Kind::Whisper } else { Kind::Call };
+        self.program.interpreter = Some(Interpreter::new(document, kind));
+        self.next(cx, twiml::Event::Next);
+    }
+
+    /// The running verb ended with `event`: what comes next is the interpreter's word.
+    pub(super) fn next(&mut self, cx: &mut Cx<'_>, event: twiml::Event) {
+        let Some(interpreter) = self.program.interpreter.as_mut() else {
+            return self.end_of_document(cx);
+        };
+        match interpreter.step(event) {
+            Step::Run(verb) => self.run(cx, verb),
+            Step::Request { href, method, params } => {
+                let method = method_of(method);
+                self.fetch_href(cx, href.as_deref(), method, params);
+            }
+            Step::End => self.end_of_document(cx),
+        }
+    }
+
+    fn end_of_document(&mut self, cx: &mut Cx<'_>) {
+        if self.program.whisper {
+            self.ready(cx);
+        } else {
+            self.run(cx, twiml::Verb::Hangup(Box::default()));
+        }
+    }
+
+    /// No usable document: the fallback, once; then the apology; then the end.
+    pub(super) fn document_failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        url: &str,
+        request: Option<&crate::webhooks::request::FetchRequest>,
+        e: &FetchError,
+    ) {
+        notify::about_fetch(cx, &self.row, url, request, e);
+        self.row.error = Some(e.code);
+        match self.row.fallback.clone() {
+            Some(hook) if !self.program.in_fallback && !self.program.whisper => {
+                self.program.in_fallback = true;
+                let extra = params::fallback(e.code, url);
+                self.fetch_hook(cx, &hook, extra);
+            }
+            _ => self.hang_up_after_failure(cx),
+        }
+    }
+
+    /// Nothing is left to run: the caller hears that something failed (a whisper's child only ends).
+    pub(super) fn hang_up_after_failure(&mut self, cx: &mut Cx<'_>) {
+        if self.program.whisper {
+            return self.hang_up(cx, vec![]);
+        }
+        self.program.interpreter = Some(Interpreter::new(Document::spoken(APOLOGY.to_owned()), Kind::Call));
+        self.program.base = None;
+        self.program.in_fallback = true;
+        self.next(cx, twiml::Event::Next);
+    }
+
+    /// Did this answer belong to the request we wait for?
+    pub(super) fn on_fetched(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: crate::webhooks::request::FetchId,
+        result: Result<crate::webhooks::request::Fetched, FetchError>,
+    ) {
+        let Phase::Fetching(f) = &self.phase else {
+            return;
+        };
+        if f.id != id || self.leg.over {
+            return;
+        }
+        let (url, request) = (f.url.clone(), f.request.clone());
+        match result {
+            Ok(fetched) => {
+                cx.trace("app", "chorus", format!("{} in {} ms", fetched.status, fetched.ms));
+                self.program.cookies = fetched.cookies;
+                if fetched.status == 204 || fetched.body.is_empty() {
+                    return self.end_of_document(cx);
+                }
+                let body = fetched.body;
+                self.load(cx, &body, fetched.content_type.as_deref(), Some(fetched.url));
+            }
+            Err(e) => self.document_failed(cx, &url, Some(&request), &e),
+        }
+    }
+
+    /// A request whose answer changes nothing (an action after the caller has gone).
+    pub(super) fn tell_app(&mut self, cx: &mut Cx<'_>, href: Option<&str>, method: Method, extra: Vec<(String, String)>) {
+        let Ok(url) = policy::resolve(self.program.base.as_deref(), href.unwrap_or("")) else {
+            return;
+        };
+        if let Ok(mut request) = self.request(cx, &Hook { url, method }, extra) {
+            // The row becomes final only with the last figures; the app shall read how it ends.
+            let ends = if self.leg.over { self.final_status() } else { CallStatus::Completed };
+            for (name, value) in &mut request.params {
+                if name == "CallStatus" {
+                    *value = ends.as_str().to_owned();
+                }
+            }
+            let id = cx.ids.fetch();
+            cx.push(Effect::Fetch(id, Box::new(request)));
+        }
+    }
+}
+
+/// The twiml crate has its own word for it.
+pub fn method_of(m: twiml::Method) -> Method {
+    match m {
+        twiml::Method::Get => Method::Get,
+        twiml::Method::Post => Method::Post,
+    }
+}
+
+impl Event {
+    /// For log lines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Sip(_) => "sip",
+            Event::Media(_) => "media",
+            Event::Fetched(..) => "fetched",
+            Event::Clip(..) => "clip",
+            Event::Port(_) => "port",
+            Event::Command(..) => "command",
+            Event::Told(..) => "told",
+            Event::NotStored(_) => "not stored",
+            Event::Time => "time",
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! Everything that decides, as one pure value. It only routes between the rooms: SIP events and media events to calls,
+//! their effects to the endpoint or out, commits to what waits for them, outbox rows to the schedule.
+//!
+//! The driver (sockets) and the simulation's World (none) both feed it with `handle` and perform what `poll` gives.
+
+mod accept;
+mod dial;
+mod effects;
+mod outbox;
+mod recover;
+mod timeline;
+mod workers;
+
+use crate::api::command::{Answer, Request};
+use crate::call::call::Call;
+use crate::call::cx::{CallSettings, Cx, Ids};
+use crate::call::event::{Effect, Event, PortError, StreamConnect, Ticket, Word};
+use crate::call::tables::Tables;
+use crate::clock::{Mono, Now};
+use crate::media::event::{EngineCommand, MediaEvent};
+use crate::media::plan::Clip;
+use crate::rng::Rng;
+use crate::sid::{AccountSid, CallSid};
+use crate::sip::endpoint::{Endpoint, EndpointConfig};
+use crate::sip::event::{Flow, LegId, ResolveId, SipCmd, SipEvent, SipOut, Transport};
+use crate::speech::{ClipId, Speech, SpeechError};
+use crate::store::rows::{Line, OutboxId};
+use crate::store::tx::{StoreError, Tx, TxId};
+use crate::webhooks::request::{FetchError, FetchId, FetchRequest, Fetched};
+use crate::webhooks::schedule::Schedule;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::{net::SocketAddr, sync::Arc};
+
+pub use workers::WorkerId;
+
+/// Calls that may be live at once; more are refused with 503.
+pub const CALLS_MAX: usize = 20_000;
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Input {
+    /// A datagram, or one framed message of a stream.
+    Sip(Flow, Bytes),
+    /// A connection is gone.
+    FlowLost(Flow),
+    /// A host lookup came back.
+    Resolved(ResolveId, Vec<Flow>),
+    /// From a worker.
+    Media(MediaEvent),
+    /// A request was answered, or not.
+    Fetched(FetchId, Result<Fetched, FetchError>),
+    /// Audio was spoken, fetched or decoded, or not.
+    Clip(ClipId, Result<Arc<Clip>, SpeechError>),
+    /// A port was opened, or not.
+    Port(LegId, Result<SocketAddr, PortError>),
+    /// A transaction was written, or not.
+    Committed(TxId, Result<(), StoreError>),
+    /// The REST API asks.
+    Command(Ticket, Request),
+    /// New tables.
+    Tables(Arc<Tables>),
+    /// Pending outbox rows that were asked for, and when the next is due that is not among them.
+    Outbox(Vec<crate::store::rows::OutboxRow>, Option<crate::clock::Wall>),
+    /// No new calls from now on (SIGTERM).
+    Drain,
+    /// A timer may be due.
+    Time,
+}
+
+/// What goes out.
+#[derive(Debug)]
+pub enum Output {
+    /// A SIP message.
+    Send(Flow, Bytes),
+    /// Closes a connection.
+    CloseFlow(Flow),
+    /// Looks up a host.
+    Resolve {
+        /// Names the answer.
+        id: ResolveId,
+        /// Name or literal.
+        host: String,
+        /// As written.
+        port: Option<u16>,
+        /// As asked for.
+        transport: Option<Transport>,
+    },
+    /// Writes.
+    Commit(TxId, Tx),
+    /// Requests.
+    Fetch(FetchId, Box<FetchRequest>),
+    /// Speaks.
+    Speak(ClipId, AccountSid, Speech),
+    /// Fetches and decodes audio.
+    Load(ClipId, Box<FetchRequest>),
+    /// Decodes audio.
+    Decode(ClipId, String, Bytes),
+    /// Opens a port and gives its sockets to the worker.
+    OpenPort {
+        /// Whose.
+        leg: LegId,
+        /// Where it will live.
+        worker: WorkerId,
+        /// Chooses our address.
+        near: Option<SocketAddr>,
+        /// Our SSRC.
+        ssrc: u32,
+    },
+    /// To a worker's engine.
+    Engine(WorkerId, EngineCommand),
+    /// Takes a leg from one worker to another.
+    Move {
+        /// Which.
+        leg: LegId,
+        /// Where it lives.
+        from: WorkerId,
+        /// Where it will live.
+        to: WorkerId,
+    },
+    /// Connects a stream's socket and gives it to the worker.
+    Connect(WorkerId, Box<StreamConnect>),
+    /// Answers the REST API.
+    Reply(Ticket, Box<Answer>),
+    /// Wants pending outbox rows due up to this time.
+    LoadOutbox(crate::clock::Wall),
+    /// A line of a call's timeline, for who watches.
+    Trace(CallSid, Line),
+    /// A sentence for the log: a refusal that no account owns, a dropped source.
+    Log(String),
+}
+
+/// What waits for a commit.
+struct Gate {
+    call: Option<CallSid>,
+    then: Vec<Effect>,
+    or_else: Vec<Effect>,
+    tx: Tx,
+}
+
+enum FetchOwner {
+    Call(CallSid),
+    Outbox(OutboxId),
+}
+
+/// How many of everything live; all zero when nothing happens.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls not let go.
+    pub calls: usize,
+    /// Outbox rows not delivered or given up.
+    pub outbox: usize,
+    /// Legs with a port.
+    pub ports: usize,
+    /// SIP transactions.
+    pub transactions: usize,
+    /// SIP dialogs.
+    pub dialogs: usize,
+    /// Armed timers of calls and of SIP.
+    pub timers: usize,
+    /// Fetches, clips and commits under way.
+    pub pending: usize,
+    /// Transactions that wait for the database to come back.
+    pub journal: usize,
+}
+
+/// See the module.
+pub struct Switch {
+    endpoint: Endpoint,
+    calls: BTreeMap<CallSid, Call>,
+    legs: HashMap<LegId, CallSid>,
+    workers: workers::Workers,
+    fetches: HashMap<FetchId, FetchOwner>,
+    clips: HashMap<ClipId, CallSid>,
+    gates: BTreeMap<TxId, Gate>,
+    next_tx: u64,
+    journal: outbox::Journal,
+    schedule: Schedule,
+    timers: BTreeSet<(Mono, CallSid)>,
+    deadlines: HashMap<CallSid, Mono>,
+    timelines: timeline::Timelines,
+    told: VecDeque<(CallSid, CallSid, Word)>,
+    tables: Arc<Tables>,
+    rng: Rng,
+    ids: Ids,
+    settings: CallSettings,
+    draining: bool,
+    out: VecDeque<Output>,
+}
+
+impl Switch {
+    /// An empty switch with `workers` media workers.
+    pub fn new(mut rng: Rng, endpoint: EndpointConfig, settings: CallSettings, workers: usize) -> Switch {
+        Switch {
+            endpoint: Endpoint::new(rng.fork(), endpoint),
+            calls: BTreeMap::new(),
+            legs: HashMap::new(),
+            workers: workers::Workers::new(workers, rng.fork()),
+            fetches: HashMap::new(),
+            clips: HashMap::new(),
+            gates: BTreeMap::new(),
+            next_tx: 0,
+            journal: outbox::Journal::default(),
+            schedule: Schedule::new(),
+            timers: BTreeSet::new(),
+            deadlines: HashMap::new(),
+            timelines: timeline::Timelines::default(),
+            told: VecDeque::new(),
+            tables: Arc::new(Tables::default()),
+            rng,
+            ids: Ids::default(),
+            settings,
+            draining: false,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// One input. Its outputs are then taken with `poll` until None.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Sip(flow, bytes) => self.endpoint.on_bytes(now, flow, &bytes),
+            Input::FlowLost(flow) => self.endpoint.on_flow_lost(now, flow),
+            Input::Resolved(id, flows) => self.endpoint.command(now, SipCmd::Resolved(id, flows)),
+            Input::Media(event) => self.on_media(now, event),
+            Input::Fetched(id, result) => self.on_fetched(now, id, result),
+            Input::Clip(id, result) => {
+                if let Some(call) = self.clips.remove(&id) {
+                    self.tell(now, call, Event::Clip(id, result));
+                }
+            }
+            Input::Port(leg, result) => self.on_port(now, leg, result),
+            Input::Committed(id, result) => self.on_committed(now, id, result),
+            Input::Command(ticket, request) => self.on_command(now, ticket, request),
+            Input::Tables(tables) => {
+                self.endpoint.set_sources(tables.trunks.clone());
+                self.tables = tables;
+            }
+            Input::Outbox(rows, later) => self.schedule.load(now, rows, later),
+            Input::Drain => {
+                self.draining = true;
+                self.endpoint.drain();
+            }
+            Input::Time => {}
+        }
+        self.settle(now);
+    }
+
+    /// What to perform next.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When `Input::Time` is wanted.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let call = self.timers.first().map(|(at, _)| *at);
+        let journal = self.journal.poll_timeout();
+        [call, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal].into_iter().flatten().min()
+    }
+
+    /// What lives.
+    pub fn counts(&self) -> Counts {
+        let sip = self.endpoint.counts();
+        Counts {
+            calls: self.calls.len(),
+            outbox: self.schedule.len(),
+            ports: self.workers.legs(),
+            transactions: sip.transactions,
+            dialogs: sip.dialogs,
+            timers: sip.timers + self.timers.len(),
+            pending: self.fetches.len() + self.clips.len() + self.gates.len(),
+            journal: self.journal.len(),
+        }
+    }
+
+    /// The database takes what is written: readiness.
+    pub fn healthy(&self) -> bool {
+        self.journal.len() == 0
+    }
+
+    /// A live call's row.
+    pub fn call(&self, sid: CallSid) -> Option<&Call> {
+        self.calls.get(&sid)
+    }
+
+    /// All live calls.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values()
+    }
+
+    /// Until nothing moves: due timers, words between calls, SIP events, callbacks that may leave.
+    fn settle(&mut self, now: Now) {
+        self.endpoint.on_time(now);
+        loop {
+            let mut moved = self.settle_sip(now);
+            while let Some((to, from, word)) = self.told.pop_front() {
+                moved = true;
+                self.tell(now, to, Event::Told(from, word));
+            }
+            while let Some((at, call)) = self.timers.first().copied().filter(|(at, _)| *at <= now.mono) {
+                moved = true;
+                self.timers.remove(&(at, call));
+                self.deadlines.remove(&call);
+                self.tell(now, call, Event::Time);
+            }
+            if !moved {
+                break;
+            }
+        }
+        self.settle_outbox(now);
+    }
+
+    fn settle_sip(&mut self, now: Now) -> bool {
+        let mut moved = false;
+        while let Some(out) = self.endpoint.poll() {
+            moved = true;
+            match out {
+                SipOut::Send(flow, bytes) => self.out.push_back(Output::Send(flow, bytes)),
+                SipOut::Close(flow) => self.out.push_back(Output::CloseFlow(flow)),
+                SipOut::Resolve { id, host, port, transport } => {
+                    self.out.push_back(Output::Resolve { id, host, port, transport });
+                }
+                SipOut::Event(event) => self.on_sip(now, event),
+            }
+        }
+        moved
+    }
+
+    fn on_sip(&mut self, now: Now, event: SipEvent) {
+        let leg = match &event {
+            SipEvent::Incoming { .. } => return self.accept(now, event),
+            SipEvent::Refused { flow, code, words } => {
+                let line = format!("refused {} with {code}: {words}", flow.remote);
+                return self.out.push_back(Output::Log(line));
+            }
+            SipEvent::Progress { leg, .. }
+            | SipEvent::Answered { leg, .. }
+            | SipEvent::Confirmed { leg, .. }
+            | SipEvent::Offer { leg, .. }
+            | SipEvent::OfferAnswered { leg, .. }
+            | SipEvent::Key { leg, .. }
+            | SipEvent::Ended { leg, .. }
+            | SipEvent::Seen { leg, .. } => *leg,
+        };
+        if let Some(call) = self.legs.get(&leg).copied() {
+            self.tell(now, call, Event::Sip(event));
+        }
+    }
+
+    fn on_media(&mut self, now: Now, event: MediaEvent) {
+        let leg = match &event {
+            MediaEvent::SourceEnded(leg, ..)
+            | MediaEvent::Key(leg, ..)
+            | MediaEvent::TapEnded(leg, ..)
+            | MediaEvent::Agent(leg, ..)
+            | MediaEvent::Silent(leg)
+            | MediaEvent::Stats(leg, ..) => *leg,
+        };
+        if let Some(call) = self.legs.get(&leg).copied() {
+            self.tell(now, call, Event::Media(event));
+        }
+    }
+
+    fn on_fetched(&mut self, now: Now, id: FetchId, result: Result<Fetched, FetchError>) {
+        match self.fetches.remove(&id) {
+            Some(FetchOwner::Call(call)) => self.tell(now, call, Event::Fetched(id, result)),
+            Some(FetchOwner::Outbox(row)) => self.schedule.done(now, row, result.into()),
+            None => {}
+        }
+    }
+
+    fn on_port(&mut self, now: Now, leg: LegId, result: Result<SocketAddr, PortError>) {
+        if result.is_err() {
+            self.workers.close(leg);
+        }
+        match self.legs.get(&leg).copied() {
+            Some(call) => self.tell(now, call, Event::Port(result)),
+            None => self.close_port(leg),
+        }
+    }
+
+    /// Gives a call an event and performs what it answers. A call that is gone hears nothing.
+    fn tell(&mut self, now: Now, sid: CallSid, event: Event) {
+        let Some(mut call) = self.calls.remove(&sid) else {
+            if let Event::Command(ticket, _) = event {
+                self.out.push_back(Output::Reply(ticket, Box::new(Answer::NotLive)));
+            }
+            return;
+        };
+        let mut fx = Vec::new();
+        let mut cx = Cx {
+            now,
+            rng: &mut self.rng,
+            ids: &mut self.ids,
+            tables: &self.tables,
+            settings: &self.settings,
+            fx: &mut fx,
+        };
+        call.handle(&mut cx, event);
+        self.keep(call);
+        self.perform(now, sid, fx);
+    }
+
+    /// Puts a call (back) into its place and notes when it wants to be woken.
+    fn keep(&mut self, call: Call) {
+        let sid = call.sid();
+        let at = call.poll_timeout();
+        if let Some(old) = self.deadlines.remove(&sid) {
+            self.timers.remove(&(old, sid));
+        }
+        if let Some(at) = at {
+            self.deadlines.insert(sid, at);
+            self.timers.insert((at, sid));
+        }
+        self.legs.insert(call.leg(), sid);
+        self.calls.insert(sid, call);
+    }
+
+    /// Makes a call by `make` and performs its first effects.
+    fn begin(&mut self, now: Now, make: impl FnOnce(&mut Cx<'_>) -> Call) -> CallSid {
+        let mut fx = Vec::new();
+        let tables = self.tables.clone();
+        let mut cx = Cx {
+            now,
+            rng: &mut self.rng,
+            ids: &mut self.ids,
+            tables: &tables,
+            settings: &self.settings,
+            fx: &mut fx,
+        };
+        let call = make(&mut cx);
+        let sid = call.sid();
+        self.timelines.open(sid, call.row().account);
+        self.keep(call);
+        self.perform(now, sid, fx);
+        sid
+    }
+}

@@ -1,0 +1,124 @@
+//! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
+
+use super::{CALLS_MAX, Output, Switch};
+use crate::call::call::Call;
+use crate::clock::Now;
+use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
+use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::store::rows::{CallRow, CallStatus, Direction, NotificationRow, NumberRow, Subscription};
+use crate::store::tx::{Op, Tx};
+
+/// A refusal: what the peer is told, and why in a sentence.
+struct Refusal {
+    cause: Cause,
+    words: String,
+    account: Option<AccountSid>,
+}
+
+impl Switch {
+    /// Makes a call of it, or refuses it with a reason.
+    pub(super) fn accept(&mut self, now: Now, event: SipEvent) {
+        let SipEvent::Incoming { leg, invite, trunks } = event else {
+            return;
+        };
+        match self.admit(now, &invite, &trunks) {
+            Ok(row) => {
+                self.begin(now, |cx| Call::inbound(cx, row, leg, &invite));
+            }
+            Err(refusal) => self.refuse(now, leg, &invite, refusal),
+        }
+    }
+
+    fn admit(&mut self, now: Now, invite: &Invite, trunks: &[TrunkSid]) -> Result<CallRow, Refusal> {
+        let tables = self.tables.clone();
+        let source = invite.flow.remote.ip();
+        let explain = || tables.trunks.explain(source, &invite.to_user).join(" ");
+        if self.calls.len() >= CALLS_MAX {
+            let cause = Cause::new(503, "Service Unavailable");
+            return Err(Refusal { cause, words: format!("{CALLS_MAX} calls are live"), account: None });
+        }
+        let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
+        let Some(number) = tables.trunks.number(&invite.to_user) else {
+            let cause = Cause::new(404, "No such number");
+            return Err(Refusal { cause, words: explain(), account: owner() });
+        };
+        let Some(trunk) = tables.trunks.choose(trunks, number) else {
+            let cause = Cause::new(404, "No such number on this trunk");
+            return Err(Refusal { cause, words: explain(), account: owner() });
+        };
+        let active = tables.account(number.account).is_some_and(|a| a.status == "active");
+        let (voice, fallback, status_callback) = Call::hooks_of_number(&tables, number);
+        if !active || voice.is_none() {
+            let words = if active {
+                format!("the number {} has no VoiceUrl and no application", number.number)
+            } else {
+                "the account is not active".to_owned()
+            };
+            let cause = Cause::new(480, "No handler for this number");
+            return Err(Refusal { cause, words, account: Some(number.account) });
+        }
+        let mut row = self.row_of(now, invite, number, trunk.sid);
+        row.voice = voice;
+        row.fallback = fallback;
+        row.callbacks = status_callback
+            .map(|hook| Subscription { hook, completed: true, ..Subscription::default() })
+            .into_iter()
+            .collect();
+        Ok(row)
+    }
+
+    fn row_of(&mut self, now: Now, invite: &Invite, number: &NumberRow, trunk: TrunkSid) -> CallRow {
+        CallRow {
+            sid: CallSid::new(&mut self.rng),
+            to: number.number.clone(),
+            from: caller(invite),
+            number: Some(number.sid),
+            application: number.application,
+            trunk: Some(trunk),
+            direction: Direction::Inbound,
+            started: Some(now.wall),
+            ..CallRow::empty(number.account, now.wall, &self.settings.node, CallStatus::Ringing)
+        }
+    }
+
+    fn refuse(&mut self, now: Now, leg: LegId, invite: &Invite, r: Refusal) {
+        let mut headers = Vec::new();
+        if r.cause.code == 503 {
+            headers.push(("Retry-After".to_owned(), (1 + self.rng.below(8)).to_string()));
+        }
+        self.out.push_back(Output::Log(format!(
+            "refused a call from {} with {}: {}",
+            invite.flow.remote, r.cause.code, r.words
+        )));
+        if let Some(account) = r.account {
+            let note = NotificationRow {
+                sid: NotificationSid::new(&mut self.rng),
+                account,
+                call: None,
+                code: 32100,
+                level: 0,
+                words: format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words),
+                request_method: None,
+                request_url: None,
+                request_variables: None,
+                response_headers: None,
+                response_body: None,
+                created: now.wall,
+            };
+            self.commit(None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
+        }
+        self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
+    }
+}
+
+/// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else.
+fn caller(invite: &Invite) -> String {
+    let user = &invite.from_user;
+    let digits = user.strip_prefix('+').unwrap_or(user);
+    match user.as_str() {
+        "" => "anonymous".to_owned(),
+        "anonymous" | "unknown" | "restricted" => user.clone(),
+        _ if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => user.clone(),
+        _ => format!("sip:{user}@{}", invite.from_host),
+    }
+}

@@ -1,0 +1,99 @@
+//! What the REST API asks: new calls, and whatever concerns live ones.
+
+use super::{CALLS_MAX, Output, Switch};
+use crate::api::command::{Answer, DialRequest, Document, Request};
+use crate::call::call::Call;
+use crate::call::event::{Event, Ticket};
+use crate::call::target::{self, Target, Wish};
+use crate::clock::Now;
+use crate::sid::CallSid;
+use crate::store::rows::{CallRow, CallStatus, Direction};
+
+impl Switch {
+    pub(super) fn on_command(&mut self, now: Now, ticket: Ticket, request: Request) {
+        let sid = match &request {
+            Request::Dial(_) => None,
+            Request::TablesChanged => return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Done))),
+            Request::Timeline(sid) => {
+                let lines = self.timelines.lines(*sid).map(<[_]>::to_vec);
+                let answer = lines.map_or(Answer::NotLive, Answer::Timeline);
+                return self.out.push_back(Output::Reply(ticket, Box::new(answer)));
+            }
+            Request::Update(sid, _)
+            | Request::Record(sid, _)
+            | Request::ChangeRecording(sid, ..)
+            | Request::StartStream(sid, _)
+            | Request::StopStream(sid, _) => Some(*sid),
+        };
+        match (sid, request) {
+            (Some(sid), request) => self.tell(now, sid, Event::Command(ticket, request)),
+            (None, Request::Dial(dial)) => self.dial(now, ticket, *dial),
+            (None, _) => {}
+        }
+    }
+
+    fn dial(&mut self, now: Now, ticket: Ticket, dial: DialRequest) {
+        if self.draining || self.calls.len() >= CALLS_MAX {
+            return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
+        }
+        let (sid, account) = (dial.sid, dial.account);
+        let row = self.row_of_request(now, dial);
+        match self.target_of(now, &row) {
+            Ok(target) => {
+                self.begin(now, |cx| Call::outbound(cx, row, target, Some(ticket)));
+            }
+            Err(e) => {
+                self.out.push_back(Output::Log(format!("{account} cannot dial {sid}: {}", e.words)));
+                let answer = Answer::Refused { code: 21219, words: e.words };
+                self.out.push_back(Output::Reply(ticket, Box::new(answer)));
+            }
+        }
+    }
+
+    /// The way of an outbound call, also of one found at start.
+    pub(super) fn target_of(&mut self, now: Now, row: &CallRow) -> Result<Target, target::NoRoute> {
+        let mut fx = Vec::new();
+        let cx = crate::call::cx::Cx {
+            now,
+            rng: &mut self.rng,
+            ids: &mut self.ids,
+            tables: &self.tables,
+            settings: &self.settings,
+            fx: &mut fx,
+        };
+        let from = row.caller_id.as_deref().unwrap_or(&row.from);
+        target::find(&cx, row.account, &Wish { to: &row.to, from, auth: row.sip_auth.clone(), headers: vec![] })
+    }
+
+    fn row_of_request(&self, now: Now, d: DialRequest) -> CallRow {
+        let (voice, twiml) = match d.document {
+            Document::Fetch(hook) => (Some(hook), None),
+            Document::Inline(text) => (None, Some(text)),
+        };
+        CallRow {
+            sid: d.sid,
+            to: d.to,
+            from: d.from,
+            number: d.number,
+            application: d.application,
+            direction: Direction::OutboundApi,
+            callbacks: d.status_callback.into_iter().collect(),
+            voice,
+            fallback: d.fallback,
+            twiml,
+            timeout_s: d.timeout_s,
+            time_limit_s: d.time_limit_s,
+            send_digits: d.send_digits,
+            record: d.record,
+            sip_auth: d.sip_auth,
+            caller_id: d.caller_id,
+            idempotency: d.idempotency,
+            ..CallRow::empty(d.account, now.wall, &self.settings.node, CallStatus::Queued)
+        }
+    }
+
+    /// A live call's document ended or not, for tests.
+    pub fn is_live(&self, sid: CallSid) -> bool {
+        self.calls.contains_key(&sid)
+    }
+}

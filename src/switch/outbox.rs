@@ -1,0 +1,140 @@
+//! Callbacks that leave, and transactions that wait for a database to come back.
+
+use super::{FetchOwner, Gate, Output, Switch};
+use crate::clock::{Mono, Now};
+use crate::sid::NotificationSid;
+use crate::store::rows::NotificationRow;
+use crate::store::tx::{Op, Tx, TxId};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Transactions kept while the database is away; more are lost with a line in the log.
+pub const JOURNAL_MAX: usize = 50_000;
+/// Pause before the oldest is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Oldest first; one is tried at a time, so that order is kept.
+#[derive(Default)]
+pub struct Journal {
+    waiting: VecDeque<Tx>,
+    trying: Option<TxId>,
+    next: Option<Mono>,
+}
+
+impl Journal {
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len() + usize::from(self.trying.is_some())
+    }
+
+    /// When to try.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.next
+    }
+
+    /// The one under way was written.
+    pub fn written(&mut self, id: TxId) {
+        if self.trying == Some(id) {
+            self.trying = None;
+            // The database is back: the rest follows without a pause.
+            self.next = self.waiting.front().map(|_| Mono(0));
+        }
+    }
+
+    fn keep(&mut self, now: Now, id: TxId, tx: Tx) -> bool {
+        self.next = Some(now.mono + AGAIN);
+        if self.trying == Some(id) {
+            self.trying = None;
+            self.waiting.push_front(tx);
+            return true;
+        }
+        if self.waiting.len() >= JOURNAL_MAX {
+            return false;
+        }
+        self.waiting.push_back(tx);
+        true
+    }
+
+    fn due(&mut self, now: Now) -> Option<Tx> {
+        if self.trying.is_some() || self.next.is_none_or(|at| at > now.mono) {
+            return None;
+        }
+        self.next = None;
+        self.waiting.pop_front()
+    }
+}
+
+impl Switch {
+    /// Keeps a transaction that could not be written.
+    pub(super) fn journal_later(&mut self, now: Now, id: TxId, tx: Tx) {
+        if !self.journal.keep(now, id, tx) {
+            self.out.push_back(Output::Log("the journal is full: a transaction is lost".to_owned()));
+        }
+    }
+
+    /// Callbacks of a transaction that was written may leave.
+    pub(super) fn schedule_callbacks(&mut self, now: Now, tx: &Tx) {
+        for op in &tx.ops {
+            match op {
+                Op::Status(change) => {
+                    for row in change.callbacks() {
+                        self.schedule.add(now, row.clone());
+                    }
+                }
+                Op::Callback(row) => self.schedule.add(now, (**row).clone()),
+                _ => {}
+            }
+        }
+    }
+
+    /// What may leave leaves; what became of others is written.
+    pub(super) fn settle_outbox(&mut self, now: Now) {
+        if let Some(tx) = self.journal.due(now) {
+            self.next_tx += 1;
+            let id = TxId(self.next_tx);
+            self.journal.trying = Some(id);
+            self.out.push_back(Output::Commit(id, tx.clone()));
+            self.gates.insert(id, Gate { call: None, then: vec![], or_else: vec![], tx });
+        }
+        let tables = self.tables.clone();
+        let token = |account| tables.account(account).map(|a| a.auth_token.clone());
+        while let Some((row, request)) = self.schedule.poll(now, &token) {
+            let id = self.ids.fetch();
+            self.fetches.insert(id, FetchOwner::Outbox(row));
+            self.out.push_back(Output::Fetch(id, Box::new(request)));
+        }
+        if let Some(upto) = self.schedule.wants(now) {
+            self.out.push_back(Output::LoadOutbox(upto));
+        }
+        for outcome in self.schedule.outcomes() {
+            self.write_outcome(now, outcome);
+        }
+    }
+
+    fn write_outcome(&mut self, now: Now, outcome: crate::webhooks::schedule::Outcome) {
+        if let Some(call) = outcome.row.call {
+            let what = format!("callback {}", outcome.row.last.clone().unwrap_or_default());
+            if let Some(line) = self.timelines.add(now, call, "app", "chorus", what) {
+                self.out.push_back(Output::Trace(call, line));
+            }
+        }
+        let mut tx = Tx::one(Op::PutOutbox(Box::new(outcome.row)));
+        if let Some(note) = outcome.note {
+            tx.ops.push(Op::PutNotification(Box::new(NotificationRow {
+                sid: NotificationSid::new(&mut self.rng),
+                account: note.account,
+                call: note.call,
+                code: note.code,
+                level: note.level,
+                words: note.words,
+                request_method: Some(note.method),
+                request_url: Some(note.url),
+                request_variables: None,
+                response_headers: None,
+                response_body: None,
+                created: now.wall,
+            })));
+        }
+        self.commit(None, tx, vec![], vec![]);
+    }
+}

@@ -1,0 +1,82 @@
+//! Restart is an input: what the rows say was going on, and what is owed for it (rulings, "Accepted").
+
+use super::{Output, Switch};
+use crate::call::call::Call;
+use crate::call::cx::Cx;
+use crate::call::{recordings, status};
+use crate::clock::Now;
+use crate::media::event::{TapEnd, TapEndReason};
+use crate::sid::RecordingSid;
+use crate::sip::event::{Cause, SipCmd};
+use crate::store::rows::{CallRow, CallStatus, Direction};
+use crate::store::tx::{Op, Recovered, Tx};
+use std::collections::HashMap;
+
+impl Switch {
+    /// Takes in the rows of a store that a process before us left. `recorded` has the length in milliseconds of each
+    /// recording's repaired file. Its outputs are BYEs, final statuses with their callbacks, and calls still to dial.
+    pub fn recover(&mut self, now: Now, found: Recovered, recorded: &HashMap<RecordingSid, u64>) {
+        self.schedule.load(now, found.outbox, None);
+        for row in found.recordings {
+            let end = TapEnd {
+                recording: row.sid,
+                reason: TapEndReason::Stopped,
+                ms: recorded.get(&row.sid).copied().unwrap_or(0),
+            };
+            let ops = self.with_cx(now, |cx| recordings::ended(cx, row, &end));
+            self.commit(None, Tx { ops }, vec![], vec![]);
+        }
+        for mut row in found.streams {
+            row.status = "stopped".to_owned();
+            row.updated = now.wall;
+            self.commit(None, Tx::one(Op::PutStream(Box::new(row))), vec![], vec![]);
+        }
+        for row in found.calls {
+            self.recover_call(now, row);
+        }
+        self.settle(now);
+    }
+
+    fn recover_call(&mut self, now: Now, row: CallRow) {
+        let untouched = row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
+        if untouched && let Ok(target) = self.target_of(now, &row) {
+            self.out.push_back(Output::Log(format!("{} was queued and is dialled now", row.sid)));
+            self.begin(now, |cx| Call::redial(cx, row, target));
+            return;
+        }
+        self.end_orphan(now, row);
+    }
+
+    /// A call whose process died: its peer gets BYE, its subscribers the end.
+    fn end_orphan(&mut self, now: Now, mut row: CallRow) {
+        let leg = self.ids.leg();
+        let cause = Cause::new(500, "The server was restarted");
+        if let Some(dialog) = row.dialog.clone().filter(|_| row.status != CallStatus::Queued) {
+            self.endpoint.command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
+        }
+        row.cause = Some(cause);
+        row.ended_by = Some("us".to_owned());
+        row.error = Some(12400);
+        let ops = self.with_cx(now, |cx| {
+            let first = (row.status == CallStatus::Queued)
+                .then(|| status::advance(cx, &mut row, CallStatus::Initiated, None))
+                .flatten();
+            let last = status::advance(cx, &mut row, CallStatus::Failed, None);
+            first.into_iter().chain(last).collect::<Vec<_>>()
+        });
+        self.commit(None, Tx { ops }, vec![], vec![]);
+    }
+
+    fn with_cx<T>(&mut self, now: Now, f: impl FnOnce(&mut Cx<'_>) -> T) -> T {
+        let mut fx = Vec::new();
+        let mut cx = Cx {
+            now,
+            rng: &mut self.rng,
+            ids: &mut self.ids,
+            tables: &self.tables,
+            settings: &self.settings,
+            fx: &mut fx,
+        };
+        f(&mut cx)
+    }
+}
