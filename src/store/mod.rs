@@ -1,4 +1,40 @@
-//! What is never lost. `tx` is a transaction as data, `rows` its values; backends and the writer come beside them.
+//! What is never lost. A transaction is data (`tx`) over rows (`rows`). Each aggregate has one file that declares its
+//! table and answers the questions about it (`calls`, `recordings`, ...). What a transaction does (`steps`) and what a
+//! question asks (`query`) are data too, so memory, SQLite and PostgreSQL do the same thing: memory walks its rows, a
+//! database runs the statement that `sql` makes.
+//!
+//! ```text
+//!  Store::submit/commit --> writer thread --> Backend::apply(group) --> done
+//!  Store::read ----------> reader threads --> calls::list(reader, scope, ..) --> rows
+//! ```
 
+pub mod accounts;
+pub mod applications;
+pub mod calls;
+pub mod crypt;
+pub mod handle;
+pub mod keys;
+pub mod memory;
+pub mod notifications;
+pub mod numbers;
+pub mod outbox;
+pub mod page;
+mod pool;
+pub mod query;
+pub mod reader;
+pub mod recordings;
 pub mod rows;
+pub mod snapshot;
+pub mod steps;
+pub mod streams;
+pub mod table;
+pub mod timeline;
+pub mod trunks;
 pub mod tx;
+mod writer;
+
+pub use crypt::Key;
+pub use handle::{Full, OpenError, Options, Store};
+pub use page::{Cursor, Listed, Page};
+pub use query::{Period, Scope};
+pub use reader::Reader;

@@ -395,6 +395,7 @@ pub type OutboxId = u128;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OutboxRow {
     /// Also the token of every try.
+    #[serde(with = "hex128")]
     pub id: OutboxId,
     /// Account.
     pub account: AccountSid,
@@ -444,4 +445,18 @@ pub struct Line {
     pub to: String,
     /// What.
     pub what: String,
+}
+
+/// 128 bits as 32 hexadecimal digits, because JSON numbers end at 64.
+mod hex128 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(id: &u128, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&format_args!("{id:032x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u128, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        u128::from_str_radix(&text, 16).map_err(|_| D::Error::custom("not 32 hexadecimal digits"))
+    }
 }

@@ -23,6 +23,8 @@ pub enum Op {
     Callback(Box<OutboxRow>),
     /// What became of a round of delivery: state, rounds, next.
     PutOutbox(Box<OutboxRow>),
+    /// Deletes a callback that retention has reached.
+    DeleteOutbox(OutboxId),
     /// A recording.
     PutRecording(Box<RecordingRow>),
     /// Deletes a recording's row; the disk thread removes the file.
@@ -74,9 +76,31 @@ impl Tx {
 pub enum StoreError {
     /// A unique value is taken: `number`, `idempotency`, `sid`.
     Duplicate(&'static str),
+    /// The transaction contradicts what is stored (a status of a call that is over, a late whole-row write): an
+    /// error of ours, in a sentence. Nothing of it was written.
+    Refused(&'static str),
     /// The database refused or was not reached; the sentence is for the log.
     Unavailable(String),
 }
+
+impl StoreError {
+    /// The database is at fault, not the transaction: trying again later may help.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, StoreError::Unavailable(_))
+    }
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoreError::Duplicate(what) => write!(f, "the {what} is taken"),
+            StoreError::Refused(why) => f.write_str(why),
+            StoreError::Unavailable(why) => write!(f, "the database is not available: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
 
 /// Where transactions go: memory, SQLite, PostgreSQL. One owner, the writer; no lock inside.
 pub trait Backend: Send {
@@ -85,6 +109,10 @@ pub trait Backend: Send {
     fn apply(&mut self, group: &[Tx]) -> Vec<Result<(), StoreError>>;
     /// What `Switch::recover` needs: calls that are not final, recordings not ended, outbox rows still pending.
     fn recover(&mut self) -> Result<Recovered, StoreError>;
+    /// Is it still there? One that is not tries to get it back. Called between groups.
+    fn check(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Rows found at start.

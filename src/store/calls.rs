@@ -1,0 +1,100 @@
+//! Calls: their table and the questions about them.
+
+use super::page::{Listed, Page};
+use super::query::{Period, Query, Scope};
+use super::reader::Reader;
+use super::rows::{CallRow, CallStatus};
+use super::table::{Row, Table, Unique, Value};
+use super::tx::StoreError;
+use crate::sid::CallSid;
+
+/// The table.
+pub static CALLS: Table = Table {
+    name: "calls",
+    columns: &[
+        "sid",
+        "account",
+        "created",
+        "live",
+        "called",
+        "caller",
+        "status",
+        "parent",
+        "started",
+        "ended",
+        "idempotency",
+        "node",
+    ],
+    secrets: &["callbacks", "voice", "fallback", "twiml", "send_digits", "record", "sip_auth"],
+    unique: &[Unique { columns: &["account", "idempotency"], word: "idempotency" }],
+};
+
+impl Row for CallRow {
+    const TABLE: &'static Table = &CALLS;
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            Value::text(self.sid),
+            Value::text(self.account),
+            Value::time(self.created),
+            Value::flag(!self.status.is_final()),
+            Value::text(&self.to),
+            Value::text(&self.from),
+            Value::text(self.status.as_str()),
+            Value::maybe(self.parent),
+            Value::maybe_time(self.started),
+            Value::maybe_time(self.ended),
+            Value::maybe(self.idempotency.as_ref().map(|(key, _)| key)),
+            Value::text(&self.node),
+        ]
+    }
+}
+
+/// Filters of the list of calls (rest-api.md 9, Calls). All given ones must hold.
+#[derive(Clone, Debug, Default)]
+pub struct CallFilter {
+    /// `To`, exactly.
+    pub to: Option<String>,
+    /// `From`, exactly.
+    pub from: Option<String>,
+    /// `Status`.
+    pub status: Option<CallStatus>,
+    /// `ParentCallSid`.
+    pub parent: Option<CallSid>,
+    /// `StartTime`, `StartTime<`, `StartTime>`.
+    pub started: Period,
+    /// `EndTime`, `EndTime<`, `EndTime>`.
+    pub ended: Period,
+}
+
+/// One call.
+pub fn get(r: &mut Reader, scope: Scope, sid: CallSid) -> Result<Option<CallRow>, StoreError> {
+    r.one(Query::new::<CallRow>(scope).is("sid", Some(sid)))
+}
+
+/// Calls, newest first.
+pub fn list(
+    r: &mut Reader,
+    scope: Scope,
+    f: &CallFilter,
+    page: &Page,
+) -> Result<Listed<CallRow>, StoreError> {
+    let q = Query::new::<CallRow>(scope)
+        .is("called", f.to.as_ref())
+        .is("caller", f.from.as_ref())
+        .is("status", f.status.map(CallStatus::as_str))
+        .is("parent", f.parent)
+        .within("started", f.started)
+        .within("ended", f.ended);
+    r.page(q, page)
+}
+
+/// The call that a POST with this Idempotency-Key made (ruling 2.50); the hash to compare is in the row.
+pub fn by_idempotency(r: &mut Reader, scope: Scope, key: &str) -> Result<Option<CallRow>, StoreError> {
+    r.one(Query::new::<CallRow>(scope).is("idempotency", Some(key)))
+}
+
+/// Calls without a final status, oldest first: what `Switch::recover` takes up.
+pub fn live(r: &mut Reader, scope: Scope) -> Result<Vec<CallRow>, StoreError> {
+    r.live(Query::new::<CallRow>(scope))
+}

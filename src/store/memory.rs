@@ -1,0 +1,230 @@
+//! The store in memory: for tests, and for the simulation, which crashes it back to what it had synced.
+//!
+//! There are two images: `live`, which reads see, and `disk`, which a crash falls back to. `since` holds what lies
+//! between them.
+
+use super::query::{Cond, Order, Query};
+use super::rows::*;
+use super::steps::{Step, steps};
+use super::table::{Record, Row, Table, Value};
+use super::tx::{Backend, Recovered, StoreError, Tx};
+use crate::sid::AccountSid;
+use std::collections::BTreeMap;
+
+/// The backend. [`Backend::apply`] syncs at once unless it was made by [`Memory::lazy`].
+#[derive(Debug, Default)]
+pub struct Memory {
+    live: Tables,
+    disk: Tables,
+    since: Vec<Tx>,
+    lazy: bool,
+}
+
+impl Memory {
+    /// An empty one that syncs after each group, as a database does.
+    pub fn new() -> Memory {
+        Memory::default()
+    }
+
+    /// An empty one that syncs when [`Memory::sync`] is called: the simulation's lying disk.
+    pub fn lazy() -> Memory {
+        Memory { lazy: true, ..Memory::default() }
+    }
+
+    /// Everything applied so far survives a crash.
+    pub fn sync(&mut self) {
+        for tx in std::mem::take(&mut self.since) {
+            // It was applied to the same rows in the same order before: it cannot fail here.
+            let _ = self.disk.apply(&tx);
+        }
+    }
+
+    /// Everything after the last sync never was.
+    pub fn crash(&mut self) {
+        self.since.clear();
+        self.live = self.disk.clone();
+    }
+
+    /// The row with this key, typed: `memory.get::<CallRow>(&sid)`.
+    pub fn get<R: Row>(&self, sid: impl std::fmt::Display) -> Option<&R> {
+        self.live.table(R::TABLE).and_then(|t| t.get(&sid.to_string())).and_then(typed)
+    }
+
+    /// All rows of a type in the order of their keys.
+    pub fn all<R: Row>(&self) -> impl Iterator<Item = &R> {
+        self.live.table(R::TABLE).into_iter().flat_map(|t| t.values()).filter_map(typed)
+    }
+
+    /// The answer to a query.
+    pub(super) fn select(&self, q: &Query) -> Vec<&Record> {
+        self.live.select(q)
+    }
+
+    fn live_rows<R: Row>(&self) -> Vec<R> {
+        let query = Query {
+            table: R::TABLE,
+            conds: vec![Cond::Flag("live")],
+            order: Order::Oldest,
+            limit: u32::MAX,
+            offset: 0,
+        };
+        self.select(&query).into_iter().filter_map(typed).cloned().collect()
+    }
+}
+
+impl Backend for Memory {
+    fn apply(&mut self, group: &[Tx]) -> Vec<Result<(), StoreError>> {
+        let mut answers = Vec::with_capacity(group.len());
+        for tx in group {
+            let answer = self.live.apply(tx);
+            if answer.is_ok() {
+                self.since.push(tx.clone());
+            }
+            answers.push(answer);
+        }
+        if !self.lazy {
+            self.sync();
+        }
+        answers
+    }
+
+    fn recover(&mut self) -> Result<Recovered, StoreError> {
+        Ok(Recovered {
+            calls: self.live_rows::<CallRow>(),
+            recordings: self.live_rows::<RecordingRow>(),
+            streams: self.live_rows::<StreamRow>(),
+            outbox: self.live_rows::<OutboxRow>(),
+        })
+    }
+}
+
+fn typed<R: Row>(r: &Record) -> Option<&R> {
+    r.row.any().downcast_ref::<R>()
+}
+
+type Rows = BTreeMap<String, Record>;
+
+/// One image: tables by name, records by key.
+#[derive(Clone, Debug, Default)]
+struct Tables(BTreeMap<&'static str, Rows>);
+
+/// What a step replaced: the way back.
+type Undo = Vec<(&'static Table, String, Option<Record>)>;
+
+impl Tables {
+    fn table(&self, t: &Table) -> Option<&Rows> {
+        self.0.get(t.name)
+    }
+
+    fn apply(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let mut undo = Undo::new();
+        let outcome = steps(tx).into_iter().try_for_each(|s| self.step(s, &mut undo));
+        if outcome.is_err() {
+            for (table, key, old) in undo.into_iter().rev() {
+                let rows = self.0.entry(table.name).or_default();
+                match old {
+                    Some(old) => rows.insert(key, old),
+                    None => rows.remove(&key),
+                };
+            }
+        }
+        outcome
+    }
+
+    fn step(&mut self, s: Step, undo: &mut Undo) -> Result<(), StoreError> {
+        match s {
+            Step::Insert(new) => match self.old(&new) {
+                Some(_) => Err(StoreError::Duplicate("sid")),
+                None => self.write(new, undo),
+            },
+            Step::Put(new) => self.write(new, undo),
+            Step::PutIf(new, guard) => match self.old(&new) {
+                Some(old) if !(guard.holds)(old, &new) => Err(StoreError::Refused(guard.words)),
+                _ => self.write(new, undo),
+            },
+            Step::Add(new) => match self.old(&new) {
+                Some(_) => Ok(()),
+                None => self.write(new, undo),
+            },
+            Step::Delete(table, column, is) => {
+                let rows = self.0.entry(table.name).or_default();
+                if column == "sid" {
+                    let old = rows.remove(&is);
+                    undo.push((table, is, old));
+                    return Ok(());
+                }
+                let wanted = Value::Text(Some(is));
+                let keys: Vec<String> = rows
+                    .iter()
+                    .filter(|(_, r)| *r.value(column) == wanted)
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                for key in keys {
+                    let old = rows.remove(&key);
+                    undo.push((table, key, old));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn old(&self, new: &Record) -> Option<&Record> {
+        self.table(new.table)?.get(new.sid())
+    }
+
+    fn write(&mut self, new: Record, undo: &mut Undo) -> Result<(), StoreError> {
+        let rows = self.0.entry(new.table.name).or_default();
+        for unique in new.table.unique {
+            let same = |r: &Record| unique.columns.iter().all(|c| r.value(c) == new.value(c));
+            let free = unique.columns.iter().any(|c| new.value(c).is_null());
+            if !free && rows.values().any(|r| r.sid() != new.sid() && same(r)) {
+                return Err(StoreError::Duplicate(unique.word));
+            }
+        }
+        let (table, key) = (new.table, new.sid().to_owned());
+        let old = rows.insert(key.clone(), new);
+        undo.push((table, key, old));
+        Ok(())
+    }
+
+    fn select(&self, q: &Query) -> Vec<&Record> {
+        let rows = self.table(q.table).into_iter().flat_map(|t| t.values());
+        let mut found: Vec<&Record> = rows.filter(|r| q.conds.iter().all(|c| self.holds(r, c))).collect();
+        match q.order {
+            Order::Newest => found.sort_by(|a, b| age(b).cmp(&age(a))),
+            Order::Oldest => found.sort_by(|a, b| age(a).cmp(&age(b))),
+            Order::By(column) => {
+                found.sort_by(|a, b| (a.value(column), a.sid()).cmp(&(b.value(column), b.sid())))
+            }
+        }
+        found.into_iter().skip(q.offset as usize).take(q.limit as usize).collect()
+    }
+
+    fn holds(&self, r: &Record, c: &Cond) -> bool {
+        match c {
+            Cond::Is(column, v) => !v.is_null() && r.value(column) == v,
+            Cond::Flag(column) => *r.value(column) == Value::flag(true),
+            Cond::From(column, n) => matches!(r.value(column), Value::Int(Some(v)) if v >= n),
+            Cond::To(column, n) => matches!(r.value(column), Value::Int(Some(v)) if v <= n),
+            Cond::Contains(column, part) => {
+                matches!(r.value(column), Value::Text(Some(v)) if v.contains(part.as_str()))
+            }
+            Cond::Family(column, a) => self.is_family(r.value(column), *a),
+            Cond::Older(created, sid) => age(r) < (&Value::time(*created), sid.as_str()),
+            Cond::Newer(created, sid) => age(r) > (&Value::time(*created), sid.as_str()),
+        }
+    }
+
+    fn is_family(&self, v: &Value, a: AccountSid) -> bool {
+        let a = Value::text(a);
+        let child = |sid: &String| {
+            let row = self.0.get("accounts").and_then(|t| t.get(sid));
+            row.is_some_and(|row| *row.value("account") == a)
+        };
+        *v == a || matches!(v, Value::Text(Some(sid)) if child(sid))
+    }
+}
+
+fn age(r: &Record) -> (&Value, &str) {
+    (r.value("created"), r.sid())
+}

@@ -1,0 +1,110 @@
+//! What a transaction does to the tables, in steps that memory and databases both understand.
+
+use super::calls::CALLS;
+use super::keys::KEYS;
+use super::notifications::NOTIFICATIONS;
+use super::numbers::NUMBERS;
+use super::outbox::{self, OUTBOX};
+use super::recordings::RECORDINGS;
+use super::streams::STREAMS;
+use super::table::{Record, Row, Table, Value};
+use super::timeline::TIMELINES;
+use super::tx::{Op, Tx};
+use super::{applications::APPLICATIONS, trunks::TRUNKS};
+use std::fmt::Display;
+
+/// What must hold between the stored row and the new one, for memory and as SQL.
+#[derive(Debug)]
+pub struct Guard {
+    /// The columns it looks at.
+    pub holds: fn(old: &Record, new: &Record) -> bool,
+    /// The same, where `excluded` is the new row and the table's own name the old.
+    pub sql: &'static str,
+    /// What is refused.
+    pub words: &'static str,
+}
+
+/// Any write of a call except a change of status leaves its status alone.
+static SAME_STATUS: Guard = Guard {
+    holds: |old, new| old.value("status") == new.value("status"),
+    sql: "calls.status = excluded.status",
+    words: "a write of a call's row must not change its status: it came too late",
+};
+
+/// A call that is over stays as it ended; the same end again (a repeated transaction) is no contradiction.
+static NOT_OVER: Guard = Guard {
+    holds: |old, new| *old.value("live") == Value::flag(true) || old.value("status") == new.value("status"),
+    sql: "calls.live = 1 OR calls.status = excluded.status",
+    words: "the call is over: its status cannot change any more",
+};
+
+/// One write.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A row that must be new.
+    Insert(Record),
+    /// A row, new or instead of the one with its key.
+    Put(Record),
+    /// The same, if the guard holds between old and new; else the transaction is refused.
+    PutIf(Record, &'static Guard),
+    /// A row, unless its key is there already: a callback that left or failed stays so when the transaction that made
+    /// it comes again.
+    Add(Record),
+    /// All rows where a text column is this.
+    Delete(&'static Table, &'static str, String),
+}
+
+/// The steps of a transaction in order.
+pub fn steps(tx: &Tx) -> Vec<Step> {
+    let mut out = Vec::with_capacity(tx.ops.len());
+    for op in &tx.ops {
+        match op {
+            Op::Status(change) => {
+                out.push(Step::PutIf(Record::of(change.row()), &NOT_OVER));
+                out.extend(change.callbacks().iter().map(|c| Step::Add(Record::of(c))));
+            }
+            Op::DeleteCall(sid) => {
+                out.push(delete(&TIMELINES, sid));
+                out.push(Step::Delete(&STREAMS, "call", sid.to_string()));
+                out.push(delete(&CALLS, sid));
+            }
+            op => out.extend(step(op)),
+        }
+    }
+    out
+}
+
+fn put<R: Row>(row: &R) -> Step {
+    Step::Put(Record::of(row))
+}
+
+fn delete(table: &'static Table, sid: impl Display) -> Step {
+    Step::Delete(table, "sid", sid.to_string())
+}
+
+/// The one step of an operation that has only one.
+fn step(op: &Op) -> Option<Step> {
+    Some(match op {
+        Op::Status(_) | Op::DeleteCall(_) => return None,
+        Op::InsertCall(row) => Step::Insert(Record::of(&**row)),
+        Op::PutCall(row) => Step::PutIf(Record::of(&**row), &SAME_STATUS),
+        Op::Callback(row) => Step::Add(Record::of(&**row)),
+        Op::PutOutbox(row) => put(&**row),
+        Op::DeleteOutbox(id) => delete(&OUTBOX, outbox::key(*id)),
+        Op::PutRecording(row) => put(&**row),
+        Op::DeleteRecording(sid) => delete(&RECORDINGS, sid),
+        Op::PutNotification(row) => put(&**row),
+        Op::DeleteNotification(sid) => delete(&NOTIFICATIONS, sid),
+        Op::PutStream(row) => put(&**row),
+        Op::PutTimeline(row) => put(&**row),
+        Op::PutAccount(row) => put(&**row),
+        Op::PutKey(row) => put(&**row),
+        Op::DeleteKey(sid) => delete(&KEYS, sid),
+        Op::PutNumber(row) => put(&**row),
+        Op::DeleteNumber(sid) => delete(&NUMBERS, sid),
+        Op::PutApplication(row) => put(&**row),
+        Op::DeleteApplication(sid) => delete(&APPLICATIONS, sid),
+        Op::PutTrunk(row) => put(&**row),
+        Op::DeleteTrunk(sid) => delete(&TRUNKS, sid),
+    })
+}

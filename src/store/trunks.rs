@@ -1,0 +1,40 @@
+//! SIP trunks of the operator: their table and the questions about them.
+
+use super::page::{Listed, Page};
+use super::query::{Query, Scope};
+use super::reader::Reader;
+use super::rows::TrunkRow;
+use super::table::{Row, Table, Value};
+use super::tx::StoreError;
+use crate::sid::TrunkSid;
+
+/// The table.
+pub static TRUNKS: Table = Table {
+    name: "trunks",
+    columns: &["sid", "account", "created", "name"],
+    secrets: &["password"],
+    unique: &[],
+};
+
+impl Row for TrunkRow {
+    const TABLE: &'static Table = &TRUNKS;
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            Value::text(self.sid),
+            Value::maybe(self.account),
+            Value::time(self.created),
+            Value::text(&self.name),
+        ]
+    }
+}
+
+/// One.
+pub fn get(r: &mut Reader, scope: Scope, sid: TrunkSid) -> Result<Option<TrunkRow>, StoreError> {
+    r.one(Query::new::<TrunkRow>(scope).is("sid", Some(sid)))
+}
+
+/// All of them, newest first.
+pub fn list(r: &mut Reader, scope: Scope, page: &Page) -> Result<Listed<TrunkRow>, StoreError> {
+    r.page(Query::new::<TrunkRow>(scope), page)
+}
