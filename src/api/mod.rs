@@ -1,1 +1,4 @@
 //! (s) HTTP in.
+
+pub mod command;
+pub mod live;
