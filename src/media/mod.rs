@@ -2,7 +2,14 @@
 //! sockets and a clock.
 
 pub mod codec;
+pub mod dtmf;
 pub mod engine;
 pub mod event;
+pub mod level;
+pub mod mos;
 pub mod plan;
+pub mod reception;
+pub mod rtcp;
 pub mod rtp;
+pub mod source_lock;
+pub mod tone;
