@@ -9,6 +9,8 @@ const REMEMBERED: usize = 8;
 const IN_PACKET: usize = 4;
 /// How far a sender that lets the timestamp of one press run may get behind (100 ms).
 const RUNNING_MAX: i64 = 800;
+/// How far back a late packet may come from (5 s); further back is a sender whose timestamps jumped.
+const STRAGGLER_MAX: i64 = 40_000;
 /// The longest duration a segment can tell; then the press goes on under a new timestamp (section 2.5.1.3).
 const SEGMENT: u16 = u16::MAX;
 
@@ -85,7 +87,7 @@ impl KeyReader {
         }
         // Older than everything remembered: a straggler of a press that was reported long ago.
         let full = self.presses.iter().all(Option::is_some);
-        if full && self.presses.iter().flatten().all(|o| ts_after(o.ts, p.ts) > 0) {
+        if full && self.presses.iter().flatten().all(|o| (1..STRAGGLER_MAX).contains(&ts_after(o.ts, p.ts))) {
             return false;
         }
         if let Some(slot) = self.presses.get_mut(self.next) {

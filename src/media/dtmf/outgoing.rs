@@ -56,11 +56,7 @@ impl KeyTone {
         let duration = u16::from(if end { DOWN } else { at + 1 }) * 160;
         let [d0, d1] = duration.to_be_bytes();
         let flags = VOLUME | if end { 0x80 } else { 0 };
-        Some(Event {
-            payload: [self.code, flags, d0, d1],
-            first: at == 0,
-            since_start: u32::from(at) * 160,
-        })
+        Some(Event { payload: [self.code, flags, d0, d1], first: at == 0, since_start: u32::from(at) * 160 })
     }
 
     /// The next frame as a dual tone in mu-law.
