@@ -1,5 +1,5 @@
 //! RTP, recordings, playing and streams. `plan` says what a leg shall do, `engine` does it (pure), `worker` gives it
-//! sockets and a clock.
+//! sockets and a clock. `clip` brings Play's audio, `decode` makes it playable.
 
 pub mod codec;
 pub mod dtmf;
@@ -9,6 +9,10 @@ pub mod feed;
 pub mod jitter;
 pub mod level;
 pub mod mos;
+pub mod clip;
+pub mod decode;
+pub mod event;
+pub mod lru;
 pub mod plan;
 pub mod play;
 pub mod reception;

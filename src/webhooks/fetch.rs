@@ -21,6 +21,8 @@ pub const BODY_MAX: usize = 64 * 1024;
 pub const PLAY_BODY_MAX: usize = 64 * 1024 * 1024;
 /// How long the body of a callback's answer is waited for; it is thrown away.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
+/// Everything together, for a speech provider: long texts take their time.
+const JSON_TOTAL: Duration = Duration::from_secs(30);
 
 /// Makes requests. One for the process.
 pub struct Fetcher {
@@ -109,6 +111,39 @@ impl Fetcher {
             }
             Err(error) => Err(FetchError { ms, ..error }),
         }
+    }
+
+    /// A JSON request to a service the operator configured (speech): no redirects, no retries.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch`].
+    pub async fn post_json(
+        &self,
+        url: &str,
+        bearer: &str,
+        body: String,
+        max: usize,
+    ) -> Result<(Option<String>, Bytes), FetchError> {
+        let policy = super::request::Policy::default();
+        let work = async {
+            let vetted = self.guard.vet_url(url)?;
+            let builder = self.clients.request(policy.sni, reqwest::Method::POST, vetted.url);
+            let mut builder = builder.header(header::CONTENT_TYPE, "application/json").body(body);
+            if !bearer.is_empty() {
+                builder = builder.bearer_auth(bearer);
+            }
+            let mut answer = send(builder, &policy).await?;
+            let status = answer.status().as_u16();
+            if !(200..300).contains(&status) {
+                let words = format!("it answered {status}");
+                return Err(FetchError { code: 11200, words, status: Some(status), ms: 0 });
+            }
+            let content_type = answer.headers().get(header::CONTENT_TYPE);
+            let content_type = content_type.map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+            Ok((content_type, read(&mut answer, max, policy.read).await?))
+        };
+        let late = || FetchError::early(11203, format!("not finished within {} ms", JSON_TOTAL.as_millis()));
+        timeout(JSON_TOTAL, work).await.unwrap_or_else(|_| Err(late()))
     }
 
     async fn run(&self, mut exchange: Exchange<'_>) -> Result<(Fetched, Validators), FetchError> {

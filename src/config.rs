@@ -1,0 +1,216 @@
+//! (s) One typed struct for every setting. The table below is the only declaration: the environment, the TOML file, the
+//! messages and docs/config.md come from it.
+
+use crate::webhooks::address::Network;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// One setting.
+pub struct Key {
+    /// In the TOML file.
+    pub name: &'static str,
+    /// In the environment; wins over the file.
+    pub env: &'static str,
+    /// If neither says anything.
+    pub default: &'static str,
+    /// For docs/config.md.
+    pub meaning: &'static str,
+}
+
+const fn key(name: &'static str, env: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key { name, env, default, meaning }
+}
+
+/// Every setting.
+pub const KEYS: &[Key] = &[
+    key("http_listen", "CHORUS_HTTP_LISTEN", "127.0.0.1:3000", "REST API, readiness and metrics"),
+    key("sip_listen", "CHORUS_SIP_LISTEN", "0.0.0.0:5060", "SIP over UDP and TCP"),
+    key("data_dir", "CHORUS_DATA_DIR", "./data", "database, recordings, generated key (0600)"),
+    key("database_url", "CHORUS_DATABASE_URL", "", "empty: SQLite in the data directory; or postgres://..."),
+    key("public_url", "CHORUS_PUBLIC_URL", "", "base of every link and of recording URLs; empty: the listener"),
+    key("external_ip", "CHORUS_EXTERNAL_IP", "", "address in Contact and SDP; empty: from the route to the peer"),
+    key("rtp_ports", "CHORUS_RTP_PORTS", "20000-39999", "RTP port range"),
+    key("account_sid", "CHORUS_ACCOUNT_SID", "", "the first account; empty: made at first start"),
+    key("auth_token", "CHORUS_AUTH_TOKEN", "", "its token; empty: made and printed at first start"),
+    key("carrier_token", "CHORUS_CARRIER_TOKEN", "", "bearer token of /carrier/v1; empty: made at first start"),
+    key("secret_key", "CHORUS_SECRET_KEY", "", "64 hexadecimal digits, key for secrets at rest; empty: a file in the data directory"),
+    key("allow_networks", "CHORUS_ALLOW_NETWORKS", "", "private networks (CIDR, comma) that webhooks and streams may reach; loopback is open while http_listen is loopback"),
+    key("tls_cert", "CHORUS_TLS_CERT", "", "PEM file: HTTPS on http_listen; re-read on SIGHUP"),
+    key("tls_key", "CHORUS_TLS_KEY", "", "PEM file of its key"),
+    key("ca_file", "CHORUS_CA_FILE", "", "extra roots (PEM) for webhooks and streams, beside the system's"),
+    key("media_workers", "CHORUS_MEDIA_WORKERS", "0", "media threads; 0: one a core"),
+    key("numbers", "CHORUS_NUMBERS", "open", "open: an account may claim any E.164 number nobody holds; carrier: only inventory"),
+    key("rtp_timeout_s", "CHORUS_RTP_TIMEOUT_S", "60", "seconds without RTP and RTCP that end an answered call; 0: never"),
+    key("drain_s", "CHORUS_DRAIN_S", "30", "seconds that calls may go on after SIGTERM"),
+    key("keep_recordings_days", "CHORUS_KEEP_RECORDINGS_DAYS", "90", "days until a recording is deleted; 0: never"),
+    key("keep_notifications_days", "CHORUS_KEEP_NOTIFICATIONS_DAYS", "30", "days until a notification is deleted; 0: never"),
+    key("keep_outbox_days", "CHORUS_KEEP_OUTBOX_DAYS", "7", "days until a delivered or failed callback is forgotten; 0: never"),
+    key("speech_url", "CHORUS_SPEECH_URL", "", "base URL of an OpenAI-compatible speech provider; empty: the voice inside"),
+    key("speech_key", "CHORUS_SPEECH_KEY", "", "its API key"),
+    key("speech_model", "CHORUS_SPEECH_MODEL", "tts-1", "its model"),
+    key("log", "CHORUS_LOG", "info", "filter of the log, as `info,chorus::sip=debug`"),
+];
+
+/// All of them, typed.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Config {
+    pub http_listen: SocketAddr,
+    pub sip_listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub database_url: String,
+    pub public_url: String,
+    pub external_ip: Option<IpAddr>,
+    pub rtp_ports: (u16, u16),
+    pub account_sid: String,
+    pub auth_token: String,
+    pub carrier_token: String,
+    pub secret_key: String,
+    pub allow_networks: Vec<Network>,
+    pub tls: Option<(PathBuf, PathBuf)>,
+    pub ca_file: Option<PathBuf>,
+    pub media_workers: usize,
+    pub numbers_open: bool,
+    pub rtp_timeout_s: u32,
+    pub drain_s: u64,
+    pub keep_recordings_days: u32,
+    pub keep_notifications_days: u32,
+    pub keep_outbox_days: u32,
+    pub speech: Option<(String, String, String)>,
+    pub log: String,
+}
+
+/// Where each value came from, for messages.
+struct Values(BTreeMap<&'static str, (String, String)>);
+
+impl Values {
+    fn text(&self, name: &str) -> String {
+        self.0.get(name).map(|(v, _)| v.clone()).unwrap_or_default()
+    }
+
+    fn some(&self, name: &str) -> Option<String> {
+        Some(self.text(name)).filter(|v| !v.is_empty())
+    }
+
+    fn parse<T: std::str::FromStr>(&self, name: &str, expected: &str) -> Result<T, String> {
+        let (value, place) = self.0.get(name).cloned().unwrap_or_default();
+        value.parse().map_err(|_| format!("{place}: '{value}' is not {expected}"))
+    }
+}
+
+impl Config {
+    /// From the environment, then the TOML file, then the defaults.
+    ///
+    /// # Errors
+    /// One sentence that names the variable or the key of the file.
+    pub fn load(
+        env: &dyn Fn(&str) -> Option<String>,
+        file: Option<(&std::path::Path, &str)>,
+    ) -> Result<Config, String> {
+        let mut from_file = BTreeMap::new();
+        if let Some((path, text)) = file {
+            let table: toml::Table =
+                text.parse().map_err(|e| format!("{}: {e}", path.display()))?;
+            for (name, value) in table {
+                if !KEYS.iter().any(|k| k.name == name) {
+                    return Err(format!("{}: unknown key '{name}'", path.display()));
+                }
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                from_file.insert(name.clone(), (value, format!("{}: {name}", path.display())));
+            }
+        }
+        let values = KEYS.iter().map(|k| {
+            let set = env(k.env).map(|v| (v, k.env.to_owned()));
+            let value = set.or_else(|| from_file.remove(k.name));
+            (k.name, value.unwrap_or_else(|| (k.default.to_owned(), k.env.to_owned())))
+        });
+        Config::typed(&Values(values.collect()))
+    }
+
+    fn typed(v: &Values) -> Result<Config, String> {
+        let http_listen: SocketAddr = v.parse("http_listen", "an address with a port")?;
+        let tls = match (v.some("tls_cert"), v.some("tls_key")) {
+            (Some(cert), Some(key)) => Some((cert.into(), key.into())),
+            (None, None) => None,
+            _ => return Err("CHORUS_TLS_CERT and CHORUS_TLS_KEY are given together or not at all".to_owned()),
+        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let public = v.some("public_url").unwrap_or_else(|| format!("{scheme}://{http_listen}"));
+        let networks = Network::parse_list(&v.text("allow_networks"))
+            .map_err(|e| format!("CHORUS_ALLOW_NETWORKS: {e}"))?;
+        let numbers = v.text("numbers");
+        if !matches!(numbers.as_str(), "open" | "carrier") {
+            return Err(format!("CHORUS_NUMBERS: '{numbers}' is neither open nor carrier"));
+        }
+        Ok(Config {
+            http_listen,
+            sip_listen: v.parse("sip_listen", "an address with a port")?,
+            data_dir: v.text("data_dir").into(),
+            database_url: v.text("database_url"),
+            public_url: public.trim_end_matches('/').to_owned(),
+            external_ip: match v.some("external_ip") {
+                Some(_) => Some(v.parse("external_ip", "an IP address")?),
+                None => None,
+            },
+            rtp_ports: port_range(&v.text("rtp_ports"))?,
+            account_sid: v.text("account_sid"),
+            auth_token: v.text("auth_token"),
+            carrier_token: v.text("carrier_token"),
+            secret_key: v.text("secret_key"),
+            allow_networks: networks,
+            tls,
+            ca_file: v.some("ca_file").map(PathBuf::from),
+            media_workers: v.parse("media_workers", "a number")?,
+            numbers_open: numbers == "open",
+            rtp_timeout_s: v.parse("rtp_timeout_s", "a number of seconds")?,
+            drain_s: v.parse("drain_s", "a number of seconds")?,
+            keep_recordings_days: v.parse("keep_recordings_days", "a number of days")?,
+            keep_notifications_days: v.parse("keep_notifications_days", "a number of days")?,
+            keep_outbox_days: v.parse("keep_outbox_days", "a number of days")?,
+            speech: v.some("speech_url").map(|url| (url, v.text("speech_key"), v.text("speech_model"))),
+            log: v.text("log"),
+        })
+    }
+
+    /// From the process' environment and `path`, or `chorus.toml` if there is one here.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and for a file that cannot be read.
+    pub fn from_process(path: Option<&std::path::Path>) -> Result<Config, String> {
+        let default = std::path::Path::new("chorus.toml");
+        let path = path.or_else(|| default.exists().then_some(default));
+        let text = match path {
+            Some(p) => Some(std::fs::read_to_string(p).map_err(|e| format!("{}: {e}", p.display()))?),
+            None => None,
+        };
+        Config::load(&|name| std::env::var(name).ok(), path.zip(text.as_deref()))
+    }
+
+    /// Where recordings lie.
+    pub fn recordings_dir(&self) -> PathBuf {
+        self.data_dir.join("recordings")
+    }
+}
+
+fn port_range(text: &str) -> Result<(u16, u16), String> {
+    let bad = || format!("CHORUS_RTP_PORTS: '{text}' is not a range like 20000-39999");
+    let (low, high) = text.split_once('-').ok_or_else(bad)?;
+    let (low, high): (u16, u16) =
+        (low.trim().parse().map_err(|_| bad())?, high.trim().parse().map_err(|_| bad())?);
+    if low == 0 || high <= low { Err(bad()) } else { Ok((low, high)) }
+}
+
+/// docs/config.md.
+pub fn page() -> String {
+    let mut out = String::from(
+        "# Settings\n\nMade from the table in `src/config.rs` by `chorus config`; a test compares them. Each setting is an \
+         environment variable,\nor a key of `chorus.toml` (`--config FILE`). Unknown keys are refused.\n\n\
+         | variable | key | default | meaning |\n| --- | --- | --- | --- |\n",
+    );
+    for k in KEYS {
+        let default = if k.default.is_empty() { "none" } else { k.default };
+        out.push_str(&format!("| {} | {} | {default} | {} |\n", k.env, k.name, k.meaning));
+    }
+    out
+}
