@@ -116,8 +116,13 @@ impl Config {
                 if !KEYS.iter().any(|k| k.name == name) {
                     return Err(format!("{}: unknown key '{name}'", path.display()));
                 }
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                from_file.insert(name.clone(), (value, format!("{}: {name}", path.display())));
+                let value = match value {
+                    toml::Value::String(s) => s,
+                    toml::Value::Integer(n) => n.to_string(),
+                    _ => return Err(format!("{}: '{name}' must be text or a number", path.display())),
+                };
+                let place = format!("{}: {name}", path.display());
+                from_file.insert(name, (value, place));
             }
         }
         let values = KEYS.iter().map(|k| {

@@ -152,6 +152,8 @@ pub enum Request {
     StartStream(CallSid, Box<StreamStartRequest>),
     /// Stop a stream by SID or name. Answers: `Stream`, `NotLive`, `Refused` (20404: no such stream).
     StopStream(CallSid, String),
+    /// The timeline of a live call. Answers: `Timeline`, `NotLive`.
+    Timeline(CallSid),
     /// Accounts, numbers, applications or trunks were committed: rebuild the snapshot, then answer `Done`, so that
     /// a call that arrives after our 2xx already meets them.
     TablesChanged,
@@ -166,6 +168,8 @@ pub enum Answer {
     Recording(Box<RecordingRow>),
     /// The stream.
     Stream(Box<StreamRow>),
+    /// The lines so far.
+    Timeline(Vec<crate::store::rows::Line>),
     /// Nothing to show.
     Done,
     /// This process holds no such live call.

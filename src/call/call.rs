@@ -46,7 +46,7 @@ pub struct Call {
     /// Headers for our BYE (Hangup's Parameters).
     pub(super) bye_headers: Vec<(String, String)>,
     /// The Record verb whose beep plays.
-    pub(super) pending_record: Option<twiml::Record>,
+    pub(super) pending_record: Option<twiml::verb::Record>,
     /// For the post-dial delay.
     pub(super) created: Mono,
 }
@@ -296,7 +296,8 @@ impl Call {
         self.maybe_gone(cx);
     }
 
-    fn final_status(&self) -> CallStatus {
+    /// How it ends, as far as is known.
+    pub(super) fn final_status(&self) -> CallStatus {
         if self.leg.answered {
             return CallStatus::Completed;
         }

@@ -7,7 +7,7 @@ use super::target::{self, NoRoute, Wish};
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook, Subscription};
 use crate::webhooks::policy;
-use twiml::{Dial, DialRecord, Noun};
+use twiml::verb::{CallEvent, Dial, DialRecord, Noun, Trim};
 
 /// Dial's recording in the words of the recordings room.
 pub struct DialRecording {
@@ -37,9 +37,12 @@ pub fn recording(dial: &Dial, base: Option<&str>) -> Option<DialRecording> {
     Some(DialRecording {
         from_ringing,
         channels,
-        track: dial.recording_track.clone(),
-        trim: dial.trim,
-        callback: dial.recording_status_callback.as_ref().and_then(|c| hook(base, &c.url, c.method)),
+        track: dial.recording_track.as_str().to_owned(),
+        trim: dial.trim == Trim::TrimSilence,
+        callback: dial
+            .recording_status_callback
+            .as_ref()
+            .and_then(|url| hook(base, url, dial.recording_status_callback_method)),
         events: super::recordings::events(&dial.recording_status_callback_event),
     })
 }
@@ -49,49 +52,78 @@ fn hook(base: Option<&str>, href: &str, method: twiml::Method) -> Option<Hook> {
     Some(Hook { url, method: super::program::method_of(method) })
 }
 
+/// What a noun says, whichever it is.
+struct Party<'a> {
+    to: String,
+    auth: Option<(String, String)>,
+    headers: Vec<(String, String)>,
+    digits: Option<String>,
+    whisper: Option<(&'a str, twiml::Method)>,
+    callback: Option<(&'a str, twiml::Method, &'a [CallEvent])>,
+}
+
+fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
+    match noun {
+        Noun::Number(n) => Ok(Party {
+            to: n.number.clone(),
+            auth: None,
+            headers: vec![],
+            digits: n.send_digits.clone(),
+            whisper: n.url.as_deref().map(|u| (u, n.method)),
+            callback: n.status_callback.as_deref().map(|u| (u, n.status_callback_method, &*n.status_callback_event)),
+        }),
+        Noun::Sip(s) => {
+            let best = s.uris.iter().min_by_key(|u| u.priority);
+            let uri = best.ok_or(NoRoute { code: 13243, words: "<Sip> has no URI".to_owned() })?;
+            let own = uri.username.clone().zip(uri.password.clone());
+            Ok(Party {
+                to: uri.uri.clone(),
+                auth: own.or_else(|| s.username.clone().zip(s.password.clone())),
+                headers: uri.headers.clone(),
+                digits: None,
+                whisper: s.url.as_deref().map(|u| (u, s.method)),
+                callback: s.status_callback.as_deref().map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
+            })
+        }
+        Noun::Unsupported(n) => {
+            Err(NoRoute { code: 13215, words: format!("<{}> inside <Dial> is not offered yet", n.name) })
+        }
+        Noun::Invalid(n) => Err(NoRoute { code: n.code, words: format!("<{}> says nowhere to dial", n.name) }),
+    }
+}
+
 /// A child for one noun.
 pub fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Result<Spawn, NoRoute> {
     let caller = dial.caller_id.clone().unwrap_or_else(|| parent.row.from.clone());
     let base = parent.program.base.as_deref();
-    let (to, auth, headers, common, digits) = match noun {
-        Noun::Number(n) => (n.number.clone(), None, vec![], &n.common, n.send_digits.clone()),
-        Noun::Sip(s) => {
-            let auth = s.username.clone().zip(s.password.clone());
-            (s.uri.clone(), auth, s.headers.clone(), &s.common, None)
-        }
-        Noun::Unsupported { name } => {
-            let words = format!("<{name}> inside <Dial> is not offered yet");
-            return Err(NoRoute { code: 13215, words });
-        }
-    };
-    let wish = Wish { to: &to, from: &caller, auth: auth.clone(), headers };
+    let p = party(noun)?;
+    let wish = Wish { to: &p.to, from: &caller, auth: p.auth.clone(), headers: p.headers };
     let target = target::find(cx, parent.row.account, &wish)?;
-    let callbacks = common.status_callback.as_ref().and_then(|c| {
-        let events = &common.status_callback_event;
-        let has = |e: &str| events.iter().any(|x| x == e);
+    let callbacks = p.callback.and_then(|(url, method, events)| {
+        let has = |e: CallEvent| events.contains(&e);
         Some(Subscription {
-            hook: hook(base, &c.url, c.method)?,
-            initiated: has("initiated"),
-            ringing: has("ringing"),
-            answered: has("answered"),
-            completed: has("completed") || events.is_empty(),
+            hook: hook(base, url, method)?,
+            initiated: has(CallEvent::Initiated),
+            ringing: has(CallEvent::Ringing),
+            answered: has(CallEvent::Answered),
+            completed: has(CallEvent::Completed) || events.is_empty(),
         })
     });
     let row = CallRow {
         sid: CallSid::new(cx.rng),
         account: parent.row.account,
         parent: Some(parent.row.sid),
-        to,
+        to: p.to,
         from: caller,
         direction: Direction::OutboundDial,
         callbacks: callbacks.into_iter().collect(),
         timeout_s: dial.timeout,
         time_limit_s: parent.row.time_limit_s,
-        send_digits: digits,
-        sip_auth: auth,
+        send_digits: p.digits,
+        sip_auth: p.auth,
         trunk: target.trunk,
         ..CallRow::empty(parent.row.account, cx.now.wall, &cx.settings.node, CallStatus::Queued)
     };
-    let whisper = common.url.as_ref().and_then(|u| hook(base, u, common.method));
+    let whisper = p.whisper.and_then(|(url, method)| hook(base, url, method));
     Ok(Spawn { row, target, whisper, parent: parent.row.sid })
 }

@@ -14,6 +14,7 @@ use crate::sip::event::Cause;
 use crate::store::rows::{CallStatus, Direction, Hook, RecordWish};
 use crate::store::tx::{Op, Tx};
 use std::time::Duration;
+use twiml::verb::{Channels, Recording, Trim};
 
 fn refused(code: u32, words: &str) -> Answer {
     Answer::Refused { code, words: words.to_owned() }
@@ -42,7 +43,7 @@ impl Call {
                 self.rest_stream(cx, ticket, open);
             }
             Request::StopStream(_, name) => self.rest_stop_stream(cx, ticket, &name),
-            Request::Dial(_) | Request::TablesChanged => {
+            Request::Dial(_) | Request::Timeline(_) | Request::TablesChanged => {
                 cx.push(Effect::Reply(ticket, Box::new(Answer::NotLive)));
             }
         }
@@ -228,12 +229,12 @@ impl Call {
     }
 
     /// Start Recording of a document.
-    pub(super) fn start_recording(&mut self, cx: &mut Cx<'_>, r: &twiml::StartRecording) {
-        let callback = r.recording_status_callback.as_ref().and_then(|c| self.hook_of(&c.url, c.method));
+    pub(super) fn start_recording(&mut self, cx: &mut Cx<'_>, r: &Recording) {
+        let callback = r.recording_status_callback.as_ref().and_then(|u| self.hook_of(u, r.recording_status_callback_method));
         let wish = RecordWish {
-            channels: if r.dual { 2 } else { 1 },
-            track: r.track.clone(),
-            trim: r.trim,
+            channels: if r.channels == Channels::Dual { 2 } else { 1 },
+            track: r.track.as_str().to_owned(),
+            trim: r.trim == Trim::TrimSilence,
             callback,
             events: super::recordings::events(&r.recording_status_callback_event),
         };

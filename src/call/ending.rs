@@ -7,7 +7,7 @@ use super::phase::Phase;
 use super::timers::TimerKind;
 use crate::sip::event::{Cause, SipCmd};
 use crate::store::rows::CallStatus;
-use twiml::{Reason, Reject};
+use twiml::verb::{Reject, RejectReason};
 
 impl Call {
     /// Hangup, or the end of the document. `X-` parameters go into the BYE.
@@ -23,8 +23,8 @@ impl Call {
             return self.hang_up(cx, vec![]);
         }
         let (cause, to) = match reject.reason {
-            Reason::Busy => (Cause::new(486, "Busy Here"), CallStatus::Busy),
-            Reason::Rejected => (Cause::new(603, "Decline"), CallStatus::NoAnswer),
+            RejectReason::Busy => (Cause::new(486, "Busy Here"), CallStatus::Busy),
+            RejectReason::Rejected => (Cause::new(603, "Decline"), CallStatus::NoAnswer),
         };
         self.give_up(cx, cause, to);
     }

@@ -40,11 +40,23 @@ pub struct Leg {
     pub last_headers: Vec<(String, String)>,
     /// Negotiations so far.
     epoch: u32,
-    /// Our SDP session.
-    session: sdp::Session,
+    /// Version of our last SDP document.
+    version: u64,
     plan: MediaPlan,
     /// What a 183 has said already; the 200 says the same.
     early: Option<Bytes>,
+}
+
+/// An SDP that cannot be answered.
+struct Unusable {
+    words: String,
+    warning: Option<sdp::NoCommonCodec>,
+}
+
+impl Unusable {
+    fn plain(words: &str) -> Unusable {
+        Unusable { words: words.to_owned(), warning: None }
+    }
 }
 
 impl Leg {
@@ -65,7 +77,7 @@ impl Leg {
             error: None,
             last_headers: Vec::new(),
             epoch: 0,
-            session: sdp::Session::new(id.0),
+            version: 0,
             plan: MediaPlan::default(),
             early: None,
         }
@@ -103,22 +115,36 @@ impl Leg {
     }
 
     /// Our answer to the INVITE's offer, or an offer of our own to an offerless one.
-    fn answer(&mut self) -> Result<Bytes, sdp::SdpError> {
+    fn answer(&mut self) -> Result<Bytes, Unusable> {
         if let Some(said) = &self.early {
             return Ok(said.clone());
         }
-        let Some(local) = self.local else {
-            return Err(sdp::SdpError::new("no port"));
-        };
         match self.offer.take() {
-            Some(offer) => {
-                let remote = sdp::read(&offer)?;
-                let (body, peer) = sdp::answer(&remote, &mut self.session, local)?;
-                self.set_peer(peer);
-                Ok(body)
-            }
-            None => Ok(sdp::offer(&mut self.session, local)),
+            Some(offer) => self.answer_to(&offer),
+            None => self.own_offer().ok_or_else(|| Unusable::plain("no RTP port is open")),
         }
+    }
+
+    /// Our answer to an offer; the plan has the new peer.
+    fn answer_to(&mut self, offer: &[u8]) -> Result<Bytes, Unusable> {
+        let remote = sdp::read(offer).map_err(|e| Unusable::plain(&e.to_string()))?;
+        let local = self.document().ok_or_else(|| Unusable::plain("no RTP port is open"))?;
+        let (body, peer) = sdp::answer(&remote, &local).map_err(|e| Unusable { words: e.words(), warning: Some(e) })?;
+        self.set_peer(peer);
+        Ok(body.into())
+    }
+
+    /// An offer of ours.
+    pub fn own_offer(&mut self) -> Option<Bytes> {
+        let local = self.document()?;
+        Some(sdp::offer(&local, sdp::Direction::SendRecv).into())
+    }
+
+    /// The head of our next document.
+    fn document(&mut self) -> Option<sdp::Local> {
+        let local = self.local?;
+        self.version += 1;
+        Some(sdp::Local { ip: local.ip(), port: local.port(), session_id: self.id.0, version: self.version })
     }
 }
 
@@ -167,9 +193,8 @@ impl Call {
         let body = match self.leg.answer() {
             Ok(body) => body,
             Err(e) => {
-                self.leg.error = Some(13214);
-                super::notify::write(cx, &self.row, 32011, &format!("the offer has no codec that Chorus speaks: {e}"));
-                return self.refuse_media(cx, &e);
+                super::notify::write(cx, &self.row, 32011, &e.words);
+                return self.refuse_media(cx, e);
             }
         };
         self.leg.answered = true;
@@ -178,10 +203,8 @@ impl Call {
         self.send_plan(cx);
     }
 
-    fn refuse_media(&mut self, cx: &mut Cx<'_>, e: &sdp::SdpError) {
-        let host = cx.settings.public_url.split("//").nth(1).unwrap_or("chorus");
-        let host = host.split([':', '/']).next().unwrap_or("chorus");
-        let warning = format!("305 {host} \"{e}\"");
+    fn refuse_media(&mut self, cx: &mut Cx<'_>, e: Unusable) {
+        let warning = e.warning.map(|w| ("Warning".to_owned(), w.warning("chorus")));
         let cause = Cause::new(488, "Not Acceptable Here");
         self.leg.wanted_end = Some(CallStatus::Failed);
         self.row.cause = Some(cause.clone());
@@ -189,14 +212,8 @@ impl Call {
         cx.push(Effect::Sip(SipCmd::Refuse {
             leg: self.leg.id,
             cause,
-            headers: vec![("Warning".to_owned(), warning)],
+            headers: warning.into_iter().collect(),
         }));
-    }
-
-    /// Our offer for an INVITE of ours.
-    pub(super) fn offer(&mut self) -> Option<Bytes> {
-        let local = self.leg.local?;
-        Some(sdp::offer(&mut self.leg.session, local))
     }
 
     /// The peer's SDP to an offer of ours. False if it cannot be used.
@@ -204,13 +221,14 @@ impl Call {
         let Some(body) = body else {
             return self.leg.peer().is_some();
         };
-        match sdp::read(body).and_then(|r| sdp::accept(&r)) {
-            Ok(peer) => {
+        let peer = sdp::read(body).ok().and_then(|r| sdp::accept_answer(&r).ok());
+        match peer {
+            Some(peer) => {
                 self.leg.set_peer(peer);
                 self.send_plan(cx);
                 true
             }
-            Err(_) => self.leg.peer().is_some(),
+            None => self.leg.peer().is_some(),
         }
     }
 
@@ -230,22 +248,16 @@ impl Call {
     /// Hold, resume, a new address, a refresh without change; the same call goes on.
     pub(super) fn on_offer(&mut self, cx: &mut Cx<'_>, offer: OfferId, body: Option<Bytes>) {
         let leg = self.leg.id;
-        let (Some(local), true) = (self.leg.local, !self.leg.over) else {
-            let cause = Cause::new(488, "Not Acceptable Here");
-            return cx.push(Effect::Sip(SipCmd::RefuseOffer { leg, offer, cause }));
+        let answer = match &body {
+            Some(body) => self.leg.answer_to(body),
+            None => self.leg.own_offer().ok_or_else(|| Unusable::plain("no RTP port is open")),
         };
-        let Some(body) = body else {
-            let body = Some(sdp::offer(&mut self.leg.session, local));
-            return cx.push(Effect::Sip(SipCmd::AcceptOffer { leg, offer, body }));
-        };
-        let answer = sdp::read(&body).and_then(|r| sdp::answer(&r, &mut self.leg.session, local));
         match answer {
-            Ok((body, peer)) => {
-                self.leg.set_peer(peer);
+            Ok(body) if !self.leg.over => {
                 cx.push(Effect::Sip(SipCmd::AcceptOffer { leg, offer, body: Some(body) }));
                 self.send_plan(cx);
             }
-            Err(_) => {
+            _ => {
                 let cause = Cause::new(488, "Not Acceptable Here");
                 cx.push(Effect::Sip(SipCmd::RefuseOffer { leg, offer, cause }));
             }

@@ -9,7 +9,7 @@ use crate::store::tx::{Op, Tx};
 use crate::webhooks::request::{FetchError, FetchRequest};
 
 fn row(cx: &mut Cx<'_>, call: &CallRow, code: u32, words: &str) -> NotificationRow {
-    let warning = error::entry(code).is_some_and(|e| e.warning);
+    let warning = error::entry(code).is_some_and(|e| e.level == error::Level::Warning);
     NotificationRow {
         sid: NotificationSid::new(cx.rng),
         account: call.account,

@@ -9,7 +9,8 @@ use crate::sip::event::Cause;
 use crate::store::rows::{CallStatus, Hook};
 use crate::webhooks::request::{Cookie, FetchError, Method};
 use crate::webhooks::{params, policy};
-use twiml::{Content, Document, Interpreter, Kind, Step};
+use twiml::verb::{Hangup, Play, Say};
+use twiml::{Content, Document, Interpreter, Kind, Step, Verb};
 
 /// Documents a call may run (Twilio has no limit for voice; this one ends loops).
 pub const DOCUMENTS_MAX: u32 = 1_000;
@@ -83,11 +84,11 @@ impl Call {
         self.program.base = url;
         match Document::read(body, content_type) {
             Ok(Content::Document(document)) => self.begin_document(cx, document),
-            Ok(Content::Text(text)) => self.begin_document(cx, Document::spoken(text)),
+            Ok(Content::Text(text)) => self.begin_document(cx, spoken(text)),
             Ok(Content::Audio) => {
                 let kind = content_type.unwrap_or("").to_owned();
                 self.program.audio = Some((kind, bytes::Bytes::copy_from_slice(body)));
-                self.begin_document(cx, Document::played(String::new()));
+                self.begin_document(cx, played());
             }
             Err(e) => {
                 let words = format!("{} (line {}, column {})", e.words, e.line, e.column);
@@ -98,12 +99,13 @@ impl Call {
     }
 
     fn begin_document(&mut self, cx: &mut Cx<'_>, document: Document) {
-        for w in &document.warnings {
+        let kind = if self.program.whisper { Kind::Whisper } else { Kind::Call };
+        let interpreter = Interpreter::new(document, kind);
+        for w in interpreter.warnings() {
             let words = format!("{} (line {}, column {})", w.words, w.line, w.column);
             notify::write(cx, &self.row, w.code, &words);
         }
-        let kind = if self.program.whisper { Kind::Whisper } else { Kind::Call };
-        self.program.interpreter = Some(Interpreter::new(document, kind));
+        self.program.interpreter = Some(interpreter);
         self.next(cx, twiml::Event::Next);
     }
 
@@ -118,6 +120,11 @@ impl Call {
                 let method = method_of(method);
                 self.fetch_href(cx, href.as_deref(), method, params);
             }
+            Step::Fail(e) => {
+                let e = FetchError { code: e.code, words: e.words, status: None, ms: 0 };
+                let url = self.program.base.clone().unwrap_or_default();
+                self.document_failed(cx, &url, None, &e);
+            }
             Step::End => self.end_of_document(cx),
         }
     }
@@ -126,7 +133,7 @@ impl Call {
         if self.program.whisper {
             self.ready(cx);
         } else {
-            self.run(cx, twiml::Verb::Hangup(Box::default()));
+            self.run(cx, Verb::Hangup(Hangup::default()));
         }
     }
 
@@ -155,7 +162,7 @@ impl Call {
         if self.program.whisper {
             return self.hang_up(cx, vec![]);
         }
-        self.program.interpreter = Some(Interpreter::new(Document::spoken(APOLOGY.to_owned()), Kind::Call));
+        self.program.interpreter = Some(Interpreter::new(spoken(APOLOGY.to_owned()), Kind::Call));
         self.program.base = None;
         self.program.in_fallback = true;
         self.next(cx, twiml::Event::Next);
@@ -206,6 +213,15 @@ impl Call {
             cx.push(Effect::Fetch(id, Box::new(request)));
         }
     }
+}
+
+fn spoken(text: String) -> Document {
+    Document { verbs: vec![Verb::Say(Say { text, ..Say::default() })], warnings: Vec::new() }
+}
+
+/// One Play of the audio that came as the document.
+fn played() -> Document {
+    Document { verbs: vec![Verb::Play(Play::default())], warnings: Vec::new() }
 }
 
 /// The twiml crate has its own word for it.

@@ -11,6 +11,7 @@ use crate::store::rows::{CallRow, Hook, OutboxRow, RecordWish, RecordingRow};
 use crate::store::tx::{Op, Tx};
 use crate::webhooks::params;
 use std::collections::BTreeMap;
+use twiml::verb::RecordingEvent;
 
 /// Recordings of one call that may run at the same time.
 pub const RECORDINGS_MAX: usize = 8;
@@ -49,7 +50,8 @@ pub struct Recordings {
 }
 
 /// `in-progress completed` from a list of words; `completed` if none.
-pub fn events(words: &[String]) -> String {
+pub fn events(words: &[RecordingEvent]) -> String {
+    let words: Vec<&str> = words.iter().map(|w| w.as_str()).collect();
     if words.is_empty() { "completed".to_owned() } else { words.join(" ") }
 }
 

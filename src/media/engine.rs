@@ -91,6 +91,7 @@ impl Engine {
                     leg.close_stream(sid, o);
                 }
             }
+            EngineCommand::Key(leg, key) => self.key(leg, key, o),
             EngineCommand::Close(leg) => self.close(now, leg, o),
         }
     }
@@ -166,6 +167,17 @@ impl Engine {
         leg.close_streams(o);
         leg.report(now, true, o);
         o.event(MediaEvent::Stats(id, leg.figures()));
+    }
+
+    /// A key that came by INFO: as if it had come by RTP.
+    fn key(&mut self, leg: LegId, key: char, o: &mut Out) {
+        let (Some(code), Some(speaker)) = (super::dtmf::code(key), self.legs.get_mut(&leg)) else { return };
+        speaker.key(code, o);
+        for id in self.hearers.get(&leg).into_iter().flatten() {
+            if let Some(hearer) = self.legs.get_mut(id) {
+                hearer.relay_key(code);
+            }
+        }
     }
 
     /// A packet on the leg's RTP port.

@@ -4,7 +4,6 @@
 pub mod codec;
 pub mod dtmf;
 pub mod engine;
-pub mod event;
 pub mod feed;
 pub mod jitter;
 pub mod level;

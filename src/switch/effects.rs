@@ -96,7 +96,7 @@ impl Switch {
                     self.tell(now, sid, Event::NotStored(e));
                 }
             }
-            (_, StoreError::Duplicate(_), _) => self.journal.written(id),
+            (_, StoreError::Duplicate(_) | StoreError::Refused(_), _) => self.journal.written(id),
             (_, StoreError::Unavailable(_), _) => self.journal_later(now, id, gate.tx),
         }
     }

@@ -21,7 +21,7 @@ use crate::sip::event::{Cause, LegId};
 use crate::store::rows::CallStatus;
 use std::collections::VecDeque;
 use std::time::Duration;
-use twiml::Dial;
+use twiml::verb::Dial;
 
 /// The verb while it runs.
 pub struct Dialling {

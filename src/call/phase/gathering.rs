@@ -5,8 +5,10 @@ use super::playing::Playlist;
 use crate::call::call::Call;
 use crate::call::cx::Cx;
 use crate::call::timers::TimerKind;
+use crate::media::plan::Keys;
 use std::time::Duration;
-use twiml::{Gather, Verb};
+use twiml::Verb;
+use twiml::verb::{Gather, Prompt};
 
 /// Most keys that one Gather collects.
 pub const DIGITS_MAX: usize = 1_024;
@@ -19,17 +21,32 @@ pub struct Gathering {
     digits: String,
 }
 
+fn verb_of(prompt: Prompt) -> Verb {
+    match prompt {
+        Prompt::Say(s) => Verb::Say(s),
+        Prompt::Play(p) => Verb::Play(p),
+        Prompt::Pause(p) => Verb::Pause(p),
+    }
+}
+
+impl Gathering {
+    /// Keys are reported; the first one silences the prompts unless bargeIn is off.
+    pub fn keys(&self) -> Keys {
+        Keys { report: true, silence_source: self.gather.barge_in }
+    }
+}
+
 impl Call {
     /// All nested prompts are asked for before the first one starts (twiml.md 3.5); listening starts at once.
     pub(in crate::call) fn begin_gather(&mut self, cx: &mut Cx<'_>, mut gather: Gather) {
         let mut list = Playlist::default();
         for prompt in std::mem::take(&mut gather.prompts) {
-            match self.prompt(cx, &Verb::from(prompt)) {
+            match self.prompt(cx, &verb_of(prompt)) {
                 Ok(parts) => parts.into_iter().for_each(|p| list.push(p)),
                 Err(e) => return self.document_failed(cx, "", None, &e),
             }
         }
-        let keys = crate::media::plan::Keys { report: true, silence_source: true };
+        let keys = Keys { report: true, silence_source: gather.barge_in };
         self.phase = Phase::Gathering(Gathering { list, gather, digits: String::new() });
         self.replan(cx, None, keys);
         self.play_list(cx);

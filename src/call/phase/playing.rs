@@ -185,7 +185,7 @@ impl Call {
 
     fn keys_of_phase(&self) -> Keys {
         match &self.phase {
-            Phase::Gathering(_) => Keys { report: true, silence_source: true },
+            Phase::Gathering(g) => g.keys(),
             _ => Keys::default(),
         }
     }

@@ -11,7 +11,7 @@ use crate::media::plan::{Item, Keys, RecordTap, TapId, Track};
 use crate::sid::RecordingSid;
 use crate::store::rows::Hook;
 use std::sync::Arc;
-use twiml::Record;
+use twiml::verb::{Record, Trim};
 
 /// The verb while it runs.
 pub struct Recording {
@@ -51,13 +51,16 @@ impl Call {
             skip: true,
             max_silence_ms: (record.timeout > 0).then(|| record.timeout.saturating_mul(1_000)),
             max_length_ms: Some(u64::from(record.max_length).saturating_mul(1_000)),
-            trim: record.trim,
+            trim: record.trim == Trim::TrimSilence,
         };
         let start = Start {
             sid,
             tap: plan,
             source: "RecordVerb",
-            callback: record.recording_status_callback.as_ref().and_then(|c| self.hook_of(&c.url, c.method)),
+            callback: record
+                .recording_status_callback
+                .as_ref()
+                .and_then(|url| self.hook_of(url, record.recording_status_callback_method)),
             events: recordings::events(&record.recording_status_callback_event),
             call: self.row.sid,
         };

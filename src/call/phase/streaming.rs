@@ -8,12 +8,20 @@ use crate::call::streams::Open;
 use crate::media::event::AgentEvent;
 use crate::media::plan::{Keys, Source, Track};
 use crate::sid::StreamSid;
-use twiml::{Connect, Start, Stop};
+use twiml::verb::{Connect, Start, Stop, Stream, StreamTrack};
 
 /// The verb while it runs.
 pub struct Streaming {
     /// Its stream.
     pub stream: StreamSid,
+}
+
+fn track_of(t: StreamTrack) -> Track {
+    match t {
+        StreamTrack::Inbound => Track::Inbound,
+        StreamTrack::Outbound => Track::Outbound,
+        StreamTrack::Both => Track::Both,
+    }
 }
 
 impl Call {
@@ -23,10 +31,6 @@ impl Call {
             notify::write(cx, &self.row, 12200, "<Connect> needs a <Stream>: nothing to connect to");
             return self.next(cx, twiml::Event::Connected { params: vec![] });
         };
-        if s.track.as_deref().is_some_and(|t| t != "inbound_track") {
-            notify::write(cx, &self.row, 31941, "<Connect><Stream> offers inbound_track only");
-            return self.next(cx, twiml::Event::Connected { params: vec![] });
-        }
         let stream = StreamSid::new(cx.rng);
         let open = self.open_of(stream, &s, Track::Inbound, true);
         match self.open_stream(cx, open) {
@@ -42,10 +46,10 @@ impl Call {
     }
 
     /// Start Stream and Start Recording: in the background, the next verb runs at once.
-    pub(in crate::call) fn start(&mut self, cx: &mut Cx<'_>, start: Start) {
-        if let Some(s) = &start.stream {
+    pub(in crate::call) fn start(&mut self, cx: &mut Cx<'_>, start: &Start) {
+        for s in &start.streams {
             let stream = StreamSid::new(cx.rng);
-            let track = crate::call::streams::track_of(s.track.as_deref().unwrap_or("inbound_track"));
+            let track = track_of(s.track);
             let open = self.open_of(stream, s, track, false);
             if let Err((code, words)) = self.open_stream(cx, open) {
                 notify::write(cx, &self.row, code, &words);
@@ -60,7 +64,7 @@ impl Call {
 
     /// Stop Stream by name; an unknown name is a warning.
     pub(in crate::call) fn stop(&mut self, cx: &mut Cx<'_>, stop: &Stop) {
-        if let Some(name) = &stop.stream_name {
+        for name in &stop.streams {
             match self.streams.named(name) {
                 Some(stream) => self.close_stream(cx, stream),
                 None => notify::write(cx, &self.row, 12200, "<Stop><Stream> names no stream of this call"),
@@ -69,7 +73,7 @@ impl Call {
         self.next(cx, twiml::Event::Next);
     }
 
-    fn open_of(&self, stream: StreamSid, s: &twiml::Stream, track: Track, bidirectional: bool) -> Open {
+    fn open_of(&self, stream: StreamSid, s: &Stream, track: Track, bidirectional: bool) -> Open {
         Open {
             stream,
             url: s.url.clone(),
@@ -77,7 +81,7 @@ impl Call {
             track,
             bidirectional,
             parameters: s.parameters.clone(),
-            callback: s.status_callback.as_ref().and_then(|c| self.hook_of(&c.url, c.method)),
+            callback: s.status_callback.as_ref().and_then(|u| self.hook_of(u, s.status_callback_method)),
         }
     }
 
