@@ -5,7 +5,6 @@ use super::cx::Cx;
 use super::event::{Effect, Outcome, Ticket, Word};
 use super::notify;
 use super::phase::Phase;
-use super::program::Program;
 use super::streams::Open;
 use super::timers::TimerKind;
 use crate::api::command::{Answer, CallUpdate, Document, EndWish, RecordingChange, RecordingRef, Request};
@@ -133,8 +132,7 @@ impl Call {
     }
 
     fn begin_replacement(&mut self, cx: &mut Cx<'_>, document: Document) {
-        let old = std::mem::take(&mut self.program);
-        self.program = Program { cookies: old.cookies, documents: old.documents, ..Program::default() };
+        self.program = std::mem::take(&mut self.program).replaced();
         match document {
             Document::Fetch(hook) => self.fetch_hook(cx, &hook, vec![]),
             Document::Inline(twiml) => self.load(cx, twiml.as_bytes(), Some("text/xml"), None),

@@ -36,6 +36,13 @@ pub struct Program {
     pub whisper: bool,
 }
 
+impl Program {
+    /// A program that begins anew in the same call: its cookies and its budget of documents stay.
+    pub fn replaced(self) -> Program {
+        Program { cookies: self.cookies, documents: self.documents, ..Program::default() }
+    }
+}
+
 impl Call {
     /// The effects that ask for the first document (or begin the inline one at once).
     pub(super) fn first_document(&mut self, cx: &mut Cx<'_>) -> Vec<Effect> {

@@ -1,1 +1,3 @@
 //! What can be seen: log, metrics, redaction, timeline.
+
+pub mod ladder;

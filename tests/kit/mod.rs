@@ -1,1 +1,12 @@
-//! Tests of kit.
+//! What every test may use: a whole world in virtual time, and ladders.
+#![allow(dead_code, reason = "each folder of tests uses a part of the kit")]
+
+pub mod agent;
+pub mod app;
+pub mod ladder;
+pub mod net;
+pub mod phone;
+pub mod world;
+
+pub use app::Reply;
+pub use world::World;

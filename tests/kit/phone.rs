@@ -1,0 +1,320 @@
+//! A phone in virtual time: the endpoint and the engine of the house from the other side, so that both ends are exercised.
+
+use bytes::Bytes;
+use chorus::clock::Now;
+use chorus::media::engine::out::{DiskOp, DiskReport, Item, Out};
+use chorus::media::engine::Engine;
+use chorus::media::event::EngineCommand;
+use chorus::media::plan::{self, Clip, Keys, MediaPlan, RecordTap, Source, SourceId, Tap, TapId, Track};
+use chorus::rng::Rng;
+use chorus::sdp;
+use chorus::sid::{RecordingSid, TrunkSid};
+use chorus::sip::endpoint::{Endpoint, EndpointConfig};
+use chorus::sip::event::*;
+use chorus::store::rows::TrunkRow;
+use chorus::trunk::snapshot::Snapshot;
+use chorus::clock::Wall;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What it does when it is called.
+#[derive(Clone, Debug)]
+pub enum OnCall {
+    /// 180, then 200 after this many milliseconds.
+    Answer(u64),
+    /// 180 only.
+    Ring,
+    /// 183 with SDP and audio, then 200 after this many milliseconds.
+    EarlyMedia(u64),
+    /// A final response at once.
+    Refuse(u16),
+}
+
+pub struct Phone {
+    pub name: &'static str,
+    pub addr: SocketAddr,
+    pub rtp: SocketAddr,
+    pub endpoint: Endpoint,
+    pub engine: Engine,
+    pub out: Out,
+    pub on_call: OnCall,
+    pub leg: Option<LegId>,
+    pub answered: bool,
+    pub ended: Vec<Cause>,
+    pub heard: Vec<u8>,
+    pub headers: Vec<(String, String)>,
+    pub rtp_received: u64,
+    talk: Option<(SourceId, Arc<Clip>)>,
+    peer: Option<plan::Peer>,
+    version: u64,
+    next: u64,
+}
+
+fn sources(chorus: SocketAddr) -> Arc<Snapshot> {
+    let trunk = TrunkRow {
+        sid: TrunkSid(1),
+        name: "chorus".to_owned(),
+        account: None,
+        authentication_mode: "ip_address".to_owned(),
+        inbound_source_ips: vec![chorus.ip().to_string()],
+        outbound_host: None,
+        transport: "udp".to_owned(),
+        username: None,
+        password: None,
+        country: None,
+        created: Wall(0),
+        updated: Wall(0),
+    };
+    Arc::new(Snapshot::new(vec![trunk], vec![]))
+}
+
+impl Phone {
+    pub fn new(name: &'static str, addr: SocketAddr, chorus: SocketAddr, seed: u64) -> Phone {
+        let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
+        endpoint.set_sources(sources(chorus));
+        Phone {
+            name,
+            addr,
+            rtp: SocketAddr::new(addr.ip(), 4_000),
+            endpoint,
+            engine: Engine::new(Rng::from_number(seed + 1)),
+            out: Out::new(),
+            on_call: OnCall::Answer(500),
+            leg: None,
+            answered: false,
+            ended: vec![],
+            heard: vec![],
+            headers: vec![],
+            rtp_received: 0,
+            talk: None,
+            peer: None,
+            version: 0,
+            next: 2,
+        }
+    }
+
+    fn local(&mut self) -> sdp::Local {
+        self.version += 1;
+        sdp::Local { ip: self.rtp.ip(), port: self.rtp.port(), session_id: 77, version: self.version }
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next += 2;
+        self.next
+    }
+
+    fn open(&mut self, now: Now, leg: LegId) {
+        self.leg = Some(leg);
+        let ssrc = 0x1000 + leg.0 as u32;
+        self.engine.on_command(now, EngineCommand::Open { leg, ssrc }, &mut self.out);
+    }
+
+    /// The INVITE that `dial` sends, to `user` at Chorus.
+    pub fn invite(&mut self, now: Now, user: &str, from: &str, chorus: SocketAddr, headers: Vec<(String, String)>) -> LegId {
+        let leg = LegId(self.id());
+        self.open(now, leg);
+        let local = self.local();
+        let offer = Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv));
+        let cmd = InviteCmd {
+            leg,
+            call_id: format!("{}-{}@{}", self.name, leg.0, self.addr.ip()),
+            local_tag: format!("t{}", leg.0),
+            uri: format!("sip:{user}@{chorus}"),
+            next_hop: None,
+            from: format!("<sip:{from}@LOCAL>"),
+            to: format!("<sip:{user}@{chorus}>"),
+            offer,
+            headers,
+            credentials: None,
+        };
+        self.endpoint.command(now, SipCmd::Invite(Box::new(cmd)));
+        leg
+    }
+
+    /// What the phone plays from now on; None: silence packets.
+    pub fn say(&mut self, now: Now, clip: Option<Arc<Clip>>) {
+        let id = SourceId(self.id());
+        self.talk = clip.map(|c| (id, c));
+        self.plan(now);
+    }
+
+    /// Presses keys (RFC 4733).
+    pub fn press(&mut self, now: Now, keys: &str) {
+        let id = SourceId(self.id());
+        let Some(leg) = self.leg else { return };
+        let source = Source::Clips { list: vec![plan::Item::Keys(keys.to_owned())], closed: true };
+        let mut plan = self.plan_of();
+        plan.source = Some((id, source));
+        self.engine.on_command(now, EngineCommand::Plan(leg, Box::new(plan)), &mut self.out);
+    }
+
+    fn plan_of(&self) -> MediaPlan {
+        let mut plan = MediaPlan { peer: self.peer.clone(), keys: Keys::default(), ..MediaPlan::default() };
+        let record = RecordTap {
+            recording: RecordingSid(1),
+            track: Track::Inbound,
+            channels: 1,
+            paused: false,
+            skip: false,
+            max_silence_ms: None,
+            max_length_ms: None,
+            trim: false,
+        };
+        plan.taps.insert(TapId(1), Tap::Record(record));
+        if let Some((id, clip)) = &self.talk {
+            let item = plan::Item::Clip { clip: clip.clone(), times: 1 };
+            plan.source = Some((*id, Source::Clips { list: vec![item], closed: true }));
+        }
+        plan
+    }
+
+    fn plan(&mut self, now: Now) {
+        if let Some(leg) = self.leg {
+            let plan = self.plan_of();
+            self.engine.on_command(now, EngineCommand::Plan(leg, Box::new(plan)), &mut self.out);
+        }
+    }
+
+    fn heard_sdp(&mut self, now: Now, body: Option<&Bytes>) {
+        let peer = body.and_then(|b| sdp::read(b).ok()).and_then(|r| sdp::accept_answer(&r).ok());
+        if let Some(mut peer) = peer {
+            peer.epoch = self.version as u32 + 1;
+            self.peer = Some(peer);
+            self.plan(now);
+        }
+    }
+
+    /// Our answer to an offer of theirs.
+    pub fn answer_body(&mut self, now: Now, offer: Option<&Bytes>) -> Bytes {
+        let local = self.local();
+        match offer.and_then(|o| sdp::read(o).ok()) {
+            Some(remote) => {
+                let (body, mut peer) = sdp::answer(&remote, &local).unwrap();
+                peer.epoch = self.version as u32;
+                self.peer = Some(peer);
+                self.plan(now);
+                body.into()
+            }
+            None => sdp::offer(&local, sdp::Direction::SendRecv).into(),
+        }
+    }
+
+    /// Its side of signalling; what it wants done later: (milliseconds, what).
+    pub fn on_event(&mut self, now: Now, event: SipEvent) -> Vec<(u64, Later)> {
+        match event {
+            SipEvent::Incoming { leg, invite, .. } => return self.ring(now, leg, *invite),
+            SipEvent::Progress { body, .. } => self.heard_sdp(now, body.as_ref()),
+            SipEvent::Answered { body, headers, .. } => {
+                self.answered = true;
+                self.headers = headers;
+                self.heard_sdp(now, body.as_ref());
+            }
+            SipEvent::Confirmed { body, .. } => {
+                self.answered = true;
+                self.heard_sdp(now, body.as_ref());
+            }
+            SipEvent::Offer { leg, offer, body } => {
+                let body = Some(self.answer_body(now, body.as_ref()));
+                self.endpoint.command(now, SipCmd::AcceptOffer { leg, offer, body });
+            }
+            SipEvent::Ended { leg, cause, headers, .. } => {
+                self.ended.push(cause);
+                self.headers = headers;
+                self.answered = false;
+                self.leg = None;
+                self.peer = None;
+                self.talk = None;
+                self.engine.on_command(now, EngineCommand::Close(leg), &mut self.out);
+            }
+            SipEvent::OfferAnswered { .. }
+            | SipEvent::Key { .. }
+            | SipEvent::Seen { .. }
+            | SipEvent::Refused { .. } => {}
+        }
+        vec![]
+    }
+
+    fn ring(&mut self, now: Now, leg: LegId, invite: Invite) -> Vec<(u64, Later)> {
+        if self.leg.is_some() {
+            let cause = Cause::new(486, "Busy Here");
+            self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
+            return vec![];
+        }
+        self.headers = invite.headers.clone();
+        match self.on_call.clone() {
+            OnCall::Refuse(code) => {
+                let cause = Cause::new(code, "No");
+                self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
+                vec![]
+            }
+            OnCall::Ring => {
+                self.open(now, leg);
+                self.endpoint.command(now, SipCmd::Ring { leg, body: None });
+                vec![]
+            }
+            OnCall::Answer(ms) => {
+                self.open(now, leg);
+                self.endpoint.command(now, SipCmd::Ring { leg, body: None });
+                vec![(ms, Later::Answer(leg, invite.offer))]
+            }
+            OnCall::EarlyMedia(ms) => {
+                self.open(now, leg);
+                let body = self.answer_body(now, invite.offer.as_ref());
+                self.endpoint.command(now, SipCmd::Ring { leg, body: Some(body.clone()) });
+                vec![(ms, Later::AnswerWith(leg, body))]
+            }
+        }
+    }
+
+    pub fn later(&mut self, now: Now, what: Later) {
+        match what {
+            Later::Answer(leg, offer) if self.leg == Some(leg) => {
+                let body = self.answer_body(now, offer.as_ref());
+                self.endpoint.command(now, SipCmd::Answer { leg, body, headers: vec![] });
+            }
+            Later::AnswerWith(leg, body) if self.leg == Some(leg) => {
+                self.endpoint.command(now, SipCmd::Answer { leg, body, headers: vec![] });
+            }
+            _ => {}
+        }
+    }
+
+    pub fn hang_up(&mut self, now: Now) {
+        if let Some(leg) = self.leg {
+            self.endpoint.command(now, SipCmd::Hangup { leg, cause: Cause::new(487, "Gone"), headers: vec![] });
+        }
+    }
+
+    /// Packets it sends: (rtcp?, to, octets). Its recording goes into `heard`.
+    pub fn drain(&mut self, now: Now) -> Vec<(bool, SocketAddr, Bytes)> {
+        let mut packets = vec![];
+        let mut back = vec![];
+        let heard = &mut self.heard;
+        self.out.drain(|item, bytes| match item {
+            Item::SendRtp(_, to) => packets.push((false, to, Bytes::copy_from_slice(bytes))),
+            Item::SendRtcp(_, to) => packets.push((true, to, Bytes::copy_from_slice(bytes))),
+            Item::Disk(DiskOp::Write { recording, buffer }) => {
+                heard.extend_from_slice(&buffer);
+                back.push(DiskReport::Written { recording, buffer });
+            }
+            Item::Disk(DiskOp::Close { recording, ms, .. }) => back.push(DiskReport::Closed { recording, ms }),
+            _ => {}
+        });
+        for report in back {
+            self.engine.on_disk(now, report, &mut self.out);
+        }
+        packets
+    }
+
+    /// What it heard as samples.
+    pub fn samples(&self) -> Vec<i16> {
+        self.heard.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect()
+    }
+}
+
+/// What a phone does after a while.
+#[derive(Clone, Debug)]
+pub enum Later {
+    Answer(LegId, Option<Bytes>),
+    AnswerWith(LegId, Bytes),
+}
