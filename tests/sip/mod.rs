@@ -1,1 +1,3 @@
 //! Tests of sip.
+
+mod torture_wire;

@@ -1,0 +1,280 @@
+//! Digest (RFC 8760, 7616, 2617), the client's half: answers to the challenges of a 401 or 407.
+
+use super::{
+    event::Credentials,
+    wire::{Message, Method, Params, quote, split_list},
+};
+use md5::Digest as _;
+use std::collections::BTreeMap;
+
+/// Most challenges of one response that are looked at.
+pub const CHALLENGES_MAX: usize = 16;
+/// Longest Authorization or challenge value in octets.
+pub const HEADER_MAX: usize = 4_096;
+/// How often one realm may call our answer stale before we give up.
+pub const STALE_MAX: u8 = 2;
+
+/// How the hash is made.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// MD5, the default.
+    Md5,
+    /// SHA-256.
+    Sha256,
+    /// SHA-512/256.
+    Sha512_256,
+}
+
+/// One `Digest` challenge. Those of other schemes and algorithms are passed over (RFC 4475 `regaut01`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// Came in Proxy-Authenticate: the answer goes into Proxy-Authorization.
+    pub proxy: bool,
+    /// Realm, unquoted.
+    pub realm: String,
+    /// Nonce as between its quotes: echoed and hashed verbatim.
+    pub nonce: String,
+    /// Opaque as between its quotes.
+    pub opaque: Option<String>,
+    /// Hash.
+    pub hash: Hash,
+    /// `-sess` variant.
+    pub session: bool,
+    /// Algorithm as written, to be echoed; None if it was not.
+    pub algorithm: Option<String>,
+    /// `auth` is among the offered qop values.
+    pub auth: bool,
+    /// A qop was offered at all.
+    pub qop: bool,
+    /// The answer was right but its nonce too old.
+    pub stale: bool,
+}
+
+/// Why no answer can be given.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum DigestError {
+    /// There is no Digest challenge with a known algorithm and `auth`.
+    NoChallenge,
+    /// The realm refused what we answered: the password is wrong.
+    Rejected,
+}
+
+/// The Digest challenges of a response, in order.
+pub fn challenges(response: &Message) -> Vec<Challenge> {
+    let fields = [(false, "WWW-Authenticate"), (true, "Proxy-Authenticate")];
+    let mut out = Vec::new();
+    for (proxy, name) in fields {
+        for value in response.headers.all(name).filter(|v| v.len() <= HEADER_MAX) {
+            out.extend(read_challenges(&String::from_utf8_lossy(value), proxy));
+        }
+    }
+    out.truncate(CHALLENGES_MAX);
+    out
+}
+
+/// The Digest challenges of one field value; several may stand in it, divided by commas as their parameters are.
+pub fn read_challenges(value: &str, proxy: bool) -> Vec<Challenge> {
+    let unfolded = value.replace(['\r', '\n'], " ");
+    let mut groups: Vec<(bool, Vec<(String, String)>)> = Vec::new();
+    for item in split_list(&unfolded).filter(|i| !i.is_empty()) {
+        let (name, value) = item.split_once('=').map_or((item, ""), |(n, v)| (n.trim(), v.trim()));
+        // A new scheme is a word before the first parameter: `Digest realm`.
+        let name = match name.rsplit_once([' ', '\t']) {
+            Some((scheme, name)) => {
+                groups.push((scheme.trim().eq_ignore_ascii_case("digest"), Vec::new()));
+                name
+            }
+            None => name,
+        };
+        if let Some((_, params)) = groups.last_mut() {
+            params.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+    }
+    let digests = groups.into_iter().filter(|(digest, _)| *digest).take(CHALLENGES_MAX);
+    digests.filter_map(|(_, params)| challenge(&params, proxy)).collect()
+}
+
+/// The text between quotes, escapes left alone; the text itself if there are none.
+fn bare(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value)
+}
+
+fn challenge(params: &[(String, String)], proxy: bool) -> Option<Challenge> {
+    let get = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| bare(v).to_owned());
+    let algorithm = get("algorithm");
+    let name = algorithm.clone().unwrap_or_default().to_ascii_uppercase();
+    let (hash, session) = match name.as_str() {
+        "" | "MD5" => (Hash::Md5, false),
+        "MD5-SESS" => (Hash::Md5, true),
+        "SHA-256" => (Hash::Sha256, false),
+        "SHA-256-SESS" => (Hash::Sha256, true),
+        "SHA-512-256" => (Hash::Sha512_256, false),
+        "SHA-512-256-SESS" => (Hash::Sha512_256, true),
+        _ => return None,
+    };
+    let offered = get("qop").filter(|q| !q.trim().is_empty());
+    let auth =
+        offered.iter().flat_map(|q| q.split([',', ' '])).any(|q| q.trim().eq_ignore_ascii_case("auth"));
+    Some(Challenge {
+        proxy,
+        realm: get("realm")?,
+        nonce: get("nonce")?,
+        opaque: get("opaque"),
+        hash,
+        session,
+        algorithm,
+        auth,
+        qop: offered.is_some(),
+        stale: get("stale").is_some_and(|s| s.eq_ignore_ascii_case("true")),
+    })
+}
+
+/// What one dialog remembers of the realms that challenged it.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    realms: BTreeMap<(bool, String), Realm>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Realm {
+    nonce: String,
+    count: u32,
+    stale: u8,
+}
+
+impl Client {
+    /// The fields to add to the repeated request, one for each realm that challenged (RFC 3261 section 22.3): the first
+    /// challenge of a realm that we can answer is taken (RFC 8760 section 2.4). `uri` is the Request-URI as it
+    /// will be written; `cnonce` is fresh chance, hexadecimal.
+    pub fn answer(
+        &mut self,
+        response: &Message,
+        method: &Method,
+        uri: &str,
+        credentials: &Credentials,
+        cnonce: &str,
+    ) -> Result<Vec<(String, String)>, DigestError> {
+        let mut out: Vec<(String, String)> = Vec::new();
+        let mut done: Vec<(bool, String)> = Vec::new();
+        for challenge in challenges(response).iter().filter(|c| c.auth || !c.qop) {
+            let key = (challenge.proxy, challenge.realm.clone());
+            if done.contains(&key) {
+                continue;
+            }
+            let count = self.count(&key, challenge)?;
+            out.push(authorization(challenge, method, uri, credentials, cnonce, count));
+            done.push(key);
+        }
+        if out.is_empty() { Err(DigestError::NoChallenge) } else { Ok(out) }
+    }
+
+    /// The nonce count to use, or the end: a realm that challenges again without `stale` refused our answer.
+    fn count(&mut self, key: &(bool, String), challenge: &Challenge) -> Result<u32, DigestError> {
+        let known = self.realms.entry(key.clone()).or_default();
+        if known.count > 0 {
+            if !challenge.stale || known.stale >= STALE_MAX {
+                return Err(DigestError::Rejected);
+            }
+            known.stale = known.stale.saturating_add(1);
+        }
+        if known.nonce == challenge.nonce {
+            known.count = known.count.saturating_add(1);
+        } else {
+            known.nonce.clone_from(&challenge.nonce);
+            known.count = 1;
+        }
+        Ok(known.count)
+    }
+
+    /// A later request of the dialog may be challenged anew: what went well before does not count as refused.
+    pub fn accepted(&mut self) {
+        self.realms.clear();
+    }
+}
+
+/// Name and value of the field that answers one challenge. `nc` is written in hexadecimal.
+pub fn authorization(
+    challenge: &Challenge,
+    method: &Method,
+    uri: &str,
+    credentials: &Credentials,
+    cnonce: &str,
+    count: u32,
+) -> (String, String) {
+    let nc = format!("{count:08x}");
+    let proof = Proof { challenge, method: method.as_str(), uri, cnonce, nc: &nc };
+    let response = proof.response(&credentials.username, &credentials.password);
+    let mut fields = vec![
+        format!("username={}", quote(&credentials.username)),
+        format!("realm=\"{}\"", challenge.realm),
+        format!("nonce=\"{}\"", challenge.nonce),
+        format!("uri=\"{uri}\""),
+        format!("response=\"{response}\""),
+    ];
+    if let Some(algorithm) = &challenge.algorithm {
+        fields.push(format!("algorithm={algorithm}"));
+    }
+    if challenge.auth {
+        fields.push(format!("qop=auth, nc={nc}, cnonce=\"{cnonce}\""));
+    } else if challenge.session {
+        fields.push(format!("cnonce=\"{cnonce}\""));
+    }
+    if let Some(opaque) = &challenge.opaque {
+        fields.push(format!("opaque=\"{opaque}\""));
+    }
+    let name = if challenge.proxy { "Proxy-Authorization" } else { "Authorization" };
+    (name.to_owned(), format!("Digest {}", fields.join(", ")))
+}
+
+/// What goes into the hash beside the credentials.
+struct Proof<'a> {
+    challenge: &'a Challenge,
+    method: &'a str,
+    uri: &'a str,
+    cnonce: &'a str,
+    nc: &'a str,
+}
+
+impl Proof<'_> {
+    /// RFC 7616 section 3.4.1.
+    fn response(&self, username: &str, password: &str) -> String {
+        let c = self.challenge;
+        // The realm is hashed without its escapes.
+        let realm = super::wire::unquote(&format!("\"{}\"", c.realm)).into_owned();
+        let mut ha1 = hex(c.hash, &format!("{username}:{realm}:{password}"));
+        if c.session {
+            ha1 = hex(c.hash, &format!("{ha1}:{}:{}", c.nonce, self.cnonce));
+        }
+        let ha2 = hex(c.hash, &format!("{}:{}", self.method, self.uri));
+        if c.auth {
+            hex(c.hash, &format!("{ha1}:{}:{}:{}:auth:{ha2}", c.nonce, self.nc, self.cnonce))
+        } else {
+            hex(c.hash, &format!("{ha1}:{}:{ha2}", c.nonce))
+        }
+    }
+}
+
+/// The hash in lower-case hexadecimal.
+pub fn hex(hash: Hash, text: &str) -> String {
+    let octets: Vec<u8> = match hash {
+        Hash::Md5 => md5::Md5::digest(text.as_bytes()).to_vec(),
+        Hash::Sha256 => ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref().to_vec(),
+        Hash::Sha512_256 => {
+            ring::digest::digest(&ring::digest::SHA512_256, text.as_bytes()).as_ref().to_vec()
+        }
+    };
+    octets.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Fuzz target: reading, answering and reading the answer's parameters.
+pub fn fuzz_digest_header(data: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(data);
+    let found = read_challenges(&text, false);
+    let credentials = Credentials { username: "u\"\\".to_owned(), password: "p".to_owned() };
+    for challenge in &found {
+        let (_, value) = authorization(challenge, &Method::Invite, "sip:a@b", &credentials, "c", 10);
+        assert!(value.starts_with("Digest ") && !value.contains(['\r', '\n']), "an answer breaks its line");
+    }
+    let _ = Params::parse(&text);
+    !found.is_empty()
+}

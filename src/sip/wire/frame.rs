@@ -1,0 +1,154 @@
+//! Messages out of a stream (RFC 3261 section 18.3): cut by Content-Length, keep-alives of RFC 5626 between them.
+//!
+//! ```text
+//!  Between --CRLF CRLF--> Ping       Between --octets--> Head --blank line--> Body --length reached--> Message
+//!  Between --CRLF-------> Pong       Head --limit, bad length--> Dead (Broken or TooBig once, then nothing)
+//! ```
+
+use super::{BODY_MAX, HEAD_MAX, lex};
+use bytes::{Buf, Bytes, BytesMut};
+
+/// What the stream holds next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A whole message, for `read_datagram`.
+    Message(Bytes),
+    /// CRLF CRLF: answer with one CRLF (RFC 5626 section 4.4.1).
+    Ping,
+    /// CRLF: the answer to a ping of ours.
+    Pong,
+    /// Where the next message begins is unknown: answer `head` (`read_datagram` refuses it), then close.
+    Broken {
+        /// The header section.
+        head: Bytes,
+        /// For the log.
+        words: &'static str,
+    },
+    /// Longer than the limits: answer 513 to `head` if there is one, then close.
+    TooBig {
+        /// The header section, if it was within its own limit.
+        head: Option<Bytes>,
+    },
+}
+
+/// Cuts one connection's octets into frames. Drain [`Framer::next`] after each push: what is held is then at most
+/// one unfinished message, [`HEAD_MAX`] and [`BODY_MAX`] octets.
+#[derive(Debug, Default)]
+pub struct Framer {
+    buffer: BytesMut,
+    /// No blank line ends before here.
+    scanned: usize,
+    /// Length of head and body, once the head is whole.
+    need: Option<usize>,
+    /// The last thing was a lone CRLF: another one makes it a ping.
+    half_ping: bool,
+    dead: bool,
+}
+
+impl Framer {
+    /// Takes what was read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if !self.dead {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// Is a message begun and not finished? For the shell's limit on slow senders.
+    pub fn is_partial(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// The next frame; None: more octets are needed.
+    #[allow(clippy::should_implement_trait, reason = "it is no iterator: None is not the end")]
+    pub fn next(&mut self) -> Option<Frame> {
+        if self.need.is_none() {
+            if let Some(keep_alive) = self.between() {
+                return Some(keep_alive);
+            }
+            if matches!(self.buffer.first(), None | Some(b'\r')) {
+                return None;
+            }
+            let Some(end) = self.head_end() else {
+                return (self.buffer.len() > HEAD_MAX).then(|| self.die(Frame::TooBig { head: None }));
+            };
+            match self.body_length(end) {
+                Ok(body) if body <= BODY_MAX && end <= HEAD_MAX => self.need = end.checked_add(body),
+                Ok(_) => {
+                    let head = self.buffer.split_to(end).freeze();
+                    return Some(self.die(Frame::TooBig { head: Some(head) }));
+                }
+                Err(words) => {
+                    let head = self.buffer.split_to(end).freeze();
+                    return Some(self.die(Frame::Broken { head, words }));
+                }
+            }
+        }
+        let need = self.need.filter(|n| self.buffer.len() >= *n)?;
+        self.need = None;
+        self.scanned = 0;
+        Some(Frame::Message(self.buffer.split_to(need).freeze()))
+    }
+
+    /// Line ends between messages; stray CRs and NULs are passed over.
+    fn between(&mut self) -> Option<Frame> {
+        loop {
+            let skip = match self.buffer.as_ref() {
+                [b'\r', b'\n', ..] => 2,
+                [b'\n', ..] => 1,
+                // A lone CR may be the first half of a CRLF.
+                [] | [b'\r'] => return None,
+                [b'\r' | 0, ..] => {
+                    self.buffer.advance(1);
+                    continue;
+                }
+                _ => {
+                    self.half_ping = false;
+                    return None;
+                }
+            };
+            self.buffer.advance(skip);
+            if self.half_ping {
+                self.half_ping = false;
+                return Some(Frame::Ping);
+            }
+            self.half_ping = true;
+            // The second half is often there already.
+            if !matches!(self.buffer.as_ref(), [b'\r', b'\n', ..] | [b'\n', ..]) {
+                return Some(Frame::Pong);
+            }
+        }
+    }
+
+    /// Behind the blank line.
+    fn head_end(&mut self) -> Option<usize> {
+        let from = self.scanned.saturating_sub(3);
+        let rest = self.buffer.get(from..).unwrap_or_default();
+        let mut after_lf = false;
+        for (n, b) in rest.iter().enumerate() {
+            match b {
+                b'\n' if after_lf => return from.checked_add(n)?.checked_add(1),
+                b'\n' => after_lf = true,
+                b'\r' => {}
+                _ => after_lf = false,
+            }
+        }
+        self.scanned = self.buffer.len();
+        None
+    }
+
+    fn body_length(&self, end: usize) -> Result<usize, &'static str> {
+        let head = self.buffer.get(..end).unwrap_or_default();
+        let start = head.iter().position(|b| *b == b'\n').map_or(0, |p| p.saturating_add(1));
+        let index = lex::index(head, start);
+        // Missing: nothing says that there is a body (on a stream it must be there).
+        let length = lex::content_length(head, &index.spans)?.unwrap_or(0);
+        Ok(usize::try_from(length).unwrap_or(usize::MAX))
+    }
+
+    fn die(&mut self, last: Frame) -> Frame {
+        self.dead = true;
+        self.need = None;
+        self.buffer = BytesMut::new();
+        last
+    }
+}
