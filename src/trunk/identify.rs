@@ -30,7 +30,8 @@ impl Network {
             Some((address, bits)) => (address, Some(bits)),
             None => (text.trim(), None),
         };
-        let ip: IpAddr = address.parse().map_err(|_| format!("'{text}' is not an IP address or CIDR range"))?;
+        let ip: IpAddr =
+            address.parse().map_err(|_| format!("'{text}' is not an IP address or CIDR range"))?;
         let width: u8 = if ip.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
             None => width,

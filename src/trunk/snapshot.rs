@@ -35,7 +35,8 @@ impl Snapshot {
     /// From the rows. A source that is not an address is left out: the API refuses it before it is stored.
     pub fn new(trunks: Vec<TrunkRow>, numbers: Vec<NumberRow>) -> Snapshot {
         let mut sources = Sources::default();
-        for (at, trunk) in trunks.iter().enumerate().filter(|(_, t)| t.authentication_mode == MODE_IP_ADDRESS) {
+        for (at, trunk) in trunks.iter().enumerate().filter(|(_, t)| t.authentication_mode == MODE_IP_ADDRESS)
+        {
             for network in trunk.inbound_source_ips.iter().filter_map(|s| Network::parse(s).ok()) {
                 sources.insert(network, at);
             }
@@ -123,7 +124,9 @@ impl Snapshot {
             .map(|(_, row)| row.number.as_str())
             .collect();
         close.sort_unstable();
-        close.first().map(|n| format!("{n} is configured and would have matched if it had been dialled in full."))
+        close
+            .first()
+            .map(|n| format!("{n} is configured and would have matched if it had been dialled in full."))
     }
 }
 

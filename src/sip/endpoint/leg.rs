@@ -3,7 +3,7 @@
 use crate::clock::Mono;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest;
-use crate::sip::event::{Cause, Credentials, Flow, InviteCmd, LegId, OfferId, ResolveId, Side};
+use crate::sip::event::{Cause, Credentials, Flow, InviteCmd, OfferId, ResolveId, Side};
 use crate::sip::transaction::{T1, T2, TxnId};
 use crate::sip::wire::{Message, Method};
 use bytes::Bytes;
@@ -15,7 +15,6 @@ pub const GIVE_UP: Duration = Duration::from_secs(32);
 
 /// One leg.
 pub struct Leg {
-    pub id: LegId,
     pub dialog: Dialog,
     pub phase: Phase,
     /// `Ended` was reported; whatever follows happens in silence.
@@ -155,9 +154,8 @@ pub struct Offer {
 }
 
 impl Leg {
-    pub fn new(id: LegId, dialog: Dialog, phase: Phase) -> Leg {
+    pub fn new(dialog: Dialog, phase: Phase) -> Leg {
         Leg {
-            id,
             dialog,
             phase,
             ended: false,

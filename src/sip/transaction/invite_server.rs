@@ -101,7 +101,9 @@ impl InviteServer {
 
     /// One transition per line.
     pub fn on(&mut self, now: Mono, event: InviteServerEvent, out: &mut Vec<Action>) {
-        use InviteServerEvent::{Ack, Failure as Refusal, Provisional, Request, Success, Time, TransportError};
+        use InviteServerEvent::{
+            Ack, Failure as Refusal, Provisional, Request, Success, Time, TransportError,
+        };
         use InviteServerState::{Accepted, Completed, Confirmed, Proceeding, Terminated};
         match (self.state, event) {
             (Proceeding, Request) => self.resend(out),

@@ -1,8 +1,8 @@
 //! All running transactions: found by key, woken by deadline.
 
 use super::{
-    Action, Client, ClientEvent, InviteClient, InviteClientEvent, InviteServer, InviteServerEvent, Key, Server,
-    ServerEvent, Timer,
+    Action, Client, ClientEvent, InviteClient, InviteClientEvent, InviteServer, InviteServerEvent, Key,
+    Server, ServerEvent, Timer,
 };
 use crate::clock::Mono;
 use crate::sip::event::Flow;
