@@ -1,6 +1,12 @@
 //! RFC 3261: reader and writer, transactions, dialogs, and the endpoint that joins them.
 
 pub mod check;
+pub mod dialog;
 pub mod digest;
+pub mod endpoint;
 pub mod event;
+pub mod transaction;
+pub mod transport;
 pub mod wire;
+
+pub use endpoint::{Counts, Endpoint, EndpointConfig};

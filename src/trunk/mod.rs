@@ -1,1 +1,7 @@
 //! Who is calling and where to send it.
+
+pub mod identify;
+pub mod snapshot;
+
+pub use identify::Network;
+pub use snapshot::Snapshot;

@@ -1,0 +1,326 @@
+//! Transactions and dialogs joined: bytes and commands in, bytes and events out. Pure.
+//!
+//! ```text
+//!  on_bytes --> receive: request --> transaction known? --> machine
+//!                  |                 dialog known?      --> in_dialog, offer, uas (ACK, CANCEL)
+//!                  |                 trunk's address?   --> uas: a new leg, or an answer without state
+//!                  |                 nobody's           --> nothing but a count
+//!                  +------> response --> machine --> uac, answered (2xx, forks), hangup (BYE)
+//!  command  --> uas, uac, offer, hangup           on_time --> machines, legs, memory of our Call-IDs
+//! ```
+//!
+//! A leg is dropped in one place ([`hangup`](self)), a transaction in one place (`engine`); after the last leg has
+//! ended and 64*T1 have passed every map is empty, and [`Endpoint::counts`] shows it.
+
+mod answered;
+mod engine;
+mod hangup;
+mod in_dialog;
+mod leg;
+mod offer;
+mod receive;
+mod request;
+mod timers;
+mod uac;
+mod uas;
+
+use crate::clock::{Mono, Now};
+use crate::rng::Rng;
+use crate::sip::event::{Flow, LegId, OfferId, ResolveId, SipCmd, SipEvent, SipOut};
+use crate::sip::transaction::{Action, Key, Table, TxnId};
+use crate::sip::wire::{Verdict, read_datagram};
+use crate::trunk::Snapshot;
+use bytes::Bytes;
+use leg::Leg;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Most transactions; beyond it new INVITEs get 503. Requests of living dialogs may go half as far again.
+pub const TRANSACTIONS_MAX: usize = 100_000;
+/// Most legs; beyond it new INVITEs get 503.
+pub const LEGS_MAX: usize = 20_000;
+/// Most Call-IDs of ended outbound legs that are remembered for late 2xx; beyond it the oldest is forgotten.
+pub const REMEMBERED_MAX: usize = 100_000;
+
+/// What an installation may set.
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// `User-Agent` and `Server`.
+    pub user_agent: String,
+    /// Responses on UDP go to the source port even if `rport` was not asked for: what NAT needs.
+    pub symmetric: bool,
+    /// See [`TRANSACTIONS_MAX`].
+    pub transactions_max: usize,
+    /// See [`LEGS_MAX`].
+    pub legs_max: usize,
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        EndpointConfig {
+            user_agent: "Chorus".to_owned(),
+            symmetric: true,
+            transactions_max: TRANSACTIONS_MAX,
+            legs_max: LEGS_MAX,
+        }
+    }
+}
+
+/// What the endpoint holds; all zero after everything ended.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Running transactions.
+    pub transactions: usize,
+    /// Legs, and Call-IDs of ours that are remembered.
+    pub dialogs: usize,
+    /// Deadlines of all of them.
+    pub timers: usize,
+}
+
+/// Who is told what happens to a transaction.
+#[derive(Clone, Debug)]
+enum User {
+    /// Our INVITE.
+    Invite(LegId),
+    /// Our BYE.
+    Bye(LegId),
+    /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
+    Nobody,
+    /// The peer's first INVITE, with the key under which merged requests are seen.
+    Incoming(LegId, Box<Key>),
+    /// A request in a dialog.
+    Request(LegId),
+}
+
+/// A 2xx of our INVITE that was ACKed, so that a retransmitted one gets the same ACK.
+struct Fork {
+    to_tag: String,
+    ack: Bytes,
+    flow: Flow,
+}
+
+/// A Call-ID of ours, kept 64*T1 longer than its leg.
+struct OwnCall {
+    local_tag: String,
+    leg: Option<LegId>,
+    forks: Vec<Fork>,
+}
+
+/// The whole of SIP as one value.
+pub struct Endpoint {
+    config: EndpointConfig,
+    rng: Rng,
+    /// Makes tags of answers without state unguessable and yet the same for each retransmission.
+    secret: u128,
+    sources: Arc<Snapshot>,
+    draining: bool,
+    txns: Table<User>,
+    legs: HashMap<LegId, Leg>,
+    /// Legs by Call-ID and our tag.
+    dialogs: HashMap<Key, LegId>,
+    calls: HashMap<String, OwnCall>,
+    forgetting: VecDeque<(Mono, String)>,
+    merged: HashMap<Key, TxnId>,
+    resolving: HashMap<ResolveId, LegId>,
+    clock: BTreeSet<(Mono, LegId)>,
+    touched: Vec<LegId>,
+    scratch: Vec<Action>,
+    out: VecDeque<SipOut>,
+    next_leg: u64,
+    next_offer: u64,
+    next_resolve: u64,
+}
+
+impl Endpoint {
+    /// An endpoint that knows no source yet.
+    pub fn new(mut rng: Rng, config: EndpointConfig) -> Self {
+        let secret = rng.next_u128();
+        Endpoint {
+            config,
+            rng,
+            secret,
+            sources: Arc::default(),
+            draining: false,
+            txns: Table::default(),
+            legs: HashMap::new(),
+            dialogs: HashMap::new(),
+            calls: HashMap::new(),
+            forgetting: VecDeque::new(),
+            merged: HashMap::new(),
+            resolving: HashMap::new(),
+            clock: BTreeSet::new(),
+            touched: Vec::new(),
+            scratch: Vec::new(),
+            out: VecDeque::new(),
+            next_leg: 1,
+            next_offer: 1,
+            next_resolve: 1,
+        }
+    }
+
+    /// One datagram, or one framed message of a stream.
+    pub fn on_bytes(&mut self, now: Now, flow: Flow, b: &Bytes) {
+        // Keep-alives of phones behind a NAT, not worth a line.
+        if b.iter().all(|b| matches!(b, b'\r' | b'\n' | b' ' | 0)) {
+            return;
+        }
+        match read_datagram(b) {
+            Verdict::Drop { words } => self.refused(flow, 0, words),
+            Verdict::Refuse { message, code, words } => self.on_malformed(flow, &message, code, &words),
+            Verdict::Message(message) if message.method().is_some() => {
+                self.on_request(now.mono, flow, message)
+            }
+            Verdict::Message(message) => self.on_response(now.mono, flow, &message),
+        }
+        self.settle();
+    }
+
+    /// A connection broke, could not be made, or a datagram came back undelivered.
+    pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
+        self.flow_lost(now.mono, f);
+        self.settle();
+    }
+
+    /// Does what a call wants.
+    pub fn command(&mut self, now: Now, c: SipCmd) {
+        let now = now.mono;
+        match c {
+            SipCmd::Ring { leg, body } => self.ring(now, leg, body),
+            SipCmd::Answer { leg, body, headers } => self.answer(now, leg, &body, &headers),
+            SipCmd::Refuse { leg, cause, headers } => self.refuse(now, leg, cause, &headers),
+            SipCmd::Invite(cmd) => self.invite(now, *cmd),
+            SipCmd::Hangup { leg, cause, headers } => self.hangup(now, leg, cause, headers),
+            SipCmd::AcceptOffer { leg, offer, body } => self.accept_offer(now, leg, offer, body),
+            SipCmd::RefuseOffer { leg, offer, cause } => self.refuse_offer(now, leg, offer, &cause),
+            SipCmd::Orphan { leg, dialog, cause } => self.orphan(now, leg, *dialog, cause),
+            SipCmd::Resolved(id, flows) => self.resolved(now, id, flows),
+        }
+        self.settle();
+    }
+
+    /// Replaces the trunks and their source addresses.
+    pub fn set_sources(&mut self, s: Arc<Snapshot>) {
+        self.sources = s;
+    }
+
+    /// From now on new INVITEs get 503 with Retry-After, and OPTIONS 503.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Fires what is due.
+    pub fn on_time(&mut self, now: Now) {
+        self.fire(now.mono);
+        self.settle();
+    }
+
+    /// The next output, in order.
+    pub fn poll(&mut self) -> Option<SipOut> {
+        self.out.pop_front()
+    }
+
+    /// When [`Endpoint::on_time`] must be called next, exactly.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let legs = self.clock.first().map(|(at, _)| *at);
+        let memory = self.forgetting.front().map(|(at, _)| *at);
+        self.txns.deadline().into_iter().chain(legs).chain(memory).min()
+    }
+
+    /// What it holds.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            transactions: self.txns.len(),
+            dialogs: self.legs.len().saturating_add(self.calls.len()),
+            timers: [self.txns.timers(), self.clock.len(), self.forgetting.len()].iter().sum(),
+        }
+    }
+
+    /// Brings the clock in line with the legs that this input touched.
+    fn settle(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for id in touched.drain(..) {
+            let Some(leg) = self.legs.get_mut(&id) else { continue };
+            let wanted = leg.deadline();
+            if wanted == leg.armed {
+                continue;
+            }
+            if let Some(at) = std::mem::replace(&mut leg.armed, wanted) {
+                self.clock.remove(&(at, id));
+            }
+            if let Some(at) = wanted {
+                self.clock.insert((at, id));
+            }
+        }
+        self.touched = touched;
+        #[cfg(feature = "invariants")]
+        self.check();
+    }
+
+    /// What must hold between two inputs.
+    #[cfg(feature = "invariants")]
+    fn check(&self) {
+        assert_eq!(self.txns.check(), Ok(()), "transactions");
+        let armed: BTreeSet<_> = self.legs.iter().filter_map(|(id, l)| Some((l.armed?, *id))).collect();
+        assert!(armed == self.clock, "the clock and the legs differ");
+        for leg in self.legs.values() {
+            assert_eq!(leg.deadline(), leg.armed, "a leg whose deadline is not armed");
+            assert!(!leg.ended || leg.verdict.is_some(), "an end without a verdict");
+        }
+        assert!(self.dialogs.values().all(|id| self.legs.contains_key(id)), "a dialog without leg");
+        assert!(self.resolving.values().all(|id| self.legs.contains_key(id)), "a lookup without leg");
+        assert!(
+            self.merged.values().all(|id| self.txns.get(*id).is_some()),
+            "a merge key without transaction"
+        );
+        let orphans = self.calls.values().filter(|c| c.leg.is_none()).count();
+        assert_eq!(orphans, self.forgetting.len(), "a Call-ID that nobody will forget");
+    }
+}
+
+/// An offer's and a lookup's next number.
+fn next(counter: &mut u64) -> u64 {
+    let now = *counter;
+    *counter = counter.wrapping_add(1);
+    now
+}
+
+impl Endpoint {
+    fn new_offer_id(&mut self) -> OfferId {
+        OfferId(next(&mut self.next_offer))
+    }
+
+    fn new_resolve_id(&mut self) -> ResolveId {
+        ResolveId(next(&mut self.next_resolve))
+    }
+
+    /// Odd ones are the endpoint's, even ones the switch's.
+    fn new_leg_id(&mut self) -> LegId {
+        let id = LegId(self.next_leg);
+        self.next_leg = self.next_leg.wrapping_add(2);
+        id
+    }
+
+    /// A leg about to be changed: its deadline is read anew when the input is done.
+    fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        let leg = self.legs.get_mut(&id)?;
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
+        Some(leg)
+    }
+
+    fn emit(&mut self, event: SipEvent) {
+        self.out.push_back(SipOut::Event(event));
+    }
+
+    fn refused(&mut self, flow: Flow, code: u16, words: &str) {
+        self.emit(SipEvent::Refused { flow, code, words: words.to_owned() });
+    }
+
+    /// A line of the timeline, unless the leg has ended.
+    fn seen(&mut self, leg: LegId, sent: bool, what: String) {
+        if self.legs.get(&leg).is_some_and(|l| !l.ended) {
+            self.emit(SipEvent::Seen { leg, sent, what });
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What the endpoint holds for one leg, from its INVITE to its end.
+
+use crate::clock::Mono;
+use crate::sip::dialog::Dialog;
+use crate::sip::digest;
+use crate::sip::event::{Cause, Credentials, Flow, InviteCmd, OfferId, ResolveId, Side};
+use crate::sip::transaction::{T1, T2, TxnId};
+use crate::sip::wire::{Message, Method};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// No ACK for a 2xx, no final answer to a CANCEL: 64*T1.
+pub const GIVE_UP: Duration = Duration::from_secs(32);
+
+/// One leg.
+pub struct Leg {
+    pub dialog: Dialog,
+    pub phase: Phase,
+    /// `Ended` was reported; whatever follows happens in silence.
+    pub ended: bool,
+    /// What `Ended` will say, once the way to it has begun.
+    pub verdict: Option<Verdict>,
+    /// When `Ended` is reported at the latest, answered or not.
+    pub patience: Option<Mono>,
+    /// A 2xx of ours that waits for its ACK.
+    pub unacked: Option<Unacked>,
+    /// An offer of the peer that the call has not answered.
+    pub offer: Option<Offer>,
+    /// BYE must wait for the ACK (RFC 3261 section 15): the header fields it will carry.
+    pub bye_after_ack: Option<Vec<(String, String)>>,
+    /// What the INVITE's challenge taught.
+    pub auth: Option<Auth>,
+    /// The deadline that stands in the clock.
+    pub armed: Option<Mono>,
+}
+
+/// Where a leg stands.
+pub enum Phase {
+    /// An INVITE of the peer without final answer.
+    Ringing(Box<Ringing>),
+    /// An INVITE of ours without final answer.
+    Calling(Box<Calling>),
+    /// Answered.
+    Up,
+    /// Our BYE is out, or waits to be.
+    Leaving,
+}
+
+/// An inbound leg before its answer.
+pub struct Ringing {
+    pub txn: TxnId,
+    pub invite: Message,
+    pub flow: Flow,
+    /// When the last 101-199 is repeated (RFC 3261 13.3.1.1).
+    pub refresh: Option<Mono>,
+}
+
+/// An outbound leg before its answer.
+pub struct Calling {
+    pub cmd: InviteCmd,
+    pub stage: Stage,
+    /// Flows not tried yet.
+    pub targets: VecDeque<Flow>,
+    /// 101-199 came: no other target is tried any more.
+    pub progressed: bool,
+    pub cancel: Cancel,
+    /// Timer C.
+    pub timer_c: Option<Mono>,
+    /// Authorization fields of the present try.
+    pub authorization: Vec<(String, String)>,
+    pub digest: digest::Client,
+    pub realms: Vec<String>,
+    /// Why the last target failed.
+    pub failure: Option<Cause>,
+}
+
+/// The two halves of calling out.
+#[derive(Clone, Debug)]
+pub enum Stage {
+    /// The next hop is being looked up.
+    Resolving(ResolveId),
+    /// The INVITE is out.
+    Sent { txn: TxnId, flow: Flow, branch: String, provisional: bool },
+}
+
+/// Whether the INVITE is taken back.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Cancel {
+    No,
+    /// As soon as a 1xx comes (RFC 3261 9.1).
+    Wanted,
+    /// CANCEL is out; the INVITE is given up at this time.
+    Sent(Mono),
+}
+
+/// Who ended the leg, and why.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub by: Side,
+    pub cause: Cause,
+}
+
+/// Credentials that may be shown again in this dialog (ruling 2.27).
+pub struct Auth {
+    pub credentials: Credentials,
+    pub realms: Vec<String>,
+    pub digest: digest::Client,
+    pub challenger: Flow,
+    /// Sent with the BYE at hand already.
+    pub used: bool,
+}
+
+/// A 2xx that is retransmitted until its ACK comes (RFC 3261 13.3.1.4).
+pub struct Unacked {
+    pub cseq: u32,
+    pub response: Bytes,
+    pub flow: Flow,
+    pub interval: Duration,
+    pub next: Mono,
+    pub give_up: Mono,
+    /// The 200 carried our offer: the ACK brings the answer.
+    pub offered: bool,
+    /// It answered the first INVITE.
+    pub first: bool,
+}
+
+impl Unacked {
+    pub fn new(now: Mono, cseq: u32, response: Bytes, flow: Flow, offered: bool, first: bool) -> Unacked {
+        Unacked { cseq, response, flow, interval: T1, next: now + T1, give_up: now + GIVE_UP, offered, first }
+    }
+
+    /// The time of the next retransmission, or of the end.
+    pub fn deadline(&self) -> Mono {
+        self.next.min(self.give_up)
+    }
+
+    pub fn repeat(&mut self, now: Mono) {
+        self.interval = self.interval.saturating_mul(2).min(T2);
+        self.next = now + self.interval;
+    }
+}
+
+/// A re-INVITE or UPDATE whose answer is the call's to give.
+pub struct Offer {
+    pub id: OfferId,
+    pub txn: TxnId,
+    pub method: Method,
+    pub request: Message,
+    pub flow: Flow,
+    pub cseq: u32,
+    /// It had no body: our answer carries the offer.
+    pub empty: bool,
+}
+
+impl Leg {
+    pub fn new(dialog: Dialog, phase: Phase) -> Leg {
+        Leg {
+            dialog,
+            phase,
+            ended: false,
+            verdict: None,
+            patience: None,
+            unacked: None,
+            offer: None,
+            bye_after_ack: None,
+            auth: None,
+            armed: None,
+        }
+    }
+
+    /// When it wants to be woken.
+    pub fn deadline(&self) -> Option<Mono> {
+        let phase = match &self.phase {
+            Phase::Ringing(ringing) => ringing.refresh,
+            Phase::Calling(calling) => match calling.cancel {
+                Cancel::Sent(at) => Some(at),
+                _ => calling.timer_c,
+            },
+            Phase::Up | Phase::Leaving => None,
+        };
+        let patience = self.patience.filter(|_| !self.ended);
+        let unacked = self.unacked.as_ref().map(Unacked::deadline);
+        phase.into_iter().chain(patience).chain(unacked).min()
+    }
+
+    /// Is `tag` the peer's in this dialog? Before an answer of the peer every tag may be.
+    pub fn is_peer(&self, tag: &str) -> bool {
+        matches!(self.phase, Phase::Calling(_)) || self.dialog.ids.remote_tag == tag
+    }
+}

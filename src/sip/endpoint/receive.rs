@@ -1,0 +1,136 @@
+//! What arrives: who it belongs to is decided here, in the order of RFC 3261 17 (transaction), 12 (dialog), 8.2 (new).
+
+use super::engine::summary;
+use super::request::Request;
+use super::{Endpoint, User};
+use crate::clock::Mono;
+use crate::sip::check::{ACCEPT, ALLOW, Refusal, check_request};
+use crate::sip::event::Flow;
+use crate::sip::transaction::{
+    ClientEvent, Failure, InviteClientEvent, InviteServerEvent, Key, Machine, TxnId,
+};
+use crate::sip::wire::{Message, Method};
+
+impl Endpoint {
+    /// Known or unknown source is decided here, before a transaction exists (ruling 2.48).
+    pub(super) fn on_request(&mut self, now: Mono, flow: Flow, message: Message) {
+        let Some(request) = Request::read(message, flow) else { return };
+        if let Some(txn) = self.txns.find(&request.key) {
+            return self.on_known_transaction(now, txn, request);
+        }
+        let leg = request.to_tag.as_deref().and_then(|tag| self.find_leg(request.call_id(), tag));
+        match request.method {
+            Method::Ack => return leg.map_or((), |leg| self.on_ack(now, leg, &request)),
+            Method::Cancel if self.txns.find(&request.invite_key()).is_some() => {
+                return self.on_cancel(now, &request);
+            }
+            _ => {}
+        }
+        let trunks = match leg {
+            Some(_) => Vec::new(),
+            None => self.sources.identify(flow.remote.ip()),
+        };
+        if leg.is_none() && trunks.is_empty() {
+            let words = format!("{} from an address of no trunk", request.method);
+            return self.refused(flow, 0, &words);
+        }
+        if let Err(refusal) = check_request(&request.message) {
+            return self.turn_away(&request, refusal);
+        }
+        match (leg, &request.method) {
+            (Some(leg), _) => self.on_dialog_request(now, leg, request),
+            (None, Method::Options) if request.to_tag.is_none() => self.on_options(&request),
+            (None, Method::Invite) if request.to_tag.is_none() => self.on_invite(now, request, trunks),
+            (None, _) => self.turn_away(&request, no_such_dialog()),
+        }
+    }
+
+    /// By Call-ID and our tag.
+    pub(super) fn find_leg(&self, call_id: &str, local_tag: &str) -> Option<super::LegId> {
+        self.dialogs.get(&Key::client(call_id, local_tag)).copied()
+    }
+
+    /// A retransmission, or the ACK of a final response.
+    fn on_known_transaction(&mut self, now: Mono, txn: TxnId, request: Request) {
+        if request.method != Method::Ack {
+            self.run(txn, |machine, out| machine.on_request(now, out));
+            return;
+        }
+        let user = self.txns.get(txn).map(|t| t.user.clone());
+        let outcome = self.run(txn, |machine, out| {
+            if let Machine::InviteServer(m) = machine {
+                m.on(now, InviteServerEvent::Ack, out);
+            }
+        });
+        // Some peers give the ACK of a 2xx the branch of the INVITE.
+        if let (true, Some(User::Incoming(leg, _) | User::Request(leg))) = (outcome.pass, user) {
+            self.on_ack(now, leg, &request);
+        }
+    }
+
+    /// The health check of carriers: answered even in overload (RFC 3261 11.2).
+    fn on_options(&mut self, request: &Request) {
+        if self.draining {
+            let after = self.retry_after();
+            return self.reply(request, 503, "Draining", &[("Retry-After", after)]);
+        }
+        self.reply(request, 200, "", &[("Allow", ALLOW.to_owned()), ("Accept", ACCEPT.to_owned())]);
+    }
+
+    /// A response finds its transaction by our branch; a 2xx to an INVITE of ours is taken even without one.
+    pub(super) fn on_response(&mut self, now: Mono, flow: Flow, message: &Message) {
+        let (Some(code), Some(via), Some(cseq)) = (message.code(), message.via(), message.cseq()) else {
+            return;
+        };
+        let key = Key::client(via.branch().unwrap_or_default(), cseq.method.as_str());
+        let success = (200..300).contains(&code) && cseq.method == Method::Invite;
+        let Some(txn) = self.txns.find(&key) else {
+            if success {
+                self.on_success(now, flow, message);
+            }
+            return;
+        };
+        let Some(user) = self.txns.get(txn).map(|t| t.user.clone()) else { return };
+        let ack = match code {
+            300.. if cseq.method == Method::Invite => self.failure_ack(&user, txn, message),
+            _ => None,
+        };
+        let outcome = self.run(txn, |machine, out| match machine {
+            Machine::InviteClient(m) => match (code, ack) {
+                (..200, _) => m.on(now, InviteClientEvent::Provisional, out),
+                (200..300, _) => m.on(now, InviteClientEvent::Success, out),
+                // Without one it is a retransmission, and the machine has the ACK.
+                (_, ack) => m.on(now, InviteClientEvent::Failure(ack.unwrap_or_default()), out),
+            },
+            Machine::Client(m) if code < 200 => m.on(now, ClientEvent::Provisional, out),
+            Machine::Client(m) => m.on(now, ClientEvent::Final, out),
+            Machine::InviteServer(_) | Machine::Server(_) => {}
+        });
+        if !outcome.pass {
+            return;
+        }
+        match user {
+            _ if success => self.on_success(now, flow, message),
+            User::Invite(leg) => {
+                self.seen(leg, false, summary(code, "INVITE"));
+                self.on_invite_response(now, leg, txn, code, flow, message);
+            }
+            User::Bye(leg) => self.on_bye_response(now, leg, code, flow, message),
+            User::Nobody | User::Incoming(..) | User::Request(_) => {}
+        }
+    }
+
+    /// A transaction of ours failed without an answer.
+    pub(super) fn on_failure(&mut self, now: Mono, txn: TxnId, user: User, why: Failure) {
+        match user {
+            User::Invite(leg) => self.on_invite_failure(now, leg, txn, why),
+            User::Bye(leg) => self.end_and_drop(now, leg),
+            User::Nobody | User::Incoming(..) | User::Request(_) => {}
+        }
+    }
+}
+
+/// Nobody here knows this Call-ID with these tags.
+pub(super) fn no_such_dialog() -> Refusal {
+    Refusal { code: 481, words: "Call/Transaction Does Not Exist".to_owned(), headers: Vec::new() }
+}

@@ -1,0 +1,92 @@
+//! Time, and flows that broke.
+
+use super::engine::reliable;
+use super::leg::Phase;
+use super::{Endpoint, LegId};
+use crate::clock::Mono;
+use crate::sip::event::{Cause, Flow, SipOut};
+
+impl Endpoint {
+    /// Fires everything that is due: transactions, then legs, then the memory of our Call-IDs.
+    pub(super) fn fire(&mut self, now: Mono) {
+        while let Some(id) = self.txns.due(now) {
+            let user = self.txns.get(id).map(|t| t.user.clone());
+            let outcome = self.run(id, |machine, out| machine.on_time(now, out));
+            if let (Some(why), Some(user)) = (outcome.failure, user) {
+                self.on_failure(now, id, user, why);
+            }
+        }
+        self.settle();
+        while let Some((_, id)) = self.clock.first().copied().filter(|(at, _)| *at <= now) {
+            self.on_leg_time(now, id);
+            self.settle();
+        }
+        while self.forgetting.front().is_some_and(|(at, _)| *at <= now) {
+            self.forget_oldest();
+        }
+    }
+
+    fn on_leg_time(&mut self, now: Mono, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        if leg.patience.is_some_and(|at| at <= now) && !leg.ended {
+            self.end_as_decided(id);
+        }
+        let Some(leg) = self.legs.get(&id) else { return };
+        match &leg.phase {
+            Phase::Ringing(ringing) if ringing.refresh.is_some_and(|at| at <= now) => {
+                self.refresh_ringing(now, id);
+            }
+            Phase::Calling(_) => self.on_calling_time(now, id),
+            Phase::Ringing(_) | Phase::Up | Phase::Leaving => {}
+        }
+        self.on_unacked_time(now, id);
+    }
+
+    /// The 2xx again, on every transport; after 64*T1 without ACK the dialog is left (RFC 3261 13.3.1.4).
+    fn on_unacked_time(&mut self, now: Mono, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let Some(unacked) = leg.unacked.as_mut().filter(|u| u.deadline() <= now) else { return };
+        if unacked.give_up > now {
+            unacked.repeat(now);
+            let again = SipOut::Send(unacked.flow, unacked.response.clone());
+            return self.out.push_back(again);
+        }
+        leg.unacked = None;
+        match leg.bye_after_ack.take() {
+            Some(fields) => self.send_bye(now, id, &fields),
+            None => self.leave(now, id, Cause::new(408, "No ACK for our 200"), Vec::new()),
+        }
+    }
+
+    /// What was under way on a broken flow fails; what lives on will connect anew.
+    pub(super) fn flow_lost(&mut self, now: Mono, lost: Flow) {
+        let broken = |f: &Flow| {
+            let same = f.transport == lost.transport && f.remote == lost.remote;
+            same && (f.conn == lost.conn || f.conn == 0)
+        };
+        for id in self.txns.on_flow(broken) {
+            let Some(txn) = self.txns.get_mut(id) else { continue };
+            txn.flow.conn = 0;
+            let user = txn.user.clone();
+            let outcome = self.run(id, |machine, out| machine.on_transport_error(now, out));
+            if let Some(why) = outcome.failure {
+                self.on_failure(now, id, user, why);
+            }
+        }
+        if !reliable(&lost) {
+            return;
+        }
+        for leg in self.legs.values_mut() {
+            let phase = match &mut leg.phase {
+                Phase::Ringing(ringing) => Some(&mut ringing.flow),
+                _ => None,
+            };
+            let offer = leg.offer.as_mut().map(|o| &mut o.flow);
+            let unacked = leg.unacked.as_mut().map(|u| &mut u.flow);
+            let flows = [Some(&mut leg.dialog.ids.flow), phase, offer, unacked];
+            for flow in flows.into_iter().flatten().filter(|f| broken(f)) {
+                flow.conn = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! (s) The UDP socket.
+
+use super::{Inbound, local::Local};
+use crate::sip::event::{Flow, Transport as Kind};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+/// The largest datagram there is.
+const DATAGRAM_MAX: usize = 65_535;
+/// Datagrams read before other tasks get their turn.
+const BATCH: usize = 64;
+
+pub(super) struct Udp {
+    socket: Arc<UdpSocket>,
+    reader: AbortHandle,
+}
+
+impl Udp {
+    pub(super) fn start(socket: UdpSocket, local: Arc<Local>, inbox: mpsc::Sender<Inbound>) -> Udp {
+        let socket = Arc::new(socket);
+        let reader = tokio::spawn(read(socket.clone(), local, inbox)).abort_handle();
+        Udp { socket, reader }
+    }
+
+    /// A full socket buffer loses the datagram; retransmission is the transaction's business.
+    pub(super) fn send(&self, remote: SocketAddr, bytes: &Bytes) {
+        if self.socket.try_send_to(bytes, remote).is_err() {
+            metrics::counter!("sip_udp_unsent_total").increment(1);
+        }
+    }
+}
+
+impl Drop for Udp {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+async fn read(socket: Arc<UdpSocket>, local: Arc<Local>, inbox: mpsc::Sender<Inbound>) {
+    let mut buffer = vec![0_u8; DATAGRAM_MAX];
+    loop {
+        if socket.readable().await.is_err() {
+            return;
+        }
+        for _ in 0..BATCH {
+            match socket.try_recv_from(&mut buffer) {
+                Ok((length, remote)) => {
+                    let bytes = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
+                    let flow =
+                        Flow { transport: Kind::Udp, remote, local: local.toward(remote.ip()), conn: 0 };
+                    // A driver that is behind must lose the newest rather than answer the oldest too late.
+                    match inbox.try_send(Inbound::Bytes(flow, bytes)) {
+                        Ok(()) => {}
+                        Err(mpsc::error::TrySendError::Full(_)) => {
+                            metrics::counter!("sip_udp_dropped_total").increment(1);
+                        }
+                        Err(mpsc::error::TrySendError::Closed(_)) => return,
+                    }
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
+                // An ICMP error of something sent before: the transaction's timer notices.
+                Err(_) => metrics::counter!("sip_udp_errors_total").increment(1),
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,135 @@
+//! The trunks and numbers as they are now: immutable, rebuilt after a commit and swapped. A call keeps the one it began with.
+
+use super::identify::{Network, Sources};
+use crate::sid::TrunkSid;
+use crate::store::rows::{NumberRow, TrunkRow};
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// The only mode of this release.
+const MODE_IP_ADDRESS: &str = "ip_address";
+/// Most trunks that a refusal names.
+const EXPLAIN_MAX: usize = 5;
+
+/// The tables that decide who is calling and whom.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    trunks: Vec<TrunkRow>,
+    by_sid: HashMap<TrunkSid, usize>,
+    sources: Sources,
+    numbers: HashMap<String, NumberRow>,
+}
+
+/// How a number is looked up: without `+`, a leading `00`, and what people write between digits. A name stays a name.
+fn canonical(number: &str) -> String {
+    let bare: String = number.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
+    let digits = bare.strip_prefix('+').unwrap_or(&bare);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return number.to_ascii_lowercase();
+    }
+    let international = if bare.starts_with('+') { None } else { digits.strip_prefix("00") };
+    international.filter(|d| !d.is_empty()).unwrap_or(digits).to_owned()
+}
+
+impl Snapshot {
+    /// From the rows. A source that is not an address is left out: the API refuses it before it is stored.
+    pub fn new(trunks: Vec<TrunkRow>, numbers: Vec<NumberRow>) -> Snapshot {
+        let mut sources = Sources::default();
+        for (at, trunk) in trunks.iter().enumerate().filter(|(_, t)| t.authentication_mode == MODE_IP_ADDRESS)
+        {
+            for network in trunk.inbound_source_ips.iter().filter_map(|s| Network::parse(s).ok()) {
+                sources.insert(network, at);
+            }
+        }
+        let by_sid = trunks.iter().enumerate().map(|(at, t)| (t.sid, at)).collect();
+        let numbers = numbers.into_iter().map(|n| (canonical(&n.number), n)).collect();
+        Snapshot { trunks, by_sid, sources, numbers }
+    }
+
+    /// The trunks that a source address may stand for; several may share one. Empty: a stranger.
+    pub fn identify(&self, source: IpAddr) -> Vec<TrunkSid> {
+        self.sources.find(source).into_iter().filter_map(|at| self.trunks.get(at)).map(|t| t.sid).collect()
+    }
+
+    /// The number that a Request-URI's user part names, written with or without `+`.
+    pub fn number(&self, user: &str) -> Option<&NumberRow> {
+        self.numbers.get(&canonical(user.split_once(';').map_or(user, |(u, _)| u)))
+    }
+
+    /// By SID.
+    pub fn trunk(&self, sid: TrunkSid) -> Option<&TrunkRow> {
+        self.trunks.get(*self.by_sid.get(&sid)?)
+    }
+
+    /// All of them.
+    pub fn trunks(&self) -> &[TrunkRow] {
+        &self.trunks
+    }
+
+    /// Of the trunks that share a source, the one that may call `number`: pinned to the number's account, else pinned
+    /// to none.
+    pub fn choose(&self, candidates: &[TrunkSid], number: &NumberRow) -> Option<&TrunkRow> {
+        let found = || candidates.iter().filter_map(|sid| self.trunk(*sid));
+        found().find(|t| t.account == Some(number.account)).or_else(|| found().find(|t| t.account.is_none()))
+    }
+
+    /// Why a call from `source` to `user` is refused, for the log and the debugger: which trunk, which number, and
+    /// what would have matched. Empty if nothing stands in its way.
+    pub fn explain(&self, source: IpAddr, user: &str) -> Vec<String> {
+        let candidates = self.identify(source);
+        if candidates.is_empty() {
+            return self.explain_source(source);
+        }
+        let names = candidates.iter().filter_map(|sid| self.trunk(*sid)).map(describe).collect::<Vec<_>>();
+        let mut out = vec![format!("The source {source} belongs to {}.", names.join(" and "))];
+        match self.number(user) {
+            None => {
+                out.push(format!("No number '{user}' is configured (looked up as '{}').", canonical(user)));
+                out.extend(self.near(user));
+            }
+            Some(number) if self.choose(&candidates, number).is_none() => out.push(format!(
+                "The number {} belongs to account {}, to which none of these trunks is open; a trunk pinned to that \
+                 account or to none would have matched.",
+                number.number, number.account
+            )),
+            Some(_) => return Vec::new(),
+        }
+        out
+    }
+
+    fn explain_source(&self, source: IpAddr) -> Vec<String> {
+        let mut out = vec![format!("No trunk has {source} in its inbound_source_ips.")];
+        for trunk in self.trunks.iter().take(EXPLAIN_MAX) {
+            let sources = trunk.inbound_source_ips.join(", ");
+            let sources = if sources.is_empty() { "no source at all".to_owned() } else { sources };
+            out.push(format!("{} would have matched from {sources}.", describe(trunk)));
+        }
+        if self.trunks.is_empty() {
+            out.push("There is no trunk yet: POST /carrier/v1/sip_trunks makes one.".to_owned());
+        }
+        out
+    }
+
+    /// A number that differs only in how much of the prefix was dialled.
+    fn near(&self, user: &str) -> Option<String> {
+        let dialled = canonical(user);
+        let tail = dialled.trim_start_matches('0');
+        if tail.len() < 4 {
+            return None;
+        }
+        let mut close: Vec<&str> = self
+            .numbers
+            .iter()
+            .filter(|(key, _)| key.ends_with(tail) || dialled.ends_with(key.as_str()))
+            .map(|(_, row)| row.number.as_str())
+            .collect();
+        close.sort_unstable();
+        close
+            .first()
+            .map(|n| format!("{n} is configured and would have matched if it had been dialled in full."))
+    }
+}
+
+fn describe(trunk: &TrunkRow) -> String {
+    format!("trunk {} ({})", trunk.sid, trunk.name)
+}
