@@ -1,5 +1,19 @@
 //! RTP, recordings, playing and streams. `plan` says what a leg shall do, `engine` does it (pure), `worker` gives it
 //! sockets and a clock.
 
+pub mod codec;
+pub mod dtmf;
+pub mod engine;
 pub mod event;
+pub mod feed;
+pub mod jitter;
+pub mod level;
+pub mod mos;
 pub mod plan;
+pub mod play;
+pub mod reception;
+pub mod record;
+pub mod rtcp;
+pub mod rtp;
+pub mod source_lock;
+pub mod tone;

@@ -1,0 +1,288 @@
+//! The media engine: every leg of one worker, its RTP, sources, taps and streams, as one pure value. A leg is known by id;
+//! a packet of one leg finds those that hear it, so a bridge is two legs of one engine and no more.
+
+mod incoming;
+mod leg;
+pub mod out;
+mod reconcile;
+mod report;
+mod sender;
+mod stream;
+mod taps;
+mod tick;
+
+pub use leg::LegState;
+pub use out::{DiskOp, DiskReport, Item, Out, StreamInput};
+
+use super::event::{EngineCommand, MediaEvent, TapEnd};
+use super::feed::{FRAMES_MAX, Frames};
+use super::plan::{MediaPlan, Source};
+use crate::clock::{Mono, Now};
+use crate::rng::Rng;
+use crate::sid::{RecordingSid, StreamSid};
+use crate::sip::event::LegId;
+use incoming::{Heard, Kind};
+use sender::Forwarded;
+use std::{collections::HashMap, net::SocketAddr};
+use taps::Closing;
+use tick::TICK;
+
+/// Phases of the tick: legs are spread over them, 5 ms apart.
+pub const PHASES: u8 = 4;
+
+/// How much an engine holds; all zero after its last leg.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Legs.
+    pub legs: usize,
+    /// Streams, open or opening.
+    pub streams: usize,
+    /// Recordings at work, and those that wait for the disk.
+    pub recordings: usize,
+}
+
+/// All legs of one worker.
+pub struct Engine {
+    rng: Rng,
+    legs: HashMap<LegId, Box<LegState>>,
+    /// Who hears a leg.
+    hearers: HashMap<LegId, Vec<LegId>>,
+    phases: [Vec<LegId>; PHASES as usize],
+    streams: HashMap<StreamSid, LegId>,
+    recordings: HashMap<RecordingSid, LegId>,
+    closing: Vec<Closing>,
+    frames: Frames,
+    /// When each phase had its last turn.
+    ticked: [Option<Mono>; PHASES as usize],
+}
+
+impl Engine {
+    /// Without legs.
+    pub fn new(rng: Rng) -> Engine {
+        Engine {
+            rng,
+            legs: HashMap::new(),
+            hearers: HashMap::new(),
+            phases: Default::default(),
+            streams: HashMap::new(),
+            recordings: HashMap::new(),
+            closing: Vec::new(),
+            frames: Vec::with_capacity(FRAMES_MAX),
+            ticked: Default::default(),
+        }
+    }
+
+    /// What the call says. A command for a leg that is not here is ignored.
+    pub fn on_command(&mut self, now: Now, c: EngineCommand, o: &mut Out) {
+        match c {
+            EngineCommand::Open { leg, ssrc } => {
+                let state = Box::new(LegState::new(now, leg, ssrc, &mut self.rng));
+                self.insert(state, None);
+            }
+            EngineCommand::Plan(leg, plan) => self.plan(now, leg, *plan, o),
+            EngineCommand::OpenStream(start) => {
+                if let Some(leg) = self.legs.get_mut(&start.leg) {
+                    self.streams.insert(start.stream, start.leg);
+                    leg.open_stream(now, &start);
+                }
+            }
+            EngineCommand::CloseStream(sid) => {
+                if let Some(leg) = self.streams.remove(&sid).and_then(|l| self.legs.get_mut(&l)) {
+                    leg.close_stream(sid, o);
+                }
+            }
+            EngineCommand::Close(leg) => self.close(now, leg, o),
+        }
+    }
+
+    fn insert(&mut self, mut leg: Box<LegState>, phase: Option<u8>) {
+        let emptiest = (0u8..).zip(&self.phases).min_by_key(|(_, p)| p.len()).map(|(i, _)| i);
+        leg.phase = phase.or(emptiest).unwrap_or(0);
+        if let Some(list) = self.phases.get_mut(usize::from(leg.phase)) {
+            list.push(leg.id);
+        }
+        if let Some(heard) = leg.hears() {
+            self.hearers.entry(heard).or_default().push(leg.id);
+        }
+        self.streams.extend(leg.streams().map(|s| (s, leg.id)));
+        self.recordings.extend(leg.recordings().map(|r| (r, leg.id)));
+        self.legs.insert(leg.id, leg);
+    }
+
+    /// The phase whose turn comes next after this time in each round: a leg that moves keeps its beat.
+    fn phase_after(&self, due: Mono) -> Option<u8> {
+        let round = TICK.as_micros() as u64;
+        // A turn may come a little before its time.
+        let wait = |at: Mono| (at.0 % round + round + 2_000 - due.0 % round) % round;
+        (0u8..)
+            .zip(&self.ticked)
+            .filter_map(|(i, at)| Some((i, wait((*at)?))))
+            .min_by_key(|(_, w)| *w)
+            .map(|(i, _)| i)
+    }
+
+    fn remove(&mut self, id: LegId) -> Option<Box<LegState>> {
+        let leg = self.legs.remove(&id)?;
+        if let Some(list) = self.phases.get_mut(usize::from(leg.phase)) {
+            list.retain(|l| *l != id);
+        }
+        self.unhear(leg.hears(), id);
+        self.streams.retain(|_, l| *l != id);
+        for r in leg.recordings() {
+            self.recordings.remove(&r);
+        }
+        Some(leg)
+    }
+
+    fn unhear(&mut self, heard: Option<LegId>, by: LegId) {
+        let Some(heard) = heard else { return };
+        if let Some(list) = self.hearers.get_mut(&heard) {
+            list.retain(|l| *l != by);
+            if list.is_empty() {
+                self.hearers.remove(&heard);
+            }
+        }
+    }
+
+    fn plan(&mut self, now: Now, id: LegId, plan: MediaPlan, o: &mut Out) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let (before, after) = (leg.hears(), hears(&plan));
+        let closing = leg.set_plan(now, plan, &mut self.frames, o);
+        self.recordings.extend(leg.recordings().map(|r| (r, id)));
+        self.closing.extend(closing);
+        if before != after {
+            self.unhear(before, id);
+            if let Some(heard) = after {
+                self.hearers.entry(heard).or_default().push(id);
+            }
+        }
+    }
+
+    fn close(&mut self, now: Now, id: LegId, o: &mut Out) {
+        let Some(mut leg) = self.remove(id) else { return };
+        let closing = leg.end_taps(now, o);
+        self.recordings.extend(closing.iter().map(|c| (c.recording, id)));
+        self.closing.extend(closing);
+        leg.close_streams(o);
+        leg.report(now, true, o);
+        o.event(MediaEvent::Stats(id, leg.figures()));
+    }
+
+    /// A packet on the leg's RTP port.
+    pub fn on_rtp(&mut self, now: Now, leg: LegId, from: SocketAddr, packet: &[u8], o: &mut Out) {
+        let Some(speaker) = self.legs.get_mut(&leg) else { return };
+        let Some(h) = speaker.receive(now, from, packet) else { return };
+        let p = &h.packet;
+        let pressed = match h.kind {
+            Kind::Keys => speaker.keys_in.on_packet(p.marker, p.ts, p.payload),
+            Kind::Audio(_) | Kind::Noise => Default::default(),
+        };
+        for code in pressed.iter() {
+            speaker.key(code, o);
+        }
+        if let Some(hearers) = self.hearers.get(&leg) {
+            for id in hearers {
+                if let Some(hearer) = self.legs.get_mut(id) {
+                    pressed.iter().for_each(|code| hearer.relay_key(code));
+                    forward(hearer, now, &h, &mut self.frames, o);
+                }
+            }
+        }
+        if let Some(speaker) = self.legs.get_mut(&leg) {
+            speaker.tap_inbound(now, &h, &mut self.frames, o);
+        }
+    }
+
+    /// A packet on the leg's RTCP port, or RTCP that came on its RTP port.
+    pub fn on_rtcp(&mut self, now: Now, leg: LegId, from: SocketAddr, packet: &[u8], o: &mut Out) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.on_rtcp(now, from, packet, o);
+        }
+    }
+
+    /// What came from a stream's connection.
+    pub fn on_stream(&mut self, now: Now, s: StreamSid, input: StreamInput<'_>, o: &mut Out) {
+        let Some(leg) = self.streams.get(&s).and_then(|l| self.legs.get_mut(l)) else { return };
+        if leg.on_stream(now, s, input, o) {
+            self.streams.remove(&s);
+        }
+    }
+
+    /// Every 5 ms, with 0, 1, 2, 3, 0 ...: the legs of that phase have their 20 ms turn.
+    pub fn on_tick(&mut self, now: Now, phase: u8, o: &mut Out) {
+        if let Some(at) = self.ticked.get_mut(usize::from(phase)) {
+            *at = Some(now.mono);
+        }
+        for id in self.phases.get(usize::from(phase)).into_iter().flatten() {
+            let Some(leg) = self.legs.get_mut(id) else { continue };
+            self.closing.extend(leg.tick(now, &mut self.frames, o));
+        }
+    }
+
+    /// What the disk did.
+    pub fn on_disk(&mut self, now: Now, r: DiskReport, o: &mut Out) {
+        match r {
+            DiskReport::Written { recording, buffer } => {
+                let leg = self.recordings.get(&recording).and_then(|l| self.legs.get_mut(l));
+                if let Some(r) = leg.and_then(|l| l.recorder(recording)) {
+                    r.give_back(buffer);
+                }
+            }
+            DiskReport::Failed { recording } => {
+                let leg = self.recordings.get(&recording).and_then(|l| self.legs.get_mut(l));
+                self.closing.extend(leg.and_then(|l| l.recording_failed(now, recording, o)));
+                let closing = self.closing.iter_mut().filter(|c| c.recording == recording);
+                closing.for_each(|c| c.reason = super::event::TapEndReason::Failed);
+            }
+            DiskReport::Closed { recording, ms } => {
+                let Some(at) = self.closing.iter().position(|c| c.recording == recording) else { return };
+                let c = self.closing.swap_remove(at);
+                self.recordings.remove(&recording);
+                let end = TapEnd { recording, reason: c.reason, ms };
+                o.event(MediaEvent::TapEnded(c.leg, c.tap, end));
+            }
+        }
+    }
+
+    /// Takes a leg out, with its streams and recordings, to go on in another engine. Their clocks must be the same. What
+    /// recordings that were ended here still wait for is reported here.
+    pub fn detach(&mut self, leg: LegId) -> Option<Box<LegState>> {
+        self.remove(leg)
+    }
+
+    /// Puts in a leg that was detached from another engine.
+    pub fn attach(&mut self, leg: LegId, mut state: Box<LegState>) {
+        debug_assert_eq!(leg, state.id, "a leg keeps its name");
+        state.moved();
+        let phase = state.due.and_then(|due| self.phase_after(due));
+        self.insert(state, phase);
+    }
+
+    /// How much there is.
+    pub fn counts(&self) -> Counts {
+        let recordings = self.recordings.len();
+        Counts { legs: self.legs.len(), streams: self.streams.len(), recordings }
+    }
+
+    /// The legs of each phase, for balance.
+    pub fn legs_in_phases(&self) -> [usize; PHASES as usize] {
+        self.phases.each_ref().map(Vec::len)
+    }
+}
+
+fn hears(plan: &MediaPlan) -> Option<LegId> {
+    match plan.source {
+        Some((_, Source::Leg(other))) => Some(other),
+        _ => None,
+    }
+}
+
+fn forward(hearer: &mut LegState, now: Now, h: &Heard<'_>, frames: &mut Frames, o: &mut Out) {
+    let p = &h.packet;
+    let f = Forwarded { ext: h.ext, ts: p.ts, restart: h.restart, marker: p.marker, payload: p.payload };
+    match h.kind {
+        Kind::Audio(codec) => hearer.forward(now, codec, &f, frames, o),
+        Kind::Keys => hearer.forward_other(now, true, &f, o),
+        Kind::Noise => hearer.forward_other(now, false, &f, o),
+    }
+}

@@ -1,0 +1,169 @@
+//! One leg: everything that belongs to it, so that it can move to another engine as one value.
+
+use super::incoming::convert;
+use super::out::Out;
+use super::report::Reports;
+use super::sender::{Forwarded, Sender, Way};
+use super::stream::StreamState;
+use super::taps::TapState;
+use crate::clock::{Mono, Now};
+use crate::media::codec::g711::{alaw_from_ulaw, ulaw_from_alaw};
+use crate::media::dtmf::{incoming::KeyReader, outgoing::KeyQueue};
+use crate::media::event::{MediaEvent, Stats};
+use crate::media::feed::{Feed, Frames, PACKET};
+use crate::media::mos::mos_x100;
+use crate::media::plan::{Codec, MediaPlan, Source, SourceId};
+use crate::media::play::Player;
+use crate::media::reception::Reception;
+use crate::media::source_lock::SourceLock;
+use crate::media::tone::TonePlayer;
+use crate::rng::Rng;
+use crate::sip::event::LegId;
+
+/// How far the source of the plan is.
+#[derive(Debug, Default)]
+pub(super) struct SourceState {
+    pub id: Option<SourceId>,
+    pub player: Player,
+    pub tone: TonePlayer,
+    /// Played to its end or silenced: the plan may go on naming it.
+    pub ended: bool,
+}
+
+/// A leg. Outside the engine it is only carried from one to another.
+pub struct LegState {
+    pub(super) id: LegId,
+    pub(super) plan: MediaPlan,
+    pub(super) phase: u8,
+    /// When its next frame should leave; None before its first tick in this engine.
+    pub(super) due: Option<Mono>,
+    pub(super) lock: SourceLock,
+    pub(super) reception: Reception,
+    pub(super) keys_in: KeyReader,
+    /// Keys of a bridged leg for a peer without telephone-event.
+    pub(super) keys_out: KeyQueue,
+    pub(super) sender: Sender,
+    pub(super) source: SourceState,
+    pub(super) taps: Vec<TapState>,
+    pub(super) feed_in: Option<Feed>,
+    pub(super) feed_out: Option<Feed>,
+    pub(super) streams: Vec<StreamState>,
+    pub(super) reports: Reports,
+    pub(super) stats: Stats,
+    pub(super) heard_at: Mono,
+    pub(super) silent_reported: bool,
+}
+
+impl LegState {
+    pub(super) fn new(now: Now, id: LegId, ssrc: u32, rng: &mut Rng) -> LegState {
+        LegState {
+            id,
+            plan: MediaPlan::default(),
+            phase: 0,
+            due: None,
+            lock: SourceLock::default(),
+            reception: Reception::default(),
+            keys_in: KeyReader::default(),
+            keys_out: KeyQueue::default(),
+            sender: Sender::new(now.mono, ssrc, rng),
+            source: SourceState::default(),
+            taps: Vec::new(),
+            feed_in: None,
+            feed_out: None,
+            streams: Vec::new(),
+            reports: Reports::new(now, rng),
+            stats: Stats::default(),
+            heard_at: now.mono,
+            silent_reported: false,
+        }
+    }
+
+    /// Which leg.
+    pub fn id(&self) -> LegId {
+        self.id
+    }
+
+    /// The streams that go with it.
+    pub fn streams(&self) -> impl Iterator<Item = crate::sid::StreamSid> + '_ {
+        self.streams.iter().map(|s| s.sid)
+    }
+
+    /// Whom it hears, if it is bridged.
+    pub(super) fn hears(&self) -> Option<LegId> {
+        match self.plan.source {
+            Some((_, Source::Leg(other))) => Some(other),
+            _ => None,
+        }
+    }
+
+    /// The way to the peer, if it is known and wants to hear.
+    pub(super) fn way(&self) -> Option<Way> {
+        let peer = self.plan.peer.as_ref().filter(|p| p.send)?;
+        let to = self.lock.target()?;
+        let size = usize::from(peer.ptime.clamp(10, 60)) * 8;
+        Some(Way { leg: self.id, to, pt: peer.pt, size })
+    }
+
+    /// The source stops now and counts as ended.
+    pub(super) fn end_source(&mut self, o: &mut Out) {
+        if let Some(id) = self.source.id.filter(|_| !self.source.ended) {
+            self.source.ended = true;
+            self.sender.source_changed();
+            o.event(MediaEvent::SourceEnded(self.id, id));
+        }
+    }
+
+    /// Audio of the leg that this one hears, on arrival.
+    pub(super) fn forward(
+        &mut self,
+        now: Now,
+        codec: Codec,
+        f: &Forwarded<'_>,
+        frames: &mut Frames,
+        o: &mut Out,
+    ) {
+        let (Some(way), Some(own)) = (self.way(), self.plan.peer.as_ref().map(|p| p.codec)) else { return };
+        if !self.keys_out.is_idle() {
+            return self.sender.swallow(f.ext);
+        }
+        let mut scratch = [0; PACKET];
+        let payload = match (codec, own) {
+            (Codec::Pcmu, Codec::Pcma) => convert(f.payload, &mut scratch, alaw_from_ulaw),
+            (Codec::Pcma, Codec::Pcmu) => convert(f.payload, &mut scratch, ulaw_from_alaw),
+            _ => f.payload,
+        };
+        let f = Forwarded { payload, ..*f };
+        if let Some(ts) = self.sender.forward(now.mono, &way, &f, o) {
+            self.tap_outbound(now, own, ts, Some((f.ext, f.restart)), payload, frames, o);
+        }
+    }
+
+    /// An event packet or comfort noise of the leg that this one hears.
+    pub(super) fn forward_other(&mut self, now: Now, keys: bool, f: &Forwarded<'_>, o: &mut Out) {
+        let pt = self.plan.peer.as_ref().and_then(|p| if keys { p.dtmf_pt } else { p.cn_pt });
+        match (self.way(), pt) {
+            (Some(way), Some(pt)) => self.sender.forward_other(now.mono, &way, pt, f, o),
+            _ => self.sender.swallow(f.ext),
+        }
+    }
+
+    /// A key of the leg that this one hears: for a peer without telephone-event it becomes a tone.
+    pub(super) fn relay_key(&mut self, code: u8) {
+        if self.plan.peer.as_ref().is_some_and(|p| p.send && p.dtmf_pt.is_none()) {
+            self.keys_out.push(code);
+        }
+    }
+
+    /// The figures up to now.
+    pub(super) fn figures(&self) -> Stats {
+        let mut s = self.stats;
+        s.sent = self.sender.packets;
+        s.lost = self.reception.lost();
+        s.jitter_us = u64::from(self.reception.jitter()) * 125;
+        if s.received > 0 {
+            let loss = s.lost as f64 / (s.lost + s.received) as f64;
+            s.mos_x100 = mos_x100(loss, s.jitter_us, s.rtt_us);
+        }
+        s
+    }
+}

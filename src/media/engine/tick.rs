@@ -1,0 +1,168 @@
+//! The 20 ms tick of one leg: what is made here leaves, taps and reports go on, silence is noticed.
+
+use super::incoming::convert;
+use super::leg::LegState;
+use super::out::Out;
+use super::sender::Way;
+use super::taps::Closing;
+use crate::clock::Now;
+use crate::media::codec::g711::{ULAW_SILENCE, alaw_from_ulaw};
+use crate::media::event::MediaEvent;
+use crate::media::feed::{Frames, PACKET};
+use crate::media::jitter::FRAME;
+use crate::media::plan::{Codec, Source};
+use crate::media::play::Played;
+use std::time::Duration;
+
+/// Time of one frame.
+pub(super) const TICK: Duration = Duration::from_millis(20);
+/// A tick may come this much early and still count (a quarter of a frame).
+const EARLY: Duration = Duration::from_millis(5);
+/// After a stall so many late frames leave; the rest is dropped.
+const CATCH_UP: u64 = 2;
+/// Where nothing else is sent, one packet of silence keeps NAT bindings and the peer's own timeouts content.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// What a source gave for one frame.
+enum Made {
+    Audio,
+    Event(crate::media::dtmf::outgoing::Event),
+    Nothing,
+    Ended,
+}
+
+impl LegState {
+    /// One turn of the leg's phase.
+    pub(super) fn tick(&mut self, now: Now, frames: &mut Frames, o: &mut Out) -> Option<Closing> {
+        let due = *self.due.get_or_insert(now.mono);
+        if self.plan.peer.is_some() && now.mono + EARLY >= due {
+            let late = now.mono.since(due);
+            let count = 1 + late.as_micros() as u64 / TICK.as_micros() as u64;
+            self.due = Some(due + TICK * u32::try_from(count).unwrap_or(u32::MAX));
+            self.skip(count.saturating_sub(CATCH_UP));
+            for i in 0..count.min(CATCH_UP) {
+                if late > TICK && i == 0 {
+                    self.stats.late = self.stats.late.saturating_add(count.min(CATCH_UP));
+                }
+                self.frame(now, frames, o);
+            }
+            self.keep_alive(now, o);
+        }
+        let closing = self.tick_taps(now, frames, o);
+        self.report(now, false, o);
+        self.notice_silence(now, o);
+        closing
+    }
+
+    /// Time of frames that will not leave.
+    fn skip(&mut self, count: u64) {
+        if !self.makes() {
+            return;
+        }
+        let mut scratch = [ULAW_SILENCE; FRAME];
+        for _ in 0..count {
+            match self.plan.source.as_ref().map(|(_, s)| s) {
+                Some(Source::Clips { list, .. }) => self.source.player.skip(list, &mut scratch),
+                Some(Source::Tone(cadence)) => self.source.tone.pull(cadence, &mut scratch),
+                _ => {}
+            }
+            self.sender.skip(FRAME as u32);
+        }
+    }
+
+    /// Whether the source is made here, by the tick.
+    fn makes(&self) -> bool {
+        !self.source.ended
+            && matches!(
+                self.plan.source,
+                Some((_, Source::Clips { .. } | Source::Tone(_) | Source::Agent(_)))
+            )
+    }
+
+    fn frame(&mut self, now: Now, frames: &mut Frames, o: &mut Out) {
+        let mut ulaw = [ULAW_SILENCE; FRAME];
+        let events = self.plan.peer.as_ref().and_then(|p| p.dtmf_pt);
+        let made = self.make(now, events.is_some(), &mut ulaw);
+        match (made, self.way()) {
+            (Made::Audio, Some(way)) => self.send_made(now, &way, &ulaw, frames, o),
+            (Made::Event(e), Some(way)) => {
+                self.sender.event(now.mono, &way, events.unwrap_or(101), &e, o);
+            }
+            (Made::Ended, _) => self.end_source(o),
+            (_, None) | (Made::Nothing, _) => {}
+        }
+        self.echo_marks(o);
+    }
+
+    fn make(&mut self, now: Now, events: bool, ulaw: &mut [u8; FRAME]) -> Made {
+        if self.source.ended {
+            return Made::Nothing;
+        }
+        match self.plan.source.as_ref().map(|(_, s)| s) {
+            None => Made::Nothing,
+            Some(Source::Clips { list, closed }) => match self.source.player.pull(list, events, ulaw) {
+                Played::Audio => Made::Audio,
+                Played::Event(e) => Made::Event(e),
+                Played::Nothing if *closed => Made::Ended,
+                Played::Nothing => Made::Nothing,
+            },
+            Some(Source::Tone(cadence)) => {
+                self.source.tone.pull(cadence, ulaw);
+                Made::Audio
+            }
+            Some(Source::Agent(sid)) => {
+                let sid = *sid;
+                self.pull_agent(now, sid, ulaw);
+                Made::Audio
+            }
+            Some(Source::Leg(_)) => match self.keys_out.current() {
+                Some(key) => {
+                    key.tone(ulaw);
+                    Made::Audio
+                }
+                None => Made::Nothing,
+            },
+        }
+    }
+
+    fn send_made(&mut self, now: Now, way: &Way, ulaw: &[u8; FRAME], frames: &mut Frames, o: &mut Out) {
+        let mut scratch = [0; PACKET];
+        let codec = self.plan.peer.as_ref().map(|p| p.codec).unwrap_or_default();
+        let payload: &[u8] = match codec {
+            Codec::Pcmu => ulaw,
+            Codec::Pcma => convert(ulaw, &mut scratch, alaw_from_ulaw),
+        };
+        let ts = self.sender.audio(now.mono, way, payload, o);
+        self.tap_outbound(now, Codec::Pcmu, ts, None, ulaw, frames, o);
+    }
+
+    fn keep_alive(&mut self, now: Now, o: &mut Out) {
+        if self.sender.last().is_some_and(|last| now.mono.since(last) < KEEPALIVE) {
+            return;
+        }
+        let Some(way) = self.way() else { return };
+        let octet = match self.plan.peer.as_ref().map(|p| p.codec).unwrap_or_default() {
+            Codec::Pcmu => ULAW_SILENCE,
+            Codec::Pcma => crate::media::codec::g711::ALAW_SILENCE,
+        };
+        let silence = [octet; PACKET];
+        if let Some(payload) = silence.get(..way.size) {
+            self.sender.audio(now.mono, &way, payload, o);
+        }
+    }
+
+    fn notice_silence(&mut self, now: Now, o: &mut Out) {
+        let receiving = self.plan.peer.as_ref().is_some_and(|p| p.recv);
+        if !receiving {
+            // The wait begins when the peer may send again.
+            self.heard_at = now.mono;
+            return;
+        }
+        let Some(limit) = self.plan.silent_after_s else { return };
+        let quiet = now.mono.since(self.heard_at) >= Duration::from_secs(u64::from(limit));
+        if quiet && !self.silent_reported {
+            self.silent_reported = true;
+            o.event(MediaEvent::Silent(self.id));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Audio of one direction on its way to streams: frames of 20 ms, sent in the order of arrival with at most one packet held back
+//! for one that is missing, so that nothing waits. Gaps are filled, so that frames count time; when nothing comes,
+//! comfort silence goes on by the tick.
+
+use super::codec::g711::ULAW_SILENCE;
+use super::jitter::FRAME;
+use super::reception::samples;
+use crate::clock::Mono;
+use std::time::Duration;
+
+/// Longest packet: 60 ms.
+pub const PACKET: usize = 480;
+/// A held packet waits this long for the missing one.
+const HOLD: Duration = Duration::from_millis(30);
+/// Without packets for this long the tick takes over.
+const QUIET: Duration = Duration::from_millis(60);
+/// Missing packets that are filled at once; more are left to the tick.
+const FILL_MAX: i64 = 10;
+/// Frames ahead of time beyond which audio is dropped: what a burst after a stall may add (400 ms).
+const AHEAD_MAX: i64 = 20;
+/// Silent frames that one tick adds at most.
+const TICK_MAX: i64 = 5;
+
+/// Room that one input can need.
+pub const FRAMES_MAX: usize = 64;
+
+/// Frames that leave, in an array that is used again.
+pub type Frames = Vec<[u8; FRAME]>;
+
+#[derive(Debug)]
+struct Held {
+    ext: i64,
+    since: Mono,
+    len: usize,
+    ulaw: [u8; PACKET],
+}
+
+/// One direction of one leg.
+#[derive(Debug)]
+pub struct Feed {
+    started: i64,
+    sent: i64,
+    part: [u8; FRAME],
+    part_len: usize,
+    expected: Option<i64>,
+    held: Option<Held>,
+    heard: Option<Mono>,
+}
+
+impl Feed {
+    /// Begins now.
+    pub fn new(now: Mono) -> Feed {
+        Feed {
+            started: samples(now),
+            sent: 0,
+            part: [ULAW_SILENCE; FRAME],
+            part_len: 0,
+            expected: None,
+            held: None,
+            heard: None,
+        }
+    }
+
+    /// A packet of audio with its extended sequence number.
+    pub fn on_audio(&mut self, now: Mono, ext: i64, restart: bool, ulaw: &[u8], out: &mut Frames) {
+        self.heard = Some(now);
+        if restart {
+            self.new_sequence(now, out);
+        }
+        let expected = *self.expected.get_or_insert(ext);
+        if ext < expected {
+            return;
+        }
+        if ext == expected {
+            self.push(now, ulaw, out);
+            self.expected = Some(ext.saturating_add(1));
+            if self.held.as_ref().is_some_and(|h| h.ext == ext.saturating_add(1)) {
+                self.release(now, out);
+            }
+        } else if self.held.is_none() {
+            let len = ulaw.len().min(PACKET);
+            let mut held = Held { ext, since: now, len, ulaw: [ULAW_SILENCE; PACKET] };
+            held.ulaw.iter_mut().zip(ulaw).for_each(|(to, from)| *to = *from);
+            self.held = Some(held);
+        } else if self.held.as_ref().is_some_and(|h| h.ext > ext) {
+            // The missing one was more than one packet back: this one goes first.
+            self.fill(now, ext - expected, ulaw.len(), out);
+            self.push(now, ulaw, out);
+            self.expected = Some(ext.saturating_add(1));
+            if self.held.as_ref().is_some_and(|h| h.ext == ext.saturating_add(1)) {
+                self.release(now, out);
+            }
+        } else {
+            self.release(now, out);
+            self.on_audio(now, ext, false, ulaw, out);
+        }
+    }
+
+    /// Audio that has no sequence: made here, in order.
+    pub fn on_made(&mut self, now: Mono, ulaw: &[u8], out: &mut Frames) {
+        self.new_sequence(now, out);
+        self.heard = Some(now);
+        self.push(now, ulaw, out);
+    }
+
+    /// The next packet is of another sequence.
+    pub fn new_sequence(&mut self, now: Mono, out: &mut Frames) {
+        self.release(now, out);
+        self.expected = None;
+    }
+
+    /// A packet of the sequence that is no audio.
+    pub fn on_other(&mut self, now: Mono, ext: i64, out: &mut Frames) {
+        if self.expected.is_some_and(|e| ext >= e) {
+            self.release(now, out);
+            self.expected = Some(ext.saturating_add(1));
+        }
+    }
+
+    /// Time passes: a packet held too long goes, and silence goes on where nothing comes.
+    pub fn on_tick(&mut self, now: Mono, out: &mut Frames) {
+        if self.held.as_ref().is_some_and(|h| now.since(h.since) >= HOLD) {
+            self.release(now, out);
+        }
+        if self.heard.is_some_and(|h| now.since(h) < QUIET) {
+            return;
+        }
+        for _ in 0..self.behind(now).clamp(0, TICK_MAX) {
+            self.silence(FRAME, out);
+        }
+    }
+
+    /// The held packet goes, with silence for what was missed before it.
+    fn release(&mut self, now: Mono, out: &mut Frames) {
+        let Some(held) = self.held.take() else { return };
+        let missing = held.ext - self.expected.unwrap_or(held.ext);
+        self.fill(now, missing, held.len, out);
+        if let Some(ulaw) = held.ulaw.get(..held.len) {
+            self.push(now, ulaw, out);
+        }
+        self.expected = Some(held.ext.saturating_add(1));
+    }
+
+    /// Frames that time has gone on by beyond what was sent.
+    fn behind(&self, now: Mono) -> i64 {
+        (samples(now) - self.started) / FRAME as i64 - self.sent
+    }
+
+    /// Silence for lost packets, unless the tick has filled their time already.
+    fn fill(&mut self, now: Mono, packets: i64, len: usize, out: &mut Frames) {
+        let behind = self.behind(now).max(0);
+        for _ in 0..packets.clamp(0, FILL_MAX).min(behind) {
+            self.silence(len, out);
+        }
+    }
+
+    fn silence(&mut self, len: usize, out: &mut Frames) {
+        for _ in 0..len {
+            self.octet(ULAW_SILENCE, out);
+        }
+    }
+
+    fn push(&mut self, now: Mono, ulaw: &[u8], out: &mut Frames) {
+        if self.behind(now) < -AHEAD_MAX {
+            return;
+        }
+        if let (0, Ok(frame)) = (self.part_len, <[u8; FRAME]>::try_from(ulaw)) {
+            self.sent += 1;
+            out.push(frame);
+            return;
+        }
+        ulaw.iter().for_each(|o| self.octet(*o, out));
+    }
+
+    fn octet(&mut self, octet: u8, out: &mut Frames) {
+        if let Some(slot) = self.part.get_mut(self.part_len) {
+            *slot = octet;
+        }
+        self.part_len += 1;
+        if self.part_len >= FRAME {
+            self.part_len = 0;
+            self.sent += 1;
+            out.push(self.part);
+        }
+    }
+}

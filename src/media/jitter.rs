@@ -1,0 +1,160 @@
+//! The jitter buffer of recordings: a ring of 16 frames on the media clock. Both directions are put at the place their
+//! timestamps name, so late and reordered packets fall into their gaps, both channels stay aligned, and what never comes is
+//! silence, not shrinkage.
+
+use super::rtp::ts_after;
+
+/// Samples in 20 ms.
+pub const FRAME: usize = 160;
+/// Frames in the ring.
+pub const FRAMES: usize = 16;
+/// How far behind the clock frames are taken out: packets up to this late still find their place (240 ms).
+pub const LAG: i64 = 12 * FRAME as i64;
+const CAPACITY: usize = FRAMES * FRAME;
+
+/// A packet this much before its place proves that the anchor was late by as much: half of the room before the ring's end.
+const EARLY_MAX: i64 = 320;
+/// A packet this late (1 s) belongs to another timeline.
+const LATE_MAX: i64 = 8_000;
+/// So many packets in a row (0.5 s) that came too late for the ring: the sender's clock stood still, it is followed.
+const LATE_RUN: u32 = 25;
+/// Packets between two looks at the drift (about 1 s).
+const WINDOW: u32 = 50;
+/// Drift below this (1 ms) is left alone.
+const DRIFT_MIN: i64 = 8;
+/// Drift is corrected by this much at a time (0.5 ms a second: 500 ppm).
+const STEP: i64 = 4;
+/// Drift above this (20 ms) was a jump, corrected at once.
+const DRIFT_MAX: i64 = 160;
+
+/// Finds the place of a sender's timestamps on the media clock: where the least delayed packets arrive.
+#[derive(Clone, Debug, Default)]
+pub struct Anchor {
+    last: Option<(u32, i64)>,
+    least: i64,
+    count: u32,
+    late: u32,
+}
+
+impl Anchor {
+    /// Forgets the sender's clock: its next packet is put where it arrives.
+    pub fn reset(&mut self) {
+        *self = Anchor::default();
+    }
+
+    /// The place of a packet with timestamp `ts` that arrived at `at` (samples of the media clock).
+    pub fn place(&mut self, at: i64, ts: u32) -> i64 {
+        let Some((last_ts, last_place)) = self.last else {
+            return self.start(at, ts);
+        };
+        let mut place = last_place.saturating_add(ts_after(ts, last_ts));
+        let delay = at.saturating_sub(place);
+        self.late = if delay > LAG { self.late + 1 } else { 0 };
+        if !(-LATE_MAX..=LATE_MAX).contains(&delay) || self.late >= LATE_RUN {
+            return self.start(at, ts);
+        }
+        if delay < -EARLY_MAX {
+            place = at;
+        }
+        self.least = self.least.min(at.saturating_sub(place));
+        self.count += 1;
+        if self.count >= WINDOW {
+            place = place.saturating_add(match self.least {
+                d if d.abs() > DRIFT_MAX => d,
+                d if d.abs() > DRIFT_MIN => STEP * d.signum(),
+                _ => 0,
+            });
+            self.count = 0;
+            self.least = i64::MAX;
+        }
+        self.last = Some((ts, place));
+        place
+    }
+
+    fn start(&mut self, at: i64, ts: u32) -> i64 {
+        *self = Anchor { last: Some((ts, at)), least: i64::MAX, count: 0, late: 0 };
+        at
+    }
+}
+
+/// The ring: two channels of PCM.
+#[derive(Debug)]
+pub struct Timeline {
+    channels: [Box<[i16]>; 2],
+    ends: [i64; 2],
+    base: i64,
+}
+
+impl Timeline {
+    /// Empty, its first sample at place 0.
+    pub fn new() -> Timeline {
+        let ring = || vec![0i16; CAPACITY].into_boxed_slice();
+        Timeline { channels: [ring(), ring()], ends: [i64::MIN; 2], base: 0 }
+    }
+
+    /// The place of the next sample to be taken.
+    pub fn base(&self) -> i64 {
+        self.base
+    }
+
+    /// Puts samples at a place of channel 0 or 1. What lies before the base or beyond the ring is dropped.
+    pub fn put(&mut self, channel: usize, place: i64, samples: impl ExactSizeIterator<Item = i16>) {
+        let len = samples.len() as i64;
+        let (Some(ring), Some(end)) = (self.channels.get_mut(channel), self.ends.get_mut(channel)) else {
+            return;
+        };
+        // A correction of drift leaves a hole of some samples: the first sample is held back into it.
+        let hole = place.saturating_sub(*end);
+        let back = if (1..=STEP).contains(&hole) { hole } else { 0 };
+        *end = (*end).max(place.saturating_add(len));
+        let skip = self.base.saturating_sub(place).max(0);
+        let limit = self.base.saturating_add(CAPACITY as i64);
+        if skip >= len || place >= limit {
+            return;
+        }
+        let first = place + skip;
+        let mut samples = samples.skip(skip as usize).take((limit - first) as usize).peekable();
+        let held = samples.peek().copied().unwrap_or(0);
+        let at = (first.rem_euclid(CAPACITY as i64)) as usize;
+        let (before, after) = ring.split_at_mut_checked(at).unwrap_or_default();
+        if skip == 0 && place - back >= self.base {
+            before.iter_mut().rev().take(back as usize).for_each(|s| *s = held);
+        }
+        for (slot, s) in after.iter_mut().chain(before).zip(samples) {
+            *slot = s;
+        }
+    }
+
+    /// Takes the next frame of both channels, leaving silence.
+    pub fn take(&mut self) -> [[i16; FRAME]; 2] {
+        let at = self.base.rem_euclid(CAPACITY as i64) as usize;
+        let mut frame = [[0; FRAME]; 2];
+        for (out, ring) in frame.iter_mut().zip(&mut self.channels) {
+            if let Some(part) = ring.get_mut(at..at + FRAME) {
+                out.copy_from_slice(part);
+                part.fill(0);
+            }
+        }
+        self.base += FRAME as i64;
+        frame
+    }
+
+    /// Whether the next `frames` frames hold something louder than silence on one of the channels.
+    pub fn loud_within(&self, frames: usize, channels: [bool; 2]) -> bool {
+        let at = self.base.rem_euclid(CAPACITY as i64) as usize;
+        self.channels.iter().zip(channels).filter(|(_, listen)| *listen).any(|(ring, _)| {
+            let (before, after) = ring.split_at_checked(at).unwrap_or_default();
+            after
+                .chunks_exact(FRAME)
+                .chain(before.chunks_exact(FRAME))
+                .take(frames)
+                .any(|f| !super::level::is_silent(f))
+        })
+    }
+}
+
+impl Default for Timeline {
+    fn default() -> Timeline {
+        Timeline::new()
+    }
+}

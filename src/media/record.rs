@@ -1,0 +1,259 @@
+//! One recording: takes what both directions carry, puts it on the media clock, and hands PCM to the disk in two buffers
+//! that change places. Bounds: the ring of `jitter`, two buffers of one second.
+
+use super::event::TapEndReason;
+use super::jitter::{Anchor, FRAME, LAG, Timeline};
+use super::level;
+use super::plan::{RecordTap, Track};
+use super::reception::samples;
+use crate::clock::Mono;
+
+/// Samples of one buffer: what the disk may be late by (1 s).
+const BUFFER: usize = 8_000;
+/// From this fill on a buffer goes to the disk if the other one is back (400 ms; with the tick at most 420).
+const SWAP: usize = 3_200;
+/// Frames before the first sound that trimming keeps.
+const LEAD: usize = 5;
+/// Samples after the last sound that trimming keeps.
+const TAIL: u64 = 800;
+
+/// Which side of the leg audio is from.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// From the peer.
+    Inbound = 0,
+    /// To the peer.
+    Outbound = 1,
+}
+
+/// A recording at work.
+#[derive(Debug)]
+pub struct Recorder {
+    /// As the plan has it now.
+    pub tap: RecordTap,
+    timeline: Timeline,
+    anchors: [Anchor; 2],
+    start: i64,
+    paused_at: Option<i64>,
+    buffers: [Option<Vec<u8>>; 2],
+    full: Option<Vec<u8>>,
+    /// Samples that were put into buffers.
+    written: u64,
+    /// `written` after the last loud frame.
+    loud_end: u64,
+    leading: bool,
+    silent_samples: u64,
+}
+
+impl Recorder {
+    /// Begins now. Allocates all it will need.
+    pub fn new(now: Mono, tap: RecordTap) -> Recorder {
+        let size = BUFFER * 2 * usize::from(tap.channels.clamp(1, 2));
+        let paused_at = (tap.paused && tap.skip).then_some(0);
+        Recorder {
+            leading: tap.trim,
+            tap,
+            timeline: Timeline::new(),
+            anchors: Default::default(),
+            start: samples(now),
+            paused_at,
+            buffers: [Some(Vec::with_capacity(size)), Some(Vec::with_capacity(size))],
+            full: None,
+            written: 0,
+            loud_end: 0,
+            silent_samples: 0,
+        }
+    }
+
+    /// Octets of one sample of all channels.
+    fn octets(&self) -> u64 {
+        2 * u64::from(self.tap.channels.clamp(1, 2))
+    }
+
+    /// Milliseconds that were recorded.
+    pub fn ms(&self) -> u64 {
+        self.kept() / 8
+    }
+
+    /// Samples that stay in the file.
+    fn kept(&self) -> u64 {
+        if self.tap.trim { self.written.min(self.loud_end.saturating_add(TAIL)) } else { self.written }
+    }
+
+    /// For `DiskOp::Close`: octets to keep if something is cut off.
+    pub fn keep(&self) -> Option<u64> {
+        (self.kept() < self.written).then(|| self.kept() * self.octets())
+    }
+
+    fn clock(&self, now: Mono) -> i64 {
+        samples(now).saturating_sub(self.start)
+    }
+
+    fn listens(&self) -> [bool; 2] {
+        match self.tap.track {
+            Track::Inbound => [true, false],
+            Track::Outbound => [false, true],
+            Track::Both => [true, true],
+        }
+    }
+
+    /// The plan changed what may change: pause, skip and the limits.
+    pub fn update(&mut self, now: Mono, tap: &RecordTap) {
+        let was = self.tap.paused && self.tap.skip;
+        let is = tap.paused && tap.skip;
+        if !was && is {
+            let at = self.clock(now);
+            self.flush_to(at);
+            self.paused_at = Some(at);
+        }
+        if was && !is {
+            let paused = self.clock(now).saturating_sub(self.paused_at.take().unwrap_or(0));
+            self.start = self.start.saturating_add(paused);
+            // The flush went on to a whole frame.
+            self.start = self.start.min(samples(now).saturating_sub(self.timeline.base()));
+            self.anchors = Default::default();
+        }
+        self.tap.paused = tap.paused;
+        self.tap.skip = tap.skip;
+        self.tap.max_silence_ms = tap.max_silence_ms;
+        self.tap.max_length_ms = tap.max_length_ms;
+    }
+
+    /// Audio of one side with its timestamp.
+    pub fn put(
+        &mut self,
+        now: Mono,
+        side: Side,
+        ts: u32,
+        restart: bool,
+        pcm: impl ExactSizeIterator<Item = i16>,
+    ) {
+        let [inbound, outbound] = self.listens();
+        let listens =
+            if side == Side::Inbound { inbound || self.tap.max_silence_ms.is_some() } else { outbound };
+        if self.tap.paused || !listens {
+            return;
+        }
+        let at = self.clock(now);
+        let Some(anchor) = self.anchors.get_mut(side as usize) else { return };
+        if restart {
+            anchor.reset();
+        }
+        let place = anchor.place(at, ts);
+        self.timeline.put(side as usize, place, pcm);
+    }
+
+    /// Time passes: frames older than the lag are written. Some if the recording ended by itself.
+    pub fn on_tick(&mut self, now: Mono) -> Option<TapEndReason> {
+        if self.paused_at.is_some() {
+            return None;
+        }
+        let until = self.clock(now).saturating_sub(LAG);
+        let mut end = None;
+        while end.is_none() && self.timeline.base().saturating_add(FRAME as i64) <= until {
+            end = self.frame(FRAME);
+        }
+        end
+    }
+
+    /// The recording ends: everything up to now is written.
+    pub fn finish(&mut self, now: Mono) {
+        if self.paused_at.is_none() {
+            let until = self.clock(now);
+            self.flush_to(until);
+        }
+    }
+
+    fn flush_to(&mut self, until: i64) {
+        while self.timeline.base() < until {
+            let n = usize::try_from(until - self.timeline.base()).unwrap_or(0).min(FRAME);
+            if self.frame(n).is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Writes `n` samples of the next frame.
+    fn frame(&mut self, n: usize) -> Option<TapEndReason> {
+        let listens = self.listens();
+        if self.leading && self.timeline.loud_within(LEAD, listens) {
+            self.leading = false;
+        }
+        let frame = self.timeline.take();
+        let [inbound, outbound] = &frame;
+        let quiet = level::is_silent(inbound);
+        let loud = frame.iter().zip(listens).any(|(f, on)| on && !level::is_silent(f));
+        if !self.leading {
+            let left = self.tap.max_length_ms.map(|ms| (ms.saturating_mul(8)).saturating_sub(self.written));
+            let n = left.map_or(n, |l| n.min(usize::try_from(l).unwrap_or(n)));
+            if !self.write(inbound, outbound, n) {
+                return Some(TapEndReason::Failed);
+            }
+            if loud {
+                self.loud_end = self.written;
+            }
+            if self.tap.max_length_ms.is_some_and(|ms| self.written >= ms.saturating_mul(8)) {
+                return Some(TapEndReason::Length);
+            }
+        }
+        self.silent_samples = if quiet && !self.tap.paused { self.silent_samples + n as u64 } else { 0 };
+        let limit = self.tap.max_silence_ms?;
+        (self.silent_samples >= u64::from(limit) * 8).then_some(TapEndReason::Silence)
+    }
+
+    fn write(&mut self, inbound: &[i16; FRAME], outbound: &[i16; FRAME], n: usize) -> bool {
+        let size = BUFFER * 2 * usize::from(self.tap.channels.clamp(1, 2));
+        let two = self.tap.channels >= 2;
+        let track = self.tap.track;
+        let [filling, other] = &mut self.buffers;
+        let Some(buffer) = filling else { return false };
+        for (i, o) in inbound.iter().zip(outbound).take(n) {
+            match (two, track) {
+                (true, _) => {
+                    buffer.extend_from_slice(&i.to_le_bytes());
+                    buffer.extend_from_slice(&o.to_le_bytes());
+                }
+                (false, Track::Inbound) => buffer.extend_from_slice(&i.to_le_bytes()),
+                (false, Track::Outbound) => buffer.extend_from_slice(&o.to_le_bytes()),
+                (false, Track::Both) => buffer.extend_from_slice(&i.saturating_add(*o).to_le_bytes()),
+            }
+        }
+        self.written += n as u64;
+        let octets = size / BUFFER;
+        if buffer.len() >= SWAP * octets && other.is_some() {
+            self.full = filling.take();
+            *filling = other.take();
+            return true;
+        }
+        buffer.len() + FRAME * octets <= size
+    }
+
+    /// A buffer that shall go to the disk.
+    pub fn take_full(&mut self) -> Option<Vec<u8>> {
+        self.full.take()
+    }
+
+    /// What is left in the buffers at the end.
+    pub fn take_rest(&mut self) -> Option<Vec<u8>> {
+        let [filling, _] = &mut self.buffers;
+        filling.take().filter(|b| !b.is_empty())
+    }
+
+    /// A buffer came back.
+    pub fn give_back(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let [_, other] = &mut self.buffers;
+        if other.is_none() {
+            *other = Some(buffer);
+        }
+    }
+
+    /// The recording goes on in another engine, where a buffer that is with the disk will not come back.
+    pub fn moved(&mut self) {
+        let size = BUFFER * self.octets() as usize;
+        let [_, other] = &mut self.buffers;
+        if other.is_none() {
+            *other = Some(Vec::with_capacity(size));
+        }
+    }
+}
