@@ -56,8 +56,6 @@ pub struct DialRequest {
     pub record: Option<RecordWish>,
     /// `SipAuthUsername`, `SipAuthPassword`.
     pub sip_auth: Option<(String, String)>,
-    /// `CallReason`, for the timeline.
-    pub reason: Option<String>,
     /// `Idempotency-Key` and the SHA-256 of the body in hexadecimal (ruling 2.50); into the row, same transaction.
     pub idempotency: Option<(String, String)>,
     /// When the request was read: the row's `created`.

@@ -1,0 +1,104 @@
+//! (s) Accounts: list, fetch, update.
+
+use super::operation::{Ctx, Outcome};
+use super::page::{Envelope, wanted};
+use super::params::{Kind, Param, param};
+use super::refusal::Refusal;
+use super::schema::{Prop, Schema, Type, always};
+use crate::store::accounts::{self, AccountFilter};
+use crate::store::query::Scope;
+use crate::store::rows::AccountRow;
+use crate::store::tx::{Op, Tx};
+use serde_json::{Value, json};
+
+/// States of an account.
+pub const STATUSES: &[&str] = &["active", "suspended", "closed"];
+
+/// Filters of the list.
+pub const FILTERS: &[Param] = &[
+    param("FriendlyName", Kind::Text(64), "Only those with exactly this name.").example("Main"),
+    param("Status", Kind::OneOf(STATUSES), "Only those in this state.").example("active"),
+];
+
+/// Parameters of update.
+pub const UPDATE: &[Param] = &[
+    param("FriendlyName", Kind::Text(64), "Name.").bad(20002).example("Main"),
+    param("Status", Kind::OneOf(STATUSES), "State of a subaccount; closed is for good.").bad(21475),
+];
+
+/// An account.
+pub const ACCOUNT: Schema = Schema { name: "api.v2010.account", element: "Account", props: PROPS };
+
+const PROPS: &[Prop] = &[
+    always("auth_token", Type::Text),
+    always("date_created", Type::Date),
+    always("date_updated", Type::Date),
+    always("friendly_name", Type::Text),
+    always("owner_account_sid", Type::Sid("AC")),
+    always("sid", Type::Sid("AC")),
+    always("status", Type::OneOf(STATUSES)),
+    always("subresource_uris", Type::Map),
+    always("type", Type::OneOf(&["Trial", "Full"])),
+    always("uri", Type::Text),
+];
+
+/// An account as a record. Its token is shown, as Twilio does, to whoever holds it or its parent's.
+pub fn show(row: &AccountRow) -> Value {
+    let uri = format!("/2010-04-01/Accounts/{}", row.sid);
+    let below = |name: &str| json!(format!("{uri}/{name}.json"));
+    json!({
+        "auth_token": row.auth_token,
+        "date_created": row.created.rfc2822(),
+        "date_updated": row.updated.rfc2822(),
+        "friendly_name": row.friendly_name,
+        "owner_account_sid": row.owner,
+        "sid": row.sid,
+        "status": row.status,
+        "subresource_uris": {
+            "applications": below("Applications"),
+            "calls": below("Calls"),
+            "incoming_phone_numbers": below("IncomingPhoneNumbers"),
+            "keys": below("Keys"),
+            "notifications": below("Notifications"),
+            "recordings": below("Recordings"),
+        },
+        "type": "Full",
+        "uri": format!("{uri}.json"),
+    })
+}
+
+/// GET Accounts: the caller's own and its subaccounts.
+pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let (scope, page) = (Scope::WithChildren(ctx.account()?.sid), wanted(&ctx.params)?);
+    let filter =
+        AccountFilter { friendly_name: ctx.params.owned("FriendlyName"), status: ctx.params.owned("Status") };
+    let asked = page.clone();
+    let listed = ctx.read(move |r| accounts::list(r, scope, &filter, &asked)).await?;
+    let envelope = Envelope { key: "accounts", path: &ctx.path, filters: &ctx.filters, page: &page };
+    Ok(Outcome::Page(envelope.body(&listed, show)))
+}
+
+/// GET Accounts/{Sid}.
+pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
+    Ok(Outcome::Record(show(ctx.account()?)))
+}
+
+/// POST Accounts/{Sid}.
+pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let mut row = ctx.account()?.clone();
+    if let Some(name) = ctx.params.field("FriendlyName") {
+        row.friendly_name = name.to_string();
+    }
+    if let Some(status) = ctx.params.text("Status") {
+        if row.owner == row.sid && status != row.status {
+            return Err(Refusal::plain(21477));
+        }
+        if row.status == "closed" && status != "closed" {
+            return Err(Refusal::plain(21476));
+        }
+        row.status = status.to_string();
+    }
+    row.updated = ctx.now;
+    ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
+    Ok(Outcome::Record(show(&row)))
+}

@@ -1,0 +1,232 @@
+//! A parameter is declared once, here in form and in each resource as a const table; the parser, `openapi.yaml` and
+//! the bad-input tests read the same tables (law 8).
+
+use crate::webhooks::request::Method;
+
+/// Characters of a URL.
+pub const URL_MAX: usize = 4_000;
+/// Characters of `Twiml`.
+pub const TWIML_MAX: usize = 4_000;
+/// Characters of a `sip:` URI with its headers.
+pub const ENDPOINT_MAX: usize = 1_024;
+/// Keys of `SendDigits`.
+pub const DIGITS_MAX: usize = 32;
+/// Numbered pairs, as in `Parameter99.Value`.
+pub const PAIRS_MAX: usize = 99;
+/// Characters of one pair together, below this (media-streams.md A.6).
+pub const PAIR_CHARS_MAX: usize = 500;
+/// Networks of one trunk.
+pub const CIDRS_MAX: usize = 100;
+/// Records of a page; a larger wish is cut to it, as SDKs send their limit here.
+pub const PAGE_SIZE_MAX: i64 = 1_000;
+/// Records of a page unless asked otherwise.
+pub const PAGE_SIZE_DEFAULT: i64 = 50;
+
+/// What a value must look like.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Text of so many characters at most, without control characters. Empty clears it.
+    Text(usize),
+    /// Printable ASCII without spaces, so many characters at most.
+    Token(usize),
+    /// A whole number in this range.
+    Int(i64, i64),
+    /// A whole number from 1; above the limit it counts as the limit.
+    PageSize,
+    /// `true` or `false`, any case.
+    Bool,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Some of these words: repeated, or separated by spaces.
+    Words(&'static [&'static str]),
+    /// `GET` or `POST`, any case.
+    Method,
+    /// Absolute http or https URL with a host. Empty clears it.
+    Url,
+    /// Absolute wss or ws URL.
+    StreamUrl,
+    /// A document, at most [`TWIML_MAX`] characters.
+    Twiml,
+    /// Prefix and 32 hexadecimal digits. Empty clears it.
+    Sid(&'static str),
+    /// E.164 with a plus; spaces, dots, dashes and brackets are dropped.
+    Phone,
+    /// A phone number with `*` as any digit, or a part of one.
+    PhonePattern,
+    /// Whom to call: E.164, or a `sip:` URI.
+    Callee,
+    /// Who calls: E.164, or the user part of a SIP address, or a `sip:` URI.
+    Caller,
+    /// Keys `0-9 A-D # * w W`.
+    Digits,
+    /// A day `YYYY-MM-DD`, or an instant in ISO 8601.
+    Time,
+    /// `host`, `host:port`, `[v6]:port`.
+    Host,
+    /// Two capital letters (ISO 3166-1).
+    Country,
+    /// Addresses or networks, repeated.
+    Cidrs,
+    /// `NAME1.Name` and `NAME1.Value` to 99, as fields of the form.
+    Pairs,
+}
+
+/// One declared parameter.
+#[derive(Copy, Clone, Debug)]
+pub struct Param {
+    /// Twilio's name.
+    pub name: &'static str,
+    /// Its form.
+    pub kind: Kind,
+    /// Code of the refusal when it is missing; None: optional.
+    pub required: Option<u32>,
+    /// Code of the refusal when the value is bad.
+    pub bad: u32,
+    /// One sentence for openapi.yaml.
+    pub words: &'static str,
+    /// A good value.
+    pub example: &'static str,
+}
+
+/// Declares an optional parameter; a bad value is refused with 20001.
+pub const fn param(name: &'static str, kind: Kind, words: &'static str) -> Param {
+    Param { name, kind, required: None, bad: 20001, words, example: "" }
+}
+
+impl Param {
+    /// It must be there; otherwise this code.
+    pub const fn required(mut self, code: u32) -> Param {
+        self.required = Some(code);
+        self
+    }
+
+    /// The code for a bad value.
+    pub const fn bad(mut self, code: u32) -> Param {
+        self.bad = code;
+        self
+    }
+
+    /// A good value, for openapi.yaml, its curl line and the tests.
+    pub const fn example(mut self, value: &'static str) -> Param {
+        self.example = value;
+        self
+    }
+
+    /// An empty value is legal: it clears what is stored, or counts as absent.
+    pub const fn may_be_empty(&self) -> bool {
+        self.required.is_none() && matches!(self.kind, Kind::Text(_) | Kind::Url | Kind::Sid(_))
+    }
+}
+
+/// What every list takes.
+pub const PAGING: &[Param] = &[
+    param("PageSize", Kind::PageSize, "Records of a page, at most 1000; 50 unless given.").example("20"),
+    param("Page", Kind::Int(0, i64::MAX), "Number of the page, counted by the client.").example("0"),
+    param("PageToken", Kind::Token(64), "Where the page begins; from next_page_uri.").bad(21481),
+];
+
+/// A checked value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Text, URL, SID, phone number, keys, one of some words. Empty: clear it.
+    Text(String),
+    /// A number.
+    Int(i64),
+    /// A truth.
+    Bool(bool),
+    /// A method.
+    Method(Method),
+    /// Several words, each once, in the order declared.
+    Words(Vec<&'static str>),
+    /// A stretch of time: the day or the second that was named.
+    Time(super::dates::Span),
+    /// Networks.
+    List(Vec<String>),
+    /// Names and values in order of their number.
+    Pairs(Vec<(String, String)>),
+}
+
+/// The checked parameters of one request, by Twilio's names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params(pub(super) Vec<(&'static str, Value)>);
+
+impl Params {
+    /// The value of a parameter that was given.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+    }
+
+    /// A text that is not empty.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.field(name).filter(|t| !t.is_empty())
+    }
+
+    /// A text, where empty means "clear it".
+    pub fn field(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Value::Text(t) => Some(t),
+            _ => None,
+        }
+    }
+
+    /// A text of one's own.
+    pub fn owned(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_string)
+    }
+
+    /// A number.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        match self.get(name)? {
+            Value::Int(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// A truth; `default` if not given.
+    pub fn flag(&self, name: &str, default: bool) -> bool {
+        match self.get(name) {
+            Some(Value::Bool(b)) => *b,
+            _ => default,
+        }
+    }
+
+    /// A method that was given.
+    pub fn method(&self, name: &str) -> Option<Method> {
+        match self.get(name)? {
+            Value::Method(m) => Some(*m),
+            _ => None,
+        }
+    }
+
+    /// Words; empty if not given.
+    pub fn words(&self, name: &str) -> &[&'static str] {
+        match self.get(name) {
+            Some(Value::Words(w)) => w,
+            _ => &[],
+        }
+    }
+
+    /// Numbered pairs; empty if not given.
+    pub fn pairs(&self, name: &str) -> &[(String, String)] {
+        match self.get(name) {
+            Some(Value::Pairs(p)) => p,
+            _ => &[],
+        }
+    }
+
+    /// Networks; empty if not given.
+    pub fn list(&self, name: &str) -> &[String] {
+        match self.get(name) {
+            Some(Value::List(l)) => l,
+            _ => &[],
+        }
+    }
+
+    /// A stretch of time.
+    pub fn time(&self, name: &str) -> Option<super::dates::Span> {
+        match self.get(name)? {
+            Value::Time(t) => Some(*t),
+            _ => None,
+        }
+    }
+}

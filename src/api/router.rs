@@ -1,0 +1,249 @@
+//! (s) The whole route table, and how a path finds its row.
+
+use super::operation::{Access, Ctx, Done, Handler, Operation, Shape, Verb};
+use super::params::Param;
+use super::*;
+use super::{form::decode, schema::Schema};
+
+/// Suffixes that a path of v2010 may end in.
+const SUFFIXES: &[&str] = &["json", "xml", "csv", "wav", "mp3"];
+
+macro_rules! run {
+    ($handler:path) => {{
+        fn run(ctx: Ctx) -> Done {
+            Box::pin($handler(ctx))
+        }
+        run as Handler
+    }};
+}
+
+const V: &str = "/2010-04-01/Accounts";
+
+macro_rules! path {
+    ($rest:literal) => {
+        concat!("/2010-04-01/Accounts/{AccountSid}", $rest)
+    };
+}
+
+const fn row(
+    id: &'static str,
+    verb: Verb,
+    path: &'static str,
+    params: &'static [Param],
+    shape: Shape,
+    handler: Handler,
+) -> Operation {
+    Operation { id, verb, path, params, shape, status: 200, access: Access::Account, words: "", handler }
+}
+
+const fn get(
+    id: &'static str,
+    path: &'static str,
+    s: &'static Schema,
+    h: Handler,
+    words: &'static str,
+) -> Operation {
+    let mut o = row(id, Verb::Get, path, &[], Shape::Record(s), h);
+    o.words = words;
+    o
+}
+
+const fn list(
+    id: &'static str,
+    path: &'static str,
+    filters: &'static [Param],
+    key: &'static str,
+    s: &'static Schema,
+    h: Handler,
+    words: &'static str,
+) -> Operation {
+    let mut o = row(id, Verb::Get, path, filters, Shape::List(key, s), h);
+    o.words = words;
+    o
+}
+
+const fn post(
+    id: &'static str,
+    path: &'static str,
+    params: &'static [Param],
+    s: &'static Schema,
+    h: Handler,
+    words: &'static str,
+) -> Operation {
+    let mut o = row(id, Verb::Post, path, params, Shape::Record(s), h);
+    o.words = words;
+    o
+}
+
+const fn delete(id: &'static str, path: &'static str, h: Handler, words: &'static str) -> Operation {
+    let mut o = row(id, Verb::Delete, path, &[], Shape::Empty, h);
+    o.status = 204;
+    o.words = words;
+    o
+}
+
+impl Operation {
+    const fn status(mut self, status: u16) -> Operation {
+        self.status = status;
+        self
+    }
+
+    const fn by(mut self, access: Access) -> Operation {
+        self.access = access;
+        self
+    }
+
+    const fn saying(mut self, words: &'static str) -> Operation {
+        self.words = words;
+        self
+    }
+}
+
+/// Every operation. Where two paths match, the one above wins: words before variables.
+#[rustfmt::skip]
+pub static ROUTES: &[Operation] = &[
+    list("ListAccount", V, accounts::FILTERS, "accounts", &accounts::ACCOUNT, run!(accounts::list), "The account and its subaccounts.").by(Access::Main),
+    get("FetchAccount", path!(""), &accounts::ACCOUNT, run!(accounts::fetch), "An account.").by(Access::Main),
+    post("UpdateAccount", path!(""), accounts::UPDATE, &accounts::ACCOUNT, run!(accounts::update), "Renames an account, or suspends, wakes or closes a subaccount.").by(Access::Main),
+
+    list("ListKey", path!("/Keys"), &[], "keys", &keys::KEY, run!(keys::list), "API keys.").by(Access::Main),
+    post("CreateNewKey", path!("/Keys"), keys::FIELDS, &keys::NEW_KEY, run!(keys::create), "Makes an API key; its secret is shown only now.").status(201).by(Access::Main),
+    get("FetchKey", path!("/Keys/{Sid}"), &keys::KEY, run!(keys::fetch), "An API key.").by(Access::Main),
+    post("UpdateKey", path!("/Keys/{Sid}"), keys::FIELDS, &keys::KEY, run!(keys::update), "Renames an API key.").by(Access::Main),
+    delete("DeleteKey", path!("/Keys/{Sid}"), run!(keys::delete), "Deletes an API key.").by(Access::Main),
+
+    list("ListCall", path!("/Calls"), calls::FILTERS, "calls", &calls::CALL, run!(calls::list), "Calls, newest first."),
+    post("CreateCall", path!("/Calls"), call_create::CREATE, &calls::CALL, run!(call_create::create), "Calls somebody. The header Idempotency-Key makes a repetition harmless.").status(201),
+    get("FetchCall", path!("/Calls/{Sid}"), &calls::CALL, run!(calls::fetch), "A call."),
+    post("UpdateCall", path!("/Calls/{Sid}"), call_update::UPDATE, &calls::CALL, run!(call_update::update), "Ends a live call or gives it another document."),
+    delete("DeleteCall", path!("/Calls/{Sid}"), run!(calls::delete), "Deletes the record of a call that is over."),
+
+    list("ListCallRecording", path!("/Calls/{CallSid}/Recordings"), call_recordings::FILTERS, "recordings", &call_recordings::RECORDING, run!(call_recordings::list), "Recordings of a call."),
+    post("CreateCallRecording", path!("/Calls/{CallSid}/Recordings"), call_recordings::CREATE, &call_recordings::RECORDING, run!(call_recordings::create), "Starts recording a live call.").status(201),
+    get("FetchCallRecording", path!("/Calls/{CallSid}/Recordings/{Sid}"), &call_recordings::RECORDING, run!(call_recordings::fetch), "A recording of a call."),
+    post("UpdateCallRecording", path!("/Calls/{CallSid}/Recordings/{Sid}"), call_recordings::UPDATE, &call_recordings::RECORDING, run!(call_recordings::update), "Pauses, resumes or stops a recording; Twilio.CURRENT names the one that runs."),
+    delete("DeleteCallRecording", path!("/Calls/{CallSid}/Recordings/{Sid}"), run!(call_recordings::delete), "Deletes a recording."),
+
+    post("CreateStream", path!("/Calls/{CallSid}/Streams"), streams::CREATE, &streams::STREAM, run!(streams::create), "Starts a one-way media stream on a live call."),
+    post("UpdateStream", path!("/Calls/{CallSid}/Streams/{Sid}"), streams::UPDATE, &streams::STREAM, run!(streams::stop), "Stops a stream, named by SID or name."),
+
+    list("ListCallNotification", path!("/Calls/{CallSid}/Notifications"), notifications::FILTERS, "notifications", &notifications::CALL_LISTED, run!(notifications::list_of_call), "Errors and warnings of a call."),
+    get("FetchCallNotification", path!("/Calls/{CallSid}/Notifications/{Sid}"), &notifications::CALL_FETCHED, run!(notifications::fetch_of_call), "An error or warning of a call."),
+    list("ListNotification", path!("/Notifications"), notifications::FILTERS, "notifications", &notifications::LISTED, run!(notifications::list), "Errors and warnings of the account."),
+    get("FetchNotification", path!("/Notifications/{Sid}"), &notifications::FETCHED, run!(notifications::fetch), "An error or warning."),
+
+    list("ListRecording", path!("/Recordings"), recordings::FILTERS, "recordings", &recordings::RECORDING, run!(recordings::list), "Recordings, newest first."),
+    get("FetchRecording", path!("/Recordings/{Sid}"), &recordings::RECORDING, run!(recordings::fetch), "A recording, its metadata."),
+    row("FetchRecordingMedia", Verb::Get, path!("/Recordings/{Sid}"), recordings::MEDIA, Shape::Media, run!(recordings::audio)).saying("The audio: WAV, or MP3 by the suffix .mp3; Range is obeyed."),
+    delete("DeleteRecording", path!("/Recordings/{Sid}"), run!(recordings::delete), "Deletes a recording with its audio."),
+
+    list("ListIncomingPhoneNumberLocal", path!("/IncomingPhoneNumbers/Local"), numbers::FILTERS, "incoming_phone_numbers", &numbers::LOCAL, run!(numbers::list), "Local numbers."),
+    post("CreateIncomingPhoneNumberLocal", path!("/IncomingPhoneNumbers/Local"), numbers::CREATE_TYPED, &numbers::LOCAL, run!(numbers::create), "Claims a local number.").status(201),
+    list("ListIncomingPhoneNumberMobile", path!("/IncomingPhoneNumbers/Mobile"), numbers::FILTERS, "incoming_phone_numbers", &numbers::MOBILE, run!(numbers::list), "Mobile numbers."),
+    post("CreateIncomingPhoneNumberMobile", path!("/IncomingPhoneNumbers/Mobile"), numbers::CREATE_TYPED, &numbers::MOBILE, run!(numbers::create), "Claims a mobile number.").status(201),
+    list("ListIncomingPhoneNumberTollFree", path!("/IncomingPhoneNumbers/TollFree"), numbers::FILTERS, "incoming_phone_numbers", &numbers::TOLL_FREE_NUMBER, run!(numbers::list), "Toll-free numbers."),
+    post("CreateIncomingPhoneNumberTollFree", path!("/IncomingPhoneNumbers/TollFree"), numbers::CREATE_TYPED, &numbers::TOLL_FREE_NUMBER, run!(numbers::create), "Claims a toll-free number.").status(201),
+    list("ListIncomingPhoneNumber", path!("/IncomingPhoneNumbers"), numbers::FILTERS, "incoming_phone_numbers", &numbers::NUMBER, run!(numbers::list), "Numbers of the account."),
+    post("CreateIncomingPhoneNumber", path!("/IncomingPhoneNumbers"), numbers::CREATE, &numbers::NUMBER, run!(numbers::create), "Claims a number that nobody holds.").status(201),
+    get("FetchIncomingPhoneNumber", path!("/IncomingPhoneNumbers/{Sid}"), &numbers::NUMBER, run!(numbers::fetch), "A number."),
+    post("UpdateIncomingPhoneNumber", path!("/IncomingPhoneNumbers/{Sid}"), numbers::UPDATE, &numbers::NUMBER, run!(numbers::update), "Changes what happens when a number is called."),
+    delete("DeleteIncomingPhoneNumber", path!("/IncomingPhoneNumbers/{Sid}"), run!(numbers::delete), "Gives a number up."),
+
+    list("ListApplication", path!("/Applications"), applications::FILTERS, "applications", &applications::APPLICATION, run!(applications::list), "Applications."),
+    post("CreateApplication", path!("/Applications"), applications::FIELDS, &applications::APPLICATION, run!(applications::create), "Makes an application.").status(201),
+    get("FetchApplication", path!("/Applications/{Sid}"), &applications::APPLICATION, run!(applications::fetch), "An application."),
+    post("UpdateApplication", path!("/Applications/{Sid}"), applications::FIELDS, &applications::APPLICATION, run!(applications::update), "Changes an application."),
+    delete("DeleteApplication", path!("/Applications/{Sid}"), run!(applications::delete), "Deletes an application."),
+
+    row("ListSipTrunk", Verb::Get, "/carrier/v1/sip_trunks", &[], Shape::CarrierList(&sip_trunks::TRUNK), run!(sip_trunks::list)).saying("The operator's trunks.").by(Access::Carrier),
+    row("CreateSipTrunk", Verb::Post, "/carrier/v1/sip_trunks", sip_trunks::FIELDS, Shape::Carrier(&sip_trunks::TRUNK), run!(sip_trunks::create)).saying("Makes a trunk.").status(201).by(Access::Carrier),
+    row("FetchSipTrunk", Verb::Get, "/carrier/v1/sip_trunks/{Sid}", &[], Shape::Carrier(&sip_trunks::TRUNK), run!(sip_trunks::fetch)).saying("A trunk.").by(Access::Carrier),
+    delete("DeleteSipTrunk", "/carrier/v1/sip_trunks/{Sid}", run!(sip_trunks::delete), "Deletes a trunk; live calls go on.").by(Access::Carrier),
+
+    row("Health", Verb::Get, "/healthz", &[], Shape::Text, run!(health::alive)).saying("The process lives.").by(Access::Open),
+    row("Readiness", Verb::Get, "/readyz", &[], Shape::Text, run!(health::ready)).saying("The server can take calls.").by(Access::Open),
+    row("Metrics", Verb::Get, "/metrics", &[], Shape::Text, run!(health::metrics)).saying("Counters in Prometheus' form.").by(Access::Open),
+];
+
+/// What a method and a path are.
+pub struct Route {
+    /// The rows whose path it is: none, one, or those of several methods and forms.
+    pub operations: Vec<&'static Operation>,
+    /// Variables of the path, decoded.
+    pub vars: Vec<(&'static str, String)>,
+    /// Suffix, without its dot.
+    pub suffix: Option<String>,
+    /// The path without suffix.
+    pub bare: String,
+}
+
+/// Takes the suffix off the last word of a path.
+fn split_suffix(path: &str) -> (&str, Option<&str>) {
+    match path.rsplit_once('.') {
+        // `Twilio.CURRENT` is a name, not a suffix.
+        Some((bare, suffix)) if SUFFIXES.contains(&suffix) => (bare, Some(suffix)),
+        _ => (path, None),
+    }
+}
+
+/// The variables of a path under a template, or None if it does not match.
+fn variables(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut vars = Vec::new();
+    let mut words = path.split('/');
+    for part in template.split('/') {
+        let word = words.next()?;
+        match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+            Some(name) => vars.push((name, decode(word.as_bytes(), false).filter(|w| !w.is_empty())?)),
+            None if part == word => {}
+            None => return None,
+        }
+    }
+    words.next().is_none().then_some(vars)
+}
+
+/// Finds the rows of a path. Rows of the first template that matches count, so that `Local` is no SID.
+pub fn find(path: &str) -> Route {
+    let v2010 = path.starts_with("/2010-04-01/");
+    let (bare, suffix) = if v2010 { split_suffix(path) } else { (path, None) };
+    let bare = bare.strip_suffix('/').filter(|b| !b.is_empty()).unwrap_or(bare);
+    let mut route = Route {
+        operations: Vec::new(),
+        vars: Vec::new(),
+        suffix: suffix.map(str::to_string),
+        bare: bare.to_string(),
+    };
+    let first = ROUTES.iter().find_map(|o| variables(o.path, bare).map(|vars| (o.path, vars)));
+    if let Some((template, vars)) = first {
+        route.operations = ROUTES.iter().filter(|o| o.path == template).collect();
+        route.vars = vars;
+    }
+    route
+}
+
+impl Route {
+    /// The row of a method, or the refusal. Of a recording, the suffix tells metadata from audio.
+    pub fn operation(&self, verb: Option<Verb>, json: bool) -> Result<&'static Operation, refusal::Refusal> {
+        let audio = match self.suffix.as_deref() {
+            Some("wav" | "mp3") => true,
+            None => !json,
+            _ => false,
+        };
+        let mut rows = self.operations.iter().copied().filter(|o| Some(o.verb) == verb);
+        let row = match (rows.next(), rows.next()) {
+            (Some(record), Some(media)) => Some(if audio { media } else { record }),
+            (row, _) => row,
+        };
+        row.ok_or_else(|| match self.operations.is_empty() {
+            true => refusal::Refusal::not_found(&self.shown()),
+            false => refusal::Refusal::new(20004, "This method is not allowed on this resource."),
+        })
+    }
+
+    /// The path as messages and links show it: v2010 with `.json`.
+    pub fn shown(&self) -> String {
+        match self.bare.starts_with("/2010-04-01/") {
+            true => format!("{}.json", self.bare),
+            false => self.bare.clone(),
+        }
+    }
+}
