@@ -1,3 +1,14 @@
 //! Tests of sip.
 
+mod checks;
+mod digest_client;
+mod fuzz;
+mod oracle;
+mod samples;
+mod sdp;
+mod sdp_awkward;
 mod torture_wire;
+mod wire_frame;
+mod wire_read;
+mod wire_values;
+mod wire_write;

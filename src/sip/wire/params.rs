@@ -3,7 +3,7 @@
 use super::text::{find_outside, is_quoted, is_token_byte, trim_str, unquote};
 use std::{borrow::Cow, fmt};
 
-/// Parameters as written, without the leading `;`. Looked up by scanning: there are seldom more than four.
+/// Parameters as written (whitespace around `;` and `=` left out), without the leading `;`. Looked up by scanning: there are seldom more than four.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Params(String);
 
@@ -11,7 +11,14 @@ impl Params {
     /// From the text behind the first `;` (empty: none). Errors: an empty parameter, a bad name, an open quote.
     pub fn parse(s: &str) -> Result<Params, &'static str> {
         check(s)?;
-        Ok(Params(s.to_owned()))
+        if !s.contains([' ', '\t', '\r', '\n']) {
+            return Ok(Params(s.to_owned()));
+        }
+        let mut out = Params::default();
+        for (name, value) in segments(s).map(pair) {
+            out = out.with(name, value.unwrap_or(""));
+        }
+        Ok(out)
     }
 
     /// Name and value (if there is a `=`), in order, quotes kept.
