@@ -11,5 +11,6 @@ mod security;
 mod sim;
 mod sip;
 mod store;
+mod streams;
 mod twiml;
 mod webhooks;
