@@ -263,7 +263,7 @@ impl Engine {
     }
 
     /// Puts in a leg that was detached from another engine.
-    pub fn attach(&mut self, leg: LegId, mut state: Box<LegState>) {
+    pub fn attach(&mut self, _now: Now, leg: LegId, mut state: Box<LegState>, _o: &mut Out) {
         debug_assert_eq!(leg, state.id, "a leg keeps its name");
         state.moved();
         let phase = state.due.and_then(|due| self.phase_after(due));
