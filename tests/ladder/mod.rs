@@ -1,1 +1,3 @@
-//! Tests of ladder.
+//! The readable specification: whole conversations, byte-stable. Each begins with the sentence of the issue that it shows.
+
+mod inbound;
