@@ -395,7 +395,10 @@ impl World {
 
     fn move_leg(&mut self, leg: LegId, from: WorkerId, to: WorkerId) {
         if let Some(state) = self.engines[from.0].detach(leg) {
-            self.engines[to.0].attach(leg, state);
+            let mut out = std::mem::take(&mut self.out);
+            self.engines[to.0].attach(self.now, leg, state, &mut out);
+            self.out = out;
+            self.drain_engine(to.0);
             if let Some(home) = self.homes.get_mut(&leg) {
                 home.worker = to.0;
             }
