@@ -1,1 +1,3 @@
 //! (s) The commands.
+
+pub mod tls;
