@@ -1,14 +1,17 @@
 //! (s)
 //! The store as the rest of the house holds it: a handle that is cheap to clone, in front of one writer and a few readers.
 
+use super::backend::{Database, Target};
 use super::crypt::Key;
 use super::memory::Memory;
 use super::pool::{self, ReadJob};
 use super::reader::Reader;
 use super::tx::{Backend, Recovered, StoreError, Tx, TxId};
 use super::writer::{self, Job, Signs};
+use crate::rng::Rng;
+use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::sync::{oneshot, watch};
@@ -59,8 +62,20 @@ impl Store {
     /// Opens `sqlite:PATH` (made if missing) or `postgres://...`, brings its tables up to date, takes the lock that keeps
     /// a second server out, and hands back what a restart must take up.
     pub fn open(url: &str, key: &Key, options: &Options) -> Result<(Store, Recovered), OpenError> {
-        let _ = (key, options);
-        Err(OpenError(format!("{url} is not a database: write sqlite:PATH or postgres://...")))
+        let target = Target::parse(url)?;
+        let epoch = Arc::new(AtomicU64::new(0));
+        let mut seed = [0; 32];
+        SystemRandom::new().fill(&mut seed).map_err(|_| {
+            OpenError("the kernel gives no random numbers: make /dev/urandom readable".to_owned())
+        })?;
+        let mut database =
+            Database::open(target.clone(), key.clone(), Rng::from_seed(seed), Arc::clone(&epoch))?;
+        let found = database.recover().map_err(|e| {
+            OpenError(format!("the calls in the database cannot be read ({e}): restore it or move it away"))
+        })?;
+        let reader = |_| Reader::database(target.clone(), key.clone(), Arc::clone(&epoch));
+        let readers = (0..options.readers.max(1)).map(reader).collect();
+        Ok((Store::start(Box::new(database), readers)?, found))
     }
 
     /// A store without a file, for tests: it forgets everything with its last handle.

@@ -10,21 +10,28 @@
 
 pub mod accounts;
 pub mod applications;
+pub mod backend;
 pub mod calls;
+pub mod conn;
 pub mod crypt;
 pub mod handle;
 pub mod keys;
+pub mod lock;
 pub mod memory;
 pub mod notifications;
 pub mod numbers;
 pub mod outbox;
 pub mod page;
 mod pool;
+pub mod postgres;
 pub mod query;
 pub mod reader;
 pub mod recordings;
 pub mod rows;
+mod sealed;
 pub mod snapshot;
+pub mod sql;
+pub mod sqlite;
 pub mod steps;
 pub mod streams;
 pub mod table;

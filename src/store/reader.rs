@@ -1,45 +1,123 @@
 //! (s)
-//! Reads: a connection of its own for each reader thread, or the rows in memory.
+//! Reads: a connection of its own for each reader thread, opened when first needed and again after a failure; or the
+//! rows in memory.
 
+use super::backend::Target;
+use super::conn::Conn;
+use super::crypt::Key;
 use super::memory::Memory;
 use super::page::{Listed, Page};
 use super::query::{Cond, Order, Query};
+use super::sealed;
+use super::sql::{self, Dialect, Found};
 use super::table::{Record, Row};
 use super::tx::StoreError;
 use crate::clock::Wall;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Answers queries. The functions of `calls`, `recordings` and their like take one.
 pub struct Reader {
     source: Source,
+    plans: Option<Vec<String>>,
 }
 
 enum Source {
     Memory(Arc<Mutex<Memory>>),
+    Database(Box<Link>),
+}
+
+struct Link {
+    target: Target,
+    key: Key,
+    /// Counted up when the writer opened the database anew.
+    epoch: Arc<AtomicU64>,
+    /// The epoch that `conn` belongs to.
+    seen: u64,
+    conn: Option<Conn>,
+    /// Several reads share a moment: the connection must not change between them.
+    pinned: bool,
+}
+
+impl Link {
+    fn conn(&mut self) -> Result<&mut Conn, String> {
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        if self.seen != epoch && !self.pinned {
+            self.conn = None;
+            self.seen = epoch;
+        }
+        if self.conn.is_none() {
+            self.conn = Some(self.target.open_reader()?);
+        }
+        self.conn.as_mut().ok_or_else(|| "no connection".to_owned())
+    }
+
+    /// Runs a read. A connection that was kept may have died since: then once more on a new one.
+    fn run<T>(&mut self, mut f: impl FnMut(&mut Conn) -> Result<T, String>) -> Result<T, String> {
+        let kept = self.conn.is_some() && !self.pinned;
+        let first = self.conn().and_then(&mut f);
+        if first.is_ok() || self.pinned {
+            return first;
+        }
+        self.conn = None;
+        if kept { self.conn().and_then(&mut f).inspect_err(|_| self.conn = None) } else { first }
+    }
 }
 
 impl Reader {
     /// Reads rows in memory.
     pub fn memory(rows: Arc<Mutex<Memory>>) -> Reader {
-        Reader { source: Source::Memory(rows) }
+        Reader { source: Source::Memory(rows), plans: None }
+    }
+
+    /// Reads a database.
+    pub fn database(target: Target, key: Key, epoch: Arc<AtomicU64>) -> Reader {
+        let seen = epoch.load(Ordering::Relaxed);
+        let link = Link { target, key, epoch, seen, conn: None, pinned: false };
+        Reader { source: Source::Database(Box::new(link)), plans: None }
     }
 
     /// After a panic nobody knows what the connection is in the middle of.
-    pub(super) fn forget_connection(&mut self) {}
+    pub(super) fn forget_connection(&mut self) {
+        self.plans = None;
+        if let Source::Database(link) = &mut self.source {
+            link.conn = None;
+            link.pinned = false;
+        }
+    }
+
+    /// From now on SQLite's plan of every read is kept, for [`Reader::plans`].
+    pub fn keep_plans(&mut self) {
+        self.plans = Some(Vec::new());
+    }
+
+    /// The plans of the reads since [`Reader::keep_plans`], a line a step; keeping ends.
+    pub fn plans(&mut self) -> Vec<String> {
+        self.plans.take().unwrap_or_default()
+    }
 
     /// The rows of a query.
     pub(super) fn rows<R: Row>(&mut self, q: &Query) -> Result<Vec<R>, StoreError> {
-        match &mut self.source {
+        let link = match &mut self.source {
             Source::Memory(rows) => {
                 let rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(rows
-                    .select(q)
-                    .into_iter()
-                    .filter_map(|r| r.row.any().downcast_ref::<R>())
-                    .cloned()
-                    .collect())
+                let found = rows.select(q).into_iter();
+                return Ok(found.filter_map(|r| r.row.any().downcast_ref::<R>()).cloned().collect());
             }
+            Source::Database(link) => link,
+        };
+        let dialect = match link.target {
+            Target::Sqlite(_) => Dialect::Sqlite,
+            Target::Postgres(_) => Dialect::Postgres,
+        };
+        let stmt = sql::select(dialect, q);
+        if let Some(plans) = &mut self.plans {
+            let plan = link.run(|c| c.plan(&stmt).map_err(|f| f.to_string()));
+            plans.extend(plan.map_err(StoreError::Unavailable)?);
         }
+        let found: Vec<Found> =
+            link.run(|c| c.rows(&stmt).map_err(|f| f.to_string())).map_err(StoreError::Unavailable)?;
+        found.iter().map(|f| sealed::open(&link.key, f).map_err(StoreError::Unavailable)).collect()
     }
 
     /// The first row of a query.
@@ -68,6 +146,26 @@ impl Reader {
         &mut self,
         f: impl FnOnce(&mut Reader) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        f(self)
+        let begin = match &self.source {
+            Source::Memory(_) => return f(self),
+            Source::Database(link) => match link.target {
+                Target::Sqlite(_) => "BEGIN",
+                Target::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            },
+        };
+        self.pin(true, begin)?;
+        let answer = f(self);
+        self.pin(false, "COMMIT")?;
+        answer
+    }
+
+    fn pin(&mut self, pinned: bool, word: &str) -> Result<(), StoreError> {
+        let Source::Database(link) = &mut self.source else { return Ok(()) };
+        let done = link.run(|c| c.batch(word).map_err(|f| f.to_string()));
+        link.pinned = pinned && done.is_ok();
+        if done.is_err() {
+            link.conn = None;
+        }
+        done.map_err(StoreError::Unavailable)
     }
 }

@@ -1,0 +1,12 @@
+DROP TABLE accounts;
+DROP TABLE keys;
+DROP TABLE numbers;
+DROP TABLE applications;
+DROP TABLE trunks;
+DROP TABLE calls;
+DROP TABLE recordings;
+DROP TABLE notifications;
+DROP TABLE streams;
+DROP TABLE outbox;
+DROP TABLE timelines;
+DROP TABLE facts;

@@ -1,0 +1,242 @@
+//! (s)
+//! The backend over a database: opens it, prepares a group, commits it, and gets the database back when it was lost.
+
+use super::conn::{Conn, Fault};
+use super::crypt::{Key, OpenFailed, Place};
+use super::handle::OpenError;
+use super::lock::FileLock;
+use super::reader::Reader;
+use super::sql::{self, Write};
+use super::sqlite::Identity;
+use super::steps::steps;
+use super::tx::{Backend, Recovered, StoreError, Tx};
+use super::{calls, outbox, postgres, query::Scope, recordings, sealed, sqlite, streams};
+use crate::rng::Rng;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Between two tries to get a lost database back, so that a flood of writes is answered at once instead.
+const REOPEN_EVERY: Duration = Duration::from_millis(200);
+/// Where the key's mark stands among the facts.
+const KEY_MARK: Place<'static> = Place { table: "facts", sid: "key", column: "value" };
+/// What is encrypted there.
+const KEY_WORD: &str = "chorus";
+
+/// The outcome of one transaction.
+pub type Answer = Result<(), StoreError>;
+/// A transaction as statements; an error if it could not be made into any.
+pub type Prepared = Result<Vec<Write>, String>;
+
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, by URL.
+    Postgres(String),
+}
+
+impl Target {
+    /// Reads `sqlite:PATH`, `postgres://...` or `postgresql://...`.
+    pub fn parse(url: &str) -> Result<Target, OpenError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            // `sqlite:///var/x` and `sqlite:/var/x` are the same file.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if !path.is_empty() {
+                return Ok(Target::Sqlite(PathBuf::from(path)));
+            }
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Target::Postgres(url.to_owned()));
+        }
+        let scheme = url.split(':').next().unwrap_or_default();
+        Err(OpenError(format!(
+            "CHORUS_DATABASE_URL begins with \"{scheme}\", which is no database Chorus knows: write sqlite:PATH or \
+             postgres://USER:PASSWORD@HOST/DATABASE"
+        )))
+    }
+
+    /// A connection that reads.
+    pub fn open_reader(&self) -> Result<Conn, String> {
+        match self {
+            Target::Sqlite(path) => sqlite::open_reader(path),
+            Target::Postgres(url) => postgres::open_reader(url),
+        }
+    }
+
+    fn open_writer(&self) -> Result<Link, OpenError> {
+        match self {
+            Target::Sqlite(path) => {
+                let conn = sqlite::open_writer(path)?;
+                Ok(Link { conn, file: sqlite::identity(path) })
+            }
+            Target::Postgres(url) => Ok(Link { conn: postgres::open_writer(url)?, file: None }),
+        }
+    }
+}
+
+struct Link {
+    conn: Conn,
+    file: Option<Identity>,
+}
+
+/// SQLite or PostgreSQL.
+pub struct Database {
+    target: Target,
+    key: Key,
+    rng: Rng,
+    link: Option<Link>,
+    next_try: Option<Instant>,
+    epoch: Arc<AtomicU64>,
+    /// Held as long as this lives, also while the file itself is lost.
+    _lock: Option<FileLock>,
+}
+
+impl Database {
+    /// Opens it. `epoch` is counted up each time it is opened anew, so that readers follow.
+    pub fn open(
+        target: Target,
+        key: Key,
+        mut rng: Rng,
+        epoch: Arc<AtomicU64>,
+    ) -> Result<Database, OpenError> {
+        let lock = match &target {
+            Target::Sqlite(path) => Some(FileLock::take(path)?),
+            Target::Postgres(_) => None,
+        };
+        let mut link = target.open_writer()?;
+        check_key(&mut link.conn, &key, &mut rng)?;
+        Ok(Database { target, key, rng, link: Some(link), next_try: None, epoch, _lock: lock })
+    }
+
+    /// The connection, opened again if it was lost and a try is due.
+    fn link(&mut self) -> Result<&mut Link, String> {
+        self.drop_if_replaced();
+        if self.link.is_none() {
+            if self.next_try.is_some_and(|at| Instant::now() < at) {
+                return Err("it was lost a moment ago".to_owned());
+            }
+            let reopened = self.reopen();
+            self.next_try = Some(Instant::now() + REOPEN_EVERY);
+            self.link = Some(reopened.map_err(|e| e.0)?);
+            self.epoch.fetch_add(1, Ordering::Relaxed);
+        }
+        self.link.as_mut().ok_or_else(|| "it was lost".to_owned())
+    }
+
+    fn reopen(&mut self) -> Result<Link, OpenError> {
+        // An empty database in the place of a lost one would look healthy and know no account.
+        if let Target::Sqlite(path) = &self.target
+            && sqlite::identity(path).is_none()
+        {
+            return Err(OpenError(format!(
+                "{} is gone: put it back, or restart to begin anew",
+                path.display()
+            )));
+        }
+        let mut link = self.target.open_writer()?;
+        check_key(&mut link.conn, &self.key, &mut self.rng)?;
+        Ok(link)
+    }
+
+    /// On Linux a removed file takes writes until it is closed: such commits would be lost.
+    fn drop_if_replaced(&mut self) {
+        if let (Target::Sqlite(path), Some(link)) = (&self.target, &self.link)
+            && sqlite::identity(path) != link.file
+        {
+            self.link = None;
+        }
+    }
+
+    fn prepare(&mut self, group: &[Tx]) -> Vec<Prepared> {
+        let (key, rng) = (&self.key, &mut self.rng);
+        let mut prepare =
+            |tx: &Tx| steps(tx).iter().map(|s| sql::write(s, |r| sealed::seal(key, rng, r))).collect();
+        group.iter().map(&mut prepare).collect()
+    }
+
+    fn commit(&mut self, group: &[Prepared]) -> Result<Vec<Answer>, String> {
+        let link = self.link()?;
+        let done = match link.conn {
+            Conn::Sqlite(_) => sqlite::commit(&mut link.conn, group),
+            Conn::Postgres(_) => postgres::commit(&mut link.conn, group),
+        };
+        self.drop_if_replaced();
+        match done {
+            Ok(answers) if self.link.is_some() => Ok(answers),
+            Ok(_) => Err("its file was removed or replaced".to_owned()),
+            Err(fault) => {
+                self.link = None;
+                self.next_try = Some(Instant::now() + REOPEN_EVERY);
+                Err(fault.to_string())
+            }
+        }
+    }
+}
+
+impl Backend for Database {
+    fn apply(&mut self, group: &[Tx]) -> Vec<Answer> {
+        let prepared = self.prepare(group);
+        self.commit(&prepared)
+            .unwrap_or_else(|why| group.iter().map(|_| Err(StoreError::Unavailable(why.clone()))).collect())
+    }
+
+    fn recover(&mut self) -> Result<Recovered, StoreError> {
+        let mut reader = Reader::database(self.target.clone(), self.key.clone(), Arc::clone(&self.epoch));
+        Ok(Recovered {
+            calls: calls::live(&mut reader, Scope::Operator)?,
+            recordings: recordings::live(&mut reader, Scope::Operator)?,
+            streams: streams::live(&mut reader, Scope::Operator)?,
+            outbox: outbox::live(&mut reader, Scope::Operator)?,
+        })
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        let answer = self.link().and_then(|link| link.conn.text("'1'", "").map_err(|f| f.to_string()));
+        if answer.is_err() {
+            self.link = None;
+        }
+        answer.map(drop).map_err(StoreError::Unavailable)
+    }
+}
+
+/// Runs the statements of a transaction inside one that is open already.
+pub fn run(conn: &mut Conn, tx: &Prepared) -> Answer {
+    let writes = tx.as_ref().map_err(|why| StoreError::Unavailable(why.clone()))?;
+    for write in writes {
+        match (conn.execute(&write.stmt), write.refused) {
+            (Ok(0), Some(words)) => return Err(StoreError::Refused(words)),
+            (Ok(_), _) => {}
+            (Err(Fault::Taken(what)), _) => return Err(StoreError::Duplicate(what)),
+            (Err(Fault::Broken(why)), _) => return Err(StoreError::Unavailable(why)),
+        }
+    }
+    Ok(())
+}
+
+/// A database whose secrets another key encrypted would fail call by call: better to say so at the start.
+fn check_key(conn: &mut Conn, key: &Key, rng: &mut Rng) -> Result<(), OpenError> {
+    let broken = |why: &dyn std::fmt::Display| {
+        OpenError(format!(
+            "the database cannot be used ({why}): restore it from a backup or name another one"
+        ))
+    };
+    let Some(mark) = conn.text("value", " FROM facts WHERE name = 'key'").map_err(|f| broken(&f))? else {
+        let sealed = key.seal(rng, KEY_MARK, KEY_WORD).map_err(|e| broken(&e))?;
+        // Base64, digits and dots: nothing in it could end the quoted text.
+        return conn
+            .batch(&format!("INSERT INTO facts (name, value) VALUES ('key', '{sealed}')"))
+            .map_err(|f| broken(&f));
+    };
+    match key.open(KEY_MARK, &mark) {
+        Ok(_) => Ok(()),
+        Err(OpenFailed::OtherKey(id)) => Err(OpenError(format!(
+            "the secrets in the database were encrypted with another key (id {id}, given {}): set CHORUS_SECRET_KEY \
+             to the one that was used, or move the database away",
+            key.id()
+        ))),
+        Err(damaged) => Err(broken(&damaged)),
+    }
+}

@@ -1,0 +1,100 @@
+//! (s)
+//! SQLite: how a file is opened so that a commit means the disk has it, and how a group of transactions is committed.
+
+use super::backend::{Answer, Prepared, run};
+use super::conn::{Conn, Fault};
+use super::handle::OpenError;
+use diesel::{Connection, SqliteConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// `busy_timeout` covers backups and shells that hold the file for a moment; the log is cut back to 64 MiB after a long
+/// reader let it grow.
+const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000;";
+const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000;";
+
+/// Which file it is, beyond its name: device and inode.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Identity(u64, u64);
+
+/// The identity of the file at a path; None if there is none.
+pub fn identity(path: &Path) -> Option<Identity> {
+    std::fs::metadata(path).ok().map(|m| Identity(m.dev(), m.ino()))
+}
+
+fn establish(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let Some(name) = path.to_str() else {
+        return Err(OpenError(format!("{} is not a name in UTF-8: rename the folder", path.display())));
+    };
+    // A leading "file:" would be read as a URI, with options.
+    let name = if name.starts_with("file:") { format!("./{name}") } else { name.to_owned() };
+    SqliteConnection::establish(&name).map_err(|e| {
+        OpenError(format!("{} cannot be opened ({e}): make its folder writable for Chorus", path.display()))
+    })
+}
+
+fn refused(path: &Path, why: impl std::fmt::Display) -> OpenError {
+    OpenError(format!("{} cannot be used ({why}): restore it from a backup or move it away", path.display()))
+}
+
+/// The writer's connection: durable, up to date.
+pub fn open_writer(path: &Path) -> Result<Conn, OpenError> {
+    let mut raw = establish(path)?;
+    diesel::connection::SimpleConnection::batch_execute(&mut raw, WRITER).map_err(|e| refused(path, e))?;
+    raw.run_pending_migrations(MIGRATIONS).map_err(|e| refused(path, e))?;
+    let mut conn = Conn::Sqlite(raw);
+    let mut pragma = |name: &str| {
+        let value = conn.text(&format!("CAST({name} AS TEXT)"), &format!(" FROM pragma_{name}"));
+        value.map(Option::unwrap_or_default).map_err(|e| refused(path, e))
+    };
+    // Read back, because a build or a file system may not do as told, and then "accepted" would be a lie.
+    let (journal, sync) = (pragma("journal_mode")?, pragma("synchronous")?);
+    if journal != "wal" || sync != "2" {
+        return Err(OpenError(format!(
+            "{} does not promise durable commits (journal_mode {journal}, synchronous {sync}; needed: wal, 2): \
+             put it on a local file system",
+            path.display()
+        )));
+    }
+    Ok(conn)
+}
+
+/// A reader's connection to a file that exists.
+pub fn open_reader(path: &Path) -> Result<Conn, String> {
+    if identity(path).is_none() {
+        return Err(format!("{} is gone", path.display()));
+    }
+    let mut conn = Conn::Sqlite(establish(path).map_err(|e| e.0)?);
+    conn.batch(READER).map_err(|f| f.to_string())?;
+    Ok(conn)
+}
+
+/// Commits a group: each transaction in a savepoint, so that a bad one leaves alone. An error means that nothing of the
+/// group was written.
+pub fn commit(conn: &mut Conn, group: &[Prepared]) -> Result<Vec<Answer>, Fault> {
+    conn.batch("BEGIN IMMEDIATE")?;
+    let done = in_savepoints(conn, group).and_then(|answers| conn.batch("COMMIT").map(|()| answers));
+    if done.is_err() {
+        // After a full disk SQLite may have rolled back by itself; then this fails, and rightly.
+        let _ = conn.batch("ROLLBACK");
+    }
+    done
+}
+
+fn in_savepoints(conn: &mut Conn, group: &[Prepared]) -> Result<Vec<Answer>, Fault> {
+    let mut answers = Vec::with_capacity(group.len());
+    for tx in group {
+        conn.batch("SAVEPOINT tx")?;
+        let answer = run(conn, tx);
+        if answer.is_err() {
+            conn.batch("ROLLBACK TO tx")?;
+        }
+        conn.batch("RELEASE tx")?;
+        answers.push(answer);
+    }
+    Ok(answers)
+}
