@@ -1,3 +1,4 @@
 //! (s) The commands.
 
 pub mod check;
+pub mod tls;
