@@ -52,6 +52,8 @@ pub enum Input {
     Fetched(FetchId, Result<Fetched, FetchError>),
     /// Audio was spoken, fetched or decoded, or not.
     Clip(ClipId, Result<Arc<Clip>, SpeechError>),
+    /// The voice that speaks is not the one that was asked for: Twilio's code and a sentence.
+    Warned(ClipId, u32, String),
     /// A port was opened, or not.
     Port(LegId, Result<SocketAddr, PortError>),
     /// A transaction was written, or not.
@@ -226,6 +228,11 @@ impl Switch {
             Input::Clip(id, result) => {
                 if let Some(call) = self.clips.remove(&id) {
                     self.tell(now, call, Event::Clip(id, result));
+                }
+            }
+            Input::Warned(id, code, words) => {
+                if let Some(call) = self.clips.get(&id).copied() {
+                    self.tell(now, call, Event::Warned(code, words));
                 }
             }
             Input::Port(leg, result) => self.on_port(now, leg, result),

@@ -79,7 +79,7 @@ impl Call {
         let leg = cx.ids.leg();
         let mut call = Call::new(cx, row, leg);
         call.phase = Phase::Calling;
-        let near = None;
+        let near = target.address();
         let mut then = vec![];
         if let Some(t) = ticket {
             then.push(Effect::Reply(t, Box::new(Answer::Call(Box::new(call.row.clone())))));
@@ -100,8 +100,8 @@ impl Call {
         let leg = cx.ids.leg();
         let mut call = Call::new(cx, row, leg);
         call.phase = Phase::Calling;
+        cx.push(Effect::OpenPort { leg, near: target.address() });
         call.target = Some(target);
-        cx.push(Effect::OpenPort { leg, near: None });
         call
     }
 
@@ -160,6 +160,7 @@ impl Call {
             Event::Media(e) => self.on_media(cx, e),
             Event::Fetched(id, r) => self.on_fetched(cx, id, r),
             Event::Clip(id, r) => self.on_clip(cx, id, r),
+            Event::Warned(code, words) => notify::write(cx, &self.row, code, &words),
             Event::Port(r) => self.on_port(cx, r),
             Event::Command(t, c) => self.on_command(cx, t, c),
             Event::Told(from, w) => self.on_word(cx, from, w),

@@ -28,6 +28,8 @@ pub enum Event {
     Fetched(FetchId, Result<Fetched, FetchError>),
     /// Audio for Say or Play.
     Clip(ClipId, Result<Arc<Clip>, SpeechError>),
+    /// Worth a notification: a Twilio code and a sentence.
+    Warned(u32, String),
     /// The RTP port of its leg: the address to write into SDP.
     Port(Result<SocketAddr, PortError>),
     /// A request of the REST API.

@@ -247,6 +247,7 @@ impl Event {
             Event::Media(_) => "media",
             Event::Fetched(..) => "fetched",
             Event::Clip(..) => "clip",
+            Event::Warned(..) => "warned",
             Event::Port(_) => "port",
             Event::Command(..) => "command",
             Event::Told(..) => "told",

@@ -123,6 +123,16 @@ fn trunk_for<'a>(cx: &'a Cx<'_>, account: AccountSid) -> Option<(&'a TrunkRow, &
 }
 
 impl Target {
+    /// The next hop, if it is written as an address: says which of our addresses faces it.
+    pub fn address(&self) -> Option<std::net::SocketAddr> {
+        let hop = self.next_hop.as_deref().unwrap_or_else(|| {
+            let rest = self.uri.split_once(':').map_or("", |(_, rest)| rest);
+            rest.rsplit_once('@').map_or(rest, |(_, host)| host)
+        });
+        let hop = hop.split(';').next().unwrap_or(hop);
+        hop.parse().ok().or_else(|| Some((hop.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?, 5060).into()))
+    }
+
     /// The INVITE for a leg whose dialog identity was committed.
     pub fn invite(self, leg: LegId, row: &CallRow, offer: Bytes) -> InviteCmd {
         let (call_id, local_tag) =

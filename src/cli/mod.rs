@@ -1,4 +1,5 @@
 //! (s) The commands.
 
 pub mod check;
+pub mod serve;
 pub mod tls;

@@ -1,3 +1,5 @@
-//! What can be seen: log, metrics, redaction, timeline.
+//! What can be seen: log, metrics, timelines as ladders.
 
 pub mod ladder;
+pub mod log;
+pub mod metrics;

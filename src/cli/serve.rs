@@ -1,0 +1,20 @@
+//! (s) `chorus serve`: the server.
+
+use crate::config::Config;
+use crate::{server, telemetry};
+
+/// Runs until a signal; the exit code.
+pub fn run(config: Config) -> i32 {
+    telemetry::log::start(&config.log);
+    let Ok(runtime) = tokio::runtime::Runtime::new() else {
+        eprintln!("chorus: no threads could be started");
+        return 1;
+    };
+    match runtime.block_on(server::serve(config)) {
+        Ok(()) => 0,
+        Err(why) => {
+            eprintln!("chorus: {why}");
+            1
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! (s) One task: it feeds the Switch and performs what it says, with sockets, threads and tasks. It decides nothing.
+
+mod media;
+mod outside;
+
+use crate::api::command::{Answer, Request};
+use crate::api::live::Asked;
+use crate::call::event::Ticket;
+use crate::call::tables::Tables;
+use crate::clock::{Mono, Now};
+use crate::media::clip::Clips;
+use crate::media::event::MediaEvent;
+use crate::sid::CallSid;
+use crate::sip::transport::{Inbound, Transport};
+use crate::speech::say::Say;
+use crate::store::rows::Line;
+use crate::store::tx::{StoreError, TxId};
+use crate::store::{Store, snapshot};
+use crate::switch::{Counts, Input, Output, Switch};
+use crate::webhooks::fetch::Fetcher;
+use media::Media;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Answers of tasks that may wait for the driver; a task that finds it full waits.
+const INBOX_MAX: usize = 4_096;
+/// Inputs taken in a row before deadlines are looked at again.
+const BATCH: usize = 64;
+
+/// The clock of the process.
+pub type Clock = fn() -> Now;
+
+/// Who watches timelines as they grow (the demo, `chorus call`).
+pub type Watcher = mpsc::UnboundedSender<(CallSid, Line)>;
+
+/// From outside the driver.
+#[derive(Debug)]
+pub enum Control {
+    /// No new calls from now on.
+    Drain,
+    /// Ends every live call.
+    HangUpAll,
+    /// Ends the driver.
+    Stop,
+}
+
+/// What the driver is made of.
+pub struct Parts {
+    /// Everything that decides.
+    pub switch: Switch,
+    /// SIP's sockets.
+    pub transport: Transport,
+    /// What they bring.
+    pub sip: mpsc::Receiver<Inbound>,
+    /// Rows.
+    pub store: Store,
+    /// HTTP out.
+    pub fetcher: Arc<Fetcher>,
+    /// Say.
+    pub say: Arc<Say>,
+    /// Play.
+    pub clips: Arc<Clips>,
+    /// Workers, ports, streams' sockets.
+    pub media: Media,
+    /// What workers report.
+    pub reports: mpsc::Receiver<MediaEvent>,
+    /// What the REST API asks.
+    pub asked: mpsc::Receiver<Asked>,
+    /// Time.
+    pub clock: Clock,
+    /// Who watches.
+    pub watcher: Option<Watcher>,
+}
+
+pub use media::Config as MediaConfig;
+pub use media::Media as MediaShell;
+
+/// See the module.
+pub struct Driver {
+    parts: Parts,
+    inbox: mpsc::Sender<Input>,
+    /// Commits that were answered. Bounded by the writer's queue.
+    committed: mpsc::UnboundedSender<(TxId, Result<(), StoreError>)>,
+    tickets: HashMap<Ticket, oneshot::Sender<Answer>>,
+    next_ticket: u64,
+    counts: watch::Sender<Counts>,
+}
+
+impl Driver {
+    /// Runs until `Control::Stop`. `counts` is refreshed after every round.
+    pub async fn run(
+        parts: Parts,
+        mut control: mpsc::Receiver<Control>,
+        counts: watch::Sender<Counts>,
+    ) {
+        let (inbox, mut inputs) = mpsc::channel(INBOX_MAX);
+        let (committed, mut commits) = mpsc::unbounded_channel();
+        let mut changed = parts.store.tables_changed();
+        let mut d = Driver { parts, inbox, committed, tickets: HashMap::new(), next_ticket: 0, counts };
+        d.perform_all();
+        loop {
+            let deadline = d.deadline();
+            tokio::select! {
+                Some(x) = d.parts.sip.recv() => {
+                    d.on_sip(x);
+                    for _ in 0..BATCH {
+                        let Ok(x) = d.parts.sip.try_recv() else { break };
+                        d.on_sip(x);
+                    }
+                }
+                Some((id, result)) = commits.recv() => {
+                    d.input(Input::Committed(id, result));
+                    while let Ok((id, result)) = commits.try_recv() {
+                        d.input(Input::Committed(id, result));
+                    }
+                }
+                Some(e) = d.parts.reports.recv() => d.input(Input::Media(e)),
+                Some(i) = inputs.recv() => d.input(i),
+                Some((request, reply)) = d.parts.asked.recv() => d.on_asked(request, reply),
+                Some(moved) = d.parts.media.moved() => d.parts.media.arrived(moved),
+                Ok(()) = changed.changed() => d.reload(None),
+                Some(c) = control.recv() => match c {
+                    Control::Drain => d.input(Input::Drain),
+                    Control::HangUpAll => d.hang_up_all(),
+                    Control::Stop => break,
+                },
+                () = tokio::time::sleep(deadline) => d.input(Input::Time),
+            }
+            d.parts.media.flush();
+            d.counts.send_replace(d.parts.switch.counts());
+        }
+        d.parts.media.stop();
+    }
+
+    fn now(&self) -> Now {
+        (self.parts.clock)()
+    }
+
+    fn deadline(&self) -> Duration {
+        let now = self.now().mono;
+        let wait = self.parts.switch.poll_timeout().map_or(Duration::from_secs(3_600), |at: Mono| at.since(now));
+        if self.parts.media.is_behind() { wait.min(Duration::from_millis(5)) } else { wait }
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = self.now();
+        self.parts.switch.handle(now, input);
+        self.perform_all();
+    }
+
+    fn on_sip(&mut self, x: Inbound) {
+        self.input(match x {
+            Inbound::Bytes(flow, bytes) => Input::Sip(flow, bytes),
+            Inbound::Lost(flow) => Input::FlowLost(flow),
+            Inbound::Resolved(id, flows) => Input::Resolved(id, flows),
+        });
+    }
+
+    fn on_asked(&mut self, request: Request, reply: oneshot::Sender<Answer>) {
+        if let Request::TablesChanged = request {
+            return self.reload(Some(reply));
+        }
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.tickets.insert(ticket, reply);
+        self.input(Input::Command(ticket, request));
+    }
+
+    /// Reads the tables and gives them to the switch; then answers who waited for it.
+    fn reload(&mut self, reply: Option<oneshot::Sender<Answer>>) {
+        let (store, inbox) = (self.parts.store.clone(), self.inbox.clone());
+        tokio::spawn(async move {
+            let answer = match store.read(snapshot::snapshot).await {
+                Ok(s) => {
+                    let tables = Tables::new(s.trunks, s.numbers, s.applications, s.accounts);
+                    let _ = inbox.send(Input::Tables(Arc::new(tables))).await;
+                    Answer::Done
+                }
+                Err(e) => {
+                    tracing::error!("the tables could not be read: {e:?}");
+                    Answer::Busy
+                }
+            };
+            if let Some(reply) = reply {
+                let _ = reply.send(answer);
+            }
+        });
+    }
+
+    fn hang_up_all(&mut self) {
+        let live: Vec<CallSid> = self.parts.switch.calls().map(|c| c.sid()).collect();
+        for sid in live {
+            let end = Some(crate::api::command::EndWish::Completed);
+            let update = crate::api::command::CallUpdate { end, ..Default::default() };
+            self.next_ticket += 1;
+            self.input(Input::Command(Ticket(self.next_ticket), Request::Update(sid, Box::new(update))));
+        }
+    }
+
+    fn perform_all(&mut self) {
+        while let Some(o) = self.parts.switch.poll() {
+            self.perform(o);
+        }
+    }
+
+    fn perform(&mut self, o: Output) {
+        match o {
+            Output::Send(flow, bytes) => self.parts.transport.send(flow, bytes),
+            Output::CloseFlow(flow) => self.parts.transport.close(flow),
+            Output::Resolve { id, host, port, transport } => {
+                self.parts.transport.resolve(id, host, port, transport);
+            }
+            Output::Commit(id, tx) => self.commit(id, tx),
+            Output::Fetch(id, request) => self.fetch(id, *request),
+            Output::Speak(id, _, speech) => self.speak(id, speech),
+            Output::Load(id, request) => self.load(id, *request),
+            Output::Decode(id, content_type, body) => self.decode(id, content_type, body),
+            Output::OpenPort { leg, worker, near, ssrc } => {
+                let result = self.parts.media.open(self.now(), leg, worker, near, ssrc);
+                let inbox = self.inbox.clone();
+                self.later(inbox, Input::Port(leg, result));
+            }
+            Output::Engine(worker, command) => self.parts.media.engine(worker, command),
+            Output::Move { leg, from, to } => self.parts.media.move_leg(leg, from, to),
+            Output::Connect(_, connect) => self.connect(*connect),
+            Output::Reply(ticket, answer) => {
+                if let Some(reply) = self.tickets.remove(&ticket) {
+                    let _ = reply.send(*answer);
+                }
+            }
+            Output::LoadOutbox(upto) => self.load_outbox(upto),
+            Output::Trace(call, line) => {
+                if let Some(w) = &self.parts.watcher {
+                    let _ = w.send((call, line));
+                }
+            }
+            Output::Log(words) => tracing::warn!("{words}"),
+        }
+    }
+
+    fn commit(&self, id: TxId, tx: crate::store::tx::Tx) {
+        let done = self.committed.clone();
+        let submitted = self.parts.store.submit(id, tx, move |id, result| {
+            let _ = done.send((id, result));
+        });
+        if submitted.is_err() {
+            let words = "too many writes are waiting".to_owned();
+            let _ = self.committed.send((id, Err(StoreError::Unavailable(words))));
+        }
+    }
+
+    /// An input that the driver makes itself while it performs: it waits its turn.
+    fn later(&self, inbox: mpsc::Sender<Input>, input: Input) {
+        if let Err(mpsc::error::TrySendError::Full(input)) = inbox.try_send(input) {
+            let inbox = self.inbox.clone();
+            tokio::spawn(async move { inbox.send(input).await });
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! (s) What a first start makes: the key for secrets, the first account, the carrier's token. Nothing of it is logged.
+
+use crate::clock::Now;
+use crate::config::Config;
+use crate::rng::Rng;
+use crate::sid::AccountSid;
+use crate::store::crypt::Key;
+use crate::store::rows::AccountRow;
+use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::{Scope, Store, accounts};
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Who may do what, after the start.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The first account.
+    pub account: AccountSid,
+    /// Its token.
+    pub auth_token: String,
+    /// Bearer of /carrier/v1.
+    pub carrier_token: String,
+}
+
+/// Reads a secret of one line, or makes one: 0600.
+fn kept(path: &Path, make: impl FnOnce() -> String) -> Result<(String, bool), String> {
+    let why = |e: std::io::Error| format!("{}: {e}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((text.trim().to_owned(), false)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let text = make();
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(why)?;
+            writeln!(file, "{text}").map_err(why)?;
+            file.sync_all().map_err(why)?;
+            Ok((text, true))
+        }
+        Err(e) => Err(why(e)),
+    }
+}
+
+/// The key for secrets at rest: CHORUS_SECRET_KEY, or `secret.key` in the data directory.
+///
+/// # Errors
+/// A sentence that names the file or the variable.
+pub fn secret_key(config: &Config, rng: &mut Rng) -> Result<Key, String> {
+    let text = if config.secret_key.is_empty() {
+        kept(&config.data_dir.join("secret.key"), || rng.hex(64))?.0
+    } else {
+        config.secret_key.clone()
+    };
+    Key::parse(&text).ok_or_else(|| "the secret key must be 64 hexadecimal digits".to_owned())
+}
+
+/// Makes sure that there is an account and a carrier token.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn credentials(config: &Config, store: &Store, now: Now, rng: &mut Rng) -> Result<Credentials, String> {
+    let path = config.data_dir.join("credentials");
+    let (carrier_token, _) = if config.carrier_token.is_empty() {
+        kept(&config.data_dir.join("carrier.token"), || rng.hex(48))?
+    } else {
+        (config.carrier_token.clone(), false)
+    };
+    let found = first_account(config, store).await?;
+    let row = match found {
+        Some(row) => row,
+        None => make_account(config, store, now, rng).await?,
+    };
+    let (_, fresh) = kept(&path, || format!("{} {}", row.sid, row.auth_token))?;
+    if fresh {
+        tell(&path, &row, &carrier_token);
+    }
+    Ok(Credentials { account: row.sid, auth_token: row.auth_token, carrier_token })
+}
+
+async fn first_account(config: &Config, store: &Store) -> Result<Option<AccountRow>, String> {
+    let wanted = AccountSid::parse(&config.account_sid);
+    if !config.account_sid.is_empty() && wanted.is_none() {
+        return Err("CHORUS_ACCOUNT_SID must be AC and 32 hexadecimal digits".to_owned());
+    }
+    let rows = store
+        .read(move |r| match wanted {
+            Some(sid) => accounts::get(r, Scope::Operator, sid).map(|row| row.into_iter().collect::<Vec<_>>()),
+            None => accounts::oldest(r, Scope::Operator),
+        })
+        .await
+        .map_err(|e| format!("the accounts could not be read: {e}"))?;
+    let mut row = rows.into_iter().next();
+    if let (Some(row), false) = (&mut row, config.auth_token.is_empty()) {
+        row.auth_token.clone_from(&config.auth_token);
+    }
+    Ok(row)
+}
+
+async fn make_account(config: &Config, store: &Store, now: Now, rng: &mut Rng) -> Result<AccountRow, String> {
+    let sid = AccountSid::parse(&config.account_sid).unwrap_or_else(|| AccountSid::new(rng));
+    let auth_token = if config.auth_token.is_empty() { rng.hex(32) } else { config.auth_token.clone() };
+    let row = AccountRow {
+        sid,
+        owner: sid,
+        friendly_name: "First account".to_owned(),
+        status: "active".to_owned(),
+        auth_token,
+        created: now.wall,
+        updated: now.wall,
+    };
+    store.commit(Tx::one(Op::PutAccount(Box::new(row.clone())))).await.map_err(|e: StoreError| {
+        format!("the first account could not be written: {e}")
+    })?;
+    Ok(row)
+}
+
+/// On a terminal they are shown once; without one only the file's name is logged (ruling 2.33).
+fn tell(path: &Path, row: &AccountRow, carrier: &str) {
+    let mut out = std::io::stdout();
+    if out.is_terminal() {
+        let _ = writeln!(out, "AccountSid     {}\nAuthToken      {}\ncarrier token  {carrier}", row.sid, row.auth_token);
+    } else {
+        tracing::info!("the first account's SID and token are in {}", path.display());
+    }
+}

@@ -1,0 +1,331 @@
+//! (s) Who knows everyone: wiring, readiness, drain. `start` gives a running server; `serve` waits for signals and drains.
+
+use crate::api::live::Live;
+use crate::api::{self, Api, ApiConfig};
+use crate::call::cx::CallSettings;
+use crate::call::tables::Tables;
+use crate::clock::{Mono, Now, Wall};
+use crate::config::Config;
+use crate::driver::{Control, Driver, MediaConfig, MediaShell, Parts, Watcher};
+use crate::first_start::{self, Credentials};
+use crate::media::clip::Clips;
+use crate::media::disk::{Disk, DiskThread, wav};
+use crate::media::port::PortRange;
+use crate::media::worker::{Worker, WorkerConfig};
+use crate::rng::Rng;
+use crate::sid::RecordingSid;
+use crate::sip::endpoint::EndpointConfig;
+use crate::sip::transport::local::Local;
+use crate::sip::transport::{self, Transport};
+use crate::speech::embedded::Embedded;
+use crate::speech::openai::{OpenAi, OpenAiConfig};
+use crate::speech::say::Say;
+use crate::store::handle::Options;
+use crate::store::tx::Recovered;
+use crate::store::{Store, snapshot};
+use crate::switch::{Counts, Input, Switch};
+use crate::webhooks::fetch::Fetcher;
+use crate::webhooks::guard::Guard;
+use crate::webhooks::tls;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, watch};
+
+/// SIP messages that may wait for the driver; more are dropped, as a full socket buffer would.
+const SIP_QUEUE: usize = 16_384;
+/// Media events that may wait.
+const MEDIA_QUEUE: usize = 16_384;
+
+/// Both clocks of this process.
+pub fn now() -> Now {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now {
+        mono: Mono(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)),
+        wall: Wall(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)),
+    }
+}
+
+/// A running server.
+pub struct Server {
+    /// Where HTTP listens.
+    pub http: SocketAddr,
+    /// Where SIP listens.
+    pub sip: SocketAddr,
+    /// Who may do what.
+    pub credentials: Credentials,
+    /// Base of links.
+    pub public_url: String,
+    /// Rows.
+    pub store: Store,
+    /// What lives, refreshed by the driver.
+    pub counts: watch::Receiver<Counts>,
+    control: mpsc::Sender<Control>,
+    driver: tokio::task::JoinHandle<()>,
+    http_server: actix_web::dev::ServerHandle,
+    disk: Option<DiskThread>,
+    reloader: Option<api::tls::Reloader>,
+}
+
+/// Starts everything. `watcher` sees every timeline grow.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Server, String> {
+    let mut rng = api::rng();
+    let dir = config.data_dir.clone();
+    std::fs::create_dir_all(config.recordings_dir()).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let key = first_start::secret_key(&config, &mut rng)?;
+    let (store, found) = open_store(&config, &key).await?;
+    let credentials = first_start::credentials(&config, &store, now(), &mut rng).await?;
+    let trust = tls::client_config(config.ca_file.as_deref())?;
+    let guard = Guard::new(config.allow_networks.clone(), config.http_listen.ip().is_loopback());
+    let fetcher = Fetcher::new(guard, &trust)?;
+
+    let (sip_in, sip) = mpsc::channel(SIP_QUEUE);
+    let sip_config = transport::Config { listen: config.sip_listen, external: config.external_ip };
+    let transport = Transport::start(sip_config, rng.fork(), sip_in)
+        .await
+        .map_err(|e| format!("CHORUS_SIP_LISTEN {}: {e}", config.sip_listen))?;
+    let sip_addr = transport.local_addr();
+
+    let listener = std::net::TcpListener::bind(config.http_listen)
+        .map_err(|e| format!("CHORUS_HTTP_LISTEN {}: {e}", config.http_listen))?;
+    let http_addr = listener.local_addr().map_err(|e| e.to_string())?;
+    if config.http_listen.port() == 0 {
+        config.public_url = config.public_url.replace(&config.http_listen.to_string(), &http_addr.to_string());
+    }
+
+    let (disk, disk_thread) =
+        Disk::spawn(&config.recordings_dir()).map_err(|e| format!("recordings: {e}"))?;
+    let (events, reports) = mpsc::channel(MEDIA_QUEUE);
+    let workers = spawn_workers(&config, &mut rng, &events, &disk)?;
+    let media = MediaShell::new(MediaConfig {
+        range: PortRange::parse(&format!("{}-{}", config.rtp_ports.0, config.rtp_ports.1))?,
+        bind: config.sip_listen.ip(),
+        local: Local::new(sip_addr, config.external_ip),
+        rng: rng.fork(),
+        tls: Arc::new(trust),
+        workers,
+    });
+
+    let mut switch = make_switch(&config, &mut rng, media.workers());
+    load_tables(&mut switch, &store).await?;
+    let recorded = repair(&config.recordings_dir(), &found);
+    switch.recover(now(), found, &recorded);
+
+    let (live, asked) = Live::new();
+    let (control, controls) = mpsc::channel(16);
+    let (counts_in, counts) = watch::channel(Counts::default());
+    let parts = Parts {
+        switch,
+        transport,
+        sip,
+        store: store.clone(),
+        say: Arc::new(Say::new(speech(&config, &fetcher)?)),
+        clips: Clips::new(fetcher.clone(), cores()),
+        fetcher,
+        media,
+        reports,
+        asked,
+        clock: now,
+        watcher,
+    };
+    let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
+    let (http_server, reloader) = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
+    tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
+    Ok(Server {
+        http: http_addr,
+        sip: sip_addr,
+        credentials,
+        public_url: config.public_url,
+        store,
+        counts,
+        control,
+        driver,
+        http_server,
+        disk: Some(disk_thread),
+        reloader,
+    })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+async fn open_store(config: &Config, key: &crate::store::crypt::Key) -> Result<(Store, Recovered), String> {
+    let url = if config.database_url.is_empty() {
+        format!("sqlite:{}", config.data_dir.join("chorus.db").display())
+    } else {
+        config.database_url.clone()
+    };
+    let key = key.clone();
+    tokio::task::spawn_blocking(move || Store::open(&url, &key, &Options::default()).map_err(|e| e.0))
+        .await
+        .map_err(|e| e.to_string())?
+}
+
+fn spawn_workers(
+    config: &Config,
+    rng: &mut Rng,
+    events: &mpsc::Sender<crate::media::event::MediaEvent>,
+    disk: &Disk,
+) -> Result<Vec<Worker>, String> {
+    let n = if config.media_workers == 0 { cores() } else { config.media_workers };
+    (0..n)
+        .map(|index| {
+            let mut seed = [0; 32];
+            rng.fill(&mut seed);
+            let config =
+                WorkerConfig { index, seed, clock: Arc::new(now), events: events.clone(), disk: disk.clone() };
+            Worker::spawn(config).map_err(|e| format!("a media worker could not be started: {e}"))
+        })
+        .collect()
+}
+
+fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
+    let settings = CallSettings {
+        public_url: config.public_url.clone(),
+        node: "one".to_owned(),
+        silent_after_s: config.rtp_timeout_s,
+    };
+    let endpoint =
+        EndpointConfig { user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")), ..EndpointConfig::default() };
+    Switch::new(rng.fork(), endpoint, settings, workers)
+}
+
+async fn load_tables(switch: &mut Switch, store: &Store) -> Result<(), String> {
+    let s = store.read(snapshot::snapshot).await.map_err(|e| format!("the tables could not be read: {e}"))?;
+    let tables = Tables::new(s.trunks, s.numbers, s.applications, s.accounts);
+    switch.handle(now(), Input::Tables(Arc::new(tables)));
+    Ok(())
+}
+
+/// Recordings that a process before us left open get a right header; how long each is.
+fn repair(dir: &Path, found: &Recovered) -> HashMap<RecordingSid, u64> {
+    let mut lengths = HashMap::new();
+    for row in &found.recordings {
+        match wav::repair(&crate::media::disk::path_of(dir, row.sid)) {
+            Ok(repaired) => {
+                lengths.insert(row.sid, repaired.ms);
+            }
+            Err(e) => tracing::warn!("the recording {} could not be repaired: {e}", row.sid),
+        }
+    }
+    lengths
+}
+
+fn speech(config: &Config, fetcher: &Arc<Fetcher>) -> Result<Box<dyn crate::speech::Provider>, String> {
+    match config.speech.clone() {
+        Some((base_url, api_key, model)) => {
+            let openai = OpenAiConfig { base_url, api_key, model, ..OpenAiConfig::default() };
+            Ok(Box::new(OpenAi::new(openai, fetcher.clone(), cores())))
+        }
+        None => Ok(Box::new(Embedded::new(cores())?)),
+    }
+}
+
+fn serve_http(
+    config: &Config,
+    listener: std::net::TcpListener,
+    store: &Store,
+    live: Live,
+    credentials: &Credentials,
+    counts: watch::Receiver<Counts>,
+) -> Result<(actix_web::dev::ServerHandle, Option<api::tls::Reloader>), String> {
+    let api_config = ApiConfig {
+        public_url: config.public_url.clone(),
+        recordings_dir: config.recordings_dir(),
+        carrier_token: credentials.carrier_token.clone(),
+        numbers_open: config.numbers_open,
+    };
+    let healthy = store.clone();
+    let ready: api::Ready = Arc::new(move || match (healthy.healthy(), counts.borrow().journal) {
+        (true, 0) => Ok(()),
+        _ => Err("the database cannot be written".to_owned()),
+    });
+    let runtime = tokio::runtime::Handle::current();
+    let metrics = crate::telemetry::metrics::recorder();
+    let api = Api::new(store.clone(), live, api_config, now, ready, metrics, runtime);
+    let server = actix_web::HttpServer::new(move || {
+        let api = api.clone();
+        actix_web::App::new().configure(move |cfg| api::configure(cfg, api))
+    })
+    .workers(cores().min(4))
+    .disable_signals();
+    let (server, reloader) = match &config.tls {
+        Some((cert, key)) => {
+            let (tls, reloader) = api::tls::rustls_config(cert, key).map_err(|e| e.to_string())?;
+            (server.listen_rustls_0_23(listener, tls), Some(reloader))
+        }
+        None => (server.listen(listener), None),
+    };
+    let running = server.map_err(|e| format!("HTTP could not be started: {e}"))?.run();
+    let handle = running.handle();
+    tokio::spawn(running);
+    Ok((handle, reloader))
+}
+
+impl Server {
+    /// 503 to new calls and OPTIONS; those that live may go on for a while, then they are hung up; then everything ends.
+    pub async fn drain(mut self, grace: Duration) {
+        let _ = self.control.send(Control::Drain).await;
+        let none_live = |c: &Counts| c.calls == 0;
+        if tokio::time::timeout(grace, self.counts.wait_for(none_live)).await.is_err() {
+            let _ = self.control.send(Control::HangUpAll).await;
+            let _ = tokio::time::timeout(Duration::from_secs(5), self.counts.wait_for(none_live)).await;
+        }
+        self.stop().await;
+    }
+
+    /// Ends at once what still runs, in order: HTTP, the driver with its media, the disk, the database.
+    pub async fn stop(mut self) {
+        self.http_server.stop(true).await;
+        let _ = self.control.send(Control::Stop).await;
+        let _ = self.driver.await;
+        if let Some(disk) = self.disk.take() {
+            let _ = tokio::task::spawn_blocking(move || disk.stop()).await;
+        }
+        let store = self.store.clone();
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+    }
+
+    /// Reads the certificate again (SIGHUP).
+    pub fn reload_certificate(&self) {
+        if let Some(r) = &self.reloader {
+            match r.reload() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(e) => tracing::error!("the certificate was not replaced: {e}"),
+            }
+        }
+    }
+}
+
+/// Runs until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// As [`start`].
+pub async fn serve(config: Config) -> Result<(), String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let grace = Duration::from_secs(config.drain_s);
+    let server = start(config, None).await?;
+    tracing::info!("HTTP on {}, SIP on {} (UDP and TCP)", server.http, server.sip);
+    let failed = |e: std::io::Error| format!("signals cannot be caught: {e}");
+    let mut term = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hup = signal(SignalKind::hangup()).map_err(failed)?;
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => break,
+            _ = hup.recv() => server.reload_certificate(),
+        }
+    }
+    tracing::info!("draining: no new calls, those that live may go on for {} s", grace.as_secs());
+    server.drain(grace).await;
+    Ok(())
+}
