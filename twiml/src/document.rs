@@ -94,7 +94,10 @@ fn not_parseable(error: &Error) -> DocumentError {
         }
         Error::MalformedEntityReference(_) => "an & must begin a reference, or be written &amp;".to_string(),
         Error::UnexpectedDeclaration(_) => "the XML declaration must stand at the very beginning".to_string(),
-        other => cut(&other.to_string()),
+        // The parser's sentence ends with the place, which is told beside it.
+        other => {
+            cut(other.to_string().rsplit_once(" at ").map_or("the document is not XML", |(words, _)| words))
+        }
     };
     let position = error.pos();
     DocumentError { code: NOT_PARSEABLE, words, line: position.row, column: position.col }

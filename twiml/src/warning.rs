@@ -85,6 +85,8 @@ impl<'t> Reader<'t> {
 
     /// The warnings in the order of the document, with the count of those that were not kept.
     pub(crate) fn finish(mut self) -> Vec<Warning> {
+        // An element's own fault is often noticed only after its children were read.
+        self.warnings.sort_by_key(|w| (w.line, w.column));
         if self.dropped > 0 {
             let words = format!("{} further warnings are not listed", self.dropped);
             self.warnings.push(Warning { code: SCHEMA, words, line: 0, column: 0 });

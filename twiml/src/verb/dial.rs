@@ -153,10 +153,7 @@ impl Dial {
     }
 
     pub(crate) fn element(&self) -> Element {
-        match self.nouns.as_slice() {
-            [Noun::Number(number)] if number.is_bare() => self.shell().with_text(&number.number),
-            nouns => self.shell().with_children(nouns.iter().map(Noun::element)),
-        }
+        self.shell().with_children(self.nouns.iter().map(Noun::element))
     }
 }
 

@@ -68,11 +68,6 @@ impl Number {
         Noun::Invalid(Invalid { name: Self::DECLARATION.name, target: self.number, code: NOT_A_NUMBER })
     }
 
-    /// Whether it says no more than bare text in Dial would.
-    pub(crate) fn is_bare(&self) -> bool {
-        *self == Self { number: self.number.clone(), ..Self::default() }
-    }
-
     pub(crate) fn element(&self) -> Element {
         self.shell().with_text(&self.number)
     }
