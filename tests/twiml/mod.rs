@@ -3,6 +3,7 @@
 mod check;
 mod content;
 mod declarations;
+mod dial;
 mod document;
 mod fuzz;
 mod hostile;
@@ -31,4 +32,9 @@ fn verb(inside: &str) -> Verb {
 /// The codes of its warnings.
 fn codes(inside: &str) -> Vec<u32> {
     read(inside).warnings.iter().map(|w| w.code).collect()
+}
+
+/// An attribute that is given.
+fn text(text: &str) -> Option<String> {
+    Some(text.to_string())
 }

@@ -1,11 +1,10 @@
 //! What an answer is, by its Content-Type (twiml.md 1.2).
 
-use crate::declare::cut;
 use crate::decode::decode;
 use crate::document::Document;
 use crate::limits::BODY_MAX;
 use crate::verb::{Hangup, Play, Say, Verb};
-use crate::warning::{CONTENT_TYPE, DocumentError, TOO_LARGE};
+use crate::warning::{CONTENT_TYPE, DocumentError, TOO_LARGE, cut};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;

@@ -1,10 +1,11 @@
 //! A document: its verbs in order, and what was wrong with it (twiml.md 1.3).
 
-use crate::declare::cut;
 use crate::guard;
 use crate::limits::NODES_MAX;
 use crate::verb::Verb;
-use crate::warning::{BAD_ROOT, BAD_VERSION, DocumentError, NOT_PARSEABLE, Reader, SCHEMA, Warning, place};
+use crate::warning::{
+    BAD_ROOT, BAD_VERSION, DocumentError, NOT_PARSEABLE, Reader, SCHEMA, Warning, cut, place,
+};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

@@ -14,13 +14,15 @@
 extern crate alloc;
 
 #[macro_use]
-mod declare;
+mod macros;
 mod content;
+mod declare;
 mod decode;
 mod document;
 mod element;
 mod field;
 mod fuzz;
+mod given;
 mod guard;
 mod interpreter;
 mod kind;

@@ -2,12 +2,12 @@
 
 use super::record::{RecordingEvent, Trim};
 use super::{Noun, Number, Sip, Unsupported, text_of};
-use crate::declare::{attribute, choice, cut, nest, optional};
+use crate::declare::{attribute, choice, nest, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::{NOUNS_MAX, SECONDS_MAX};
 use crate::method::Method;
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -2,12 +2,12 @@
 
 use super::noun::CallEvent;
 use super::{Invalid, Noun, text_of};
-use crate::declare::{TEXT, attribute, choice, cut, optional};
+use crate::declare::{TEXT, attribute, choice, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::NUMBER_DIGITS_MAX;
 use crate::method::Method;
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

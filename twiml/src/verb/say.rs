@@ -1,11 +1,11 @@
 //! `Say`: text that is spoken (twiml.md 3.15).
 
-use crate::declare::{attribute, cut, nest, optional};
+use crate::declare::{attribute, nest, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::SAY_MAX;
 use crate::ssml::{ELEMENTS, join_blanks, plain_text};
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::String;
 use roxmltree::Node;

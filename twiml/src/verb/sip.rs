@@ -2,14 +2,14 @@
 
 use super::noun::CallEvent;
 use super::{Invalid, Noun, text_of};
-use crate::declare::{Declaration, LEAF, TEXT, attribute, choice, cut, nest, optional};
+use crate::declare::{Declaration, LEAF, TEXT, attribute, choice, nest, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::SIP_URIS_MAX;
 use crate::method::Method;
 use crate::secret::Secret;
 use crate::sip_uri::{self, HEADER_NAME};
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
