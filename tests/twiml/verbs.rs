@@ -51,6 +51,12 @@ fn a_long_say_is_cut() {
 }
 
 #[test]
+fn a_cut_behind_a_blank_leaves_no_blank() {
+    let document = read(&format!("<Say>{} b</Say>", "a".repeat(4095)));
+    assert_eq!(document.verbs, [Verb::Say(Say { text: "a".repeat(4095), ..Say::default() })]);
+}
+
+#[test]
 fn play_needs_a_url_or_digits() {
     let url = "<Play loop='0'>\n https://a.example/b.mp3\n</Play>";
     assert_eq!(
