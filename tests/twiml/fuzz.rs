@@ -1,5 +1,6 @@
 //! The fuzzer's body over the corpus and over what proptest makes.
 
+use ::twiml::limits::BODY_MAX;
 use ::twiml::{Content, Document, fuzz_twiml};
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -21,13 +22,51 @@ fn the_corpus_is_read_run_and_written() {
     assert!(corpus.len() >= 20, "only {} documents", corpus.len());
     let mut accepted = 0;
     for (name, bytes) in corpus {
-        if std::env::var_os("CHORUS_PRINT").is_some() {
-            eprintln!("{name}");
-        }
-        fuzz_twiml(bytes);
+        within_100_ms(name, || fuzz_twiml(bytes));
         accepted += usize::from(matches!(Document::read(bytes, Some("text/xml")), Ok(Content::Document(_))));
     }
     assert!(accepted * 3 >= corpus.len(), "{accepted} of {} are documents", corpus.len());
+}
+
+/// CPU time of this thread in nanoseconds; other tests beside it do not count.
+fn cpu() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux with schedstat");
+    stat.split(' ').next().and_then(|n| n.parse().ok()).expect("nanoseconds")
+}
+
+fn within_100_ms(name: &str, body: impl FnOnce()) {
+    let begin = cpu();
+    body();
+    let ms = (cpu() - begin) / 1_000_000;
+    if std::env::var_os("CHORUS_PRINT").is_some() {
+        eprintln!("{ms} ms {name}");
+    }
+    assert!(ms < 100, "{ms} ms of CPU for {name}");
+}
+
+/// The most laborious that fits into 64 KiB.
+#[test]
+fn nothing_within_the_limits_costs_100_ms_of_cpu() {
+    let fill = |unit: &str| format!("<Response>{}</Response>", unit.repeat((BODY_MAX - 30) / unit.len()));
+    let worst = [
+        fill("<a/>"),
+        fill("<Say loop='x'/>"),
+        fill("<Dial>x</Dial>"),
+        fill("&amp;"),
+        fill("<a b='"),
+        fill("<a ===='"),
+        fill("<!--"),
+        fill("<![CDATA[<]]>"),
+        fill("<a xmlns='u'/>"),
+        format!("<Response><Dial><Sip>sip:a@b?{}</Sip></Dial></Response>", "x-a=1&amp;".repeat(6_000)),
+        format!("<Response><Gather>{}</Gather></Response>", "<Pause/>".repeat(7_000)),
+        format!("<Response>{}<x/></Response>", " ".repeat(60_000)),
+        format!("<Response><Record recordingStatusCallbackEvent='{}'/></Response>", "a ".repeat(30_000)),
+    ];
+    for text in worst {
+        let head: String = text.chars().take(50).collect();
+        within_100_ms(&head, || fuzz_twiml(text.as_bytes()));
+    }
 }
 
 /// Pieces from which documents that mean something are likely to be put together.

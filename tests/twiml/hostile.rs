@@ -107,39 +107,3 @@ fn unfinished_documents_are_refused() {
     }
     assert_eq!(code(whole), None);
 }
-
-/// The worst that fits into 64 KiB, by CPU time (ruling 2.46 lets the fuzz replay look at a clock; so does this).
-#[test]
-fn nothing_within_the_limits_costs_much() {
-    let fill = |unit: &str| format!("<Response>{}</Response>", unit.repeat((BODY_MAX - 30) / unit.len()));
-    let worst = [
-        fill("<a/>"),
-        fill("<Say loop='x'/>"),
-        fill("<Dial>x</Dial>"),
-        fill("&amp;"),
-        fill("<a b='"),
-        fill("<a ===='"),
-        fill("<!--"),
-        fill("<![CDATA[<]]>"),
-        fill("<a xmlns='u'/>"),
-        format!("<Response><Dial><Sip>sip:a@b?{}</Sip></Dial></Response>", "x-a=1&amp;".repeat(6_000)),
-        format!("<Response><Gather>{}</Gather></Response>", "<Pause/>".repeat(7_000)),
-        format!("<Response>{}<x/></Response>", " ".repeat(60_000)),
-        format!("<Response><Record recordingStatusCallbackEvent='{}'/></Response>", "a ".repeat(30_000)),
-    ];
-    for text in worst {
-        let best = (0..3)
-            .map(|_| {
-                let begin = std::time::Instant::now();
-                let _ = std::hint::black_box(Document::read(text.as_bytes(), Some("text/xml")));
-                begin.elapsed()
-            })
-            .min()
-            .unwrap();
-        let head: String = text.chars().take(50).collect();
-        if std::env::var_os("CHORUS_PRINT").is_some() {
-            eprintln!("{best:?} {head}");
-        }
-        assert!(best.as_millis() < 100, "{best:?} for {head}");
-    }
-}
