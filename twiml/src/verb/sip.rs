@@ -117,6 +117,7 @@ impl Sip {
             }
             return Noun::Invalid(Invalid { name: Self::DECLARATION.name, target: text, code: BAD_URI });
         }
+        sip.uris.shrink_to_fit();
         Noun::Sip(sip)
     }
 
