@@ -1,12 +1,14 @@
 //! What an answer is, by its Content-Type (twiml.md 1.2).
 
-use crate::declare::cut;
 use crate::decode::decode;
 use crate::document::Document;
 use crate::limits::BODY_MAX;
-use crate::warning::{CONTENT_TYPE, DocumentError, TOO_LARGE};
+use crate::verb::{Hangup, Play, Say, Verb};
+use crate::warning::{CONTENT_TYPE, DocumentError, TOO_LARGE, cut};
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// What the answer to a document request holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,18 @@ pub enum Content {
     Text(String),
     /// A sound file: it is played, then the call hangs up.
     Audio,
+}
+
+impl Content {
+    /// The document that does what the answer means; `url` is where the answer came from.
+    pub fn into_document(self, url: &str) -> Document {
+        let verb = match self {
+            Content::Document(document) => return document,
+            Content::Text(text) => Verb::Say(Say::from_text(&text)),
+            Content::Audio => Verb::Play(Play { url: url.to_string(), ..Play::default() }),
+        };
+        Document { verbs: vec![verb, Verb::Hangup(Hangup::default())], warnings: Vec::new() }
+    }
 }
 
 /// Types that are parsed.

@@ -38,7 +38,7 @@ pub(crate) fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'
         "utf-16le" => utf16(bytes, u16::from_le_bytes),
         "utf-16be" | "utf-16" => utf16(bytes, u16::from_be_bytes),
         other => {
-            let words = format!("the charset {} is not understood", crate::declare::cut(other));
+            let words = format!("the charset {} is not understood", crate::warning::cut(other));
             Err(DocumentError::whole(NOT_PARSEABLE, words))
         }
     }

@@ -16,6 +16,9 @@ pub struct Shown {
     pub default: bool,
 }
 
+/// Elements that may stand in another as bare text, if they have nothing else to say.
+const INLINE: &[(&str, &str)] = &[("Dial", "Number"), ("Sip", "Uri")];
+
 /// An element.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element {
@@ -67,13 +70,31 @@ impl Element {
             return;
         }
         out.push('>');
+        if let Some(text) = self.inlined() {
+            escape(text, out);
+            self.close(out);
+            return;
+        }
         escape(&self.text, out);
         for child in &self.children {
             child.write(out);
         }
+        self.close(out);
+    }
+
+    fn close(&self, out: &mut String) {
         out.push_str("</");
         out.push_str(&self.name);
         out.push('>');
+    }
+
+    /// The text of an only child that could have been written as text. It must be, or a document near the limit of
+    /// nodes would be over it when it is read again.
+    fn inlined(&self) -> Option<&str> {
+        let [child] = self.children.as_slice() else { return None };
+        let inline = INLINE.contains(&(self.name.as_str(), child.name.as_str()));
+        let bare = child.children.is_empty() && child.attributes.iter().all(|a| a.default);
+        (inline && bare && self.text.is_empty() && !child.text.is_empty()).then_some(child.text.as_str())
     }
 }
 

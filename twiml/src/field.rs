@@ -1,6 +1,7 @@
 //! Between the text of an attribute and the type of its field.
 
 use crate::method::Method;
+use crate::secret::Secret;
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -37,6 +38,15 @@ impl Field for Option<String> {
     }
     fn write(&self) -> Option<String> {
         self.clone()
+    }
+}
+
+impl Field for Option<Secret> {
+    fn read(text: Option<&str>) -> Self {
+        text.map(|t| Secret(t.to_owned()))
+    }
+    fn write(&self) -> Option<String> {
+        self.as_ref().map(|secret| secret.0.clone())
     }
 }
 

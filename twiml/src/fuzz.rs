@@ -27,10 +27,11 @@ const STEPS: usize = 50;
 /// If reading what was written gives other verbs, or a document goes on after its end.
 pub fn fuzz_twiml(data: &[u8]) {
     for label in LABELS {
-        let Ok(Content::Document(document)) = Document::read(data, *label) else { continue };
+        let Ok(Content::Document(mut document)) = Document::read(data, *label) else { continue };
         let written = document.write();
         let again = Document::parse(&written).map(|d| d.verbs);
         assert_eq!(again.as_ref(), Ok(&document.verbs), "read(write(x)) differs from x: {written}");
+        document.verbs.truncate(STEPS); // more is never reached
         for kind in [Kind::Call, Kind::Whisper] {
             for first in 0..events().len() {
                 run(Interpreter::new(document.clone(), kind), first);

@@ -14,18 +14,21 @@
 extern crate alloc;
 
 #[macro_use]
-mod declare;
+mod macros;
 mod content;
+mod declare;
 mod decode;
 mod document;
 mod element;
 mod field;
 mod fuzz;
+mod given;
 mod guard;
 mod interpreter;
 mod kind;
 pub mod limits;
 mod method;
+mod secret;
 mod sip_uri;
 mod ssml;
 pub mod verb;
@@ -36,10 +39,9 @@ pub use declare::{Attribute, Declaration, Nesting};
 pub use document::Document;
 pub use element::{Element, Shown};
 pub use fuzz::fuzz_twiml;
-pub use interpreter::{Event, Interpreter, Step};
+pub use interpreter::{Event, Interpreter, Kind, Step};
 pub use kind::Kind as AttributeKind;
 pub use method::Method;
+pub use secret::Secret;
 pub use verb::{DECLARATIONS, Verb};
 pub use warning::{DocumentError, Warning};
-
-pub use interpreter::Kind;

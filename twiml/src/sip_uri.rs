@@ -1,8 +1,7 @@
 //! The address of a Sip noun: what is the URI, what are headers, and what must never reach a SIP message.
 
-use crate::declare::cut;
 use crate::limits::{SIP_HEADERS_LENGTH_MAX, SIP_HEADERS_MAX, SIP_URI_MAX};
-use crate::warning::Reader;
+use crate::warning::{Reader, cut};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;

@@ -85,6 +85,8 @@ impl<'t> Reader<'t> {
 
     /// The warnings in the order of the document, with the count of those that were not kept.
     pub(crate) fn finish(mut self) -> Vec<Warning> {
+        // An element's own fault is often noticed only after its children were read.
+        self.warnings.sort_by_key(|w| (w.line, w.column));
         if self.dropped > 0 {
             let words = format!("{} further warnings are not listed", self.dropped);
             self.warnings.push(Warning { code: SCHEMA, words, line: 0, column: 0 });
@@ -103,4 +105,15 @@ pub(crate) fn place(text: &str, at: usize) -> (u32, u32) {
 
 fn small(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// What a sentence quotes of a document: the beginning, in one line.
+pub(crate) fn cut(text: &str) -> String {
+    const QUOTED_MAX: usize = 60;
+    let mut short: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED_MAX).collect();
+    if text.chars().nth(QUOTED_MAX).is_some() {
+        short.push_str("...");
+    }
+    short
 }

@@ -2,12 +2,12 @@
 
 use super::record::{RecordingEvent, Trim};
 use super::{Noun, Number, Sip, Unsupported, text_of};
-use crate::declare::{attribute, choice, cut, nest, optional};
+use crate::declare::{attribute, choice, nest, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::{NOUNS_MAX, SECONDS_MAX};
 use crate::method::Method;
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -135,6 +135,8 @@ impl Dial {
             reader.warn(at, MIXED, "Conference and Queue must be the only noun of a Dial");
         }
         dial.take_text(&text_of(node), at, reader);
+        // A document of thousands of Dials must stay small, and a list grows by four at first.
+        dial.nouns.shrink_to_fit();
         dial
     }
 
@@ -153,10 +155,7 @@ impl Dial {
     }
 
     pub(crate) fn element(&self) -> Element {
-        match self.nouns.as_slice() {
-            [Noun::Number(number)] if number.is_bare() => self.shell().with_text(&number.number),
-            nouns => self.shell().with_children(nouns.iter().map(Noun::element)),
-        }
+        self.shell().with_children(self.nouns.iter().map(Noun::element))
     }
 }
 

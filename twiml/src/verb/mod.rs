@@ -38,9 +38,9 @@ pub use start::Start;
 pub use stop::Stop;
 pub use stream::{Stream, StreamTrack};
 
-use crate::declare::{Declaration, cut};
+use crate::declare::Declaration;
 use crate::element::Element;
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;

@@ -2,12 +2,12 @@
 
 use super::noun::CallEvent;
 use super::{Invalid, Noun, text_of};
-use crate::declare::{TEXT, attribute, choice, cut, optional};
+use crate::declare::{TEXT, attribute, choice, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::NUMBER_DIGITS_MAX;
 use crate::method::Method;
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -66,11 +66,6 @@ impl Number {
         let words = format!("\"{}\" is not a telephone number: dialling it will fail", cut(&self.number));
         reader.warn(at, NOT_A_NUMBER, words);
         Noun::Invalid(Invalid { name: Self::DECLARATION.name, target: self.number, code: NOT_A_NUMBER })
-    }
-
-    /// Whether it says no more than bare text in Dial would.
-    pub(crate) fn is_bare(&self) -> bool {
-        *self == Self { number: self.number.clone(), ..Self::default() }
     }
 
     pub(crate) fn element(&self) -> Element {

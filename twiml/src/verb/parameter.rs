@@ -1,10 +1,10 @@
 //! `Parameter`: a name and a value that travel with another element.
 
-use crate::declare::{LEAF, cut, optional};
+use crate::declare::{LEAF, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::{PARAMETER_MAX, PARAMETERS_MAX};
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;

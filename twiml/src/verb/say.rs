@@ -1,11 +1,11 @@
 //! `Say`: text that is spoken (twiml.md 3.15).
 
-use crate::declare::{attribute, cut, nest, optional};
+use crate::declare::{attribute, nest, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::SAY_MAX;
-use crate::ssml::{ELEMENTS, plain_text};
-use crate::warning::{Reader, SCHEMA};
+use crate::ssml::{ELEMENTS, join_blanks, plain_text};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::String;
 use roxmltree::Node;
@@ -40,14 +40,27 @@ impl Say {
             reader.warn(node.range().start, EMPTY, "Say has no text; it is passed over");
             return None;
         }
-        if let Some((end, _)) = say.text.char_indices().nth(SAY_MAX) {
-            say.text.truncate(end);
-            // The cut may fall behind a blank, which a second reading would not keep.
-            say.text.truncate(say.text.trim_end().len());
+        if say.shorten() {
             let words = format!("the text of Say is cut to {SAY_MAX} characters: {}", cut(&say.text));
             reader.warn(node.range().start, TOO_LONG, words);
         }
         Some(say)
+    }
+
+    /// As an answer of plain text is spoken.
+    pub(crate) fn from_text(text: &str) -> Self {
+        let mut say = Self { text: join_blanks(text), ..Self::default() };
+        say.shorten();
+        say
+    }
+
+    /// Whether the text was too long.
+    fn shorten(&mut self) -> bool {
+        let Some((end, _)) = self.text.char_indices().nth(SAY_MAX) else { return false };
+        self.text.truncate(end);
+        // The cut may fall behind a blank, which a second reading would not keep.
+        self.text.truncate(self.text.trim_end().len());
+        true
     }
 
     pub(crate) fn element(&self) -> Element {

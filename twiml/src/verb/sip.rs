@@ -2,13 +2,14 @@
 
 use super::noun::CallEvent;
 use super::{Invalid, Noun, text_of};
-use crate::declare::{Declaration, LEAF, TEXT, attribute, choice, cut, nest, optional};
+use crate::declare::{Declaration, LEAF, TEXT, attribute, choice, nest, optional};
 use crate::element::Element;
 use crate::kind::Kind;
 use crate::limits::SIP_URIS_MAX;
 use crate::method::Method;
+use crate::secret::Secret;
 use crate::sip_uri::{self, HEADER_NAME};
-use crate::warning::{Reader, SCHEMA};
+use crate::warning::{Reader, SCHEMA, cut};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,7 +26,7 @@ element! {
         /// Answers a challenge.
         username: Option<String> = optional("username", Kind::Raw, 13249);
         /// Answers a challenge.
-        password: Option<String> = optional("password", Kind::Raw, 13249);
+        password: Option<Secret> = optional("password", Kind::Raw, 13249);
         /// Document that the child runs before the parties are connected.
         url: Option<String> = optional("url", Kind::Url, SCHEMA);
         /// Of that document.
@@ -63,7 +64,7 @@ element! {
         /// In place of the noun's.
         username: Option<String> = optional("username", Kind::Raw, 13249);
         /// In place of the noun's.
-        password: Option<String> = optional("password", Kind::Raw, 13249);
+        password: Option<Secret> = optional("password", Kind::Raw, 13249);
     }
     with {
         /// `sip:` or `sips:`, with parameters, without headers; holds no blank, quote or control character.
@@ -116,6 +117,7 @@ impl Sip {
             }
             return Noun::Invalid(Invalid { name: Self::DECLARATION.name, target: text, code: BAD_URI });
         }
+        sip.uris.shrink_to_fit();
         Noun::Sip(sip)
     }
 
@@ -134,10 +136,7 @@ impl Sip {
     }
 
     pub(crate) fn element(&self) -> Element {
-        match self.uris.as_slice() {
-            [only] if only.is_bare() => self.shell().with_text(&only.whole()),
-            uris => self.shell().with_children(uris.iter().map(SipUri::element)),
-        }
+        self.shell().with_children(self.uris.iter().map(SipUri::element))
     }
 }
 
@@ -158,17 +157,7 @@ impl SipUri {
         Some(self)
     }
 
-    fn is_bare(&self) -> bool {
-        let bare = Self { uri: self.uri.clone(), headers: self.headers.clone(), ..Self::default() };
-        *self == bare
-    }
-
-    /// The address with its headers, as it is written in a document.
-    fn whole(&self) -> String {
-        sip_uri::join(&self.uri, &self.headers)
-    }
-
     fn element(&self) -> Element {
-        self.shell().with_text(&self.whole())
+        self.shell().with_text(&sip_uri::join(&self.uri, &self.headers))
     }
 }
