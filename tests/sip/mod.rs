@@ -3,6 +3,7 @@
 mod checks;
 mod digest_client;
 mod fuzz;
+mod ipv6;
 mod oracle;
 mod samples;
 mod sdp;
