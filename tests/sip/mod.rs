@@ -5,6 +5,7 @@ mod digest_client;
 mod fuzz;
 mod ipv6;
 mod oracle;
+mod own_torture;
 mod samples;
 mod sdp;
 mod sdp_awkward;
