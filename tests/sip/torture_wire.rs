@@ -284,12 +284,15 @@ fn every_torture_message_meets_its_verdict() {
     assert_eq!(count, TABLE.len(), "a message has no row in the table");
 }
 
+/// A change that keeps the meaning.
+type Variant = fn(&[u8]) -> Vec<u8>;
+
 #[test]
 fn five_changed_variants_of_every_torture_message_meet_the_same_verdict() {
     if !present() {
         return;
     }
-    let variants: [fn(&[u8]) -> Vec<u8>; 5] = [swap_compact, change_case, bare_lf, surround, add_headers];
+    let variants: [Variant; 5] = [swap_compact, change_case, bare_lf, surround, add_headers];
     for (name, want) in &TABLE {
         let raw = load(name);
         for (n, variant) in variants.iter().enumerate() {

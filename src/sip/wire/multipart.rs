@@ -17,22 +17,31 @@ pub(super) fn part(body: &Bytes, boundary: &str, wanted: &str) -> Option<Bytes> 
     // Boundaries stand at the beginning of a line only, so one pass over the lines finds them.
     for line in body.split_inclusive(|b| *b == b'\n') {
         let next = at.saturating_add(line.len());
-        if line.starts_with(mark.as_bytes()) {
+        let behind = line.strip_prefix(mark.as_bytes()).map(<[u8]>::trim_ascii);
+        // `--cutter` is no boundary of `cut`.
+        if let Some(behind) = behind.filter(|b| b.is_empty() || b.starts_with(b"--")) {
             if let Some(from) = open
-                && let Some(found) = content(body, from, at, wanted)
+                && let Some(found) = content(body, from, before(body, at), wanted)
             {
                 return Some(found);
             }
             parts = parts.saturating_add(1);
-            if parts > PARTS_MAX || line.get(mark.len()..).is_some_and(|r| r.starts_with(b"--")) {
+            if parts > PARTS_MAX || !behind.is_empty() {
                 return None;
             }
             open = Some(next);
         }
         at = next;
     }
-    // The closing boundary is missing: the rest is the last part.
+    // The closing boundary is missing: the rest is the last part, to its last octet.
     content(body, open?, body.len(), wanted)
+}
+
+/// Where a part ends whose boundary begins at `at`: the line end before it belongs to the boundary.
+fn before(body: &[u8], at: usize) -> usize {
+    let head = body.get(..at).unwrap_or_default();
+    let head = head.strip_suffix(b"\n").unwrap_or(head);
+    head.strip_suffix(b"\r").unwrap_or(head).len()
 }
 
 /// The content between `from` and `to` if the part's own header names the wanted type.
@@ -52,9 +61,5 @@ fn content(body: &Bytes, from: usize, to: usize, wanted: &str) -> Option<Bytes> 
             kind = media_type(value);
         }
     }
-    let inner = body.get(at..to)?;
-    // The line end before the boundary belongs to the boundary.
-    let inner = inner.strip_suffix(b"\n").unwrap_or(inner);
-    let inner = inner.strip_suffix(b"\r").unwrap_or(inner);
-    (kind?.kind == wanted).then(|| body.slice(at..at.saturating_add(inner.len())))
+    (kind?.kind == wanted).then(|| body.slice(at.min(to)..to))
 }
