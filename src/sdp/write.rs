@@ -13,7 +13,7 @@ const USERNAME: &str = "chorus";
 /// An offer of both G.711 codecs, keys and comfort noise.
 pub fn offer(local: &Local, direction: Direction) -> String {
     let pts = [(0, "PCMU"), (8, "PCMA"), (CN_PT, "CN"), (DTMF_PT, "telephone-event")];
-    let audio = audio(local.port, "RTP/AVP", &pts, Some(DTMF_PT), PTIME, direction);
+    let audio = audio("audio", local.port, "RTP/AVP", &pts, Some(DTMF_PT), PTIME, direction);
     document(local, vec![audio])
 }
 
@@ -29,7 +29,7 @@ pub(super) fn answer(remote: &Remote, taken: &Audio, local: &Local, codec: Codec
     let medias = remote.media.iter().enumerate().map(|(n, line)| {
         if n == taken.index {
             let direction = taken.direction.mirrored();
-            return audio(local.port, &line.proto, &pts, taken.dtmf_pt(), taken.ptime, direction);
+            return audio(&line.kind, local.port, &line.proto, &pts, taken.dtmf_pt(), taken.ptime, direction);
         }
         media(&line.kind, 0, &line.proto, line.formats.clone())
     });
@@ -37,6 +37,7 @@ pub(super) fn answer(remote: &Remote, taken: &Audio, local: &Local, codec: Codec
 }
 
 fn audio(
+    kind: &str,
     port: u16,
     proto: &str,
     pts: &[(u8, &str)],
@@ -45,7 +46,7 @@ fn audio(
     direction: Direction,
 ) -> Media {
     let list: Vec<String> = pts.iter().map(|(pt, _)| pt.to_string()).collect();
-    let mut out = media("audio", port, proto, list.join(" "));
+    let mut out = media(kind, port, proto, list.join(" "));
     let rtpmap = |(pt, name): &(u8, &str)| Attribute::with_value("rtpmap", format!("{pt} {name}/8000"));
     out.attributes.extend(pts.iter().map(rtpmap));
     // 16 is flash; what we cannot use we ignore.

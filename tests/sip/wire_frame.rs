@@ -92,3 +92,22 @@ fn a_slow_message_is_partial_until_it_is_whole() {
     assert!(matches!(framer.next(), Some(Frame::Message(_))));
     assert!(!framer.is_partial());
 }
+
+#[test]
+fn a_length_beyond_what_came_waits_on_a_stream() {
+    let text = text_invite().replace("Content-Length: 1", "Content-Length: 91");
+    let mut framer = Framer::default();
+    framer.push(text.as_bytes());
+    assert!(framer.next().is_none() && framer.is_partial(), "a datagram would be refused here");
+    framer.push(&[b'x'; 9_000]);
+    assert!(matches!(framer.next(), Some(Frame::Message(_))));
+}
+
+#[test]
+fn nothing_comes_out_of_a_broken_stream_any_more() {
+    let mut framer = Framer::default();
+    framer.push(b"OPTIONS sip:a@b SIP/2.0\r\nl: x\r\n\r\n");
+    assert!(matches!(framer.next(), Some(Frame::Broken { .. })));
+    framer.push(text_invite().as_bytes());
+    assert!(framer.next().is_none() && !framer.is_partial());
+}

@@ -32,13 +32,22 @@ macro_rules! known {
                         _ => Known::Unknown,
                     };
                 }
-                $(if name.len() == $name.len() && name.eq_ignore_ascii_case($name.as_bytes()) {
+                // The first letter tells most of them apart before anything is compared.
+                let first = name.first().map(u8::to_ascii_lowercase);
+                $(if first == const { first_of($name) } && name.len() == $name.len() && name.eq_ignore_ascii_case($name.as_bytes()) {
                     return Known::$variant;
                 })*
                 Known::Unknown
             }
         }
     };
+}
+
+const fn first_of(name: &str) -> Option<u8> {
+    match name.as_bytes() {
+        [first, ..] => Some(first.to_ascii_lowercase()),
+        [] => None,
+    }
 }
 
 // Variant, name, compact form (0: none; RFC 3261 section 7.3.3, RFC 3515, 3892, 4028, 6665), once.

@@ -22,15 +22,29 @@ pub(super) struct Index {
     pub fault: Option<Fault>,
 }
 
-/// End of the line that begins at `at` (without its line end), and where the next begins.
-fn line(buf: &[u8], at: usize) -> Option<(usize, usize)> {
-    let rest = buf.get(at..)?;
-    let lf = at.checked_add(rest.iter().position(|b| *b == b'\n')?)?;
-    let end = match lf.checked_sub(1) {
-        Some(cr) if cr >= at && buf.get(cr) == Some(&b'\r') => cr,
-        _ => lf,
-    };
-    Some((end, lf.checked_add(1)?))
+/// One line of the header section.
+#[derive(Copy, Clone)]
+struct Line {
+    /// Behind its last octet, line end not counted.
+    end: usize,
+    /// Where the next line begins.
+    next: usize,
+    /// It holds a CR that ends no line: some readers would see a new header behind it.
+    lone_cr: bool,
+}
+
+/// The line that begins at `at`; None if its end is missing.
+fn line(buf: &[u8], at: usize) -> Option<Line> {
+    let (mut from, mut lone_cr) = (at, false);
+    loop {
+        let end = from.checked_add(memchr::memchr2(b'\n', b'\r', buf.get(from..)?)?)?;
+        let next = end.checked_add(1)?;
+        match (buf.get(end)?, buf.get(next)) {
+            (b'\n', _) => return Some(Line { end, next, lone_cr }),
+            (_, Some(b'\n')) => return Some(Line { end, next: next.checked_add(1)?, lone_cr }),
+            _ => (from, lone_cr) = (next, true),
+        }
+    }
 }
 
 /// How many octets of line ends and NULs stand before the message.
@@ -43,7 +57,7 @@ pub(super) fn index(buf: &[u8], mut at: usize) -> Index {
     let mut spans = Vec::with_capacity(SPANS);
     let mut fault = None;
     loop {
-        let Some((mut end, mut next)) = line(buf, at) else {
+        let Some(Line { mut end, mut next, mut lone_cr }) = line(buf, at) else {
             // The blank line is missing: the message was cut off.
             return Index {
                 spans,
@@ -55,11 +69,12 @@ pub(super) fn index(buf: &[u8], mut at: usize) -> Index {
             return Index { spans, body_at: next, fault };
         }
         while matches!(buf.get(next), Some(b' ' | b'\t'))
-            && let Some((e, n)) = line(buf, next)
+            && let Some(more) = line(buf, next)
         {
-            (end, next) = (e, n);
+            (end, next, lone_cr) = (more.end, more.next, lone_cr || more.lone_cr);
         }
         match field(buf, at, end) {
+            Ok(_) if lone_cr => fault = fault.or(Some((400, "Lone CR in a header"))),
             Ok(span) if spans.len() < HEADERS_MAX => spans.push(span),
             Ok(_) => fault = fault.or(Some((513, "Too many header fields"))),
             Err(words) => fault = fault.or(Some((400, words))),
@@ -74,17 +89,15 @@ pub(super) fn index(buf: &[u8], mut at: usize) -> Index {
 /// `name : value` between `at` and `end`.
 fn field(buf: &[u8], at: usize, end: usize) -> Result<Span, &'static str> {
     let whole = buf.get(at..end).unwrap_or_default();
-    let colon = whole.iter().position(|b| *b == b':').ok_or("Header line without colon")?;
-    let (name, value) = whole.split_at_checked(colon).unwrap_or_default();
-    let value = value.get(1..).unwrap_or_default();
-    let name_len = name.iter().rposition(|b| !is_lws(*b)).map_or(0, |p| p.saturating_add(1));
-    let name = name.get(..name_len).unwrap_or_default();
-    if name.is_empty() || !name.iter().all(|b| is_token_byte(*b)) {
-        return Err("Bad header name");
-    }
-    if value.contains(&b'\r') && lone_cr(value) {
-        return Err("Lone CR in a header");
-    }
+    let name_len = whole.iter().take_while(|b| is_token_byte(**b)).count();
+    let (name, behind) = whole.split_at_checked(name_len).unwrap_or_default();
+    let gap = behind.iter().take_while(|b| is_lws(**b)).count();
+    let value = match behind.get(gap..) {
+        Some([b':', value @ ..]) if name_len > 0 => value,
+        _ if !whole.contains(&b':') => return Err("Header line without colon"),
+        _ => return Err("Bad header name"),
+    };
+    let colon = name_len.saturating_add(gap);
     let trimmed = trim(value);
     // `trim` cuts at both ends only: what it cut in front is found by the length of what follows.
     let lead =
@@ -95,18 +108,6 @@ fn field(buf: &[u8], at: usize, end: usize) -> Result<Span, &'static str> {
         name: (at as u32, at.saturating_add(name_len) as u32),
         value: (value_at as u32, value_at.saturating_add(trimmed.len()) as u32),
     })
-}
-
-/// A CR that ends no line: some readers would see a new header behind it.
-fn lone_cr(value: &[u8]) -> bool {
-    let mut rest = value;
-    while let Some((first, tail)) = rest.split_first() {
-        if *first == b'\r' && tail.first() != Some(&b'\n') {
-            return true;
-        }
-        rest = tail;
-    }
-    false
 }
 
 /// The Content-Length of a header section. Errors: not a number, or two of them.
@@ -126,7 +127,11 @@ pub(super) fn content_length(buf: &[u8], spans: &[Span]) -> Result<Option<u64>, 
 /// Reads a whole message. Errors: the words for dropping what is not SIP.
 pub(super) fn message(bytes: &Bytes) -> Result<(Message, Option<Fault>), &'static str> {
     let at = leading(bytes);
-    let (end, next) = line(bytes, at).ok_or(if at == bytes.len() { "keep-alive" } else { "not SIP" })?;
+    let Line { end, next, lone_cr } =
+        line(bytes, at).ok_or(if at == bytes.len() { "keep-alive" } else { "not SIP" })?;
+    if lone_cr {
+        return Err("not SIP");
+    }
     let (start, start_fault) = start_line(bytes, at, end)?;
     let index = index(bytes, next);
     let mut fault = start_fault.or(index.fault);

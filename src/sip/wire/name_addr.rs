@@ -2,7 +2,7 @@
 
 use super::{
     params::{self, Params},
-    text::{find_outside, is_quoted, is_token_byte, quote, trim_str, unquote},
+    text::{Set, find_outside, is_quoted, quote, trim_str, unquote},
     uri::{self, Uri},
 };
 use std::fmt;
@@ -47,11 +47,12 @@ pub(super) fn split(s: &str) -> Result<(&str, &str, &str), &'static str> {
     Ok((display, uri, params))
 }
 
+const WORDS: Set = Set::alphanumeric_and(b"-.!%*_+`'~ \t/=?#$&()@[]{}|^");
+
 /// A quoted string, or words. Words are taken wider than tokens (names with accents, `(Sales)`, `100@pbx`), but not
 /// with what would separate values.
 fn check_display(s: &str) -> Result<(), &'static str> {
-    let wide = |b: u8| is_token_byte(b) || b >= 0x80 || b" \t/=?#$&()@[]{}|^".contains(&b);
-    if is_quoted(s) || s.bytes().all(wide) { Ok(()) } else { Err("bad display name") }
+    if is_quoted(s) || s.bytes().all(|b| WORDS.has_or_wide(b)) { Ok(()) } else { Err("bad display name") }
 }
 
 impl NameAddr {

@@ -1,6 +1,6 @@
 //! Parameters behind a URI or a header value: `;name=value;flag`.
 
-use super::text::{find_outside, is_quoted, is_token_byte, trim_str, unquote};
+use super::text::{Set, find_outside, is_quoted, trim_str, unquote};
 use std::{borrow::Cow, fmt};
 
 /// Parameters as written (whitespace around `;` and `=` left out), without the leading `;`. Looked up by scanning: there are seldom more than four.
@@ -14,11 +14,12 @@ impl Params {
         if !s.contains([' ', '\t', '\r', '\n']) {
             return Ok(Params(s.to_owned()));
         }
-        let mut out = Params::default();
+        let mut out = String::with_capacity(s.len());
         for (name, value) in segments(s).map(pair) {
-            out = out.with(name, value.unwrap_or(""));
+            let parts = [if out.is_empty() { "" } else { ";" }, name];
+            out.extend(parts.into_iter().chain(value.into_iter().flat_map(|v| ["=", v])));
         }
-        Ok(out)
+        Ok(Params(out))
     }
 
     /// Name and value (if there is a `=`), in order, quotes kept.
@@ -93,27 +94,22 @@ pub(super) fn pair(s: &str) -> (&str, Option<&str>) {
     }
 }
 
+const NAME: Set = Set::alphanumeric_and(b"-.!%*_+`'~[]/:&$?#@()|");
+// `=` and its like occur in base64 values that nobody quoted.
+const VALUE: Set = Set::alphanumeric_and(b"-.!%*_+`'~[]/:&$?#@()|={}^");
+
 /// Are these parameters well-formed? Costs no allocation. Wider than the grammar where peers are: non-ASCII octets,
 /// and `[]/:&$?#@` anywhere in names and values, as URI parameters have them.
 pub(super) fn check(s: &str) -> Result<(), &'static str> {
     for segment in segments(s) {
         let (name, value) = pair(segment);
-        let wide = |b: u8| {
-            is_token_byte(b)
-                || b >= 0x80
-                || matches!(
-                    b,
-                    b'[' | b']' | b'/' | b':' | b'&' | b'$' | b'?' | b'#' | b'@' | b'(' | b')' | b'|'
-                )
-        };
-        if name.is_empty() || !name.bytes().all(wide) {
+        if name.is_empty() || !name.bytes().all(|b| NAME.has_or_wide(b)) {
             return Err("bad parameter");
         }
-        // `=` and its like occur in base64 values that nobody quoted.
         let fine = match value {
             None => true,
             Some(v) if v.starts_with('"') => is_quoted(v),
-            Some(v) => !v.is_empty() && v.bytes().all(|b| wide(b) || b"={}^".contains(&b)),
+            Some(v) => !v.is_empty() && v.bytes().all(|b| VALUE.has_or_wide(b)),
         };
         if !fine {
             return Err("bad parameter value");

@@ -7,10 +7,49 @@ pub fn is_token(s: &str) -> bool {
     !s.is_empty() && s.bytes().all(is_token_byte)
 }
 
+/// A set of ASCII octets; those from 0x80 on are asked for separately.
+#[derive(Copy, Clone)]
+pub(super) struct Set([u64; 2]);
+
+impl Set {
+    /// Letters, digits and these (ASCII).
+    pub const fn alphanumeric_and(mut more: &[u8]) -> Set {
+        let (mut low, mut high) = (0_u64, 0_u64);
+        let mut b = 0_u8;
+        while b < 64 {
+            low |= (b.is_ascii_alphanumeric() as u64) << b;
+            high |= ((b + 64).is_ascii_alphanumeric() as u64) << b;
+            b += 1;
+        }
+        while let [first, rest @ ..] = more {
+            match *first {
+                b @ 0..64 => low |= 1 << b,
+                b => high |= 1 << (b - 64),
+            }
+            more = rest;
+        }
+        Set([low, high])
+    }
+
+    /// Is it in the set? False from 0x80 on.
+    pub const fn has(self, b: u8) -> bool {
+        let Set([low, high]) = self;
+        let word = if b < 64 { low } else { high };
+        b < 128 && (word >> (b & 63)) & 1 == 1
+    }
+
+    /// Is it in the set or not ASCII?
+    pub const fn has_or_wide(self, b: u8) -> bool {
+        b >= 128 || self.has(b)
+    }
+}
+
+const TOKEN: Set = Set::alphanumeric_and(b"-.!%*_+`'~");
+const HOST: Set = Set::alphanumeric_and(b"-._");
+
 /// One octet of a token.
 pub(super) fn is_token_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    TOKEN.has(b)
 }
 
 /// Whitespace inside a header field, fold included.
@@ -35,13 +74,18 @@ pub(super) fn trim(mut b: &[u8]) -> &[u8] {
 
 /// As [`trim`], for text that was unfolded.
 pub(super) fn trim_str(s: &str) -> &str {
-    s.trim_matches([' ', '\t', '\r', '\n'])
+    let edge = |b: Option<&u8>| b.is_some_and(|b| is_lws(*b));
+    // Nearly always there is nothing to cut.
+    if edge(s.as_bytes().first()) || edge(s.as_bytes().last()) {
+        return s.trim_matches([' ', '\t', '\r', '\n']);
+    }
+    s
 }
 
 /// The text of a field: folds become one space; octets that are not UTF-8 are read as Latin-1, because old
 /// telephones send such display names.
 pub(super) fn text(raw: &[u8]) -> Cow<'_, str> {
-    let folded = raw.contains(&b'\n') || raw.contains(&b'\r');
+    let folded = memchr::memchr2(b'\n', b'\r', raw).is_some();
     match (std::str::from_utf8(raw), folded) {
         (Ok(s), false) => Cow::Borrowed(s),
         (Ok(s), true) => Cow::Owned(unfold(s)),
@@ -67,20 +111,35 @@ fn unfold(s: &str) -> String {
 
 /// Where `want` first occurs outside quoted strings and, if `angles`, outside `<>`.
 pub(super) fn find_outside(s: &str, want: u8, angles: bool) -> Option<usize> {
-    let (mut quoted, mut escaped, mut inside) = (false, false, false);
-    for (at, b) in s.bytes().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            _ if b == want && !inside => return Some(at),
-            b'<' if angles => inside = true,
-            b'>' if angles => inside = false,
-            _ => {}
+    let bytes = s.as_bytes();
+    let open = if angles { b'<' } else { b'"' };
+    let mut at = 0_usize;
+    loop {
+        let rest = bytes.get(at..)?;
+        let hit = memchr::memchr3(want, b'"', open, rest)?;
+        let (found, behind) = rest.get(hit..)?.split_first()?;
+        at = at.checked_add(hit)?;
+        if *found == want {
+            return Some(at);
         }
+        // What was opened is skipped as a whole; if it never ends, nothing is outside it.
+        let skip = if *found == b'"' { closing_quote(behind)? } else { memchr::memchr(b'>', behind)? };
+        at = at.checked_add(skip)?.checked_add(2)?;
     }
-    None
+}
+
+/// Where the quoted string ends whose first quote was passed.
+fn closing_quote(s: &[u8]) -> Option<usize> {
+    let mut at = 0_usize;
+    loop {
+        let rest = s.get(at..)?;
+        let hit = memchr::memchr2(b'"', b'\\', rest)?;
+        at = at.checked_add(hit)?;
+        if s.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        at = at.checked_add(2)?;
+    }
 }
 
 /// The elements of a comma-separated list, trimmed; commas in quotes and in `<>` do not separate.
@@ -138,17 +197,8 @@ pub fn quote(s: &str) -> String {
 
 /// Is this one whole quoted string, its last quote the closing one?
 pub(super) fn is_quoted(s: &str) -> bool {
-    let Some(inner) = s.strip_prefix('"') else { return false };
-    let mut escaped = false;
-    for (at, b) in inner.bytes().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at.saturating_add(1) == inner.len(),
-            _ => {}
-        }
-    }
-    false
+    let inner = s.strip_prefix('"').map(str::as_bytes);
+    inner.is_some_and(|i| closing_quote(i).and_then(|at| at.checked_add(1)) == Some(i.len()))
 }
 
 /// Decimal digits only, saturating at `u64::MAX`: what is too large stays too large.
@@ -186,6 +236,5 @@ fn is_host(s: &str) -> bool {
         let plain = v6.split('%').next().unwrap_or(v6);
         return plain.parse::<std::net::Ipv6Addr>().is_ok();
     }
-    !s.is_empty()
-        && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_') || b >= 0x80)
+    !s.is_empty() && s.bytes().all(|b| HOST.has_or_wide(b))
 }

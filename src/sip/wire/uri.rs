@@ -2,7 +2,7 @@
 
 use super::{
     params::{self, Params},
-    text::host_port,
+    text::{Set, host_port},
 };
 use std::{borrow::Cow, fmt};
 
@@ -68,9 +68,12 @@ pub(super) struct Parts<'a> {
     pub opaque: &'a str,
 }
 
+/// What may stand in a URI at all: no space, quote, angle bracket or control character.
+const GRAPHIC: Set = Set::alphanumeric_and(b"-.!%*_+`'~[]/:&$?#@()|={}^;,\\");
+
 /// Splits and checks without allocation.
 pub(super) fn split(s: &str) -> Result<Parts<'_>, &'static str> {
-    if s.bytes().any(|b| b <= b' ' || matches!(b, b'<' | b'>' | b'"' | 0x7f)) {
+    if !s.bytes().all(|b| GRAPHIC.has_or_wide(b)) {
         return Err("space, quote or control character in a URI");
     }
     let (scheme, rest) = s.split_once(':').ok_or("URI without scheme")?;

@@ -39,7 +39,6 @@ pub(super) fn split(s: &str) -> Result<(&str, &str, Option<u16>, &str), &'static
         return Err("empty Via parameter");
     }
     let params = params.unwrap_or("");
-    // `branch=` and the like: seen from old peers, harmless, but RFC 4475 has none of it and we answer by source.
     params::check(params).map_err(|_| "bad Via parameter")?;
     Ok((transport, host, port, params))
 }

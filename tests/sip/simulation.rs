@@ -1,0 +1,321 @@
+//! Two Endpoints call each other over a bad network in virtual time. Whatever gets lost: every leg ends exactly once, every
+//! 2xx that arrives is ACKed, CSeq rises, and nothing is left.
+
+use super::net::{Net, Weather, at, open_house, udp};
+use bytes::Bytes;
+use chorus::clock::Mono;
+use chorus::rng::Rng;
+use chorus::sip::event::{Cause, InviteCmd, LegId, SipCmd, SipEvent, SipOut};
+use chorus::sip::wire::{Message, Method, Verdict, read_datagram};
+use chorus::sip::{Counts, Endpoint, EndpointConfig};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
+
+const SECOND: u64 = 1_000_000;
+const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+
+struct Host {
+    endpoint: Endpoint,
+    address: SocketAddr,
+    ended: HashMap<LegId, u32>,
+    legs: HashSet<LegId>,
+    cseqs: HashMap<String, (u32, HashSet<String>)>,
+}
+
+enum Act {
+    Dial(u64),
+    Command(usize, SipCmd),
+}
+
+#[derive(Default, Debug)]
+struct Tally {
+    answered: u32,
+    refused: u32,
+    cancelled: u32,
+    timeouts: u32,
+    confirmed: u32,
+}
+
+struct World {
+    now: Mono,
+    net: Net,
+    hosts: Vec<Host>,
+    plan: BTreeMap<(Mono, u64), Act>,
+    counter: u64,
+    rng: Rng,
+    tally: Tally,
+    delivered_2xx: HashSet<(String, String)>,
+    acked: HashSet<(String, String)>,
+}
+
+fn host(n: usize, rng: &mut Rng) -> Host {
+    let mut endpoint = Endpoint::new(rng.fork(), EndpointConfig::default());
+    endpoint.set_sources(open_house());
+    Host {
+        endpoint,
+        address: format!("10.0.0.{}:5060", n + 1).parse().unwrap(),
+        ended: HashMap::new(),
+        legs: HashSet::new(),
+        cseqs: HashMap::new(),
+    }
+}
+
+impl World {
+    fn new(seed: u64, weather: Weather, calls: u64) -> World {
+        let mut rng = Rng::from_number(seed);
+        let hosts = (0..2).map(|n| host(n, &mut rng)).collect();
+        let net = Net::new(rng.fork(), weather);
+        let mut world = World {
+            now: Mono(SECOND),
+            net,
+            hosts,
+            plan: BTreeMap::new(),
+            counter: 0,
+            rng,
+            tally: Tally::default(),
+            delivered_2xx: HashSet::new(),
+            acked: HashSet::new(),
+        };
+        for call in 0..calls {
+            let when = world.rng.below(20 * SECOND);
+            world.later(when, Act::Dial(call));
+        }
+        world
+    }
+
+    fn later(&mut self, delay: u64, act: Act) {
+        self.counter += 1;
+        self.plan.insert((Mono(self.now.0 + delay), self.counter), act);
+    }
+
+    fn dial(&mut self, call: u64) {
+        let who = (call % 2) as usize;
+        let leg = LegId(1_000 + 2 * call);
+        let cmd = InviteCmd {
+            leg,
+            call_id: format!("call{call}@sim"),
+            local_tag: format!("tag{call}"),
+            uri: "sip:+15550001@10.0.0.9".into(),
+            next_hop: None,
+            from: "\"Sim\" <sip:+15550002@LOCAL>".into(),
+            to: "<sip:+15550001@10.0.0.9>".into(),
+            offer: Bytes::from_static(SDP),
+            headers: vec![("X-Call".into(), call.to_string())],
+            credentials: None,
+        };
+        self.hosts[who].legs.insert(leg);
+        self.command(who, SipCmd::Invite(Box::new(cmd)));
+        // A third of the callers lose patience, some before anything came back.
+        if self.rng.below(3) == 0 {
+            let when = self.rng.below(6 * SECOND);
+            self.later(when, hangup(who, leg));
+        }
+    }
+
+    fn command(&mut self, who: usize, cmd: SipCmd) {
+        self.hosts[who].endpoint.command(at(self.now), cmd);
+        self.drain(who);
+    }
+
+    fn drain(&mut self, who: usize) {
+        while let Some(out) = self.hosts[who].endpoint.poll() {
+            match out {
+                SipOut::Send(flow, bytes) => self.sent(who, flow.remote, bytes),
+                SipOut::Resolve { id, .. } => {
+                    let peer = self.hosts[1 - who].address.to_string();
+                    let flow = udp(&self.hosts[who].address.to_string(), &peer);
+                    let delay = self.rng.below(50_000);
+                    self.later(delay, Act::Command(who, SipCmd::Resolved(id, vec![flow])));
+                }
+                SipOut::Event(event) => self.event(who, event),
+                SipOut::Close(_) => {}
+            }
+        }
+    }
+
+    /// New requests of one end and one call carry rising numbers; a repeated branch is a retransmission.
+    fn sent(&mut self, who: usize, to: SocketAddr, bytes: Bytes) {
+        let Verdict::Message(message) = read_datagram(&bytes) else {
+            panic!("our own message is refused: {}", String::from_utf8_lossy(&bytes))
+        };
+        if let Some(method) = message.method() {
+            let cseq = message.cseq().unwrap().number;
+            let branch = message.via().unwrap().branch().unwrap().to_owned();
+            let (last, branches) =
+                self.hosts[who].cseqs.entry(message.call_id().to_owned()).or_insert((0, HashSet::new()));
+            if !matches!(method, Method::Ack | Method::Cancel) && branches.insert(branch) {
+                assert!(cseq > *last, "CSeq of {method} {cseq} after {last}");
+                *last = cseq;
+            }
+            if *method == Method::Ack {
+                self.acked.insert(ids(&message));
+            }
+        }
+        let from = self.hosts[who].address;
+        self.net.send(self.now, from, to, bytes);
+    }
+
+    fn event(&mut self, who: usize, event: SipEvent) {
+        match event {
+            SipEvent::Incoming { leg, invite, trunks } => {
+                assert_eq!(trunks.len(), 1);
+                assert_eq!(invite.to_user, "+15550001");
+                assert!(invite.headers.iter().any(|(n, _)| n == "X-Call"));
+                self.hosts[who].legs.insert(leg);
+                self.incoming(who, leg);
+            }
+            SipEvent::Answered { leg, .. } => {
+                self.tally.answered += 1;
+                // Half hang up; the others wait for the BYE, and give up in the end as silence of media makes them.
+                let soon = self.rng.below(2) == 0;
+                let when = if soon { self.rng.below(5 * SECOND) } else { 90 * SECOND };
+                self.later(when, hangup(who, leg));
+            }
+            SipEvent::Confirmed { .. } => self.tally.confirmed += 1,
+            SipEvent::Ended { leg, cause, .. } => {
+                *self.hosts[who].ended.entry(leg).or_default() += 1;
+                match cause.code {
+                    486 => self.tally.refused += 1,
+                    487 => self.tally.cancelled += 1,
+                    408 => self.tally.timeouts += 1,
+                    _ => {}
+                }
+            }
+            SipEvent::Seen { leg, .. } | SipEvent::Progress { leg, .. } => {
+                assert!(!self.hosts[who].ended.contains_key(&leg), "something after Ended");
+            }
+            _ => {}
+        }
+    }
+
+    fn incoming(&mut self, who: usize, leg: LegId) {
+        let ring = self.rng.below(SECOND);
+        let early = (self.rng.below(2) == 0).then(|| Bytes::from_static(SDP));
+        self.later(ring, Act::Command(who, SipCmd::Ring { leg, body: early }));
+        let when = ring + self.rng.below(4 * SECOND);
+        let body = Bytes::from_static(SDP);
+        let act = match self.rng.below(4) {
+            0 => SipCmd::Refuse { leg, cause: Cause::new(486, "Busy"), headers: vec![] },
+            _ => SipCmd::Answer { leg, body, headers: vec![] },
+        };
+        self.later(when, Act::Command(who, act));
+        // Every callee hangs up at last, many while the caller does the same, some before the ACK is there.
+        let talk = self.rng.below(6 * SECOND);
+        self.later(when + talk, hangup(who, leg));
+    }
+
+    fn step(&mut self) -> bool {
+        let times = self.hosts.iter().filter_map(|h| h.endpoint.poll_timeout());
+        let plan = self.plan.keys().next().map(|(at, _)| *at);
+        let Some(next) = times.chain(plan).chain(self.net.next()).min() else { return false };
+        self.now = self.now.max(next);
+        while let Some((from, to, bytes)) = self.net.arrive(self.now) {
+            self.deliver(from, to, bytes);
+        }
+        while let Some(entry) = self.plan.first_entry().filter(|e| e.key().0 <= self.now) {
+            match entry.remove() {
+                Act::Dial(call) => self.dial(call),
+                Act::Command(who, cmd) => self.command(who, cmd),
+            }
+        }
+        for who in 0..self.hosts.len() {
+            if self.hosts[who].endpoint.poll_timeout().is_some_and(|at| at <= self.now) {
+                self.hosts[who].endpoint.on_time(at(self.now));
+                let later = self.hosts[who].endpoint.poll_timeout();
+                assert!(later.is_none_or(|at| at > self.now), "a timer that does not go away");
+                self.drain(who);
+            }
+        }
+        true
+    }
+
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
+        let Some(who) = self.hosts.iter().position(|h| h.address == to) else {
+            panic!("sent to nobody: {to}")
+        };
+        if let Verdict::Message(message) = read_datagram(&bytes)
+            && message.code().is_some_and(|c| (200..300).contains(&c))
+            && message.cseq().is_some_and(|c| c.method == Method::Invite)
+        {
+            self.delivered_2xx.insert(ids(&message));
+        }
+        let flow = udp(&to.to_string(), &from.to_string());
+        self.hosts[who].endpoint.on_bytes(at(self.now), flow, &bytes);
+        self.drain(who);
+    }
+
+    fn run(mut self, calls: u64) -> (Tally, Net) {
+        let mut steps = 0_u64;
+        while self.step() {
+            steps += 1;
+            assert!(steps < 5_000 * calls.max(10), "it never comes to rest");
+        }
+        for host in &self.hosts {
+            assert_eq!(host.endpoint.counts(), Counts::default(), "something is left");
+            for leg in &host.legs {
+                assert_eq!(host.ended.get(leg), Some(&1), "a leg ends exactly once");
+            }
+            assert_eq!(host.ended.len(), host.legs.len());
+        }
+        let missing: Vec<_> = self.delivered_2xx.difference(&self.acked).collect();
+        assert!(missing.is_empty(), "2xx without ACK: {missing:?}");
+        (self.tally, self.net)
+    }
+}
+
+fn hangup(who: usize, leg: LegId) -> Act {
+    Act::Command(who, SipCmd::Hangup { leg, cause: Cause::new(200, "Bye"), headers: vec![] })
+}
+
+fn ids(message: &Message) -> (String, String) {
+    (message.call_id().to_owned(), message.to_tag().unwrap_or_default())
+}
+
+#[test]
+fn every_leg_ends_once_and_nothing_leaks_whatever_the_network_loses() {
+    let mut sums = Tally::default();
+    let (mut lost, mut doubled, mut late) = (0, 0, 0);
+    for seed in 0..80 {
+        // One seed in eight is a network that hardly exists: there the timers must end everything.
+        let loss = if seed % 8 == 7 { 80 } else { seed % 31 };
+        let weather = Weather { loss, duplicate: (seed * 7) % 40, reorder: (seed * 11) % 30 };
+        let (tally, net) = World::new(seed, weather, 40).run(40);
+        sums.answered += tally.answered;
+        sums.refused += tally.refused;
+        sums.cancelled += tally.cancelled;
+        sums.timeouts += tally.timeouts;
+        sums.confirmed += tally.confirmed;
+        lost += net.lost;
+        doubled += net.doubled;
+        late += net.late;
+    }
+    println!("{sums:?} lost {lost} doubled {doubled} late {late}");
+    // None of what the simulation is for may be missing in it.
+    for (what, n) in [
+        ("answered", sums.answered),
+        ("refused", sums.refused),
+        ("cancelled", sums.cancelled),
+        ("timeouts", sums.timeouts),
+        ("confirmed", sums.confirmed),
+    ] {
+        assert!(n > 20, "too few {what}: {n}");
+    }
+    assert!(lost > 1_000 && doubled > 1_000 && late > 1_000);
+}
+
+#[test]
+fn without_loss_no_call_times_out() {
+    for seed in 1_000..1_010 {
+        let weather = Weather { loss: 0, duplicate: 20, reorder: 0 };
+        let (tally, _) = World::new(seed, weather, 40).run(40);
+        assert_eq!(tally.timeouts, 0);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let weather = Weather { loss: 20, duplicate: 10, reorder: 10 };
+    let one = format!("{:?}", World::new(7, weather, 30).run(30).0);
+    let two = format!("{:?}", World::new(7, weather, 30).run(30).0);
+    assert_eq!(one, two);
+}

@@ -1,0 +1,98 @@
+//! Who is calling, by source address; which number; and why not.
+
+use super::net::trunk;
+use chorus::clock::Wall;
+use chorus::sid::{AccountSid, NumberSid, TrunkSid};
+use chorus::store::rows::NumberRow;
+use chorus::trunk::{Network, Snapshot};
+use std::net::IpAddr;
+
+fn number(n: u128, digits: &str, account: u128) -> NumberRow {
+    NumberRow {
+        sid: NumberSid(n),
+        account: AccountSid(account),
+        number: digits.into(),
+        friendly_name: digits.into(),
+        kind: "local".into(),
+        voice: None,
+        fallback: None,
+        status_callback: None,
+        application: None,
+        other: serde_json::Map::new(),
+        created: Wall(0),
+        updated: Wall(0),
+    }
+}
+
+fn ip(s: &str) -> IpAddr {
+    s.parse().unwrap()
+}
+
+#[test]
+fn ranges_are_read_written_and_matched() {
+    let rows = [
+        ("192.0.2.1", "192.0.2.1/32", "192.0.2.1", "192.0.2.2"),
+        ("192.0.2.77/24", "192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
+        ("0.0.0.0/0", "0.0.0.0/0", "8.8.8.8", "2001:db8::1"),
+        ("10.0.0.0/8", "10.0.0.0/8", "::ffff:10.9.9.9", "11.0.0.0"),
+        ("2001:db8::/32", "2001:db8::/32", "2001:db8:1::", "2001:db9::"),
+        ("::/0", "::/0", "1.2.3.4", ""),
+        ("fd00::1", "fd00::1/128", "fd00::1", "fd00::2"),
+    ];
+    for (text, written, inside, outside) in rows {
+        let network = Network::parse(text).unwrap();
+        assert_eq!(network.to_string(), written);
+        assert!(network.contains(ip(inside)), "{text} holds {inside}");
+        assert!(outside.is_empty() || !network.contains(ip(outside)), "{text} does not hold {outside}");
+    }
+    for bad in ["", "host.example", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/+8", "192.0.2.0/", "::/129", "1.2.3/8"] {
+        let error = Network::parse(bad).unwrap_err();
+        assert!(error.contains(bad), "{error}");
+    }
+}
+
+#[test]
+fn several_trunks_may_share_an_address_and_the_number_decides() {
+    let mut pinned = trunk(2, &["192.0.2.0/24"]);
+    pinned.account = Some(AccountSid(7));
+    let mut later = trunk(3, &["192.0.2.7"]);
+    later.authentication_mode = "credentials".into();
+    let trunks = vec![trunk(1, &["192.0.2.7", "192.0.2.0/25"]), pinned, later];
+    let numbers = vec![number(1, "+15550001", 7), number(2, "+15550002", 8), number(3, "reception", 8)];
+    let s = Snapshot::new(trunks, numbers);
+    assert_eq!(s.identify(ip("192.0.2.7")), [TrunkSid(1), TrunkSid(2)]);
+    assert_eq!(s.identify(ip("192.0.2.200")), [TrunkSid(2)]);
+    assert!(s.identify(ip("198.51.100.1")).is_empty());
+    let both = s.identify(ip("192.0.2.7"));
+    assert_eq!(s.choose(&both, s.number("+15550001").unwrap()).unwrap().sid, TrunkSid(2));
+    assert_eq!(s.choose(&both, s.number("+15550002").unwrap()).unwrap().sid, TrunkSid(1));
+    assert!(s.choose(&[TrunkSid(2)], s.number("+15550002").unwrap()).is_none());
+}
+
+#[test]
+fn a_number_is_found_however_it_is_written() {
+    let s = Snapshot::new(vec![], vec![number(1, "+15550001", 7), number(2, "Reception", 8)]);
+    for written in ["+15550001", "15550001", "0015550001", "+1 (555) 00-01", "+15550001;npdi"] {
+        assert_eq!(s.number(written).map(|n| n.sid), Some(NumberSid(1)), "{written}");
+    }
+    assert_eq!(s.number("reception").map(|n| n.sid), Some(NumberSid(2)));
+    for other in ["", "+", "5550001", "+155500011", "15550001x", "00"] {
+        assert!(s.number(other).is_none(), "{other}");
+    }
+}
+
+#[test]
+fn a_refusal_says_what_would_have_matched() {
+    let mut pinned = trunk(2, &["192.0.2.0/24"]);
+    pinned.account = Some(AccountSid(7));
+    let s = Snapshot::new(vec![pinned], vec![number(1, "+15550001", 7), number(2, "+15550002", 8)]);
+    assert_eq!(s.explain(ip("192.0.2.1"), "15550001"), Vec::<String>::new());
+    let stranger = s.explain(ip("198.51.100.1"), "15550001").join(" ");
+    assert!(stranger.contains("No trunk has 198.51.100.1") && stranger.contains("192.0.2.0/24"), "{stranger}");
+    let unknown = s.explain(ip("192.0.2.1"), "5550002").join(" ");
+    assert!(unknown.contains("trunk 2") && unknown.contains("+15550002 is configured"), "{unknown}");
+    let closed = s.explain(ip("192.0.2.1"), "+15550002").join(" ");
+    assert!(closed.contains(&AccountSid(8).to_string()), "{closed}");
+    let none = Snapshot::default().explain(ip("192.0.2.1"), "1").join(" ");
+    assert!(none.contains("POST /carrier/v1/sip_trunks"), "{none}");
+}
