@@ -111,3 +111,14 @@ fn nothing_comes_out_of_a_broken_stream_any_more() {
     framer.push(text_invite().as_bytes());
     assert!(framer.next().is_none() && !framer.is_partial());
 }
+
+/// Found by fuzzing: a run of CRs was a blank line or none, as the reads fell.
+#[test]
+fn a_blank_line_is_the_same_wherever_the_stream_is_cut() {
+    let odd = b"OPTIONS sip:a@b SIP/2.0\r\nX: 1\n\r\r\r\nl: 0\r\n\r\nrest";
+    let whole = frames(odd, odd.len());
+    assert_eq!(messages(&whole), [&odd[..odd.len() - 4]]);
+    for step in 1..odd.len() {
+        assert_eq!(frames(odd, step), whole, "step {step}");
+    }
+}

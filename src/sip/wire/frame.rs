@@ -36,7 +36,7 @@ pub enum Frame {
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: BytesMut,
-    /// No blank line ends before here.
+    /// No line before here is followed by a blank one.
     scanned: usize,
     /// Length of head and body, once the head is whole.
     need: Option<usize>,
@@ -71,8 +71,11 @@ impl Framer {
             let Some(end) = self.head_end() else {
                 return (self.buffer.len() > HEAD_MAX).then(|| self.die(Frame::TooBig { head: None }));
             };
+            if end > HEAD_MAX {
+                return Some(self.die(Frame::TooBig { head: None }));
+            }
             match self.body_length(end) {
-                Ok(body) if body <= BODY_MAX && end <= HEAD_MAX => self.need = end.checked_add(body),
+                Ok(body) if body <= BODY_MAX => self.need = end.checked_add(body),
                 Ok(_) => {
                     let head = self.buffer.split_to(end).freeze();
                     return Some(self.die(Frame::TooBig { head: Some(head) }));
@@ -119,20 +122,19 @@ impl Framer {
         }
     }
 
-    /// Behind the blank line.
+    /// Behind the blank line: a line end with another one right behind it, as the reader sees it.
     fn head_end(&mut self) -> Option<usize> {
-        let from = self.scanned.saturating_sub(3);
-        let rest = self.buffer.get(from..).unwrap_or_default();
-        let mut after_lf = false;
-        for (n, b) in rest.iter().enumerate() {
-            match b {
-                b'\n' if after_lf => return from.checked_add(n)?.checked_add(1),
-                b'\n' => after_lf = true,
-                b'\r' => {}
-                _ => after_lf = false,
+        let mut at = self.scanned;
+        while let Some(hit) = memchr::memchr(b'\n', self.buffer.get(at..)?) {
+            at = at.checked_add(hit)?.checked_add(1)?;
+            match self.buffer.get(at..) {
+                Some([b'\n', ..]) => return at.checked_add(1),
+                Some([b'\r', b'\n', ..]) => return at.checked_add(2),
+                _ => {}
             }
         }
-        self.scanned = self.buffer.len();
+        // The last two octets may be the beginning of a blank line.
+        self.scanned = self.buffer.len().saturating_sub(2);
         None
     }
 
