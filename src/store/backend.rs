@@ -5,7 +5,7 @@ use super::conn::{Conn, Fault};
 use super::crypt::{Key, OpenFailed, Place};
 use super::handle::OpenError;
 use super::lock::FileLock;
-use super::reader::Reader;
+use super::reader::{Reader, Slots};
 use super::sql::{self, Write};
 use super::sqlite::Identity;
 use super::steps::steps;
@@ -13,8 +13,6 @@ use super::tx::{Backend, Recovered, StoreError, Tx};
 use super::{calls, outbox, postgres, query::Scope, recordings, sealed, sqlite, streams};
 use crate::rng::Rng;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Between two tries to get a lost database back, so that a flood of writes is answered at once instead.
@@ -89,26 +87,21 @@ pub struct Database {
     rng: Rng,
     link: Option<Link>,
     next_try: Option<Instant>,
-    epoch: Arc<AtomicU64>,
+    slots: Slots,
     /// Held as long as this lives, also while the file itself is lost.
     _lock: Option<FileLock>,
 }
 
 impl Database {
-    /// Opens it. `epoch` is counted up each time it is opened anew, so that readers follow.
-    pub fn open(
-        target: Target,
-        key: Key,
-        mut rng: Rng,
-        epoch: Arc<AtomicU64>,
-    ) -> Result<Database, OpenError> {
+    /// Opens it. `slots` holds the connections of its readers.
+    pub fn open(target: Target, key: Key, mut rng: Rng, slots: Slots) -> Result<Database, OpenError> {
         let lock = match &target {
             Target::Sqlite(path) => Some(FileLock::take(path)?),
             Target::Postgres(_) => None,
         };
         let mut link = target.open_writer()?;
         check_key(&mut link.conn, &key, &mut rng)?;
-        Ok(Database { target, key, rng, link: Some(link), next_try: None, epoch, _lock: lock })
+        Ok(Database { target, key, rng, link: Some(link), next_try: None, slots, _lock: lock })
     }
 
     /// The connection, opened again if it was lost and a try is due.
@@ -121,7 +114,6 @@ impl Database {
             let reopened = self.reopen();
             self.next_try = Some(Instant::now() + REOPEN_EVERY);
             self.link = Some(reopened.map_err(|e| e.0)?);
-            self.epoch.fetch_add(1, Ordering::Relaxed);
         }
         self.link.as_mut().ok_or_else(|| "it was lost".to_owned())
     }
@@ -147,6 +139,7 @@ impl Database {
             && sqlite::identity(path) != link.file
         {
             self.link = None;
+            self.slots.close_all();
         }
     }
 
@@ -164,16 +157,21 @@ impl Database {
             Conn::Postgres(_) => postgres::commit(&mut link.conn, group),
         };
         self.drop_if_replaced();
-        match done {
-            Ok(answers) if self.link.is_some() => Ok(answers),
-            Ok(_) => Err("its file was removed or replaced".to_owned()),
-            Err(fault) => {
-                self.link = None;
-                self.next_try = Some(Instant::now() + REOPEN_EVERY);
-                Err(fault.to_string())
-            }
+        if self.link.is_none() {
+            return Err("its file was removed or replaced".to_owned());
         }
+        let answers = done.map_err(|f| f.to_string());
+        let sound = answers.as_ref().is_ok_and(|a| !a.iter().any(is_unavailable));
+        if !sound {
+            self.link = None;
+            self.next_try = Some(Instant::now() + REOPEN_EVERY);
+        }
+        answers
     }
+}
+
+fn is_unavailable(a: &Answer) -> bool {
+    a.as_ref().is_err_and(StoreError::is_unavailable)
 }
 
 impl Backend for Database {
@@ -184,7 +182,7 @@ impl Backend for Database {
     }
 
     fn recover(&mut self) -> Result<Recovered, StoreError> {
-        let mut reader = Reader::database(self.target.clone(), self.key.clone(), Arc::clone(&self.epoch));
+        let mut reader = Reader::database(self.target.clone(), self.key.clone(), &Slots::default());
         Ok(Recovered {
             calls: calls::live(&mut reader, Scope::Operator)?,
             recordings: recordings::live(&mut reader, Scope::Operator)?,
