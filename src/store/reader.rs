@@ -10,6 +10,7 @@ use super::page::{Listed, Page};
 use super::query::{Cond, Order, Query};
 use super::sealed;
 use super::sql::{self, Dialect, Found};
+use super::sqlite::Identity;
 use super::table::{Record, Row};
 use super::tx::StoreError;
 use crate::clock::Wall;
@@ -27,18 +28,33 @@ type Slot = Arc<Mutex<Option<Conn>>>;
 /// The connections of all readers. When a database file was replaced, all must be closed before it is opened again:
 /// one that stays would keep the old log file in use, and SQLite would mix it with the new file.
 #[derive(Clone, Default)]
-pub struct Slots(Arc<Mutex<Vec<Slot>>>);
+pub struct Slots(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    slots: Mutex<Vec<Slot>>,
+    file: Mutex<Option<Identity>>,
+}
 
 impl Slots {
     fn add(&self) -> Slot {
         let slot = Slot::default();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&slot));
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&slot));
         slot
+    }
+
+    /// The file that the writer has open; None while it has none: then readers open none either.
+    pub fn expect(&self, file: Option<Identity>) {
+        *self.0.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+    }
+
+    fn expected(&self) -> Option<Identity> {
+        *self.0.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes them all; each is opened again by its next read.
     pub fn close_all(&self) {
-        for slot in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for slot in self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
@@ -52,6 +68,7 @@ enum Source {
 struct Link {
     target: Target,
     key: Key,
+    slots: Slots,
     slot: Slot,
     /// Several reads share a moment: they must stay on one connection.
     pinned: bool,
@@ -70,7 +87,7 @@ impl Link {
         } else if self.pinned {
             return Err("the database was opened anew".to_owned());
         }
-        let mut conn = self.target.open_reader()?;
+        let mut conn = self.target.open_reader(self.slots.expected())?;
         let answer = f(&mut conn)?;
         *slot = Some(conn);
         Ok(answer)
@@ -90,7 +107,7 @@ impl Reader {
 
     /// Reads a database, on a connection that `slots` can close.
     pub fn database(target: Target, key: Key, slots: &Slots) -> Reader {
-        let link = Link { target, key, slot: slots.add(), pinned: false };
+        let link = Link { target, key, slots: slots.clone(), slot: slots.add(), pinned: false };
         Reader { source: Source::Database(Box::new(link)), plans: None }
     }
 

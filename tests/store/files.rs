@@ -4,7 +4,7 @@ use super::kit::{Folder, Maker, key, same, sqlite};
 use chorus::store::tx::{Op, StoreError};
 use chorus::store::*;
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
 
 fn refusal(url: &str, key: &Key) -> String {
     match Store::open(url, key, &Options::default()) {
@@ -75,7 +75,14 @@ async fn a_replaced_file_is_taken_up_whole() {
     same(&read, &vec![new, after]);
     db.store.close();
     let mut raw = SqliteConnection::establish(db.file().to_str().unwrap()).unwrap();
-    raw.batch_execute("PRAGMA integrity_check").unwrap();
+    let found: Vec<Check> = diesel::sql_query("PRAGMA integrity_check").load(&mut raw).unwrap();
+    assert_eq!(found.iter().map(|c| c.integrity_check.as_str()).collect::<Vec<_>>(), ["ok"]);
+}
+
+#[derive(diesel::QueryableByName)]
+struct Check {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    integrity_check: String,
 }
 
 #[tokio::test]
