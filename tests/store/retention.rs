@@ -15,16 +15,18 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn what_has_reached_its_age_leaves_and_the_rest_stays(db: &Db) {
     let m = &mut Maker::new(100);
-    let folder = Folder::new();
+    let around = Folder::new();
+    let folder = around.path().join("recordings");
+    std::fs::create_dir(&folder).unwrap();
     let call = CallSid::new(&mut m.rng);
     let (old, busy, lost) =
         (m.recording(call, "completed"), m.recording(call, "in-progress"), m.recording(call, "completed"));
     let mut outside = m.recording(call, "completed");
     outside.file = "../outside.wav".to_owned();
-    let beside = folder.path().parent().unwrap().join("outside.wav");
+    let beside = around.path().join("outside.wav");
     std::fs::write(&beside, b"stays").unwrap();
-    std::fs::write(folder.path().join(&old.file), b"wav").unwrap();
-    std::fs::write(folder.path().join(&busy.file), b"wav").unwrap();
+    std::fs::write(folder.join(&old.file), b"wav").unwrap();
+    std::fs::write(folder.join(&busy.file), b"wav").unwrap();
     for row in [&old, &busy, &lost, &outside] {
         db.put(Op::PutRecording(Box::new(row.clone()))).await;
     }
@@ -40,15 +42,15 @@ async fn what_has_reached_its_age_leaves_and_the_rest_stays(db: &Db) {
     let now = Wall(m.at).plus(HOUR);
     m.at = now.0;
     let (young, note) = (m.recording(call, "completed"), m.notification(None, 0));
-    std::fs::write(folder.path().join(&young.file), b"wav").unwrap();
+    std::fs::write(folder.join(&young.file), b"wav").unwrap();
     db.put(Op::PutRecording(Box::new(young.clone()))).await;
     db.put(Op::PutNotification(Box::new(note.clone()))).await;
 
     let keep = Retention { recordings: Some(HOUR), notifications: Some(HOUR), outbox: Some(HOUR) };
-    let gone = sweep(&db.store, now, keep, folder.path()).await.unwrap();
+    let gone = sweep(&db.store, now, keep, &folder).await.unwrap();
     assert_eq!(gone, 3 + 450 + 1);
-    assert_eq!(sweep(&db.store, now, keep, folder.path()).await.unwrap(), 0);
-    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(sweep(&db.store, now, keep, &folder).await.unwrap(), 0);
+    let left: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
     assert_eq!(left.len(), 2, "the files of the one in progress and of the young one");
     assert!(std::fs::remove_file(beside).is_ok(), "a file outside of the folder was deleted");
     let read = db.store.read(move |r| {
