@@ -5,13 +5,12 @@ use super::backend::{Database, Target};
 use super::crypt::Key;
 use super::memory::Memory;
 use super::pool::{self, ReadJob};
-use super::reader::Reader;
+use super::reader::{Reader, Slots};
 use super::tx::{Backend, Recovered, StoreError, Tx, TxId};
 use super::writer::{self, Job, Signs};
 use crate::rng::Rng;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::sync::{oneshot, watch};
@@ -54,7 +53,7 @@ pub struct Store {
 struct Inner {
     writes: SyncSender<Job>,
     reads: SyncSender<ReadJob>,
-    healthy: Arc<AtomicBool>,
+    healthy: Arc<watch::Sender<bool>>,
     changed: Arc<watch::Sender<u64>>,
 }
 
@@ -63,17 +62,16 @@ impl Store {
     /// a second server out, and hands back what a restart must take up.
     pub fn open(url: &str, key: &Key, options: &Options) -> Result<(Store, Recovered), OpenError> {
         let target = Target::parse(url)?;
-        let epoch = Arc::new(AtomicU64::new(0));
+        let slots = Slots::default();
         let mut seed = [0; 32];
         SystemRandom::new().fill(&mut seed).map_err(|_| {
             OpenError("the kernel gives no random numbers: make /dev/urandom readable".to_owned())
         })?;
-        let mut database =
-            Database::open(target.clone(), key.clone(), Rng::from_seed(seed), Arc::clone(&epoch))?;
+        let mut database = Database::open(target.clone(), key.clone(), Rng::from_seed(seed), slots.clone())?;
         let found = database.recover().map_err(|e| {
             OpenError(format!("the calls in the database cannot be read ({e}): restore it or move it away"))
         })?;
-        let reader = |_| Reader::database(target.clone(), key.clone(), Arc::clone(&epoch));
+        let reader = |_| Reader::database(target.clone(), key.clone(), &slots);
         let readers = (0..options.readers.max(1)).map(reader).collect();
         Ok((Store::start(Box::new(database), readers)?, found))
     }
@@ -86,7 +84,7 @@ impl Store {
     }
 
     fn start(backend: Box<dyn Backend>, readers: Vec<Reader>) -> Result<Store, OpenError> {
-        let healthy = Arc::new(AtomicBool::new(true));
+        let healthy = Arc::new(watch::Sender::new(true));
         let changed = Arc::new(watch::Sender::new(0));
         let signs = Signs { healthy: Arc::clone(&healthy), changed: Arc::clone(&changed) };
         let no_thread = |e| OpenError(format!("a thread of the store could not be started: {e}"));
@@ -146,7 +144,12 @@ impl Store {
 
     /// The database answered when last asked (readiness).
     pub fn healthy(&self) -> bool {
-        self.inner.healthy.load(Ordering::Relaxed)
+        *self.inner.healthy.borrow()
+    }
+
+    /// Changes when [`Store::healthy`] does.
+    pub fn health(&self) -> watch::Receiver<bool> {
+        self.inner.healthy.subscribe()
     }
 
     /// Writes what waits, then lets go of the database and its lock. Blocks until done; later writes are refused.

@@ -5,7 +5,6 @@
 use super::snapshot::touches;
 use super::tx::{Backend, StoreError, Tx};
 use metrics::{counter, gauge, histogram};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ pub(super) enum Job {
 /// What the writer tells everybody.
 pub(super) struct Signs {
     /// The last commit or look succeeded.
-    pub healthy: Arc<AtomicBool>,
+    pub healthy: Arc<watch::Sender<bool>>,
     /// Counts commits that touched the tables of a snapshot.
     pub changed: Arc<watch::Sender<u64>>,
 }
@@ -57,7 +56,7 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         loop {
-            let healthy = self.signs.healthy.load(Ordering::Relaxed);
+            let healthy = *self.signs.healthy.borrow();
             let first = match self.queue.recv_timeout(if healthy { IDLE_CHECK } else { RETRY_CHECK }) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
@@ -117,7 +116,7 @@ impl Writer {
 
     /// Readiness follows the last outcome; only a change of it is logged.
     fn mark(&self, fault: Option<StoreError>) {
-        let was = self.signs.healthy.swap(fault.is_none(), Ordering::Relaxed);
+        let was = self.signs.healthy.send_replace(fault.is_none());
         gauge!("chorus_store_healthy").set(if fault.is_none() { 1.0 } else { 0.0 });
         match fault {
             Some(why) if was => {
