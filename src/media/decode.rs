@@ -2,6 +2,7 @@
 //! stereo never lie in memory uncompressed.
 
 use super::plan::Clip;
+use super::wav_read::{self, Format};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Indexing, Resampler};
 use std::io::Cursor;
@@ -57,12 +58,16 @@ pub fn container(content_type: &str) -> Option<Container> {
 pub fn decode(bytes: bytes::Bytes, container: Container) -> Result<Clip, DecodeError> {
     match container {
         Container::RawUlaw => {
-            let mut ulaw = bytes.to_vec();
+            let mut ulaw = bytes;
             ulaw.truncate(CLIP_SAMPLES_MAX);
-            Ok(Clip { ulaw })
+            if ulaw.is_empty() {
+                return Err(DecodeError("the file holds no audio".to_owned()));
+            }
+            Ok(Clip { ulaw: ulaw.into() })
         }
         Container::Gsm => Err(DecodeError("GSM 06.10 is not decoded here; offer WAV or MP3".to_owned())),
-        Container::Riff => probe(bytes, "wav"),
+        Container::Riff if bytes.starts_with(b"FORM") => probe(bytes, "aiff"),
+        Container::Riff => wav(&bytes),
         Container::Mp3 => probe(bytes, "mp3"),
     }
 }
@@ -76,6 +81,25 @@ pub fn decode_pcm16(bytes: &[u8], rate: usize) -> Result<Clip, DecodeError> {
     let samples: Vec<f32> =
         bytes.as_chunks::<2>().0.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 32_768.0).collect();
     out.push(&samples, 1)?;
+    out.finish()
+}
+
+fn wav(bytes: &[u8]) -> Result<Clip, DecodeError> {
+    let wav = wav_read::read(bytes).map_err(DecodeError)?;
+    if wav.format == Format::Ulaw && wav.rate == RATE && wav.channels == 1 {
+        return decode(bytes::Bytes::copy_from_slice(wav.data), Container::RawUlaw);
+    }
+    let mut out = ToUlaw::new(wav.rate)?;
+    let mut samples = wav.samples();
+    let mut part: Vec<f32> = Vec::new();
+    while !out.full() {
+        part.clear();
+        part.extend(samples.by_ref().take(CHUNK * wav.channels));
+        if part.is_empty() {
+            break;
+        }
+        out.push(&part, wav.channels)?;
+    }
     out.finish()
 }
 

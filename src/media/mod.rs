@@ -6,3 +6,4 @@ pub mod decode;
 pub mod event;
 pub mod lru;
 pub mod plan;
+pub mod wav_read;
