@@ -6,4 +6,5 @@ pub mod decode;
 pub mod event;
 pub mod lru;
 pub mod plan;
+pub mod shared;
 pub mod wav_read;

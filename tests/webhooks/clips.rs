@@ -266,6 +266,23 @@ async fn many_calls_at_once_make_one_request() {
 }
 
 #[tokio::test]
+async fn a_fetch_ends_when_nobody_waits_for_it_any_more() {
+    let server = Server::start(|nth, _| if nth == 0 { vec![Step::Hang] } else { body("") }).await;
+    let clips = Clips::new(fetcher(None), 1);
+    let wait = |clips: Arc<Clips>, url: String| tokio::spawn(async move { clips.play(get(1, &url)).await });
+    let first = wait(clips.clone(), server.url("/a"));
+    let second = wait(clips.clone(), server.url("/a"));
+    server.reached(1).await;
+    first.abort();
+    second.abort();
+    while clips.held().2 > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(clips.play(get(1, &server.url("/a"))).await.is_ok(), "and the next call begins anew");
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
 async fn failures_have_their_codes_and_are_not_kept() {
     let server = Server::start(|_, seen| match seen.target.as_str() {
         "/html" => reply(200, "Content-Type: text/html\r\n", "<html>"),
@@ -289,7 +306,7 @@ async fn failures_have_their_codes_and_are_not_kept() {
     ] {
         assert_eq!(clips.play(get(1, &server.url(path))).await.unwrap_err().code, code, "{path}");
     }
-    assert_eq!(clips.held(), (0, 0));
+    assert_eq!(clips.held(), (0, 0, 0));
     assert_eq!(clips.play(get(1, "http://10.0.0.1/a.wav")).await.unwrap_err().code, 11205);
     for (kind, expected) in [
         ("audio/mpeg", Some(Container::Mp3)),

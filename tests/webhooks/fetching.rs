@@ -5,8 +5,11 @@ use super::only;
 use super::server::*;
 use chorus::sid::AccountSid;
 use chorus::webhooks::fetch::BODY_MAX;
+use chorus::webhooks::guard::Lookup;
 use chorus::webhooks::request::*;
 use chorus::webhooks::{policy, sign};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -139,8 +142,10 @@ async fn a_server_that_hangs_ends_within_rt_or_tt() {
     let error = post(&server.url("/#rt=150")).await.unwrap_err();
     assert_eq!((error.code, error.status), (11200, None));
     assert!(error.ms >= 150, "{}", error.ms);
+    server.reached(1).await;
     assert_eq!(server.connections(), 1, "a read timeout is not retried unless asked");
     assert_eq!(code(&server.url("/#rt=100&rc=2&rp=rt")).await, 11200);
+    server.reached(4).await;
     assert_eq!(server.connections(), 4);
     let error = post(&server.url("/#tt=150")).await.unwrap_err();
     assert_eq!(error.code, 11203);
@@ -156,7 +161,7 @@ async fn a_server_that_hangs_ends_within_rt_or_tt() {
 async fn bodies_that_stall_or_never_end() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 100\r\n\r\n<Resp";
     let server = Server::start(move |_, _| vec![Step::Send(head.into()), Step::Hang]).await;
-    let error = post(&server.url("/#rt=150&rc=3&rp=all")).await.unwrap_err();
+    let error = post(&server.url("/#rt=500&rc=3&rp=all")).await.unwrap_err();
     assert_eq!((error.code, error.status), (11200, Some(200)));
     assert_eq!(server.connections(), 1, "never again after a partial response");
 
@@ -225,9 +230,18 @@ async fn a_connection_that_never_stands_is_tried_twice() {
     let error = post(&format!("https://{address}/#ct=150")).await.unwrap_err();
     assert_eq!(error.code, 11201);
     assert!(error.ms >= 300, "two attempts of 150 ms: {}", error.ms);
-    assert_eq!(held.lock().unwrap().len(), 2);
+    let reached = async |n: usize| {
+        while held.lock().unwrap().len() < n {
+            tokio::task::yield_now().await;
+        }
+        held.lock().unwrap().len()
+    };
+    assert_eq!(reached(2).await, 2);
     assert_eq!(code(&format!("https://{address}/#ct=100&rc=0")).await, 11201);
-    assert_eq!(held.lock().unwrap().len(), 3);
+    assert_eq!(reached(3).await, 3);
+    let (address, count) = slammed().await;
+    assert_eq!(code(&format!("https://{address}/")).await, 11220, "a handshake that is cut off");
+    assert_eq!(*count.lock().unwrap(), 2, "is a failed connection too");
 }
 
 #[tokio::test]
@@ -352,7 +366,7 @@ async fn a_calls_cookies_come_back() {
 async fn a_callback_is_delivered_once_its_status_came() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
     let server = Server::start(move |_, _| vec![Step::Send(head.into()), Step::Hang]).await;
-    let callback = request(Purpose::Callback, Method::Post, &server.url("/#tt=200"));
+    let callback = request(Purpose::Callback, Method::Post, &server.url("/#tt=1000"));
     let fetched = fetcher(None).fetch(callback).await.unwrap();
     assert_eq!((fetched.status, fetched.body.len()), (200, 0));
 }
@@ -368,7 +382,31 @@ async fn a_fetcher_of_a_public_server_dials_no_loopback() {
         let error = fetcher.fetch(request(Purpose::Document, Method::Post, &url)).await.unwrap_err();
         assert_eq!(error.code, 11205, "{host}: {}", error.words);
     }
+    // A name that changes its mind at every lookup does not get through either.
+    let turn = AtomicUsize::new(0);
+    let lists: [&[&str]; 4] =
+        [&["127.0.0.1"], &["10.0.0.1", "127.0.0.1"], &["::ffff:127.0.0.1"], &["0.0.0.0"]];
+    let lookup: Lookup = Arc::new(move |_| {
+        let list = lists[turn.fetch_add(1, Ordering::SeqCst) % lists.len()];
+        Box::pin(async move { Ok(list.iter().map(|s| s.parse().unwrap()).collect()) })
+    });
+    let guard = Guard::with_lookup(Vec::new(), false, lookup);
+    let fetcher = Fetcher::new(guard, &tls::client_config(None).unwrap()).unwrap();
+    let url = format!("http://rebind.test:{}/#rc=5&rp=all", server.address.port());
+    for _ in 0..500 {
+        let error = fetcher.fetch(request(Purpose::Document, Method::Post, &url)).await.unwrap_err();
+        assert_eq!(error.code, 11205, "{}", error.words);
+    }
     assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn the_systems_resolver_knows_localhost() {
+    use chorus::webhooks::{fetch::Fetcher, guard::Guard, tls};
+    let server = Server::start(|_, _| ok("<Response/>")).await;
+    let fetcher = Fetcher::new(Guard::new(Vec::new(), true), &tls::client_config(None).unwrap()).unwrap();
+    let url = format!("http://localhost:{}/", server.address.port());
+    assert_eq!(fetcher.fetch(request(Purpose::Document, Method::Post, &url)).await.unwrap().status, 200);
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ proptest! {
 
     #[test]
     fn broken_wav(cut in 0_usize..200, at in 0_usize..60, octet in any::<u8>()) {
-        let mut file = super::clips::wav(1, 2, 8_000, 16, &vec![7; 160]);
+        let mut file = super::clips::wav(1, 1, 8_000, 16, &[7; 160]);
         if let Some(b) = file.get_mut(at) {
             *b = octet;
         }

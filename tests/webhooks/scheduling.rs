@@ -111,10 +111,9 @@ fn rounds_come_at_their_times_with_the_same_token_and_body_and_then_fail() {
     s.add(at(0), row(9, 1, 1, 0, "https://down.test/cb?secret=1"));
     let (_, first) = s.poll(at(0), &token).unwrap();
     let mut now = 0;
-    let mut rounds = 1;
     let mut notes = Vec::new();
     s.done(at(now), 9, refused());
-    for wait in ROUNDS {
+    for (rounds, wait) in (1..).zip(ROUNDS) {
         let outcomes = s.outcomes();
         assert_eq!(outcomes.len(), 1);
         let put = &outcomes[0].row;
@@ -126,7 +125,6 @@ fn rounds_come_at_their_times_with_the_same_token_and_body_and_then_fail() {
         assert!(s.poll(at(now - 1), &token).is_none());
         let (_, again) = s.poll(at(now), &token).unwrap();
         assert_eq!((&again.token, &again.params, &again.url), (&first.token, &first.params, &first.url));
-        rounds += 1;
         s.done(at(now), 9, RoundResult::Failed { code: 11200, status: Some(500), words: "500".into() });
     }
     let last = s.outcomes().remove(0);

@@ -134,6 +134,13 @@ impl Server {
     pub fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
     }
+
+    /// Waits until so many connections were accepted; a client that gave up may be faster than the server.
+    pub async fn reached(&self, connections: usize) {
+        while self.connections() < connections {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
@@ -220,6 +227,21 @@ pub fn fetcher(ca_file: Option<&Path>) -> Arc<Fetcher> {
 pub async fn closed_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap()
+}
+
+/// Accepts and closes at once.
+pub async fn slammed() -> (SocketAddr, Arc<Mutex<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let count: Arc<Mutex<usize>> = Arc::default();
+    let counted = count.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            *counted.lock().unwrap() += 1;
+            drop(stream);
+        }
+    });
+    (address, count)
 }
 
 /// Accepts and never says a word.

@@ -6,15 +6,16 @@ const T1: &str = "12345";
 const T2: &str = "0123456789abcdef0123456789abcdef";
 const JSON: &[u8] = br#"{"CallSid":"CA1234567890ABCDE","Caller":"+12349013030"}"#;
 
+/// Token, URL, parameters, signature.
+type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
+
 fn form(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
 }
 
 #[test]
 fn the_form_post_vectors() {
-    let zeros = "AC00000000000000000000000000000000";
-    let ones = "CA11111111111111111111111111111111";
-    let cases: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    let cases: &[Case] = &[
         (
             T1,
             "https://example.com/myapp.php?foo=1&bar=2",
@@ -35,8 +36,8 @@ fn the_form_post_vectors() {
                 ("From", "+15005550006"),
                 ("Direction", "inbound"),
                 ("CallStatus", "ringing"),
-                ("CallSid", ones),
-                ("AccountSid", zeros),
+                ("CallSid", "CA11111111111111111111111111111111"),
+                ("AccountSid", "AC00000000000000000000000000000000"),
             ],
             "9cASpiuxjKBi0n7U+yM4r0gQXIk=",
         ),

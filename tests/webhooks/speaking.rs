@@ -68,6 +68,25 @@ async fn nobody_waiting_means_nobody_speaking() {
     assert!(provider.speak(&speech("next", "", "")).await.is_ok());
 }
 
+#[tokio::test]
+async fn calls_that_say_the_same_at_once_share_the_work() {
+    let say = Arc::new(embedded());
+    let all: Vec<_> = (0..20)
+        .map(|_| {
+            let say = say.clone();
+            tokio::spawn(
+                async move { say.speak(&speech("Please hold the line.", "man", "")).await.unwrap().clip },
+            )
+        })
+        .collect();
+    let mut clips = Vec::new();
+    for one in all {
+        clips.push(one.await.unwrap());
+    }
+    assert!(clips.windows(2).all(|w| Arc::ptr_eq(&w[0], &w[1])));
+    assert_eq!((say.held().1, say.held().2), (1, 0));
+}
+
 #[test]
 fn every_name_of_twilios_shape_is_understood() {
     for (voice, gender, language) in [
