@@ -6,15 +6,15 @@
 use super::decode::{Container, container, decode};
 use super::lru::Lru;
 use super::plan::Clip;
+use super::shared::{Shared, lock};
 use crate::sid::{AccountSid, CallSid};
 use crate::webhooks::fetch::{Fetcher, Validators};
 use crate::webhooks::policy;
 use crate::webhooks::request::{FetchError, FetchRequest, Method, Purpose};
 use bytes::Bytes;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 /// Octets of decoded audio kept: 2 h 20 min.
 pub const CACHE_MAX: usize = 64 * 1024 * 1024;
@@ -37,14 +37,9 @@ struct Kept {
 pub struct Clips {
     fetcher: Arc<Fetcher>,
     cache: Mutex<Lru<Key, Kept>>,
-    coming: Mutex<HashMap<Key, watch::Receiver<Option<Outcome>>>>,
+    coming: Arc<Shared<Key, Outcome>>,
     fetches: Semaphore,
     decoders: Arc<Semaphore>,
-}
-
-/// A panic while a lock was held leaves a cache that is still a cache.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The request for a media file: GET, no parameters, no signature (twiml.md 3.10).
@@ -77,7 +72,7 @@ impl Clips {
         Arc::new(Clips {
             fetcher,
             cache: Mutex::new(Lru::new(CACHE_MAX)),
-            coming: Mutex::new(HashMap::new()),
+            coming: Arc::default(),
             fetches: Semaphore::new(FETCHES_MAX),
             decoders: Arc::new(Semaphore::new(decoders.max(1))),
         })
@@ -92,36 +87,18 @@ impl Clips {
         if let Some(clip) = self.fresh(&key) {
             return Ok(clip);
         }
-        let mut coming = self.join(key, request);
-        let gone = || FetchError::early(11200, "the fetch of the media file was given up");
-        match coming.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(gone())),
-            Err(_) => Err(gone()),
-        }
+        let work = || {
+            let (clips, key, request) = (self.clone(), key.clone(), request.clone());
+            async move { clips.get(&key, request).await }
+        };
+        let gone = || FetchError::early(11200, "the fetch of the media file broke");
+        self.coming.get(key.clone(), work).await.unwrap_or_else(|| Err(gone()))
     }
 
     fn fresh(&self, key: &Key) -> Option<Arc<Clip>> {
         let mut cache = lock(&self.cache);
         let (clip, kept) = cache.get(key)?;
         kept.fresh_until.is_some_and(|until| until > Instant::now()).then_some(clip)
-    }
-
-    /// Joins the fetch that is on its way, or starts one that outlives the call that asked first.
-    fn join(self: &Arc<Clips>, key: Key, request: FetchRequest) -> watch::Receiver<Option<Outcome>> {
-        let mut coming = lock(&self.coming);
-        if let Some(receiver) = coming.get(&key) {
-            return receiver.clone();
-        }
-        let (sender, receiver) = watch::channel(None);
-        coming.insert(key.clone(), receiver.clone());
-        let clips = self.clone();
-        tokio::spawn(async move {
-            // Removed however the task ends, so that a panic in a decoder does not block the URL for ever.
-            let _leave = Leave { clips: clips.clone(), key: key.clone() };
-            let outcome = clips.get(&key, request).await;
-            let _ = sender.send(Some(outcome));
-        });
-        receiver
     }
 
     async fn get(&self, key: &Key, request: FetchRequest) -> Outcome {
@@ -184,21 +161,11 @@ impl Clips {
         }
     }
 
-    /// Octets and entries of decoded audio held, for metrics.
-    pub fn held(&self) -> (usize, usize) {
+    /// Octets and entries of decoded audio held, and files on their way, for metrics.
+    pub fn held(&self) -> (usize, usize, usize) {
+        let coming = self.coming.len();
         let cache = lock(&self.cache);
-        (cache.octets(), cache.len())
-    }
-}
-
-struct Leave {
-    clips: Arc<Clips>,
-    key: Key,
-}
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        lock(&self.clips.coming).remove(&self.key);
+        (cache.octets(), cache.len(), coming)
     }
 }
 

@@ -2,9 +2,11 @@
 //! stereo never lie in memory uncompressed.
 
 use super::plan::Clip;
+use super::wav_read::{self, Format};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Indexing, Resampler};
 use std::io::Cursor;
+use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::AudioDecoderOptions;
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::{FormatOptions, TrackType, probe::Hint};
@@ -57,12 +59,16 @@ pub fn container(content_type: &str) -> Option<Container> {
 pub fn decode(bytes: bytes::Bytes, container: Container) -> Result<Clip, DecodeError> {
     match container {
         Container::RawUlaw => {
-            let mut ulaw = bytes.to_vec();
+            let mut ulaw = bytes;
             ulaw.truncate(CLIP_SAMPLES_MAX);
-            Ok(Clip { ulaw })
+            if ulaw.is_empty() {
+                return Err(DecodeError("the file holds no audio".to_owned()));
+            }
+            Ok(Clip { ulaw: ulaw.into() })
         }
         Container::Gsm => Err(DecodeError("GSM 06.10 is not decoded here; offer WAV or MP3".to_owned())),
-        Container::Riff => probe(bytes, "wav"),
+        Container::Riff if bytes.starts_with(b"FORM") => probe(bytes, "aiff"),
+        Container::Riff => wav(&bytes),
         Container::Mp3 => probe(bytes, "mp3"),
     }
 }
@@ -76,6 +82,25 @@ pub fn decode_pcm16(bytes: &[u8], rate: usize) -> Result<Clip, DecodeError> {
     let samples: Vec<f32> =
         bytes.as_chunks::<2>().0.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 32_768.0).collect();
     out.push(&samples, 1)?;
+    out.finish()
+}
+
+fn wav(bytes: &[u8]) -> Result<Clip, DecodeError> {
+    let wav = wav_read::read(bytes).map_err(DecodeError)?;
+    if wav.format == Format::Ulaw && wav.rate == RATE && wav.channels == 1 {
+        return decode(bytes::Bytes::copy_from_slice(wav.data), Container::RawUlaw);
+    }
+    let mut out = ToUlaw::new(wav.rate)?;
+    let mut samples = wav.samples();
+    let mut part: Vec<f32> = Vec::new();
+    while !out.full() {
+        part.clear();
+        part.extend(samples.by_ref().take(CHUNK * wav.channels));
+        if part.is_empty() {
+            break;
+        }
+        out.push(&part, wav.channels)?;
+    }
     out.finish()
 }
 
@@ -98,9 +123,8 @@ fn probe(bytes: bytes::Bytes, extension: &str) -> Result<Clip, DecodeError> {
         .make_audio_decoder(params, &AudioDecoderOptions::default())
         .map_err(|e| failed(&e))?;
     let mut out: Option<(usize, ToUlaw)> = None;
-    let mut samples: Vec<f32> = Vec::new();
     let mut bad = 0;
-    loop {
+    while !out.as_ref().is_some_and(|(_, out)| out.full()) {
         let packet = match reader.next_packet() {
             Ok(Some(packet)) if packet.track_id == id => packet,
             Ok(Some(_)) => continue,
@@ -108,35 +132,33 @@ fn probe(bytes: bytes::Bytes, extension: &str) -> Result<Clip, DecodeError> {
             Ok(None) | Err(SymphoniaError::IoError(_)) => break,
             Err(e) => return Err(failed(&e)),
         };
-        let audio = match decoder.decode(&packet) {
-            Ok(audio) => audio,
+        match decoder.decode(&packet) {
+            Ok(audio) => take(&mut out, &audio)?,
             Err(SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_)) if bad < BAD_PACKETS_MAX => {
-                bad += 1;
-                continue;
+                bad += 1
             }
             Err(e) => return Err(failed(&e)),
-        };
-        let rate = audio.spec().rate() as usize;
-        let channels = audio.spec().channels().count();
-        audio.copy_to_vec_interleaved(&mut samples);
-        if out.is_none() {
-            out = Some((rate, ToUlaw::new(rate)?));
-        }
-        match &mut out {
-            Some((first, out)) if *first == rate => {
-                out.push(&samples, channels)?;
-                if out.full() {
-                    break;
-                }
-            }
-            // A rate that changes inside a file is damage; the frame is passed over.
-            _ => {}
         }
     }
     match out {
         Some((_, out)) => out.finish(),
         None => Err(DecodeError("the file holds no audio".to_owned())),
     }
+}
+
+/// The first packet decides the rate; one that changes inside a file is damage, and passed over.
+fn take(out: &mut Option<(usize, ToUlaw)>, audio: &GenericAudioBufferRef<'_>) -> Result<(), DecodeError> {
+    let rate = audio.spec().rate() as usize;
+    let (first, out) = match out {
+        Some(have) => have,
+        None => out.insert((rate, ToUlaw::new(rate)?)),
+    };
+    if *first != rate {
+        return Ok(());
+    }
+    let mut samples: Vec<f32> = Vec::new();
+    audio.copy_to_vec_interleaved(&mut samples);
+    out.push(&samples, audio.spec().channels().count())
 }
 
 /// Mixes down, resamples and encodes what is pushed.

@@ -20,3 +20,5 @@ pub mod rtcp;
 pub mod rtp;
 pub mod source_lock;
 pub mod tone;
+pub mod shared;
+pub mod wav_read;

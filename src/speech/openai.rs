@@ -13,6 +13,8 @@ use tokio::sync::Semaphore;
 
 /// Octets of one answer.
 pub const SPEECH_BODY_MAX: usize = 32 * 1024 * 1024;
+/// Requests to the provider at once; the others wait.
+pub const REQUESTS_MAX: usize = 32;
 /// Rate of `pcm` answers, as OpenAI documents it, in Hz.
 const PCM_RATE: usize = 24_000;
 
@@ -37,12 +39,18 @@ pub struct OpenAi {
     config: OpenAiConfig,
     fetcher: Arc<Fetcher>,
     decoders: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
 }
 
 impl OpenAi {
     /// Asks through `fetcher`, so that the guard decides about its address too. Decodes on at most `threads` threads.
     pub fn new(config: OpenAiConfig, fetcher: Arc<Fetcher>, threads: usize) -> OpenAi {
-        OpenAi { config, fetcher, decoders: Arc::new(Semaphore::new(threads.max(1))) }
+        OpenAi {
+            config,
+            fetcher,
+            decoders: Arc::new(Semaphore::new(threads.max(1))),
+            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+        }
     }
 
     fn url(&self) -> String {
@@ -77,13 +85,15 @@ impl Provider for OpenAi {
             "voice": voice,
             "response_format": "wav",
         });
-        let (fetcher, decoders) = (self.fetcher.clone(), self.decoders.clone());
+        let (fetcher, decoders, requests) =
+            (self.fetcher.clone(), self.decoders.clone(), self.requests.clone());
         let (url, key, text) = (self.url(), self.config.api_key.clone(), speech.text.clone());
         Box::pin(async move {
             check(&text)?;
             let failed = |code: u32, words: &str| {
                 SpeechError::new(code, format!("speech provider, voice `{voice}`: {words}"))
             };
+            let _turn = requests.acquire_owned().await;
             let (content_type, audio) = fetcher
                 .post_json(&url, &key, body.to_string(), SPEECH_BODY_MAX)
                 .await

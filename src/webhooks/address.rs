@@ -105,7 +105,7 @@ fn global_v6(v6: Ipv6Addr) -> bool {
     let [a, b, ..] = v6.segments();
     let given_out = a & 0xe000 == 0x2000;
     let special = (a == 0x2001 && b < 0x0200)
-        || (a == 0x2001 && b == 0x0db8)
+        || (a, b) == (0x2001, 0x0db8)
         || a == 0x2002
         || (a == 0x3fff && b < 0x1000);
     given_out && !special

@@ -1,9 +1,10 @@
 //! Requests to the user's application: which parameters ([`params`]), signed how ([`sign`]), under which overrides
-//! ([`policy`], [`cookies`]), delivered when ([`schedule`]); then the shell: which address may be dialled
+//! ([`policy`], [`cookies`]), delivered when ([`schedule`], [`fair`], [`round`]); then the shell: which address may be dialled
 //! ([`address`], [`guard`]),
-//! the exchange itself ([`client`], [`fetch`], with [`digest`] for user info), and a round of delivery ([`outbox`]).
+//! the exchange itself ([`client`], [`fetch`], [`answer`], with [`digest`] for user info), and a round of delivery ([`outbox`]).
 
 pub mod address;
+pub mod answer;
 pub mod client;
 pub mod cookies;
 pub mod digest;
@@ -14,6 +15,7 @@ pub mod outbox;
 pub mod params;
 pub mod policy;
 pub mod request;
+pub mod round;
 pub mod schedule;
 pub mod sign;
 pub mod tls;

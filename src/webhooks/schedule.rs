@@ -11,7 +11,9 @@
 
 use super::fair::{Class, Fair};
 use super::policy;
-use super::request::{FetchError, FetchRequest, Fetched, Method, Purpose};
+use super::request::{FetchError, FetchRequest, Policy, Purpose};
+use super::round::note;
+pub use super::round::{Note, Outcome, RoundResult};
 use crate::clock::{Mono, Now, Wall};
 use crate::sid::{AccountSid, CallSid};
 use crate::store::rows::{OutboxId, OutboxRow};
@@ -31,62 +33,6 @@ pub const ROUNDS: [Duration; 5] = [
 pub const ORDER_WAIT: Duration = Duration::from_secs(15);
 /// Rows held in memory; the others wait in the store.
 pub const WINDOW: usize = 20_000;
-
-/// How a round of delivery ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RoundResult {
-    /// An answer below 400.
-    Delivered {
-        /// Its status.
-        status: u16,
-    },
-    /// None, or one from 400.
-    Failed {
-        /// Twilio's code.
-        code: u32,
-        /// HTTP status, if there was one.
-        status: Option<u16>,
-        /// Without query, token or body.
-        words: String,
-    },
-}
-
-impl From<Result<Fetched, FetchError>> for RoundResult {
-    fn from(r: Result<Fetched, FetchError>) -> RoundResult {
-        match r {
-            Ok(fetched) => RoundResult::Delivered { status: fetched.status },
-            Err(e) => RoundResult::Failed { code: e.code, status: e.status, words: e.words },
-        }
-    }
-}
-
-/// What the account's debugger shall show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// Whose.
-    pub account: AccountSid,
-    /// About which call.
-    pub call: Option<CallSid>,
-    /// 15003 for an answer from 400, else the fetch's own.
-    pub code: u32,
-    /// 0: the callback has failed for good; 1: it will be tried again.
-    pub level: u8,
-    /// What happened.
-    pub words: String,
-    /// Of the request.
-    pub method: Method,
-    /// Of the request, without query.
-    pub url: String,
-}
-
-/// What became of a row: to be written, and perhaps to be told.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// For `Op::PutOutbox`.
-    pub row: OutboxRow,
-    /// The first failure of a row, and its last.
-    pub note: Option<Note>,
-}
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lane {
@@ -110,7 +56,7 @@ struct Line {
 struct Held {
     row: OutboxRow,
     host: Arc<str>,
-    request: Box<(String, super::request::Policy)>,
+    request: Box<(String, Policy)>,
     flying: bool,
 }
 
@@ -375,12 +321,6 @@ impl Schedule {
 /// A wall clock that jumped back makes no row wait longer than the longest pause.
 const LAST_ROUND: Duration = Duration::from_secs(21_600);
 
-impl From<FetchError> for RoundResult {
-    fn from(e: FetchError) -> RoundResult {
-        RoundResult::Failed { code: e.code, status: e.status, words: e.words }
-    }
-}
-
 fn lane(row: &OutboxRow) -> Lane {
     row.call.map_or(Lane::Alone(row.id), Lane::Call)
 }
@@ -397,25 +337,4 @@ pub fn token_text(id: OutboxId) -> String {
     let hex = format!("{id:032x}");
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
-}
-
-fn note(row: &OutboxRow, result: &RoundResult, level: u8) -> Note {
-    let (code, status, words) = match result {
-        RoundResult::Failed { code, status, words } => (*code, *status, words.clone()),
-        RoundResult::Delivered { status } => (0, Some(*status), String::new()),
-    };
-    let url = row.hook.url.split(['?', '#']).next().unwrap_or_default();
-    let url = match url::Url::parse(url) {
-        Ok(parsed) => policy::split_user_info(&parsed).0.to_string(),
-        Err(_) => String::new(),
-    };
-    Note {
-        account: row.account,
-        call: row.call,
-        code: if status.is_some_and(|s| s >= 400) { 15003 } else { code },
-        level,
-        words,
-        method: row.hook.method,
-        url,
-    }
 }
