@@ -2,6 +2,7 @@
 //! sockets and a clock. `clip` brings Play's audio, `decode` makes it playable.
 
 pub mod codec;
+pub mod disk;
 pub mod dtmf;
 pub mod engine;
 pub mod feed;
@@ -14,6 +15,7 @@ pub mod event;
 pub mod lru;
 pub mod plan;
 pub mod play;
+pub mod port;
 pub mod reception;
 pub mod record;
 pub mod rtcp;
@@ -22,3 +24,4 @@ pub mod source_lock;
 pub mod tone;
 pub mod shared;
 pub mod wav_read;
+pub mod worker;
