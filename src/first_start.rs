@@ -7,7 +7,7 @@ use crate::sid::AccountSid;
 use crate::store::crypt::Key;
 use crate::store::rows::AccountRow;
 use crate::store::tx::{Op, StoreError, Tx};
-use crate::store::{Scope, Store, accounts};
+use crate::store::{Scope, Store, accounts, snapshot};
 use std::io::{IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -85,14 +85,14 @@ async fn first_account(config: &Config, store: &Store) -> Result<Option<AccountR
     if !config.account_sid.is_empty() && wanted.is_none() {
         return Err("CHORUS_ACCOUNT_SID must be AC and 32 hexadecimal digits".to_owned());
     }
-    let rows = store
+    let row = store
         .read(move |r| match wanted {
-            Some(sid) => accounts::get(r, Scope::Operator, sid).map(|row| row.into_iter().collect::<Vec<_>>()),
-            None => accounts::oldest(r, Scope::Operator),
+            Some(sid) => accounts::get(r, Scope::Operator, sid),
+            None => snapshot::snapshot(r).map(|s| s.accounts.into_iter().min_by_key(|a| (a.created, a.sid))),
         })
         .await
         .map_err(|e| format!("the accounts could not be read: {e}"))?;
-    let mut row = rows.into_iter().next();
+    let mut row = row;
     if let (Some(row), false) = (&mut row, config.auth_token.is_empty()) {
         row.auth_token.clone_from(&config.auth_token);
     }

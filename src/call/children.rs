@@ -7,6 +7,7 @@ use super::target::{self, NoRoute, Wish};
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook, Subscription};
 use crate::webhooks::policy;
+use twiml::Secret;
 use twiml::verb::{CallEvent, Dial, DialRecord, Noun, Trim};
 
 /// Dial's recording in the words of the recordings room.
@@ -75,10 +76,12 @@ fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
         Noun::Sip(s) => {
             let best = s.uris.iter().min_by_key(|u| u.priority);
             let uri = best.ok_or(NoRoute { code: 13243, words: "<Sip> has no URI".to_owned() })?;
-            let own = uri.username.clone().zip(uri.password.clone());
+            let pair = |user: &Option<String>, secret: &Option<Secret>| {
+                user.clone().zip(secret.as_ref().map(|s| s.0.clone()))
+            };
             Ok(Party {
                 to: uri.uri.clone(),
-                auth: own.or_else(|| s.username.clone().zip(s.password.clone())),
+                auth: pair(&uri.username, &uri.password).or_else(|| pair(&s.username, &s.password)),
                 headers: uri.headers.clone(),
                 digits: None,
                 whisper: s.url.as_deref().map(|u| (u, s.method)),

@@ -287,7 +287,7 @@ async fn vet(
     let addresses = guard.resolve(&vetted).await.map_err(refused)?;
     match addresses.iter().find(|a| !target.tls && !guard.rules().opened(a.ip())) {
         Some(a) => Err(Failure {
-            code: codes::NOT_WSS,
+            code: codes::SCHEME,
             words: format!("ws:// is allowed only to networks in CHORUS_ALLOW_NETWORKS; {} is not in them", a.ip()),
         }),
         None => Ok(addresses),
