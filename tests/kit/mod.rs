@@ -5,6 +5,7 @@ pub mod agent;
 pub mod app;
 pub mod ladder;
 pub mod net;
+pub mod oracle;
 pub mod phone;
 pub mod world;
 

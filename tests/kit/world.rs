@@ -4,6 +4,7 @@
 use super::agent::Agent;
 use super::app::App;
 use super::net::Net;
+use super::oracle::Oracle;
 use super::phone::{Later, Phone};
 use bytes::Bytes;
 use chorus::call::cx::CallSettings;
@@ -32,7 +33,9 @@ pub const CHORUS: &str = "10.0.0.1:5060";
 pub const ACCOUNT: AccountSid = AccountSid(0xac);
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const WALL0: i64 = 1_700_000_000_000;
-const COMMIT_US: u64 = 1_000;
+const APPLY_US: u64 = 500;
+const SYNC_US: u64 = 500;
+const COMMIT_US: u64 = APPLY_US + SYNC_US;
 const APP_US: u64 = 2_000;
 const ENGINES: usize = 2;
 
@@ -43,6 +46,7 @@ enum Ev {
     RtpToChorus(LegId, bool, SocketAddr, Bytes),
     Later(usize, Later),
     Commit(TxId, Tx),
+    Synced(u64, TxId, Result<(), StoreError>),
     Disk(usize, DiskReport),
     ToEngine(usize, StreamSid, StreamIn),
     ToAgent(StreamSid, Vec<u8>),
@@ -60,6 +64,17 @@ enum StreamIn {
 struct Home {
     worker: usize,
     local: SocketAddr,
+}
+
+/// When a process dies, seen from one of its transactions.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Death {
+    /// It was given to the writer, nothing of it was written.
+    Unwritten,
+    /// It was written; the disk had not synced it.
+    Unsynced,
+    /// It was synced; nobody was told.
+    Untold,
 }
 
 pub struct World {
@@ -97,6 +112,16 @@ pub struct World {
     phase: u8,
     wake_at: Option<u64>,
     tickets: u64,
+    pub oracle: Oracle,
+    /// Transactions given to the writer so far.
+    pub commits: u64,
+    /// Dies at this transaction.
+    pub dies: Option<(u64, Death)>,
+    pub crashes: u64,
+    /// Reports of the workers reach the switch this much later, by chance.
+    pub slack_us: u64,
+    /// Files that a process before the last crash wrote.
+    pub counted: BTreeMap<&'static str, u64>,
 }
 
 /// What a clip of speech sounds like: a tone whose length follows the text.
@@ -121,7 +146,7 @@ impl World {
             events: HashMap::new(),
             seq: 0,
             switch,
-            store: Memory::new(),
+            store: Memory::lazy(),
             engines: (0..ENGINES).map(|_| Engine::new(rng.fork())).collect(),
             out: Out::new(),
             homes: BTreeMap::new(),
@@ -146,6 +171,12 @@ impl World {
             phase: 0,
             wake_at: None,
             tickets: 0,
+            oracle: Oracle::default(),
+            commits: 0,
+            dies: None,
+            crashes: 0,
+            slack_us: 0,
+            counted: BTreeMap::new(),
             rng,
         };
         w.configure();
@@ -198,6 +229,7 @@ impl World {
             Op::PutNumber(Box::new(number)),
         ];
         self.store.apply(&[Tx { ops }]).into_iter().for_each(|r| r.unwrap());
+        self.store.sync();
         self.reload();
     }
 
@@ -206,6 +238,7 @@ impl World {
         let mut row = self.store.get::<NumberRow>(NumberSid(0x91)).unwrap().clone();
         change(&mut row);
         self.store.apply(&[Tx::one(Op::PutNumber(Box::new(row)))])[0].clone().unwrap();
+        self.store.sync();
         self.reload();
     }
 
@@ -213,6 +246,7 @@ impl World {
         let mut row = self.store.get::<TrunkRow>(TrunkSid(0x71)).unwrap().clone();
         change(&mut row);
         self.store.apply(&[Tx::one(Op::PutTrunk(Box::new(row)))])[0].clone().unwrap();
+        self.store.sync();
         self.reload();
     }
 
@@ -329,10 +363,11 @@ impl World {
                 let input = Input::Resolved(id, flows.into_iter().collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
-            Output::Commit(id, tx) => self.at(COMMIT_US, Ev::Commit(id, tx)),
+            Output::Commit(id, tx) => self.at(APPLY_US, Ev::Commit(id, tx)),
             Output::Fetch(id, request) => {
                 let path = url::Url::parse(&request.url).map(|u| u.path().to_owned()).unwrap_or_default();
                 self.line("chorus", "app", &fetch_line(&path, &request.params));
+                self.oracle.fetched(&request);
                 let (after, result) = self.app.answer(self.now, &request);
                 let input = Input::Fetched(id, result);
                 self.at(APP_US + after, Ev::Switch(Box::new(input)));
@@ -356,6 +391,7 @@ impl World {
             Output::Move { leg, from, to } => self.move_leg(leg, from, to),
             Output::Connect(worker, c) => self.connect(worker, &c),
             Output::Reply(ticket, answer) => {
+                self.oracle.replied(ticket, &answer);
                 self.replies.insert(ticket, *answer);
             }
             Output::LoadOutbox(_) => {
@@ -442,7 +478,7 @@ impl World {
             let delay = match &ev {
                 Ev::Disk(..) => 2_000,
                 Ev::ToAgent(..) => 1_000,
-                _ => 20,
+                _ => 20 + self.rng.below(self.slack_us.max(1)),
             };
             self.at(delay, ev);
         }
@@ -450,6 +486,7 @@ impl World {
 
     fn send_sip(&mut self, flow: Flow, bytes: Bytes) {
         self.line("chorus", "phone", &sip_line(&bytes));
+        self.oracle.sent(self.now.mono, &bytes);
         if let Some(phone) = self.phones.iter().position(|p| p.addr == flow.remote) {
             for after in self.net.deliveries(&mut self.rng) {
                 self.at(after, Ev::SipToPhone(phone, bytes.clone()));
@@ -537,6 +574,9 @@ impl World {
         let now = self.now;
         match ev {
             Ev::Switch(input) => {
+                if let Input::Sip(_, bytes) = &*input {
+                    self.oracle.received(bytes);
+                }
                 if let Input::Fetched(_, r) = &*input {
                     let what = match r {
                         Ok(f) => format!("{} {}", f.status, body_line(&f.body)),
@@ -583,24 +623,9 @@ impl World {
                 self.phones[i].later(now, later);
                 self.settle_phone(i);
             }
-            Ev::Commit(id, tx) => {
-                let result = if self.database_down {
-                    Err(StoreError::Unavailable("down".to_owned()))
-                } else {
-                    self.store.apply(std::slice::from_ref(&tx)).remove(0)
-                };
-                self.input(Input::Committed(id, result));
-            }
-            Ev::Disk(worker, report) => {
-                let mut out = std::mem::take(&mut self.out);
-                for e in 0..self.engines.len() {
-                    // A recording whose leg moved is reported to where it lives now.
-                    let _ = e;
-                }
-                self.engines[worker].on_disk(now, report, &mut out);
-                self.out = out;
-                self.drain_engine(worker);
-            }
+            Ev::Commit(id, tx) => self.write(id, &tx),
+            Ev::Synced(n, id, result) => self.synced(n, id, result),
+            Ev::Disk(_, report) => self.disk_reports(report),
             Ev::ToEngine(worker, stream, input) => self.to_engine(worker, stream, input),
             Ev::ToAgent(stream, bytes) => self.to_agent(stream, &bytes),
             Ev::Wake => {
@@ -613,6 +638,57 @@ impl World {
             }
             Ev::Tick => self.tick(),
         }
+    }
+
+    fn dies_at(&mut self, n: u64, how: Death) -> bool {
+        let dies = self.dies == Some((n, how));
+        if dies {
+            self.dies = None;
+            self.crash();
+        }
+        dies
+    }
+
+    fn write(&mut self, id: TxId, tx: &Tx) {
+        self.commits += 1;
+        if self.dies_at(self.commits, Death::Unwritten) {
+            return;
+        }
+        if self.database_down {
+            let result = Err(StoreError::Unavailable("down".to_owned()));
+            return self.at(SYNC_US, Ev::Synced(self.commits, id, result));
+        }
+        let result = self.store.apply(std::slice::from_ref(tx)).remove(0);
+        self.oracle.applied(tx, &result);
+        if !self.dies_at(self.commits, Death::Unsynced) {
+            self.at(SYNC_US, Ev::Synced(self.commits, id, result));
+        }
+    }
+
+    fn synced(&mut self, n: u64, id: TxId, result: Result<(), StoreError>) {
+        if result.is_ok() {
+            self.store.sync();
+            self.oracle.synced();
+        }
+        if !self.dies_at(n, Death::Untold) {
+            self.input(Input::Committed(id, result));
+        }
+    }
+
+    /// A recording whose leg moved is reported to where it lives now: the others do not know it.
+    fn disk_reports(&mut self, report: DiskReport) {
+        let now = self.now;
+        let mut out = std::mem::take(&mut self.out);
+        for engine in &mut self.engines {
+            engine.on_disk(now, copy(&report), &mut out);
+        }
+        self.out = out;
+        self.drain_engine(0);
+    }
+
+    /// Ports that are open and not draining.
+    pub fn ports(&self) -> usize {
+        self.homes.len()
     }
 
     fn worker_of_stream(&self, fallback: usize, stream: StreamSid) -> usize {
@@ -718,6 +794,11 @@ impl World {
     /// The process dies and another one starts on what the store and the disk kept.
     pub fn crash(&mut self) {
         self.store.crash();
+        self.crashes += 1;
+        self.oracle.crashed(self.now.mono);
+        for agent in self.agents.values_mut() {
+            agent.ended();
+        }
         self.events.retain(|_, e| matches!(e, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
         let settings = CallSettings {
             public_url: "http://chorus.test".to_owned(),
@@ -744,6 +825,16 @@ impl World {
 
     pub fn picture(&self) -> String {
         chorus::telemetry::ladder::render(&self.lines)
+    }
+}
+
+fn copy(r: &DiskReport) -> DiskReport {
+    match r {
+        DiskReport::Written { recording, buffer } => {
+            DiskReport::Written { recording: *recording, buffer: buffer.clone() }
+        }
+        DiskReport::Failed { recording } => DiskReport::Failed { recording: *recording },
+        DiskReport::Closed { recording, ms } => DiskReport::Closed { recording: *recording, ms: *ms },
     }
 }
 

@@ -1,1 +1,3 @@
-//! Tests of sim.
+//! The seeded simulation: one call with a crash at every commit, then everything at once.
+
+mod one_call;
