@@ -7,6 +7,7 @@ pub mod ladder;
 pub mod net;
 pub mod oracle;
 pub mod phone;
+pub mod raw;
 pub mod world;
 
 pub use app::Reply;

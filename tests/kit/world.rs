@@ -25,6 +25,7 @@ use chorus::store::tx::{Backend, Op, StoreError, Tx, TxId};
 use chorus::switch::{Input, Output, Switch, WorkerId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::hash::{DefaultHasher, Hash};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,29 @@ enum StreamIn {
     Eof,
 }
 
+struct Entry {
+    at: u64,
+    seq: u64,
+    ev: Ev,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
+        (self.at, self.seq).cmp(&(other.at, other.seq))
+    }
+}
+
 struct Home {
     worker: usize,
     local: SocketAddr,
@@ -79,8 +103,7 @@ pub enum Death {
 
 pub struct World {
     pub now: Now,
-    queue: BinaryHeap<Reverse<(u64, u64)>>,
-    events: HashMap<u64, Ev>,
+    queue: BinaryHeap<Reverse<Entry>>,
     seq: u64,
     pub rng: Rng,
     pub switch: Switch,
@@ -120,7 +143,13 @@ pub struct World {
     pub crashes: u64,
     /// Reports of the workers reach the switch this much later, by chance.
     pub slack_us: u64,
-    /// Files that a process before the last crash wrote.
+    /// No ladder is kept: what the long simulation wants.
+    pub quiet: bool,
+    /// Legs are placed on the engines by chance.
+    pub at_random: bool,
+    /// Of every message, request and transaction that left Chorus, with its time.
+    pub hash: DefaultHasher,
+    /// How often each output, crash and so on occurred.
     pub counted: BTreeMap<&'static str, u64>,
 }
 
@@ -143,7 +172,6 @@ impl World {
         let mut w = World {
             now: Now { mono: Mono(0), wall: Wall(WALL0) },
             queue: BinaryHeap::new(),
-            events: HashMap::new(),
             seq: 0,
             switch,
             store: Memory::lazy(),
@@ -176,6 +204,9 @@ impl World {
             dies: None,
             crashes: 0,
             slack_us: 0,
+            quiet: false,
+            at_random: false,
+            hash: DefaultHasher::new(),
             counted: BTreeMap::new(),
             rng,
         };
@@ -305,6 +336,30 @@ impl World {
         self.settle_phone(phone);
     }
 
+    /// A request that the phone's endpoint knows nothing of: re-INVITE, UPDATE, INFO, OPTIONS.
+    pub fn raw(&mut self, phone: usize, method: &str, body: Option<(&str, Bytes)>) {
+        if let Some(bytes) = self.phones[phone].raw_request(method, body) {
+            self.send_raw(phone, bytes);
+        }
+    }
+
+    /// Hold, resume or refresh by re-INVITE or UPDATE.
+    pub fn reoffer(&mut self, phone: usize, method: &str, direction: chorus::sdp::Direction) {
+        let body = self.phones[phone].offer(direction);
+        self.raw(phone, method, Some(("application/sdp", body)));
+    }
+
+    pub fn send_raw(&mut self, phone: usize, bytes: Bytes) {
+        if !self.quiet {
+            let what = self.named(Some(phone), &bytes);
+            self.line("phone", "chorus", &what);
+        }
+        let flow = flow_to(self.phones[phone].addr);
+        for after in self.net.deliveries(&mut self.rng) {
+            self.at(after, Ev::Switch(Box::new(Input::Sip(flow, bytes.clone()))));
+        }
+    }
+
     /// Asks as the REST API would; the answer is in `replies` later.
     pub fn ask(&mut self, request: chorus::api::command::Request) -> Ticket {
         self.tickets += 1;
@@ -313,7 +368,14 @@ impl World {
         ticket
     }
 
+    pub fn count(&mut self, what: &'static str) {
+        *self.counted.entry(what).or_default() += 1;
+    }
+
     pub fn line(&mut self, from: &str, to: &str, what: &str) {
+        if self.quiet {
+            return;
+        }
         self.lines.push(Line {
             at: Wall(self.now.wall.0 - WALL0),
             from: from.to_owned(),
@@ -324,8 +386,7 @@ impl World {
 
     fn at(&mut self, delay_us: u64, ev: Ev) {
         self.seq += 1;
-        self.queue.push(Reverse((self.now.mono.0 + delay_us, self.seq)));
-        self.events.insert(self.seq, ev);
+        self.queue.push(Reverse(Entry { at: self.now.mono.0 + delay_us, seq: self.seq, ev }));
     }
 
     /// One input for the switch, and everything that follows at once.
@@ -355,6 +416,7 @@ impl World {
     }
 
     fn perform(&mut self, o: Output) {
+        self.count(name_of(&o));
         match o {
             Output::Send(flow, bytes) => self.send_sip(flow, bytes),
             Output::CloseFlow(_) => {}
@@ -363,10 +425,16 @@ impl World {
                 let input = Input::Resolved(id, flows.into_iter().collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
-            Output::Commit(id, tx) => self.at(APPLY_US, Ev::Commit(id, tx)),
+            Output::Commit(id, tx) => {
+                (self.now.mono.0, id.0, tx.ops.len()).hash(&mut self.hash);
+                self.at(APPLY_US, Ev::Commit(id, tx));
+            }
             Output::Fetch(id, request) => {
-                let path = url::Url::parse(&request.url).map(|u| u.path().to_owned()).unwrap_or_default();
-                self.line("chorus", "app", &fetch_line(&path, &request.params));
+                (self.now.mono.0, &request.url, &request.params).hash(&mut self.hash);
+                if !self.quiet {
+                    let path = url::Url::parse(&request.url).map(|u| u.path().to_owned()).unwrap_or_default();
+                    self.line("chorus", "app", &fetch_line(&path, &request.params));
+                }
                 self.oracle.fetched(&request);
                 let (after, result) = self.app.answer(self.now, &request);
                 let input = Input::Fetched(id, result);
@@ -398,8 +466,9 @@ impl World {
                 let rows = self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
                 self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, None))));
             }
-            Output::Trace(call, line) => self.trace.push((call, line)),
-            Output::Log(words) => self.logs.push(words),
+            Output::Trace(call, line) if !self.quiet => self.trace.push((call, line)),
+            Output::Log(words) if !self.quiet => self.logs.push(words),
+            Output::Trace(..) | Output::Log(_) => {}
         }
     }
 
@@ -469,6 +538,10 @@ impl World {
         for (leg, rtcp, to, bytes) in sends {
             let Some(local) = self.homes.get(&leg).or(self.draining.get(&leg)).map(|h| h.local) else { continue };
             if let Some(phone) = self.phones.iter().position(|p| p.rtp.ip() == to.ip()) {
+                if self.phones[phone].light {
+                    self.phones[phone].rtp_received += 1;
+                    continue;
+                }
                 for after in self.net.deliveries(&mut self.rng) {
                     self.at(after, Ev::RtpToPhone(phone, rtcp, local, bytes.clone()));
                 }
@@ -484,10 +557,23 @@ impl World {
         }
     }
 
+    /// A message in short, with the phone's name if there are several.
+    fn named(&self, phone: Option<usize>, bytes: &Bytes) -> String {
+        match phone.filter(|i| *i > 0) {
+            Some(i) => format!("{}: {}", self.phones[i].name, sip_line(bytes)),
+            None => sip_line(bytes),
+        }
+    }
+
     fn send_sip(&mut self, flow: Flow, bytes: Bytes) {
-        self.line("chorus", "phone", &sip_line(&bytes));
+        (self.now.mono.0, &bytes).hash(&mut self.hash);
         self.oracle.sent(self.now.mono, &bytes);
-        if let Some(phone) = self.phones.iter().position(|p| p.addr == flow.remote) {
+        let phone = self.phones.iter().position(|p| p.addr == flow.remote);
+        if !self.quiet {
+            let what = self.named(phone, &bytes);
+            self.line("chorus", "phone", &what);
+        }
+        if let Some(phone) = phone {
             for after in self.net.deliveries(&mut self.rng) {
                 self.at(after, Ev::SipToPhone(phone, bytes.clone()));
             }
@@ -503,7 +589,11 @@ impl World {
                 moved = true;
                 match out {
                     SipOut::Send(_, bytes) => {
-                        self.line("phone", "chorus", &sip_line(&bytes));
+                        let bytes = self.phones[i].mangle(bytes);
+                        if !self.quiet {
+                            let what = self.named(Some(i), &bytes);
+                            self.line("phone", "chorus", &what);
+                        }
                         let flow = Flow {
                             transport: Transport::Udp,
                             remote: self.phones[i].addr,
@@ -558,9 +648,8 @@ impl World {
 
     /// One event; false if nothing is left.
     pub fn step(&mut self) -> bool {
-        let Some(Reverse((at, seq))) = self.queue.pop() else { return false };
+        let Some(Reverse(Entry { at, ev, .. })) = self.queue.pop() else { return false };
         self.advance_to(at);
-        let Some(ev) = self.events.remove(&seq) else { return true };
         self.on(ev);
         true
     }
@@ -577,7 +666,9 @@ impl World {
                 if let Input::Sip(_, bytes) = &*input {
                     self.oracle.received(bytes);
                 }
-                if let Input::Fetched(_, r) = &*input {
+                if let Input::Fetched(_, r) = &*input
+                    && !self.quiet
+                {
                     let what = match r {
                         Ok(f) => format!("{} {}", f.status, body_line(&f.body)),
                         Err(e) => format!("error {}", e.code),
@@ -593,7 +684,10 @@ impl World {
                     local: self.phones[i].addr,
                     conn: 0,
                 };
-                self.phones[i].endpoint.on_bytes(now, flow, &bytes);
+                match self.phones[i].raw_response(now, &bytes) {
+                    Some(acks) => acks.into_iter().for_each(|ack| self.send_raw(i, ack)),
+                    None => self.phones[i].endpoint.on_bytes(now, flow, &bytes),
+                }
                 self.settle_phone(i);
             }
             Ev::RtpToPhone(i, rtcp, from, bytes) => {
@@ -643,6 +737,11 @@ impl World {
     fn dies_at(&mut self, n: u64, how: Death) -> bool {
         let dies = self.dies == Some((n, how));
         if dies {
+            self.count(match how {
+                Death::Unwritten => "crash unwritten",
+                Death::Unsynced => "crash unsynced",
+                Death::Untold => "crash untold",
+            });
             self.dies = None;
             self.crash();
         }
@@ -764,6 +863,9 @@ impl World {
         }
         for i in 0..self.phones.len() {
             let p = &mut self.phones[i];
+            if p.light {
+                continue;
+            }
             p.engine.on_tick(now, self.phase, &mut p.out);
             self.settle_phone(i);
         }
@@ -773,7 +875,7 @@ impl World {
     /// Runs for a while.
     pub fn run(&mut self, d: Duration) {
         let until = self.now.mono.0 + d.as_micros() as u64;
-        while self.queue.peek().is_some_and(|Reverse((at, _))| *at <= until) {
+        while self.queue.peek().is_some_and(|Reverse(e)| e.at <= until) {
             self.step();
         }
         self.advance_to(until);
@@ -799,13 +901,16 @@ impl World {
         for agent in self.agents.values_mut() {
             agent.ended();
         }
-        self.events.retain(|_, e| matches!(e, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
+        self.queue.retain(|Reverse(e)| matches!(e.ev, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
         let settings = CallSettings {
             public_url: "http://chorus.test".to_owned(),
             node: "one".to_owned(),
             silent_after_s: 60,
         };
         self.switch = Switch::new(self.rng.fork(), EndpointConfig::default(), settings, ENGINES);
+        if self.at_random {
+            self.switch.place_at_random();
+        }
         self.engines = (0..ENGINES).map(|_| Engine::new(self.rng.fork())).collect();
         self.out = Out::new();
         self.homes.clear();
@@ -860,6 +965,32 @@ fn disk(files: &mut BTreeMap<RecordingSid, Vec<u8>>, full: bool, worker: usize, 
     Some(Ev::Disk(worker, report))
 }
 
+fn name_of(o: &Output) -> &'static str {
+    match o {
+        Output::Send(..) => "effect Send",
+        Output::CloseFlow(_) => "effect CloseFlow",
+        Output::Resolve { .. } => "effect Resolve",
+        Output::Commit(..) => "effect Commit",
+        Output::Fetch(..) => "effect Fetch",
+        Output::Speak(..) => "effect Speak",
+        Output::Load(..) => "effect Load",
+        Output::Decode(..) => "effect Decode",
+        Output::OpenPort { .. } => "effect OpenPort",
+        Output::Engine(_, EngineCommand::Open { .. }) => "effect Open",
+        Output::Engine(_, EngineCommand::Plan(..)) => "effect Plan",
+        Output::Engine(_, EngineCommand::OpenStream(_)) => "effect OpenStream",
+        Output::Engine(_, EngineCommand::CloseStream(_)) => "effect CloseStream",
+        Output::Engine(_, EngineCommand::Key(..)) => "effect Key",
+        Output::Engine(_, EngineCommand::Close(_)) => "effect Close",
+        Output::Move { .. } => "effect Move",
+        Output::Connect(..) => "effect Connect",
+        Output::Reply(..) => "effect Reply",
+        Output::LoadOutbox(_) => "effect LoadOutbox",
+        Output::Trace(..) => "effect Trace",
+        Output::Log(_) => "effect Log",
+    }
+}
+
 pub fn hook(path: &str) -> Hook {
     Hook { url: format!("http://app.test{path}"), method: chorus::webhooks::request::Method::Post }
 }
@@ -877,6 +1008,9 @@ fn sip_line(bytes: &[u8]) -> String {
     let sdp = if text.contains("\r\n\r\nv=0") { " (sdp)" } else { "" };
     match first.strip_prefix("SIP/2.0 ") {
         Some(status) => format!("{} {method}{sdp}", status.split(' ').next().unwrap_or("")),
+        None if text.contains("\r\nAuthorization:") || text.contains("\r\nProxy-Authorization:") => {
+            format!("{}{sdp} (digest)", first.split(' ').next().unwrap_or(""))
+        }
         None => format!("{}{sdp}", first.split(' ').next().unwrap_or("")),
     }
 }
