@@ -139,8 +139,14 @@ impl Fetcher {
             match next_hop(&hop, &answer)? {
                 Some(next) => hop = next,
                 None => {
-                    return answer::finish(exchange.request, exchange.jar, exchange.deadline, hop.url, answer)
-                        .await;
+                    return answer::finish(
+                        exchange.request,
+                        exchange.jar,
+                        exchange.deadline,
+                        hop.url,
+                        answer,
+                    )
+                    .await;
                 }
             }
         }

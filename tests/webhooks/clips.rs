@@ -283,6 +283,26 @@ async fn a_fetch_ends_when_nobody_waits_for_it_any_more() {
 }
 
 #[tokio::test]
+async fn one_accounts_slow_server_does_not_delay_another_account() {
+    let server =
+        Server::start(|_, seen| if seen.target.starts_with("/slow") { vec![Step::Hang] } else { body("") })
+            .await;
+    let clips = Clips::new(fetcher(None), 1);
+    let slow: Vec<_> = (0..FETCHES_MAX * 2)
+        .map(|n| {
+            let (clips, request) = (clips.clone(), get(1, &server.url(&format!("/slow/{n}"))));
+            tokio::spawn(async move { clips.play(request).await })
+        })
+        .collect();
+    server.reached(FETCHES_PER_ACCOUNT).await;
+    assert!(clips.play(get(2, &server.url("/quick"))).await.is_ok());
+    assert_eq!(server.connections(), FETCHES_PER_ACCOUNT + 1);
+    for call in slow {
+        call.abort();
+    }
+}
+
+#[tokio::test]
 async fn failures_have_their_codes_and_are_not_kept() {
     let server = Server::start(|_, seen| match seen.target.as_str() {
         "/html" => reply(200, "Content-Type: text/html\r\n", "<html>"),
