@@ -69,6 +69,7 @@ pub fn media_request(
         token: String::new(),
         policy,
         cookies: Vec::new(),
+        login: None,
     })
 }
 
