@@ -194,6 +194,15 @@ async fn body_limits() {
     assert_eq!(code(&server.url(&format!("/{}", BODY_MAX + 1))).await, 11750);
     assert_eq!(code(&server.url("/1000000000")).await, 11750);
 
+    let unannounced = Server::start(|_, seen| {
+        let octets = seen.target.trim_start_matches('/').parse().unwrap();
+        vec![Step::Send(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()), Step::Flood(octets)]
+    })
+    .await;
+    let exact = post(&unannounced.url(&format!("/{BODY_MAX}"))).await.unwrap();
+    assert_eq!(exact.body.len(), BODY_MAX);
+    assert_eq!(code(&unannounced.url(&format!("/{}", BODY_MAX + 1))).await, 11750);
+
     let endless = Server::start(|_, _| {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n";
         vec![Step::Send(head.into()), Step::Flood(1_000_000_000)]
