@@ -220,6 +220,7 @@ impl Schedule {
             token: token_text(id),
             policy: policy.clone(),
             cookies: Vec::new(),
+            login: None,
         };
         Some((id, request))
     }
