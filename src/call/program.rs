@@ -7,7 +7,7 @@ use super::{notify, requests};
 use super::phase::{Phase, fetching::Fetching};
 use crate::sip::event::Cause;
 use crate::store::rows::{CallStatus, Hook};
-use crate::webhooks::request::{Cookie, FetchError, Method};
+use crate::webhooks::request::{Cookie, FetchError, Login, Method};
 use crate::webhooks::{params, policy};
 use twiml::verb::{Hangup, Play, Say};
 use twiml::{Content, Document, Interpreter, Kind, Step, Verb};
@@ -26,6 +26,8 @@ pub struct Program {
     pub base: Option<String>,
     /// The call's cookies.
     pub cookies: Vec<Cookie>,
+    /// Credentials that an application's challenge accepted: kept for the call (webhooks.md 1).
+    pub login: Option<Login>,
     /// Requests for documents so far.
     pub documents: u32,
     /// The running document is the fallback's: its failure is final.
@@ -39,7 +41,7 @@ pub struct Program {
 impl Program {
     /// A program that begins anew in the same call: its cookies and its budget of documents stay.
     pub fn replaced(self) -> Program {
-        Program { cookies: self.cookies, documents: self.documents, ..Program::default() }
+        Program { cookies: self.cookies, login: self.login, documents: self.documents, ..Program::default() }
     }
 }
 
@@ -193,6 +195,7 @@ impl Call {
             Ok(fetched) => {
                 cx.trace("app", "chorus", format!("{} in {} ms", fetched.status, fetched.ms));
                 self.program.cookies = fetched.cookies;
+                self.program.login = fetched.login;
                 if fetched.status == 204 || fetched.body.is_empty() {
                     return self.end_of_document(cx);
                 }

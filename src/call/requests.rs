@@ -48,6 +48,7 @@ impl Call {
             token: schedule::token_text(cx.rng.next_u128()),
             policy,
             cookies: self.program.cookies.clone(),
+            login: self.program.login.clone(),
         })
     }
 }

@@ -77,6 +77,7 @@ impl App {
                 body: Bytes::from(reply.body),
                 url: r.url.clone(),
                 cookies: r.cookies.clone(),
+                login: None,
                 ms,
             })
         };
