@@ -16,7 +16,11 @@ fn hangup() -> SipCmd {
 #[test]
 fn an_invite_gets_100_at_once_and_the_call_learns_who_calls_whom() {
     let mut b = Bench::new();
-    let invite = Req::new("INVITE").sdp().with("X-Account: 7").with("User-to-User: 00;encoding=hex").with("Subject: no");
+    let invite = Req::new("INVITE")
+        .sdp()
+        .with("X-Account: 7")
+        .with("User-to-User: 00;encoding=hex")
+        .with("Subject: no");
     b.get(&invite.text());
     b.expect(&["100 INVITE", "Incoming 1"]);
     let SipEvent::Incoming { invite, trunks, .. } = &b.events[0] else { panic!() };
@@ -206,7 +210,8 @@ fn a_hangup_before_the_ack_waits_for_it_but_not_the_call() {
 fn bye_both_ways_and_crossing() {
     let mut b = Bench::answered();
     let tag = b.tag();
-    let bye = Req::new("BYE").to_tag(&tag).cseq(2).with("Reason: Q.850;cause=16;text=\"Normal\"").with("X-End: 1");
+    let bye =
+        Req::new("BYE").to_tag(&tag).cseq(2).with("Reason: Q.850;cause=16;text=\"Normal\"").with("X-End: 1");
     b.get(&bye.text());
     b.expect(&["200 BYE", "Ended 1 peer 200"]);
     let Some(SipEvent::Ended { cause, headers, .. }) = b.events.last() else { panic!() };
@@ -399,9 +404,8 @@ fn responses_go_to_the_source_and_say_so() {
 
 #[test]
 fn requests_follow_the_record_routes_loose_and_strict() {
-    let invite = Req::new("INVITE")
-        .with("Record-Route: <sip:10.0.0.7:5070;lr>, <sip:edge.example;lr=on>")
-        .sdp();
+    let invite =
+        Req::new("INVITE").with("Record-Route: <sip:10.0.0.7:5070;lr>, <sip:edge.example;lr=on>").sdp();
     let mut b = Bench::new();
     b.get(&invite.text());
     b.tell(answer());
@@ -412,7 +416,11 @@ fn requests_follow_the_record_routes_loose_and_strict() {
     assert_eq!(b.last().uri_text(), "sip:peer@10.0.0.2:5060");
     let routes = b.last().headers.elements("Route");
     assert_eq!(routes, ["<sip:10.0.0.7:5070;lr>", "<sip:edge.example;lr=on>"]);
-    assert_eq!(b.last_flow().remote, PEER.parse().unwrap(), "a private next hop other than the source is behind NAT");
+    assert_eq!(
+        b.last_flow().remote,
+        PEER.parse().unwrap(),
+        "a private next hop other than the source is behind NAT"
+    );
     b.over();
 
     let mut b = Bench::new();

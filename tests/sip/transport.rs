@@ -109,7 +109,12 @@ async fn until(a: &mut Phone, b: &mut Phone, want: impl Fn(&SipEvent) -> bool) -
 }
 
 fn run<F: Future<Output = ()>>(test: F) {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test);
 }
 
 fn dial(uri: String, offer: Bytes) -> SipCmd {
@@ -348,7 +353,8 @@ fn next_hops_become_flows() {
 #[test]
 fn srv_targets_are_ordered_by_priority_and_drawn_by_weight() {
     let target = |priority, weight, host: &str| Target { priority, weight, port: 5060, host: host.into() };
-    let all = vec![target(20, 1, "last"), target(10, 90, "heavy"), target(10, 10, "light"), target(10, 0, "zero")];
+    let all =
+        vec![target(20, 1, "last"), target(10, 90, "heavy"), target(10, 10, "light"), target(10, 0, "zero")];
     let mut first = std::collections::BTreeMap::<String, u32>::new();
     let mut rng = Rng::from_number(5);
     for _ in 0..2_000 {
