@@ -399,8 +399,7 @@ fn the_peers_requests_in_an_outbound_dialog_find_it() {
     use super::peer::Req;
     let mut b = up();
     let theirs = |method: &str, n: u32| {
-        let text = Req::new(method).call_id("ours@10.0.0.1").from_tag("callee").to_tag("mine").cseq(n).text();
-        text
+        Req::new(method).call_id("ours@10.0.0.1").them("callee").us("mine").cseq(n).text()
     };
     b.get(&theirs("OPTIONS", 100));
     b.get(&theirs("BYE", 101));
@@ -432,6 +431,38 @@ fn responses_that_nobody_asked_for_are_dropped() {
         b.get(&forged);
         b.expect(&[]);
     }
+    b.tell(hangup());
+    b.over();
+}
+
+#[test]
+fn a_damaged_answer_is_no_answer() {
+    let mut b = Bench::new();
+    b.dial(&targets(1));
+    let sent = invite(&b);
+    let number = sent.cseq().unwrap().number;
+    let good = response(&sent, 200, CONTACT, "callee", SDP);
+    b.get(&good.replace("tag=mine", "tag=mime"));
+    b.get(&good.replace("ours@", "hours@"));
+    b.get(&good.replace(&format!("CSeq: {number}"), &format!("CSeq: {}", number + 1)));
+    b.expect(&["INVITE"]);
+    b.get(&good);
+    b.expect(&["ACK", &format!("Answered 2 Some({})", SDP.len())]);
+    b.tell(hangup());
+    b.over();
+}
+
+#[test]
+fn two_tries_may_be_answered_under_one_tag() {
+    let mut b = Bench::new();
+    b.dial(&targets(2));
+    let first = invite(&b);
+    b.pass(32_000);
+    b.take();
+    b.get(&response(&first, 200, CONTACT, "same", SDP));
+    b.expect(&["ACK", "BYE"]);
+    b.respond("INVITE", 200, CONTACT, "same", SDP);
+    b.expect(&["ACK", &format!("Answered 2 Some({})", SDP.len())]);
     b.tell(hangup());
     b.over();
 }

@@ -158,7 +158,7 @@ impl Bench {
         b.get(&Req::new("INVITE").sdp().text());
         b.tell(SipCmd::Answer { leg: IN, body: SDP.into(), headers: vec![] });
         let tag = b.last().to_tag().unwrap();
-        b.get(&Req::new("ACK").to_tag(&tag).branch("ack").text());
+        b.get(&Req::new("ACK").us(&tag).branch("ack").text());
         b.expect(&["100 INVITE", "Incoming 1", "200 INVITE", "Confirmed 1 None"]);
         b
     }
@@ -273,12 +273,14 @@ impl Req {
         self
     }
 
-    pub fn from_tag(mut self, s: &str) -> Req {
+    /// The peer's tag.
+    pub fn them(mut self, s: &str) -> Req {
         self.from_tag = s.into();
         self
     }
 
-    pub fn to_tag(mut self, s: &str) -> Req {
+    /// Our tag: the request is in a dialog.
+    pub fn us(mut self, s: &str) -> Req {
         self.to_tag = s.into();
         self
     }

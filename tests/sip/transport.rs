@@ -327,7 +327,8 @@ fn next_hops_become_flows() {
         let config = Config { listen: ([0, 0, 0, 0], 0).into(), external: Some([203, 0, 113, 9].into()) };
         let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
         let port = transport.local_addr().port();
-        let cases: [(&str, Option<u16>, Option<Kind>, Option<(&str, Kind, &str)>); 5] = [
+        type Found<'a> = Option<(&'a str, Kind, &'a str)>;
+        let cases: [(&str, Option<u16>, Option<Kind>, Found); 5] = [
             ("127.0.0.1", None, None, Some(("127.0.0.1:5060", Kind::Udp, "127.0.0.1"))),
             ("localhost", Some(5070), Some(Kind::Tcp), Some(("127.0.0.1:5070", Kind::Tcp, "127.0.0.1"))),
             ("192.0.2.4", Some(5080), None, Some(("192.0.2.4:5080", Kind::Udp, "203.0.113.9"))),
