@@ -19,14 +19,13 @@ impl Endpoint {
             return;
         }
         let to_tag = message.to_tag().unwrap_or_default();
-        if let Some(fork) = call.forks.iter().find(|f| f.to_tag == to_tag) {
+        let number = message.cseq().map(|c| c.number);
+        // A later try may be answered under the same tag as an earlier one.
+        if let Some(fork) = call.forks.iter().find(|f| f.to_tag == to_tag && Some(f.cseq) == number) {
             self.out.push_back(SipOut::Send(fork.flow, fork.ack.clone()));
             return;
         }
-        if call.forks.len() >= FORKS_MAX {
-            return;
-        }
-        let number = message.cseq().map(|c| c.number);
+        let full = call.forks.len() >= FORKS_MAX;
         let waiting = call.leg.filter(|id| {
             self.legs.get(id).is_some_and(|l| {
                 matches!(l.phase, Phase::Calling(_)) && Some(l.dialog.ids.local_cseq) == number
@@ -34,6 +33,7 @@ impl Endpoint {
         });
         match waiting {
             Some(leg) => self.on_answer(now, leg, flow, message),
+            None if full => {}
             None => self.leave_fork(now, flow, message),
         }
     }
@@ -69,7 +69,7 @@ impl Endpoint {
         let flow = dialog.destination();
         self.out.push_back(SipOut::Send(flow, ack.clone()));
         if let Some(call) = self.calls.get_mut(&dialog.ids.call_id) {
-            call.forks.push(Fork { to_tag: dialog.ids.remote_tag.clone(), ack, flow });
+            call.forks.push(Fork { to_tag: dialog.ids.remote_tag.clone(), cseq, ack, flow });
         }
     }
 
