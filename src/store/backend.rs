@@ -4,17 +4,15 @@
 use super::conn::{Conn, Fault};
 use super::crypt::{Key, OpenFailed, Place};
 use super::handle::OpenError;
-use super::lock::FileLock;
-use super::reader::Reader;
-use super::sql::{self, Write};
-use super::sqlite::Identity;
+use super::lock::{self, FileLock};
+use super::reader::{Reader, Slots};
+use super::sql::{self, Dialect, Write};
+use super::sqlite::{Files, Identity};
 use super::steps::steps;
 use super::tx::{Backend, Recovered, StoreError, Tx};
 use super::{calls, outbox, postgres, query::Scope, recordings, sealed, sqlite, streams};
 use crate::rng::Rng;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Between two tries to get a lost database back, so that a flood of writes is answered at once instead.
@@ -58,28 +56,34 @@ impl Target {
         )))
     }
 
-    /// A connection that reads.
-    pub fn open_reader(&self) -> Result<Conn, String> {
+    /// A connection that reads. `file` is the file that the writer has open.
+    pub fn open_reader(&self, file: Option<Identity>) -> Result<Conn, String> {
         match self {
+            // Another file beside the old log would be read as a mixture of both.
+            Target::Sqlite(path) if file.is_none() || sqlite::identity(path) != file => {
+                Err(format!("{} is gone or was replaced", path.display()))
+            }
             Target::Sqlite(path) => sqlite::open_reader(path),
             Target::Postgres(url) => postgres::open_reader(url),
         }
     }
 
-    fn open_writer(&self) -> Result<Link, OpenError> {
+    fn open_writer(&self, grace: Duration) -> Result<Link, OpenError> {
         match self {
             Target::Sqlite(path) => {
                 let conn = sqlite::open_writer(path)?;
-                Ok(Link { conn, file: sqlite::identity(path) })
+                Ok(Link { conn, files: Files::of(path) })
             }
-            Target::Postgres(url) => Ok(Link { conn: postgres::open_writer(url)?, file: None }),
+            Target::Postgres(url) => {
+                Ok(Link { conn: postgres::open_writer(url, grace)?, files: Files::default() })
+            }
         }
     }
 }
 
 struct Link {
     conn: Conn,
-    file: Option<Identity>,
+    files: Files,
 }
 
 /// SQLite or PostgreSQL.
@@ -89,26 +93,37 @@ pub struct Database {
     rng: Rng,
     link: Option<Link>,
     next_try: Option<Instant>,
-    epoch: Arc<AtomicU64>,
+    /// The last group failed: the next look tries a write, because a full disk and a replica still answer reads.
+    suspect: bool,
+    slots: Slots,
+    /// The files that were open last.
+    files: Files,
     /// Held as long as this lives, also while the file itself is lost.
     _lock: Option<FileLock>,
 }
 
 impl Database {
-    /// Opens it. `epoch` is counted up each time it is opened anew, so that readers follow.
-    pub fn open(
-        target: Target,
-        key: Key,
-        mut rng: Rng,
-        epoch: Arc<AtomicU64>,
-    ) -> Result<Database, OpenError> {
+    /// Opens it. `slots` holds the connections of its readers.
+    pub fn open(target: Target, key: Key, mut rng: Rng, slots: Slots) -> Result<Database, OpenError> {
         let lock = match &target {
             Target::Sqlite(path) => Some(FileLock::take(path)?),
             Target::Postgres(_) => None,
         };
-        let mut link = target.open_writer()?;
+        let mut link = target.open_writer(lock::GRACE)?;
         check_key(&mut link.conn, &key, &mut rng)?;
-        Ok(Database { target, key, rng, link: Some(link), next_try: None, epoch, _lock: lock })
+        let files = link.files;
+        slots.expect(files.main);
+        Ok(Database {
+            target,
+            key,
+            rng,
+            link: Some(link),
+            next_try: None,
+            suspect: false,
+            slots,
+            files,
+            _lock: lock,
+        })
     }
 
     /// The connection, opened again if it was lost and a try is due.
@@ -120,23 +135,25 @@ impl Database {
             }
             let reopened = self.reopen();
             self.next_try = Some(Instant::now() + REOPEN_EVERY);
-            self.link = Some(reopened.map_err(|e| e.0)?);
-            self.epoch.fetch_add(1, Ordering::Relaxed);
+            let link = reopened.map_err(|e| e.0)?;
+            self.files = link.files;
+            self.slots.expect(link.files.main);
+            self.link = Some(link);
         }
         self.link.as_mut().ok_or_else(|| "it was lost".to_owned())
     }
 
     fn reopen(&mut self) -> Result<Link, OpenError> {
         // An empty database in the place of a lost one would look healthy and know no account.
-        if let Target::Sqlite(path) = &self.target
-            && sqlite::identity(path).is_none()
-        {
-            return Err(OpenError(format!(
-                "{} is gone: put it back, or restart to begin anew",
-                path.display()
-            )));
+        if let Target::Sqlite(path) = &self.target {
+            if sqlite::identity(path).is_none() {
+                let path = path.display();
+                return Err(OpenError(format!("{path} is gone: put it back, or restart to begin anew")));
+            }
+            self.slots.close_all();
+            self.files.set_stale_log_aside(path)?;
         }
-        let mut link = self.target.open_writer()?;
+        let mut link = self.target.open_writer(Duration::ZERO)?;
         check_key(&mut link.conn, &self.key, &mut self.rng)?;
         Ok(link)
     }
@@ -144,9 +161,11 @@ impl Database {
     /// On Linux a removed file takes writes until it is closed: such commits would be lost.
     fn drop_if_replaced(&mut self) {
         if let (Target::Sqlite(path), Some(link)) = (&self.target, &self.link)
-            && sqlite::identity(path) != link.file
+            && sqlite::identity(path) != link.files.main
         {
             self.link = None;
+            self.slots.expect(None);
+            self.slots.close_all();
         }
     }
 
@@ -164,41 +183,57 @@ impl Database {
             Conn::Postgres(_) => postgres::commit(&mut link.conn, group),
         };
         self.drop_if_replaced();
-        match done {
-            Ok(answers) if self.link.is_some() => Ok(answers),
-            Ok(_) => Err("its file was removed or replaced".to_owned()),
-            Err(fault) => {
-                self.link = None;
-                self.next_try = Some(Instant::now() + REOPEN_EVERY);
-                Err(fault.to_string())
-            }
+        if self.link.is_none() {
+            return Err("its file was removed or replaced".to_owned());
         }
+        let answers = done.map_err(|f| f.to_string());
+        let sound = answers.as_ref().is_ok_and(|a| !a.iter().any(is_unavailable));
+        if !sound {
+            self.link = None;
+            self.next_try = Some(Instant::now() + REOPEN_EVERY);
+        }
+        answers
     }
+}
+
+fn is_unavailable(a: &Answer) -> bool {
+    a.as_ref().is_err_and(StoreError::is_unavailable)
 }
 
 impl Backend for Database {
     fn apply(&mut self, group: &[Tx]) -> Vec<Answer> {
         let prepared = self.prepare(group);
-        self.commit(&prepared)
-            .unwrap_or_else(|why| group.iter().map(|_| Err(StoreError::Unavailable(why.clone()))).collect())
+        let answers = self
+            .commit(&prepared)
+            .unwrap_or_else(|why| group.iter().map(|_| Err(StoreError::Unavailable(why.clone()))).collect());
+        self.suspect = answers.iter().any(is_unavailable);
+        answers
     }
 
     fn recover(&mut self) -> Result<Recovered, StoreError> {
-        let mut reader = Reader::database(self.target.clone(), self.key.clone(), Arc::clone(&self.epoch));
-        Ok(Recovered {
+        let mut reader = Reader::database(self.target.clone(), self.key.clone(), &self.slots);
+        let found = Recovered {
             calls: calls::live(&mut reader, Scope::Operator)?,
             recordings: recordings::live(&mut reader, Scope::Operator)?,
             streams: streams::live(&mut reader, Scope::Operator)?,
             outbox: outbox::live(&mut reader, Scope::Operator)?,
-        })
+        };
+        self.slots.close_all();
+        Ok(found)
     }
 
     fn check(&mut self) -> Result<(), StoreError> {
-        let answer = self.link().and_then(|link| link.conn.text("'1'", "").map_err(|f| f.to_string()));
+        let suspect = self.suspect;
+        let look = |link: &mut Link| match suspect {
+            true => link.conn.batch("UPDATE facts SET value = value WHERE name = 'key'"),
+            false => link.conn.text("'1'", "").map(drop),
+        };
+        let answer = self.link().and_then(|link| look(link).map_err(|f| f.to_string()));
+        self.suspect = answer.is_err();
         if answer.is_err() {
             self.link = None;
         }
-        answer.map(drop).map_err(StoreError::Unavailable)
+        answer.map_err(StoreError::Unavailable)
     }
 }
 
@@ -209,11 +244,21 @@ pub fn run(conn: &mut Conn, tx: &Prepared) -> Answer {
         match (conn.execute(&write.stmt), write.refused) {
             (Ok(0), Some(words)) => return Err(StoreError::Refused(words)),
             (Ok(_), _) => {}
-            (Err(Fault::Taken(what)), _) => return Err(StoreError::Duplicate(what)),
+            (Err(Fault::Taken(what)), _) => {
+                return Err(StoreError::Duplicate(first_taken(conn, write, what)));
+            }
             (Err(Fault::Broken(why)), _) => return Err(StoreError::Unavailable(why)),
         }
     }
     Ok(())
+}
+
+/// PostgreSQL checks the key first by itself, and answers nothing more in a transaction that failed.
+fn first_taken(conn: &mut Conn, write: &Write, what: &'static str) -> &'static str {
+    match (&write.twin, conn.dialect()) {
+        (Some(twin), Dialect::Sqlite) if conn.rows(twin).is_ok_and(|rows| !rows.is_empty()) => "sid",
+        _ => what,
+    }
 }
 
 /// A database whose secrets another key encrypted would fail call by call: better to say so at the start.

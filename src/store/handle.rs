@@ -5,13 +5,13 @@ use super::backend::{Database, Target};
 use super::crypt::Key;
 use super::memory::Memory;
 use super::pool::{self, ReadJob};
-use super::reader::Reader;
+use super::reader::{Reader, Slots};
 use super::tx::{Backend, Recovered, StoreError, Tx, TxId};
 use super::writer::{self, Job, Signs};
 use crate::rng::Rng;
+use metrics::counter;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::sync::{oneshot, watch};
@@ -54,7 +54,7 @@ pub struct Store {
 struct Inner {
     writes: SyncSender<Job>,
     reads: SyncSender<ReadJob>,
-    healthy: Arc<AtomicBool>,
+    healthy: Arc<watch::Sender<bool>>,
     changed: Arc<watch::Sender<u64>>,
 }
 
@@ -63,17 +63,16 @@ impl Store {
     /// a second server out, and hands back what a restart must take up.
     pub fn open(url: &str, key: &Key, options: &Options) -> Result<(Store, Recovered), OpenError> {
         let target = Target::parse(url)?;
-        let epoch = Arc::new(AtomicU64::new(0));
+        let slots = Slots::default();
         let mut seed = [0; 32];
         SystemRandom::new().fill(&mut seed).map_err(|_| {
             OpenError("the kernel gives no random numbers: make /dev/urandom readable".to_owned())
         })?;
-        let mut database =
-            Database::open(target.clone(), key.clone(), Rng::from_seed(seed), Arc::clone(&epoch))?;
+        let mut database = Database::open(target.clone(), key.clone(), Rng::from_seed(seed), slots.clone())?;
         let found = database.recover().map_err(|e| {
             OpenError(format!("the calls in the database cannot be read ({e}): restore it or move it away"))
         })?;
-        let reader = |_| Reader::database(target.clone(), key.clone(), Arc::clone(&epoch));
+        let reader = |_| Reader::database(target.clone(), key.clone(), &slots);
         let readers = (0..options.readers.max(1)).map(reader).collect();
         Ok((Store::start(Box::new(database), readers)?, found))
     }
@@ -86,7 +85,7 @@ impl Store {
     }
 
     fn start(backend: Box<dyn Backend>, readers: Vec<Reader>) -> Result<Store, OpenError> {
-        let healthy = Arc::new(AtomicBool::new(true));
+        let healthy = Arc::new(watch::Sender::new(true));
         let changed = Arc::new(watch::Sender::new(0));
         let signs = Signs { healthy: Arc::clone(&healthy), changed: Arc::clone(&changed) };
         let no_thread = |e| OpenError(format!("a thread of the store could not be started: {e}"));
@@ -117,7 +116,10 @@ impl Store {
     fn enqueue(&self, tx: Tx, done: writer::Done) -> Result<(), Full> {
         match self.inner.writes.try_send(Job::Write(tx, done)) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(Job::Write(tx, _))) => Err(Full(tx)),
+            Err(TrySendError::Full(Job::Write(tx, _))) => {
+                counter!("chorus_store_refused_total", "queue" => "writes").increment(1);
+                Err(Full(tx))
+            }
             Err(TrySendError::Disconnected(Job::Write(_, done))) => {
                 done(Err(closed()));
                 Ok(())
@@ -135,7 +137,10 @@ impl Store {
         let job: ReadJob = Box::new(move |r| drop(answer.send(f(r))));
         match self.inner.reads.try_send(job) {
             Ok(()) => answered.await.unwrap_or_else(|_| Err(closed())),
-            Err(_) => Err(StoreError::Unavailable("too many reads are waiting".to_owned())),
+            Err(_) => {
+                counter!("chorus_store_refused_total", "queue" => "reads").increment(1);
+                Err(StoreError::Unavailable("too many reads are waiting".to_owned()))
+            }
         }
     }
 
@@ -146,7 +151,12 @@ impl Store {
 
     /// The database answered when last asked (readiness).
     pub fn healthy(&self) -> bool {
-        self.inner.healthy.load(Ordering::Relaxed)
+        *self.inner.healthy.borrow()
+    }
+
+    /// Changes when [`Store::healthy`] does.
+    pub fn health(&self) -> watch::Receiver<bool> {
+        self.inner.healthy.subscribe()
     }
 
     /// Writes what waits, then lets go of the database and its lock. Blocks until done; later writes are refused.

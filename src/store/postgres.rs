@@ -5,8 +5,10 @@ use super::backend::{Answer, Prepared, run};
 use super::conn::{Conn, Fault};
 use super::handle::OpenError;
 use super::lock;
+use super::tx::StoreError;
 use diesel::{Connection, PgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::time::Duration;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
@@ -51,10 +53,10 @@ fn refused(why: impl std::fmt::Display) -> OpenError {
     ))
 }
 
-/// The writer's session: holds the lock, durable, up to date.
-pub fn open_writer(url: &str) -> Result<Conn, OpenError> {
+/// The writer's session: holds the lock (waited for as long as `grace`), durable, up to date.
+pub fn open_writer(url: &str, grace: Duration) -> Result<Conn, OpenError> {
     let mut conn = Conn::Postgres(establish(url)?);
-    if !lock::advisory(&mut conn).map_err(refused)? {
+    if !lock::advisory(&mut conn, grace).map_err(refused)? {
         return Err(OpenError(
             "another Chorus serves this PostgreSQL database already: stop it, or name another database in \
              CHORUS_DATABASE_URL"
@@ -81,19 +83,34 @@ pub fn open_reader(url: &str) -> Result<Conn, String> {
 }
 
 /// Commits a group in one transaction without savepoints (each would cost two round trips). If one member fails, all of
-/// it is rolled back and the members run one by one. An error means that the connection is of no use any more.
+/// it is rolled back and the members run one by one. An error means that nothing was written.
 pub fn commit(conn: &mut Conn, group: &[Prepared]) -> Result<Vec<Answer>, Fault> {
     if together(conn, group)? {
         return Ok(group.iter().map(|_| Ok(())).collect());
     }
+    let mut lost: Option<Fault> = None;
     let mut answers = Vec::with_capacity(group.len());
     for tx in group {
-        conn.batch("BEGIN")?;
-        let answer = run(conn, tx);
-        conn.batch(if answer.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        let answer = match &lost {
+            // Those before it are written: only the rest may be told otherwise.
+            Some(fault) => Err(StoreError::Unavailable(fault.to_string())),
+            None => alone(conn, tx).unwrap_or_else(|fault| {
+                let answer = Err(StoreError::Unavailable(fault.to_string()));
+                lost = Some(fault);
+                answer
+            }),
+        };
         answers.push(answer);
     }
     Ok(answers)
+}
+
+/// An error: the connection is of no use any more.
+fn alone(conn: &mut Conn, tx: &Prepared) -> Result<Answer, Fault> {
+    conn.batch("BEGIN")?;
+    let answer = run(conn, tx);
+    conn.batch(if answer.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    Ok(answer)
 }
 
 /// False: rolled back, because of one member at least.

@@ -10,16 +10,54 @@ use super::page::{Listed, Page};
 use super::query::{Cond, Order, Query};
 use super::sealed;
 use super::sql::{self, Dialect, Found};
+use super::sqlite::Identity;
 use super::table::{Record, Row};
 use super::tx::StoreError;
 use crate::clock::Wall;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Answers queries. The functions of `calls`, `recordings` and their like take one.
 pub struct Reader {
     source: Source,
     plans: Option<Vec<String>>,
+}
+
+/// A reader's connection, where the writer can close it.
+type Slot = Arc<Mutex<Option<Conn>>>;
+
+/// The connections of all readers. When a database file was replaced, all must be closed before it is opened again:
+/// one that stays would keep the old log file in use, and SQLite would mix it with the new file.
+#[derive(Clone, Default)]
+pub struct Slots(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    slots: Mutex<Vec<Slot>>,
+    file: Mutex<Option<Identity>>,
+}
+
+impl Slots {
+    fn add(&self) -> Slot {
+        let slot = Slot::default();
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&slot));
+        slot
+    }
+
+    /// The file that the writer has open; None while it has none: then readers open none either.
+    pub fn expect(&self, file: Option<Identity>) {
+        *self.0.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+    }
+
+    fn expected(&self) -> Option<Identity> {
+        *self.0.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes them all; each is opened again by its next read.
+    pub fn close_all(&self) {
+        for slot in self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
 }
 
 enum Source {
@@ -30,37 +68,34 @@ enum Source {
 struct Link {
     target: Target,
     key: Key,
-    /// Counted up when the writer opened the database anew.
-    epoch: Arc<AtomicU64>,
-    /// The epoch that `conn` belongs to.
-    seen: u64,
-    conn: Option<Conn>,
-    /// Several reads share a moment: the connection must not change between them.
+    slots: Slots,
+    slot: Slot,
+    /// Several reads share a moment: they must stay on one connection.
     pinned: bool,
 }
 
 impl Link {
-    fn conn(&mut self) -> Result<&mut Conn, String> {
-        let epoch = self.epoch.load(Ordering::Relaxed);
-        if self.seen != epoch && !self.pinned {
-            self.conn = None;
-            self.seen = epoch;
-        }
-        if self.conn.is_none() {
-            self.conn = Some(self.target.open_reader()?);
-        }
-        self.conn.as_mut().ok_or_else(|| "no connection".to_owned())
-    }
-
     /// Runs a read. A connection that was kept may have died since: then once more on a new one.
     fn run<T>(&mut self, mut f: impl FnMut(&mut Conn) -> Result<T, String>) -> Result<T, String> {
-        let kept = self.conn.is_some() && !self.pinned;
-        let first = self.conn().and_then(&mut f);
-        if first.is_ok() || self.pinned {
-            return first;
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(conn) = slot.as_mut() {
+            let first = f(conn);
+            if first.is_ok() || self.pinned {
+                return first;
+            }
+            *slot = None;
+        } else if self.pinned {
+            return Err("the database was opened anew".to_owned());
         }
-        self.conn = None;
-        if kept { self.conn().and_then(&mut f).inspect_err(|_| self.conn = None) } else { first }
+        let mut conn = self.target.open_reader(self.slots.expected())?;
+        let answer = f(&mut conn)?;
+        *slot = Some(conn);
+        Ok(answer)
+    }
+
+    fn close(&mut self) {
+        self.pinned = false;
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -70,10 +105,9 @@ impl Reader {
         Reader { source: Source::Memory(rows), plans: None }
     }
 
-    /// Reads a database.
-    pub fn database(target: Target, key: Key, epoch: Arc<AtomicU64>) -> Reader {
-        let seen = epoch.load(Ordering::Relaxed);
-        let link = Link { target, key, epoch, seen, conn: None, pinned: false };
+    /// Reads a database, on a connection that `slots` can close.
+    pub fn database(target: Target, key: Key, slots: &Slots) -> Reader {
+        let link = Link { target, key, slots: slots.clone(), slot: slots.add(), pinned: false };
         Reader { source: Source::Database(Box::new(link)), plans: None }
     }
 
@@ -81,8 +115,7 @@ impl Reader {
     pub(super) fn forget_connection(&mut self) {
         self.plans = None;
         if let Source::Database(link) = &mut self.source {
-            link.conn = None;
-            link.pinned = false;
+            link.close();
         }
     }
 
@@ -164,7 +197,7 @@ impl Reader {
         let done = link.run(|c| c.batch(word).map_err(|f| f.to_string()));
         link.pinned = pinned && done.is_ok();
         if done.is_err() {
-            link.conn = None;
+            link.close();
         }
         done.map_err(StoreError::Unavailable)
     }

@@ -1,7 +1,7 @@
 //! Recordings: their table and the questions about them.
 
 use super::page::{Listed, Page};
-use super::query::{Period, Query, Scope};
+use super::query::{Cond, Period, Query, Scope};
 use super::reader::Reader;
 use super::rows::RecordingRow;
 use super::table::{Row, Table, Value};
@@ -66,7 +66,8 @@ pub fn live(r: &mut Reader, scope: Scope) -> Result<Vec<RecordingRow>, StoreErro
     r.live(Query::new::<RecordingRow>(scope))
 }
 
-/// At most `limit` recordings made at `until` or before, oldest first: what retention looks at.
+/// At most `limit` ended recordings made at `until` or before, oldest first: what retention looks at.
 pub fn aged(r: &mut Reader, scope: Scope, until: Wall, limit: u32) -> Result<Vec<RecordingRow>, StoreError> {
-    r.aged(Query::new::<RecordingRow>(scope), until, limit)
+    let ended = Query::new::<RecordingRow>(scope).and(Cond::Is("live", Value::Int(Some(0))));
+    r.aged(ended, until, limit)
 }

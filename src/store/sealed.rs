@@ -2,7 +2,7 @@
 
 use super::crypt::{Key, Place};
 use super::sql::Found;
-use super::table::{Parts, Record, Row, Stored, join};
+use super::table::{Parts, Record, Row, join};
 use crate::rng::Rng;
 use serde_json::{Map, Value as Json};
 

@@ -159,6 +159,9 @@ pub struct Write {
     pub stmt: Stmt,
     /// The transaction is refused with these words if no row changes.
     pub refused: Option<&'static str>,
+    /// Finds the row that an insert collides with. If several unique values are taken, SQLite names any of them: the
+    /// key comes first.
+    pub twin: Option<Stmt>,
 }
 
 /// The statement of a step. `seal` makes `body` and `secret` of a record.
@@ -166,9 +169,13 @@ pub fn write<E>(
     step: &Step,
     mut seal: impl FnMut(&Record) -> Result<(String, Option<String>), E>,
 ) -> Result<Write, E> {
-    let mut refused = None;
+    let (mut refused, mut twin) = (None, None);
     let stmt = match step {
-        Step::Insert(r) => insert(r, seal(r)?),
+        Step::Insert(r) => {
+            let find = Stmt::new("SELECT sid, '', NULL FROM ").sql(r.table.name);
+            twin = Some(find.sql(" WHERE sid = ").bind(Value::text(r.sid())));
+            insert(r, seal(r)?)
+        }
         Step::Add(r) => insert(r, seal(r)?).sql(" ON CONFLICT (sid) DO NOTHING"),
         Step::Put(r) => replace(insert(r, seal(r)?), r.table),
         Step::PutIf(r, guard) => {
@@ -182,7 +189,7 @@ pub fn write<E>(
             .sql(" = ")
             .bind(Value::text(is)),
     };
-    Ok(Write { stmt, refused })
+    Ok(Write { stmt, refused, twin })
 }
 
 fn insert(r: &Record, (body, secret): (String, Option<String>)) -> Stmt {

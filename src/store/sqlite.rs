@@ -7,15 +7,15 @@ use super::handle::OpenError;
 use diesel::{Connection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// `busy_timeout` covers backups and shells that hold the file for a moment; the log is cut back to 64 MiB after a long
 /// reader let it grow.
 const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-    PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000;";
-const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000;";
+    PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000;";
+const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA foreign_keys = ON; PRAGMA cache_size = -2000;";
 
 /// Which file it is, beyond its name: device and inode.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,49 @@ pub struct Identity(u64, u64);
 /// The identity of the file at a path; None if there is none.
 pub fn identity(path: &Path) -> Option<Identity> {
     std::fs::metadata(path).ok().map(|m| Identity(m.dev(), m.ino()))
+}
+
+/// The files of an open database.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Files {
+    /// The database.
+    pub main: Option<Identity>,
+    /// Its log.
+    log: Option<Identity>,
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+impl Files {
+    /// As they are now.
+    pub fn of(path: &Path) -> Files {
+        Files { main: identity(path), log: identity(&beside(path, "-wal")) }
+    }
+
+    /// If another database lies at the path now, while the log there still is the old one's, the log is renamed to
+    /// `-wal.replaced`: SQLite would play it into the wrong database. (It leaves the log there when it closes a file
+    /// that was moved.) All connections must be closed.
+    pub fn set_stale_log_aside(self, path: &Path) -> Result<(), OpenError> {
+        let log = beside(path, "-wal");
+        if identity(path) == self.main || self.log.is_none() || identity(&log) != self.log {
+            return Ok(());
+        }
+        let failed = |e| {
+            OpenError(format!(
+                "the log of the replaced {} cannot be set aside ({e}): move it away",
+                path.display()
+            ))
+        };
+        std::fs::rename(&log, beside(path, "-wal.replaced")).map_err(failed)?;
+        match std::fs::remove_file(beside(path, "-shm")) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(e)),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn establish(path: &Path) -> Result<SqliteConnection, OpenError> {
@@ -65,9 +108,6 @@ pub fn open_writer(path: &Path) -> Result<Conn, OpenError> {
 
 /// A reader's connection to a file that exists.
 pub fn open_reader(path: &Path) -> Result<Conn, String> {
-    if identity(path).is_none() {
-        return Err(format!("{} is gone", path.display()));
-    }
     let mut conn = Conn::Sqlite(establish(path).map_err(|e| e.0)?);
     conn.batch(READER).map_err(|f| f.to_string())?;
     Ok(conn)

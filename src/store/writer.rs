@@ -5,7 +5,7 @@
 use super::snapshot::touches;
 use super::tx::{Backend, StoreError, Tx};
 use metrics::{counter, gauge, histogram};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -34,9 +34,16 @@ pub(super) enum Job {
 /// What the writer tells everybody.
 pub(super) struct Signs {
     /// The last commit or look succeeded.
-    pub healthy: Arc<AtomicBool>,
+    pub healthy: Arc<watch::Sender<bool>>,
     /// Counts commits that touched the tables of a snapshot.
     pub changed: Arc<watch::Sender<u64>>,
+}
+
+impl Drop for Signs {
+    /// Without a writer nothing is accepted, whatever ended it.
+    fn drop(&mut self) {
+        self.healthy.send_replace(false);
+    }
 }
 
 /// Starts the thread.
@@ -57,7 +64,7 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         loop {
-            let healthy = self.signs.healthy.load(Ordering::Relaxed);
+            let healthy = *self.signs.healthy.borrow();
             let first = match self.queue.recv_timeout(if healthy { IDLE_CHECK } else { RETRY_CHECK }) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
@@ -86,6 +93,7 @@ impl Writer {
             self.commit(&group, dones);
             if let Some(answer) = stop {
                 drop(self.backend);
+                drop(self.signs);
                 let _ = answer.send(());
                 return;
             }
@@ -111,13 +119,16 @@ impl Writer {
             self.signs.changed.send_modify(|n| *n = n.wrapping_add(1));
         }
         for (done, answer) in dones.into_iter().zip(answers) {
-            done(answer);
+            // One bad listener must not end the writer.
+            if catch_unwind(AssertUnwindSafe(|| done(answer))).is_err() {
+                counter!("chorus_store_listener_panics_total").increment(1);
+            }
         }
     }
 
     /// Readiness follows the last outcome; only a change of it is logged.
     fn mark(&self, fault: Option<StoreError>) {
-        let was = self.signs.healthy.swap(fault.is_none(), Ordering::Relaxed);
+        let was = self.signs.healthy.send_replace(fault.is_none());
         gauge!("chorus_store_healthy").set(if fault.is_none() { 1.0 } else { 0.0 });
         match fault {
             Some(why) if was => {

@@ -1,1 +1,16 @@
-//! Tests of store.
+//! Tests of the store: one contract on memory, SQLite and PostgreSQL, then what only a database can do.
+
+mod bench;
+mod contract;
+mod crypt;
+mod files;
+mod groups;
+mod kit;
+mod lists;
+mod memory;
+mod paging;
+mod plans;
+mod postgres;
+mod retention;
+mod schema;
+mod secrets;

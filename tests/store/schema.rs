@@ -1,0 +1,80 @@
+//! The migrated tables have exactly the columns that the declarations name, on both databases.
+
+use super::kit::{Folder, postgres, sqlite};
+use chorus::store::table::Table;
+use chorus::store::*;
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
+
+fn tables() -> [&'static Table; 11] {
+    [
+        &accounts::ACCOUNTS,
+        &applications::APPLICATIONS,
+        &calls::CALLS,
+        &keys::KEYS,
+        &notifications::NOTIFICATIONS,
+        &numbers::NUMBERS,
+        &outbox::OUTBOX,
+        &recordings::RECORDINGS,
+        &streams::STREAMS,
+        &timeline::TIMELINES,
+        &trunks::TRUNKS,
+    ]
+}
+
+#[derive(diesel::QueryableByName)]
+struct Name {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    name: String,
+}
+
+fn declared(t: &Table) -> Vec<&str> {
+    assert_eq!(t.columns.get(..3), Some(["sid", "account", "created"].as_slice()), "{}", t.name);
+    t.columns.iter().copied().chain(["body", "secret"]).collect()
+}
+
+#[test]
+fn sqlite_has_the_declared_columns() {
+    let db = sqlite();
+    let mut raw = SqliteConnection::establish(db.file().to_str().unwrap()).unwrap();
+    for table in tables() {
+        let sql = format!("SELECT name FROM pragma_table_info('{}')", table.name);
+        let found: Vec<Name> = diesel::sql_query(sql).load(&mut raw).unwrap();
+        assert_eq!(
+            found.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(),
+            declared(table),
+            "{}",
+            table.name
+        );
+    }
+}
+
+#[test]
+fn postgresql_has_the_declared_columns() {
+    let Some(db) = postgres() else { return };
+    let mut raw = PgConnection::establish(&db.url).unwrap();
+    for table in tables() {
+        let sql = format!(
+            "SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = '{}' \
+             ORDER BY ordinal_position",
+            table.name
+        );
+        let found: Vec<Name> = diesel::sql_query(sql).load(&mut raw).unwrap();
+        assert_eq!(
+            found.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(),
+            declared(table),
+            "{}",
+            table.name
+        );
+    }
+}
+
+#[test]
+fn a_second_start_changes_nothing() {
+    let folder = Folder::new();
+    let url = format!("sqlite:{}", folder.path().join("a.db").display());
+    for _ in 0..3 {
+        let (store, found) = Store::open(&url, &super::kit::key(), &Options::default()).unwrap();
+        assert!(found.calls.is_empty());
+        store.close();
+    }
+}
