@@ -27,10 +27,9 @@ fn pages_follow_each_other_there_and_back() {
     while let Some(rest) = uri {
         let page = server.get(&rest).good(200);
         seen.extend(page["calls"].as_array().unwrap().iter().map(|c| c["sid"].to_string()));
-        let strip = |v: &serde_json::Value| {
-            v.as_str().map(|u| u.strip_prefix(&server.path("")).expect("a path of the account").to_string())
-        };
-        uri = strip(&page["next_page_uri"]);
+        let next = page["next_page_uri"].as_str();
+        let below = server.path("");
+        uri = next.map(|u| u.strip_prefix(&below).expect("a path of the account").to_string());
         if let Some(next) = &uri {
             assert!(next.contains("To=%2B15005550006") && !next.contains("Unknown"), "{next}");
         }
