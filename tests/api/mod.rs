@@ -1,1 +1,18 @@
-//! Tests of api.
+//! Tests of the REST API on a real socket with a real store.
+
+mod access;
+mod bad_input;
+mod calls;
+mod errors;
+mod forms;
+pub mod harness;
+mod idempotency;
+mod lists;
+mod media;
+mod openapi;
+mod postgres;
+mod resources;
+mod schema;
+mod targets;
+mod tls;
+mod trunks;
