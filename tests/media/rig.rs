@@ -5,7 +5,9 @@ use chorus::clock::{Mono, Now, Wall};
 use chorus::media::codec::g711;
 use chorus::media::engine::{DiskOp, DiskReport, Engine, Item, LegState, Out};
 use chorus::media::event::{EngineCommand, MediaEvent};
-use chorus::media::plan::{self, Clip, Codec, MediaPlan, Peer, RecordTap, Source, SourceId, Tap, TapId, Track};
+use chorus::media::plan::{
+    self, Clip, Codec, MediaPlan, Peer, RecordTap, Source, SourceId, Tap, TapId, Track,
+};
 use chorus::media::rtp::{Packet, ts_after};
 use chorus::rng::Rng;
 use chorus::sid::{RecordingSid, StreamSid};
@@ -85,7 +87,8 @@ impl Phone {
                 out.resize(at + g.payload.len(), 0);
             }
             for (slot, o) in out[at..].iter_mut().zip(&g.payload) {
-                *slot = if self.codec == Codec::Pcmu { g711::pcm_from_ulaw(*o) } else { g711::pcm_from_alaw(*o) };
+                *slot =
+                    if self.codec == Codec::Pcmu { g711::pcm_from_ulaw(*o) } else { g711::pcm_from_alaw(*o) };
             }
         }
         out
@@ -117,10 +120,7 @@ impl File {
     /// The samples of one channel.
     pub fn channel(&self, c: usize) -> Vec<i16> {
         let n = usize::from(self.channels);
-        self.bytes
-            .chunks_exact(2 * n)
-            .map(|f| i16::from_le_bytes([f[c * 2], f[c * 2 + 1]]))
-            .collect()
+        self.bytes.chunks_exact(2 * n).map(|f| i16::from_le_bytes([f[c * 2], f[c * 2 + 1]])).collect()
     }
 
     pub fn ms(&self) -> u64 {

@@ -84,7 +84,15 @@ fn a_packet_reads_as_the_known_library_reads_it() {
 
 #[test]
 fn a_report_of_ours_reads_as_the_known_library_reads_it() {
-    let block = Block { ssrc: 7, fraction: 25, lost: 300, highest: 0x1_2345, jitter: 40, last_sr: 0xAABB_CCDD, delay: 65_536 };
+    let block = Block {
+        ssrc: 7,
+        fraction: 25,
+        lost: 300,
+        highest: 0x1_2345,
+        jitter: 40,
+        last_sr: 0xAABB_CCDD,
+        delay: 65_536,
+    };
     let report = Outgoing {
         ssrc: 99,
         sender: Some((0x0102_0304_0506_0708, 1_600, 10, 1_600)),
@@ -103,7 +111,10 @@ fn a_report_of_ours_reads_as_the_known_library_reads_it() {
     assert_eq!((sr.packet_count, sr.octet_count), (10, 1_600));
     let b = &sr.reports[0];
     assert_eq!((b.ssrc, b.fraction_lost, b.total_lost), (7, 25, 300));
-    assert_eq!((b.last_sequence_number, b.jitter, b.last_sender_report, b.delay), (0x1_2345, 40, 0xAABB_CCDD, 65_536));
+    assert_eq!(
+        (b.last_sequence_number, b.jitter, b.last_sender_report, b.delay),
+        (0x1_2345, 40, 0xAABB_CCDD, 65_536)
+    );
     let sdes = theirs[1].as_any().downcast_ref::<::rtcp::source_description::SourceDescription>().unwrap();
     assert_eq!(&sdes.chunks[0].items[0].text[..], b"abcdefghijklmnop");
     // And theirs by ours.
