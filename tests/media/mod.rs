@@ -1,1 +1,13 @@
-//! Tests of media.
+//! Tests of media: virtual time, no sockets.
+
+mod alloc;
+pub mod audio;
+mod bridge;
+mod dtmf;
+mod g711;
+mod lock;
+mod play;
+mod record;
+mod rig;
+mod stream;
+mod wire;
