@@ -102,6 +102,7 @@ impl Pair {
         self.out.consume(self.out.len());
         match self.agent.read() {
             Err(tungstenite::Error::Io(e)) if e.kind() == io::ErrorKind::WouldBlock => None,
+            Err(tungstenite::Error::ConnectionClosed) => None,
             other => Some(other),
         }
     }

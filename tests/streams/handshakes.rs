@@ -52,7 +52,9 @@ fn accept() -> String {
 
 fn good() -> String {
     let accept = accept();
-    format!("HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept:{accept}\r\n\r\n")
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept:{accept}\r\n\r\n"
+    )
 }
 
 #[test]
@@ -92,10 +94,16 @@ fn answers_that_are_no_upgrade_have_their_code() {
         (good.replace("WebSocket", "h2c"), codes::PROTOCOL),
         (good.replace("Upgrade", "close"), codes::PROTOCOL),
         (good.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: audio.twilio.com\r\n\r\n"), codes::PROTOCOL),
-        (good.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"), codes::PROTOCOL),
+        (
+            good.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+            codes::PROTOCOL,
+        ),
     ] {
         let verdict = shake().on_bytes(answer.as_bytes());
-        assert!(matches!(&verdict, Verdict::Failed { code: c, .. } if *c == code), "{answer:.60}: {verdict:?}");
+        assert!(
+            matches!(&verdict, Verdict::Failed { code: c, .. } if *c == code),
+            "{answer:.60}: {verdict:?}"
+        );
     }
     let mut h = shake();
     let verdicts: Vec<_> = good.bytes().map(|b| h.on_bytes(&[b])).collect();

@@ -75,7 +75,11 @@ fn audio(p: &Payload<'_>) -> Vec<u8> {
 fn read(text: &str) -> Result<Incoming<'_>, message::Invalid> {
     let any = message::read_any(&sid(), text.as_bytes());
     if let Some(exact) = message::read_exact(&sid(), text.as_bytes()) {
-        assert_eq!(any, Ok(Incoming::Media(Payload::Standard(exact.into()))), "the readers disagree on {text}");
+        assert_eq!(
+            any,
+            Ok(Incoming::Media(Payload::Standard(exact.into()))),
+            "the readers disagree on {text}"
+        );
     }
     let read = message::read(&sid(), text.as_bytes());
     assert_eq!(read, any);
@@ -87,7 +91,8 @@ fn the_two_usual_shapes_take_the_short_way() {
     for n in [0, 1, 2, 3, 160, 4_000, 100_000] {
         let payload = base64_simd::STANDARD.encode_to_string(sound(n));
         let compact = format!(r#"{{"event":"media","streamSid":"{SID}","media":{{"payload":"{payload}"}}}}"#);
-        let spaced = format!(r#"{{"event": "media", "streamSid": "{SID}", "media": {{"payload": "{payload}"}}}}"#);
+        let spaced =
+            format!(r#"{{"event": "media", "streamSid": "{SID}", "media": {{"payload": "{payload}"}}}}"#);
         for text in [compact, spaced] {
             assert_eq!(message::read_exact(&sid(), text.as_bytes()), Some(payload.as_str()));
             let Ok(Incoming::Media(p)) = read(&text) else { panic!("not media: {n}") };
@@ -110,18 +115,25 @@ fn other_orders_extra_keys_escapes_and_loose_base64_are_understood() {
         format!(
             r#"{{"event":"media","sequenceNumber":"7","streamSid":"{SID}","extra":[1,{{"x":null}}],"media":{{"track":"outbound","chunk":4,"timestamp":"9","payload":"{payload}"}}}}"#
         ),
-        format!("\n {{ \"event\" : \"media\" ,\"streamSid\":\"{SID}\",\"media\":{{\"payload\":\"{payload}\"}} }} "),
+        format!(
+            "\n {{ \"event\" : \"media\" ,\"streamSid\":\"{SID}\",\"media\":{{\"payload\":\"{payload}\"}} }} "
+        ),
         format!(r#"{{"event":"media","streamSid":"{SID}","media":{{"payload":"{slashes}"}}}}"#),
         format!(r#"{{"event":"media","streamSid":"{SID}","media":{{"payload":"{lines}"}}}}"#),
         format!(r#"{{"event":"media","streamSid":"{SID}","media":{{"payload":"{unpadded}"}}}}"#),
-        format!(r#"{{"event":"m\u0065dia","streamSid":"{SID}","media":{{"payload":"{payload}"}},"mark":null}}"#),
+        format!(
+            r#"{{"event":"m\u0065dia","streamSid":"{SID}","media":{{"payload":"{payload}"}},"mark":null}}"#
+        ),
     ] {
         let Ok(Incoming::Media(p)) = read(&text) else { panic!("not media: {text}") };
         assert_eq!(audio(&p), ulaw, "{text}");
     }
     let mark = format!(r#"{{"event":"mark","mark":{{"name":"\u00fc","x":1}},"streamSid":"{SID}"}}"#);
     assert_eq!(read(&mark), Ok(Incoming::Mark("ü".into())));
-    assert_eq!(read(&format!(r#"{{"event":"clear","streamSid":"{SID}","why":"barge-in"}}"#)), Ok(Incoming::Clear));
+    assert_eq!(
+        read(&format!(r#"{{"event":"clear","streamSid":"{SID}","why":"barge-in"}}"#)),
+        Ok(Incoming::Clear)
+    );
     assert_eq!(read(&format!(r#"{{"event":"stop","streamSid":"{SID}"}}"#)), Ok(Incoming::Stop));
     assert_eq!(read(r#"{"event":"stop"}"#), Ok(Incoming::Stop));
 }

@@ -8,5 +8,6 @@ pub mod fuzz;
 mod handshakes;
 mod messages;
 mod ports;
+mod rig;
 mod sessions;
 mod worker;

@@ -275,7 +275,9 @@ fn a_broken_connection_and_a_broken_protocol_have_their_codes() {
         p.session.on_bytes(at(1), &mut bytes.clone(), &mut p.events, &mut p.out);
         p.session.on_bytes(at(2), &mut bytes.clone(), &mut p.events, &mut p.out);
         assert_eq!(p.closed(), [(Some(codes::PROTOCOL), false)], "{bytes:?}");
-        assert!(matches!(p.read(), Some(Ok(Message::Close(Some(f)))) if u16::from(f.code) == 1002 || u16::from(f.code) == 1007));
+        assert!(
+            matches!(p.read(), Some(Ok(Message::Close(Some(f)))) if u16::from(f.code) == 1002 || u16::from(f.code) == 1007)
+        );
     }
 }
 

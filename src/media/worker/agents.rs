@@ -137,7 +137,7 @@ impl Thread {
         match s.phase {
             Phase::Ending => return,
             Phase::Open => {}
-            Phase::Upgrading => match s.handshake.on_bytes(bytes) {
+            Phase::Upgrading => match s.handshake.as_mut().map_or(Verdict::More, |h| h.on_bytes(bytes)) {
                 Verdict::More => return,
                 Verdict::Failed { code, words } => {
                     self.streams.remove(slot, self.poll.registry());
@@ -146,6 +146,7 @@ impl Thread {
                 Verdict::Open { used } => {
                     s.phase = Phase::Open;
                     s.deadline = None;
+                    s.handshake = None;
                     frames = used;
                     self.engine.on_stream(now, stream, StreamInput::Opened, &mut self.out);
                     self.flush(now);

@@ -39,7 +39,7 @@ impl Thread {
     pub(super) fn attach(&mut self, d: Detached) {
         let Detached { leg, state, sockets, streams } = d;
         let now = (self.clock)();
-        self.engine.attach(leg, state);
+        self.engine.attach(now, leg, state, &mut self.out);
         if let Some(s) = sockets
             && let Err(e) = self.legs.insert(s, self.poll.registry())
         {

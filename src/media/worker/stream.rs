@@ -34,7 +34,8 @@ pub(super) struct StreamSocket {
     pub stream: StreamSid,
     pub link: Link,
     pub phase: Phase,
-    pub handshake: Handshake,
+    /// None once it is done.
+    pub handshake: Option<Handshake>,
     backlog: StreamBuf,
     /// When `Upgrading` or `Ending` is over.
     pub deadline: Option<Mono>,
@@ -73,7 +74,7 @@ impl StreamSocket {
             stream,
             link,
             phase: Phase::Upgrading,
-            handshake: d.handshake,
+            handshake: Some(d.handshake),
             backlog,
             deadline: Some(now.mono + UPGRADE_MAX),
             warned: false,
