@@ -191,3 +191,52 @@ fn repair_counts_what_a_kill_left_uncounted() {
     assert_eq!(fs::read(&path).unwrap(), other, "a file of somebody else is left alone");
     assert!(wav::repair(&folder.0.join("none.wav")).is_err());
 }
+
+/// Ends its process without a word while it writes, again and again.
+#[test]
+fn after_kill_9_a_recording_opens_and_lacks_nothing_that_was_reported_written() {
+    const KEY: &str = "CHORUS_TEST_DISK_KILL";
+    let recording = RecordingSid(13);
+    if let Ok(place) = std::env::var(KEY) {
+        let (disk, _thread) = Disk::spawn(Path::new(&place)).unwrap();
+        let (reply, reports) = reply();
+        disk.try_send(DiskOp::Create { recording, channels: 2 }, &reply).unwrap();
+        loop {
+            disk.try_send(DiskOp::Write { recording, buffer: pcm(3_200).1 }, &reply).unwrap();
+            assert!(matches!(reports.recv_timeout(WAIT).unwrap(), DiskReport::Written { .. }));
+            println!("written");
+        }
+    }
+    for round in 0..5 {
+        let folder = Folder::new("disk-kill");
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg("streams::disk::after_kill_9_a_recording_opens_and_lacks_nothing_that_was_reported_written")
+            .env(KEY, &folder.0)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        let written = |l: &std::io::Result<String>| l.as_ref().is_ok_and(|l| l.ends_with("written"));
+        let mut reported = 0;
+        let mut lines = lines.filter(written);
+        while reported <= round * 7 {
+            lines.next().unwrap().unwrap();
+            reported += 1;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it said before it died and we had not read yet.
+        reported += lines.count();
+        let path = path_of(&folder.0, recording);
+        let before = hound_reads(&path).1.len();
+        assert!(before >= reported * 3_200, "{before} samples, {reported} writes reported");
+        let repaired = wav::repair(&path).unwrap();
+        let (channels, samples) = hound_reads(&path);
+        assert_eq!(channels, 2);
+        assert!(samples.len() >= before && samples.len() as u64 / 16 == repaired.ms);
+        assert!(samples.len() < (reported + 2) * 3_200);
+        assert!(samples.chunks(3_200).all(|c| c == &pcm(3_200).0[..c.len()]));
+    }
+}

@@ -64,10 +64,15 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(name: &str, workers: usize) -> Rig {
+        Rig::with_events(name, workers, 1_024)
+    }
+
+    /// With another bound on the events that may wait for the driver.
+    pub fn with_events(name: &str, workers: usize, waiting: usize) -> Rig {
         provider();
         let folder = Folder::new(name);
         let (disk, thread) = Disk::spawn(&folder.0).unwrap();
-        let (to, events) = mpsc::channel(1_024);
+        let (to, events) = mpsc::channel(waiting);
         let clock = Jumping::new();
         let spawn = |index: usize| {
             let seed = [index as u8; 32];

@@ -244,6 +244,50 @@ fn an_agent_that_breaks_the_protocol_is_31924_and_one_that_closes_with_an_error_
 }
 
 #[test]
+fn an_agent_that_closes_and_goes_without_reading_has_closed_cleanly() {
+    for _ in 0..10 {
+        let mut rig = Rig::new("worker-goes", 1);
+        let (address, agent) = raw_agent(|mut tcp, head| {
+            let mut segment = switching(&head);
+            segment.extend_from_slice(&[0x88, 0x02, 0x03, 0xE8]);
+            // `connected` and `start` lie unread in this socket: the kernel sends a reset behind the close frame.
+            let mut octet = [0];
+            tcp.write_all(&segment[..segment.len() - 4]).unwrap();
+            tcp.read_exact(&mut octet).unwrap();
+            tcp.write_all(&segment[segment.len() - 4..]).unwrap();
+        });
+        rig.open_stream();
+        rig.connect(&format!("ws://{address}/"), &certificate().1);
+        rig.opened();
+        (0..20).for_each(|_| rig.phone.say(1));
+        assert_eq!(rig.closed(), None);
+        agent.join().unwrap();
+        rig.finish(0);
+    }
+}
+
+#[test]
+fn a_driver_that_is_behind_gets_every_event_in_order_later() {
+    let mut rig = Rig::with_events("worker-behind", 1, 1);
+    let (address, tells) = agent(None);
+    rig.open_stream();
+    rig.connect(&format!("ws://{address}/"), &certificate().1);
+    until(&tells, "start");
+    // Nobody takes an event here, and audio flows all the same.
+    echo(&mut rig, 30);
+    rig.phone.say(CLOSE);
+    rig.opened();
+    let mut echoes = 0;
+    rig.agent_event(|a| {
+        echoes += usize::from(*a == AgentEvent::Message { sent: true, what: "mark" });
+        matches!(a, AgentEvent::Closed { .. }).then_some(())
+    });
+    assert!(echoes >= 29, "{echoes}");
+    assert_eq!(rig.workers[0].handle().counters().events_lost.load(Ordering::Relaxed), 0);
+    rig.finish(0);
+}
+
+#[test]
 fn an_agent_that_says_nothing_times_out() {
     let mut rig = Rig::new("worker-silent", 1);
     let (address, agent) = raw_agent(|mut tcp, _| {
