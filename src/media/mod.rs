@@ -2,6 +2,7 @@
 //! sockets and a clock.
 
 pub mod codec;
+pub mod disk;
 pub mod dtmf;
 pub mod engine;
 pub mod event;
@@ -11,9 +12,11 @@ pub mod level;
 pub mod mos;
 pub mod plan;
 pub mod play;
+pub mod port;
 pub mod reception;
 pub mod record;
 pub mod rtcp;
 pub mod rtp;
 pub mod source_lock;
 pub mod tone;
+pub mod worker;

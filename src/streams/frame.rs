@@ -159,11 +159,11 @@ impl Reader {
     /// Takes the octets of a header, which may come in pieces.
     fn read_head(&mut self, input: &[u8]) -> Result<(usize, Option<Head>), Violation> {
         let held = self.message.len();
-        if self.head_len == 0 {
-            if let Some((head, size)) = Head::read(input)? {
-                head.check(self.fragments, held)?;
-                return Ok((size, Some(head)));
-            }
+        if self.head_len == 0
+            && let Some((head, size)) = Head::read(input)?
+        {
+            head.check(self.fragments, held)?;
+            return Ok((size, Some(head)));
         }
         let mut used = 0;
         for b in input {

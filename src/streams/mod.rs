@@ -5,6 +5,7 @@
 pub mod audio;
 pub mod buf;
 pub mod codes;
+pub mod connect;
 pub mod frame;
 pub mod handshake;
 pub mod message;

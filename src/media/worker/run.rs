@@ -1,0 +1,300 @@
+//! (s) The worker's loop: wait, read what is there, tick, do what the engine says.
+
+use super::counters::{self, Counters};
+use super::events::Events;
+use super::legs::{LegSockets, Legs};
+use super::slots::Which;
+use super::streams::Streams;
+use super::tick::Ticks;
+use super::{Clock, WAKER, WorkerCommand, WorkerConfig};
+use crate::clock::Now;
+use crate::media::disk::{Disk, Reply};
+use crate::media::engine::{DiskOp, DiskReport, Engine, Item, Out};
+use crate::media::event::{EngineCommand, MediaEvent};
+use crate::media::port::PortPair;
+use crate::rng::Rng;
+use crate::sid::{RecordingSid, StreamSid};
+use crate::sip::event::LegId;
+use mio::Poll;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// Readiness events taken at once.
+const READY_MAX: usize = 1_024;
+/// Commands taken between two looks at the sockets.
+const COMMANDS_AT_ONCE: usize = 256;
+/// Datagrams read from one socket before the others have their turn.
+const PACKETS_AT_ONCE: usize = 32;
+/// A datagram longer than this is cut; RTP of G.711 has a tenth of it.
+const DATAGRAM_MAX: usize = 2_048;
+/// RTCP packet types, as the second octet of a datagram on the RTP port (RFC 5761 section 4).
+const RTCP_TYPES: std::ops::RangeInclusive<u8> = 192..=223;
+/// What a stream is read into.
+const READ: usize = 64 * 1024;
+
+pub(super) struct Thread {
+    pub poll: Poll,
+    pub clock: Clock,
+    pub engine: Engine,
+    pub out: Out,
+    pub legs: Legs,
+    pub streams: Streams,
+    pub events: Events,
+    pub counters: Arc<Counters>,
+    /// Sockets that were left before they were empty.
+    pub again: Vec<Which>,
+    /// Streams whose connection broke while it was written to.
+    pub broken: Vec<StreamSid>,
+    /// What streams are read into.
+    pub scratch: Vec<u8>,
+    commands: mpsc::Receiver<WorkerCommand>,
+    disk: Disk,
+    reply: Reply,
+    /// Recordings for which the disk had no room.
+    refused: Vec<RecordingSid>,
+    /// Commands may wait whose wake-up has been used.
+    more_commands: bool,
+    stopped: bool,
+}
+
+impl Thread {
+    pub(super) fn new(
+        poll: Poll,
+        config: WorkerConfig,
+        commands: mpsc::Receiver<WorkerCommand>,
+        reply: Reply,
+        counters: Arc<Counters>,
+    ) -> Thread {
+        Thread {
+            poll,
+            clock: config.clock,
+            engine: Engine::new(Rng::from_seed(config.seed)),
+            out: Out::new(),
+            legs: Legs::new(),
+            streams: Streams::new(),
+            events: Events::new(config.events),
+            counters,
+            again: Vec::new(),
+            broken: Vec::new(),
+            scratch: vec![0; READ],
+            commands,
+            disk: config.disk,
+            reply,
+            refused: Vec::new(),
+            more_commands: false,
+            stopped: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut ready = mio::Events::with_capacity(READY_MAX);
+        let mut ticks = None;
+        while !self.stopped {
+            let timeout = self.timeout(&mut ticks);
+            if let Err(e) = self.poll.poll(&mut ready, timeout)
+                && e.kind() != std::io::ErrorKind::Interrupted
+            {
+                tracing::error!(error = %e, "a media worker cannot wait for its sockets and ends");
+                return;
+            }
+            let again = std::mem::take(&mut self.again);
+            for which in again {
+                self.on_ready(which, true, true);
+            }
+            for event in ready.iter().filter(|e| e.token() != WAKER) {
+                let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+                self.on_ready(Which::of(event.token()), readable, event.is_writable());
+            }
+            self.take_commands();
+            self.tick(&mut ticks);
+            self.publish();
+        }
+    }
+
+    /// Without legs and connections there is nothing to wake up for.
+    fn timeout(&self, ticks: &mut Option<Ticks>) -> Option<Duration> {
+        if self.more_commands || !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        if self.legs.len() == 0 && self.streams.len() == 0 && !self.events.is_behind() {
+            *ticks = None;
+            return None;
+        }
+        let now = (self.clock)().mono;
+        Some(ticks.get_or_insert_with(|| Ticks::from(now)).wait(now))
+    }
+
+    fn tick(&mut self, ticks: &mut Option<Ticks>) {
+        let Some(ticks) = ticks else { return };
+        loop {
+            let now = (self.clock)();
+            let Some(due) = ticks.due(now.mono) else { return };
+            self.guarded(now, None, |engine, out| engine.on_tick(now, due.phase, out));
+            self.flush(now);
+            counters::add(&self.counters.ticks, 1);
+            counters::add(&self.counters.ticks_missed, due.missed);
+            counters::add(&self.counters.ticks_late, u64::from(due.late));
+            if due.phase == 0 {
+                self.check_deadlines(now);
+                self.events.offer(&self.counters);
+            }
+        }
+    }
+
+    fn publish(&self) {
+        counters::set(&self.counters.legs, self.legs.len());
+        counters::set(&self.counters.streams, self.streams.len());
+    }
+
+    fn on_ready(&mut self, which: Which, readable: bool, writable: bool) {
+        match which {
+            Which::Rtp(_) | Which::Rtcp(_) => self.read_datagrams(which),
+            Which::Stream(slot) => {
+                if writable {
+                    self.write_stream(slot);
+                }
+                if readable {
+                    self.read_stream(slot);
+                }
+            }
+        }
+    }
+
+    fn read_datagrams(&mut self, which: Which) {
+        let mut datagram = [0; DATAGRAM_MAX];
+        for _ in 0..PACKETS_AT_ONCE {
+            let Some((leg, n, from)) = self.legs.receive(which, &mut datagram) else { return };
+            let now = (self.clock)();
+            let packet = datagram.get(..n).unwrap_or_default();
+            counters::add(&self.counters.received, 1);
+            let is_rtcp = packet.get(1).is_some_and(|t| RTCP_TYPES.contains(t));
+            let is_rtcp = is_rtcp || matches!(which, Which::Rtcp(_));
+            self.guarded(now, Some(leg), |engine, out| match is_rtcp {
+                true => engine.on_rtcp(now, leg, from, packet, out),
+                false => engine.on_rtp(now, leg, from, packet, out),
+            });
+            self.flush(now);
+        }
+        self.again.push(which);
+    }
+
+    /// A mistake of ours in one leg ends that leg, not the thread with all the others.
+    pub(super) fn guarded(&mut self, now: Now, leg: Option<LegId>, work: impl FnOnce(&mut Engine, &mut Out)) {
+        let (engine, out) = (&mut self.engine, &mut self.out);
+        if catch_unwind(AssertUnwindSafe(|| work(engine, out))).is_ok() {
+            return;
+        }
+        counters::add(&self.counters.panics, 1);
+        let Some(leg) = leg else { return };
+        tracing::error!(
+            leg = leg.0,
+            "the media of a leg ends because of a mistake in Chorus; please report it"
+        );
+        let (engine, out) = (&mut self.engine, &mut self.out);
+        let _ = catch_unwind(AssertUnwindSafe(|| engine.on_command(now, EngineCommand::Close(leg), out)));
+        self.legs.remove(leg, self.poll.registry());
+        // The call learns what it learns of a peer that is gone.
+        self.events.push(MediaEvent::Silent(leg), &self.counters);
+    }
+
+    fn take_commands(&mut self) {
+        self.more_commands = false;
+        for _ in 0..COMMANDS_AT_ONCE {
+            let Ok(c) = self.commands.try_recv() else { return };
+            self.on_worker_command(c);
+        }
+        self.more_commands = true;
+    }
+
+    fn on_worker_command(&mut self, c: WorkerCommand) {
+        let now = (self.clock)();
+        match c {
+            WorkerCommand::Engine(c) => self.on_engine_command(now, c),
+            WorkerCommand::Open { leg, ssrc, ports } => self.open(now, leg, ssrc, ports),
+            WorkerCommand::Socket { stream, dialled } => self.connected(now, stream, *dialled),
+            WorkerCommand::SocketFailed { stream, code, words } => {
+                self.stream_failed(now, stream, code, words)
+            }
+            WorkerCommand::Detach(leg, reply) => {
+                let _ = reply.send(self.detach(leg));
+            }
+            WorkerCommand::Attach(d) => self.attach(*d),
+            WorkerCommand::Disk(report) => self.engine.on_disk(now, report, &mut self.out),
+            WorkerCommand::Shutdown => self.stopped = true,
+        }
+        self.flush(now);
+    }
+
+    fn open(&mut self, now: Now, leg: LegId, ssrc: u32, ports: PortPair) {
+        let made = LegSockets::new(leg, ports).and_then(|s| self.legs.insert(s, self.poll.registry()));
+        if let Err(e) = made {
+            tracing::error!(leg = leg.0, error = %e, "a leg's sockets cannot be watched");
+        }
+        self.engine.on_command(now, EngineCommand::Open { leg, ssrc }, &mut self.out);
+    }
+
+    fn on_engine_command(&mut self, now: Now, c: EngineCommand) {
+        let closed = match &c {
+            EngineCommand::OpenStream(start) => {
+                self.streams.expect(start.stream, start.leg);
+                None
+            }
+            EngineCommand::Close(leg) => Some(*leg),
+            _ => None,
+        };
+        self.engine.on_command(now, c, &mut self.out);
+        self.flush(now);
+        if let Some(leg) = closed {
+            // After the flush: the last RTCP leaves by these sockets.
+            self.legs.remove(leg, self.poll.registry());
+        }
+    }
+
+    /// Does what the engine said, until it has nothing more to say.
+    pub(super) fn flush(&mut self, now: Now) {
+        loop {
+            let mut out = std::mem::take(&mut self.out);
+            out.drain(|item, bytes| self.perform(now, item, bytes));
+            self.out = out;
+            for stream in std::mem::take(&mut self.broken) {
+                self.lost(now, stream);
+            }
+            for recording in std::mem::take(&mut self.refused) {
+                counters::add(&self.counters.disk_refused, 1);
+                self.engine.on_disk(now, DiskReport::Failed { recording }, &mut self.out);
+            }
+            if self.out.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, now: Now, item: Item, bytes: &[u8]) {
+        match item {
+            Item::SendRtp(leg, to) => {
+                let sent = self.legs.send(leg, true, to, bytes);
+                counters::add(if sent { &self.counters.sent } else { &self.counters.unsent }, 1);
+            }
+            Item::SendRtcp(leg, to) => {
+                let sent = self.legs.send(leg, false, to, bytes);
+                counters::add(if sent { &self.counters.sent } else { &self.counters.unsent }, 1);
+            }
+            Item::SendStream { stream, droppable } => self.send_stream(now, stream, droppable, bytes),
+            Item::EndStream(stream) => self.end_stream(now, stream),
+            Item::Disk(op) => self.give_to_disk(op),
+            Item::Event(e) => self.events.push(e, &self.counters),
+        }
+    }
+
+    fn give_to_disk(&mut self, op: DiskOp) {
+        let recording = match &op {
+            DiskOp::Create { recording, .. }
+            | DiskOp::Write { recording, .. }
+            | DiskOp::Close { recording, .. } => *recording,
+        };
+        if self.disk.try_send(op, &self.reply).is_err() {
+            self.refused.push(recording);
+        }
+    }
+}
