@@ -19,7 +19,7 @@ use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, Side, SipCmd, SipEvent};
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
 use crate::store::tx::{Op, Tx};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// How long a closing call waits for its last figures and recordings before it lets go of them.
 const LINGER: Duration = Duration::from_secs(30);
@@ -45,6 +45,8 @@ pub struct Call {
     pub(super) heard_headers: Vec<(String, String)>,
     /// Headers for our BYE (Hangup's Parameters).
     pub(super) bye_headers: Vec<(String, String)>,
+    /// Warnings that were given: each once a call.
+    pub(super) warned: BTreeSet<String>,
     /// The Record verb whose beep plays.
     pub(super) pending_record: Option<twiml::verb::Record>,
     /// For the post-dial delay.
@@ -128,6 +130,7 @@ impl Call {
             target: None,
             heard_headers: Vec::new(),
             bye_headers: Vec::new(),
+            warned: BTreeSet::new(),
             pending_record: None,
             created: cx.now.mono,
         }
@@ -160,7 +163,11 @@ impl Call {
             Event::Media(e) => self.on_media(cx, e),
             Event::Fetched(id, r) => self.on_fetched(cx, id, r),
             Event::Clip(id, r) => self.on_clip(cx, id, r),
-            Event::Warned(code, words) => notify::write(cx, &self.row, code, &words),
+            Event::Warned(code, words) => {
+                if self.warned.insert(words.clone()) {
+                    notify::write(cx, &self.row, code, &words);
+                }
+            }
             Event::Port(r) => self.on_port(cx, r),
             Event::Command(t, c) => self.on_command(cx, t, c),
             Event::Told(from, w) => self.on_word(cx, from, w),

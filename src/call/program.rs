@@ -159,7 +159,7 @@ impl Call {
         match self.row.fallback.clone() {
             Some(hook) if !self.program.in_fallback && !self.program.whisper => {
                 self.program.in_fallback = true;
-                let extra = params::fallback(e.code, url);
+                let extra = params::fallback(e.code, &requests::shown(url));
                 self.fetch_hook(cx, &hook, extra);
             }
             _ => self.hang_up_after_failure(cx),

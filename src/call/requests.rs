@@ -53,6 +53,19 @@ impl Call {
     }
 }
 
+/// A URL as it may be shown to the account: without user and password, without the fragment of overrides.
+pub fn shown(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut parsed) if !parsed.username().is_empty() || parsed.password().is_some() || parsed.fragment().is_some() => {
+            let _ = parsed.set_username("");
+            let _ = parsed.set_password(None);
+            parsed.set_fragment(None);
+            parsed.into()
+        }
+        _ => url.to_owned(),
+    }
+}
+
 /// Host and port of a URL, for a timeline: no path, no query, no user.
 pub fn host(url: &str) -> String {
     let Ok(url) = Url::parse(url) else {

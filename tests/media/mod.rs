@@ -1,5 +1,6 @@
 //! Tests of media: virtual time, no sockets.
 
+mod alloc;
 pub mod audio;
 mod bridge;
 mod dtmf;
@@ -8,4 +9,5 @@ mod lock;
 mod play;
 mod record;
 mod rig;
+mod stream;
 mod wire;

@@ -55,6 +55,9 @@ pub struct Phone {
     /// Events to send instead of audio: (first, marker, payload); code 255 is a frame of audio.
     pub pressing: VecDeque<(bool, bool, [u8; 4])>,
     pub event_ts: u32,
+    /// Packets so far, and which of them the network lost.
+    pub count: usize,
+    pub lost: Vec<usize>,
 }
 
 impl Phone {
@@ -160,7 +163,7 @@ pub struct Rig {
     pub order: Vec<(u64, bool)>,
     in_flight: BTreeMap<(u64, u64), Flight>,
     number: u64,
-    /// Where this time's packets of an engine without tick are.
+    /// Steps so far: the phase of the tick.
     step: u64,
 }
 
@@ -231,6 +234,8 @@ impl Rig {
                 network: Network::default(),
                 pressing: VecDeque::new(),
                 event_ts: 0,
+                count: 0,
+                lost: Vec::new(),
             },
         );
         self.command(e, EngineCommand::Open { leg, ssrc: 0xC0 + leg.0 as u32 });
@@ -256,7 +261,7 @@ impl Rig {
         self.perform(e);
     }
 
-    pub fn to_leg(&mut self, leg: LegId, c: EngineCommand) {
+    pub fn tell(&mut self, leg: LegId, c: EngineCommand) {
         self.command(self.home[&leg], c);
     }
 
@@ -265,7 +270,7 @@ impl Rig {
         let plan = self.plans.entry(leg).or_default();
         change(plan);
         let plan = Box::new(plan.clone());
-        self.to_leg(leg, EngineCommand::Plan(leg, plan));
+        self.tell(leg, EngineCommand::Plan(leg, plan));
     }
 
     pub fn play(&mut self, leg: LegId, id: u64, list: Vec<plan::Item>, closed: bool) {
@@ -445,16 +450,30 @@ impl Rig {
             }
         }
         for (leg, at, bytes) in packets {
-            self.network(leg, at, bytes);
+            let arrives = self.network(leg, at, bytes);
+            let phone = self.phone(leg);
+            if !arrives {
+                phone.lost.push(phone.count);
+            }
+            phone.count += 1;
         }
     }
 
-    /// A packet of the phone through its network, sent at `at` microseconds.
-    pub fn network(&mut self, leg: LegId, at: u64, bytes: Vec<u8>) {
+    /// What can arrive of `pcm`, which the phone said from its first packet on.
+    pub fn arrived(&self, leg: LegId, pcm: &[i16]) -> Vec<i16> {
+        let mut pcm = pcm.to_vec();
+        for i in &self.phones[&leg].lost {
+            pcm.iter_mut().skip(i * 160).take(160).for_each(|s| *s = 0);
+        }
+        pcm
+    }
+
+    /// A packet of the phone through its network, sent at `at` microseconds. False: lost.
+    pub fn network(&mut self, leg: LegId, at: u64, bytes: Vec<u8>) -> bool {
         let phone = &self.phones[&leg];
         let (n, from) = (phone.network, phone.addr);
         if self.chance.percent(n.loss) {
-            return;
+            return false;
         }
         let copies = 1 + u32::from(self.chance.percent(n.duplicate));
         for _ in 0..copies {
@@ -465,6 +484,7 @@ impl Rig {
             self.number += 1;
             self.in_flight.insert((at + delay, self.number), (leg, from, bytes.clone()));
         }
+        true
     }
 
     /// Presses a key for `ms` once what waits is over: events each 20 ms instead of audio, three ends.
@@ -512,7 +532,7 @@ impl Rig {
     }
 
     pub fn close(&mut self, leg: LegId) {
-        self.to_leg(leg, EngineCommand::Close(leg));
+        self.tell(leg, EngineCommand::Close(leg));
     }
 
     /// After the last leg nothing is held.

@@ -10,12 +10,13 @@ use super::{Clock, WAKER, WorkerCommand, WorkerConfig};
 use crate::clock::Now;
 use crate::media::disk::{Disk, Reply};
 use crate::media::engine::{DiskOp, DiskReport, Engine, Item, Out};
-use crate::media::event::EngineCommand;
+use crate::media::event::{EngineCommand, MediaEvent};
 use crate::media::port::PortPair;
 use crate::rng::Rng;
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
 use mio::Poll;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -129,7 +130,7 @@ impl Thread {
         loop {
             let now = (self.clock)();
             let Some(due) = ticks.due(now.mono) else { return };
-            self.engine.on_tick(now, due.phase, &mut self.out);
+            self.guarded(now, None, |engine, out| engine.on_tick(now, due.phase, out));
             self.flush(now);
             counters::add(&self.counters.ticks, 1);
             counters::add(&self.counters.ticks_missed, due.missed);
@@ -168,14 +169,33 @@ impl Thread {
             let packet = datagram.get(..n).unwrap_or_default();
             counters::add(&self.counters.received, 1);
             let is_rtcp = packet.get(1).is_some_and(|t| RTCP_TYPES.contains(t));
-            if is_rtcp || matches!(which, Which::Rtcp(_)) {
-                self.engine.on_rtcp(now, leg, from, packet, &mut self.out);
-            } else {
-                self.engine.on_rtp(now, leg, from, packet, &mut self.out);
-            }
+            let is_rtcp = is_rtcp || matches!(which, Which::Rtcp(_));
+            self.guarded(now, Some(leg), |engine, out| match is_rtcp {
+                true => engine.on_rtcp(now, leg, from, packet, out),
+                false => engine.on_rtp(now, leg, from, packet, out),
+            });
             self.flush(now);
         }
         self.again.push(which);
+    }
+
+    /// A mistake of ours in one leg ends that leg, not the thread with all the others.
+    pub(super) fn guarded(&mut self, now: Now, leg: Option<LegId>, work: impl FnOnce(&mut Engine, &mut Out)) {
+        let (engine, out) = (&mut self.engine, &mut self.out);
+        if catch_unwind(AssertUnwindSafe(|| work(engine, out))).is_ok() {
+            return;
+        }
+        counters::add(&self.counters.panics, 1);
+        let Some(leg) = leg else { return };
+        tracing::error!(
+            leg = leg.0,
+            "the media of a leg ends because of a mistake in Chorus; please report it"
+        );
+        let (engine, out) = (&mut self.engine, &mut self.out);
+        let _ = catch_unwind(AssertUnwindSafe(|| engine.on_command(now, EngineCommand::Close(leg), out)));
+        self.legs.remove(leg, self.poll.registry());
+        // The call learns what it learns of a peer that is gone.
+        self.events.push(MediaEvent::Silent(leg), &self.counters);
     }
 
     fn take_commands(&mut self) {
