@@ -97,7 +97,8 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         .map_err(|e| format!("CHORUS_HTTP_LISTEN {}: {e}", config.http_listen))?;
     let http_addr = listener.local_addr().map_err(|e| e.to_string())?;
     if config.http_listen.port() == 0 {
-        config.public_url = config.public_url.replace(&config.http_listen.to_string(), &http_addr.to_string());
+        config.public_url =
+            config.public_url.replace(&config.http_listen.to_string(), &http_addr.to_string());
     }
 
     let (disk, disk_thread) =
@@ -180,8 +181,13 @@ fn spawn_workers(
         .map(|index| {
             let mut seed = [0; 32];
             rng.fill(&mut seed);
-            let config =
-                WorkerConfig { index, seed, clock: Arc::new(now), events: events.clone(), disk: disk.clone() };
+            let config = WorkerConfig {
+                index,
+                seed,
+                clock: Arc::new(now),
+                events: events.clone(),
+                disk: disk.clone(),
+            };
             Worker::spawn(config).map_err(|e| format!("a media worker could not be started: {e}"))
         })
         .collect()
@@ -193,8 +199,10 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
         node: "one".to_owned(),
         silent_after_s: config.rtp_timeout_s,
     };
-    let endpoint =
-        EndpointConfig { user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")), ..EndpointConfig::default() };
+    let endpoint = EndpointConfig {
+        user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")),
+        ..EndpointConfig::default()
+    };
     Switch::new(rng.fork(), endpoint, settings, workers)
 }
 

@@ -261,7 +261,10 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Mono> {
         let call = self.timers.first().map(|(at, _)| *at);
         let journal = self.journal.poll_timeout();
-        [call, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal].into_iter().flatten().min()
+        [call, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What lives.

@@ -11,8 +11,22 @@ const FUNCTION_MAX: usize = 60;
 
 /// What a pure file may not say (law 1).
 const IMPURE: &[&str] = &[
-    "tokio::", "std::fs", "Instant::now", "SystemTime::now", "rand::", "thread::", "std::env", "TcpStream", "UdpSocket",
-    "TcpListener", "Mutex", "RwLock", ".await", "async fn", "reqwest", "actix",
+    "tokio::",
+    "std::fs",
+    "Instant::now",
+    "SystemTime::now",
+    "rand::",
+    "thread::",
+    "std::env",
+    "TcpStream",
+    "UdpSocket",
+    "TcpListener",
+    "Mutex",
+    "RwLock",
+    ".await",
+    "async fn",
+    "reqwest",
+    "actix",
 ];
 
 fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {

@@ -71,7 +71,10 @@ fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
             headers: vec![],
             digits: n.send_digits.clone(),
             whisper: n.url.as_deref().map(|u| (u, n.method)),
-            callback: n.status_callback.as_deref().map(|u| (u, n.status_callback_method, &*n.status_callback_event)),
+            callback: n
+                .status_callback
+                .as_deref()
+                .map(|u| (u, n.status_callback_method, &*n.status_callback_event)),
         }),
         Noun::Sip(s) => {
             let best = s.uris.iter().min_by_key(|u| u.priority);
@@ -85,13 +88,18 @@ fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
                 headers: uri.headers.clone(),
                 digits: None,
                 whisper: s.url.as_deref().map(|u| (u, s.method)),
-                callback: s.status_callback.as_deref().map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
+                callback: s
+                    .status_callback
+                    .as_deref()
+                    .map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
             })
         }
         Noun::Unsupported(n) => {
             Err(NoRoute { code: 13215, words: format!("<{}> inside <Dial> is not offered yet", n.name) })
         }
-        Noun::Invalid(n) => Err(NoRoute { code: n.code, words: format!("<{}> says nowhere to dial", n.name) }),
+        Noun::Invalid(n) => {
+            Err(NoRoute { code: n.code, words: format!("<{}> says nowhere to dial", n.name) })
+        }
     }
 }
 

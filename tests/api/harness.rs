@@ -280,6 +280,7 @@ fn serve(
 async fn answer_all(mut asked: mpsc::Receiver<Asked>, store: Store, dials: Arc<AtomicU32>) {
     while let Some((request, reply)) = asked.recv().await {
         let answer = match request {
+            Request::Timeline(_) => Answer::NotLive,
             Request::Dial(dial) => {
                 dials.fetch_add(1, Ordering::SeqCst);
                 dialled(&store, *dial).await
