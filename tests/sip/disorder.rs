@@ -209,7 +209,9 @@ impl Chaos {
             to: "<sip:a@b.example>".into(),
             offer: SDP.into(),
             headers: vec![],
-            credentials: (n % 2 == 0).then(|| Credentials { username: "u".into(), password: "p".into() }),
+            credentials: n
+                .is_multiple_of(2)
+                .then(|| Credentials { username: "u".into(), password: "p".into() }),
         };
         self.endpoint.command(at(self.now), SipCmd::Invite(Box::new(cmd)));
     }
