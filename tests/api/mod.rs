@@ -7,6 +7,7 @@ mod errors;
 mod forms;
 pub mod harness;
 mod idempotency;
+mod limits;
 mod lists;
 mod media;
 mod openapi;
