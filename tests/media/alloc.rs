@@ -49,6 +49,9 @@ fn allocations(f: impl FnOnce()) -> u64 {
     COUNT.with(Cell::get) - before
 }
 
+/// What an agent does each 20 ms.
+type Agent<'a> = dyn FnMut(&mut Engine, Now, &mut Out) + 'a;
+
 struct Bare {
     engine: Engine,
     out: Out,
@@ -122,7 +125,7 @@ impl Bare {
     }
 
     /// `n` packets of both phones with their ticks; an agent's chunk for each if there is one.
-    fn run(&mut self, from: u32, n: u32, mut agent: Option<&mut dyn FnMut(&mut Engine, Now, &mut Out)>) {
+    fn run(&mut self, from: u32, n: u32, mut agent: Option<&mut Agent<'_>>) {
         for i in from..from + n {
             for (leg, pt) in [(A, 0), (B, 8)] {
                 let mut packet = std::mem::take(&mut self.packet);

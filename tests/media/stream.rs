@@ -21,7 +21,7 @@ fn open(rig: &mut Rig, leg: LegId, track: Track, bidirectional: bool) {
         bidirectional,
         parameters: vec![("a".into(), "b".into())],
     };
-    rig.to_leg(leg, EngineCommand::OpenStream(Box::new(start)));
+    rig.tell(leg, EngineCommand::OpenStream(Box::new(start)));
     rig.plan(leg, |p| _ = p.taps.insert(TapId(7), Tap::Stream { stream: SID, track }));
     if bidirectional {
         rig.plan(leg, |p| p.source = Some((SourceId(7), Source::Agent(SID))));
@@ -134,8 +134,9 @@ fn a_bad_network_costs_what_was_lost_and_frames_go_on_counting_time() {
                 "loss {loss} jitter {jitter_ms} reorder {reorder}: {frames}"
             );
             if jitter_ms == 0 {
-                let (lag, r) = correlate(&voice, &heard(&rig, "inbound"));
-                let least = 0.97 - f64::from(loss) * 0.01 - f64::from(reorder) * 0.003;
+                let (lag, r) = correlate(&rig.arrived(leg, &voice), &heard(&rig, "inbound"));
+                // Losses and exchanges at once may exchange more than the one packet that is held.
+                let least = if loss == 20 && reorder > 0 { 0.8 } else { 0.97 };
                 assert!(r > least && lag.abs() <= 640, "loss {loss} reorder {reorder}: {lag} {r}");
             }
         }
@@ -250,7 +251,7 @@ fn every_end_is_told_and_leaves_nothing() {
         open(&mut rig, leg, Track::Inbound, true);
         rig.run(300);
         match how {
-            0 => rig.to_leg(leg, EngineCommand::CloseStream(SID)),
+            0 => rig.tell(leg, EngineCommand::CloseStream(SID)),
             1 => input(&mut rig, leg, StreamInput::Eof),
             2 => input(&mut rig, leg, StreamInput::Failed { code: 31_902, words: "refused".into() }),
             _ => rig.close(leg),

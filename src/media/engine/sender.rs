@@ -166,6 +166,7 @@ impl Sender {
         let mut rest = payload;
         // Collecting is sending: a packet of 60 ms must not look like a pause.
         self.last = Some(now);
+        self.sent_at = Some(now);
         while !rest.is_empty() {
             let room = size.saturating_sub(self.part_len).min(rest.len());
             let Some((taken, after)) = rest.split_at_checked(room) else { return };
