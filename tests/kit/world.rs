@@ -609,8 +609,8 @@ impl World {
                 self.out = out;
                 self.drain_engine(worker);
             }
-            Ev::ToEngine(worker, stream, input) => self.to_engine(worker, stream, input),
-            Ev::ToAgent(stream, bytes) => self.to_agent(stream, &bytes),
+            Ev::ToEngine(worker, stream, input) => self.feed_engine(worker, stream, input),
+            Ev::ToAgent(stream, bytes) => self.feed_agent(stream, &bytes),
             Ev::Wake => {
                 self.wake_at = None;
                 for i in 0..self.phones.len() {
@@ -628,7 +628,7 @@ impl World {
         fallback
     }
 
-    fn to_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
+    fn feed_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
         let worker = self.worker_of_stream(worker, stream);
         let mut out = std::mem::take(&mut self.out);
         let now = self.now;
@@ -650,7 +650,7 @@ impl World {
         self.drain_engine(worker);
     }
 
-    fn to_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
+    fn feed_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
         let Some(agent) = self.agents.get_mut(&stream) else { return };
         let back = if bytes.is_empty() { agent.ended() } else { agent.on_bytes(bytes) };
         let heard: Vec<String> = agent.take_lines();
