@@ -187,7 +187,9 @@ impl Session {
         if self.phase != Phase::Open {
             return 0;
         }
-        while let Some(mark) = self.marks.pop_front_if(|m| m.due.is_some_and(|d| d <= now.mono)) {
+        let is_due = |m: &Mark| m.due.is_some_and(|d| d <= now.mono);
+        while self.marks.front().is_some_and(is_due) {
+            let Some(mark) = self.marks.pop_front() else { break };
             self.echo(now, &mark.name, echo);
         }
         if self.audio.is_empty() || self.holds(now) {
