@@ -244,7 +244,7 @@ impl Thread {
     fn on_engine_command(&mut self, now: Now, c: EngineCommand) {
         let closed = match &c {
             EngineCommand::OpenStream(start) => {
-                self.streams.expect(start.stream, start.leg);
+                self.streams.announce(start.stream, start.leg);
                 None
             }
             EngineCommand::Close(leg) => Some(*leg),
