@@ -29,6 +29,7 @@ use crate::store::tx::{Tx, TxId};
 use crate::webhooks::request::{FetchError, FetchId, Fetched};
 use crate::webhooks::schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::{net::SocketAddr, sync::Arc};
 
 pub use io::{Input, Output};
@@ -310,7 +311,14 @@ impl Switch {
             settings: &self.settings,
             fx: &mut fx,
         };
-        call.handle(&mut cx, event);
+        // A panic in one call ends that call alone: what it wanted is forgotten, its leg gets BYE, its row its end.
+        let handled = std::panic::catch_unwind(AssertUnwindSafe(|| call.handle(&mut cx, event)));
+        if handled.is_err() {
+            cx.fx.clear();
+            call.broke(&mut cx);
+            self.out
+                .push_back(Output::Log(format!("{sid} panicked and was ended: this is an error of Chorus")));
+        }
         self.keep(call);
         self.perform(now, sid, fx);
     }
