@@ -12,5 +12,6 @@ mod sim;
 mod sip;
 mod store;
 mod streams;
+mod tidy;
 mod twiml;
 mod webhooks;

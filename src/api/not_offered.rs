@@ -37,6 +37,7 @@ pub const NOT_OFFERED: &[NotOffered] = &[
     row("CreateCall", "Passports", ""),
     row("CreateCall", "RecordingConfigurationId", ""),
     row("CreateCallRecording", "RecordingConfigurationId", ""),
+    row("FetchRecording", "IncludeSoftDeleted", "false"),
     row("ListRecording", "IncludeSoftDeleted", "false"),
     row("CreateIncomingPhoneNumber", "ApiVersion", "2010-04-01"),
     row("UpdateIncomingPhoneNumber", "ApiVersion", "2010-04-01"),

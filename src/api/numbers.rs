@@ -63,10 +63,14 @@ pub const CREATE: &[Param] = fields! {
     param("PhoneNumber", Kind::Phone, "E.164; a number that nobody holds.").bad(21421).example("+15005550010"),
     param("AreaCode", Kind::Text(16), "Any number of this area: none is for sale here.").bad(21451),
 };
-/// Parameters of create by type.
-pub const CREATE_TYPED: &[Param] = fields! {
-    param("PhoneNumber", Kind::Phone, "E.164; a number that nobody holds.").required(21421).bad(21421).example("+15005550011"),
-};
+/// Parameters of create in the list of local numbers.
+pub const CREATE_LOCAL: &[Param] = fields! { REQUIRED.example("+15005550011"), };
+/// Parameters of create in the list of mobile numbers.
+pub const CREATE_MOBILE: &[Param] = fields! { REQUIRED.example("+447700900123"), };
+/// Parameters of create in the list of toll-free numbers.
+pub const CREATE_TOLL_FREE: &[Param] = fields! { REQUIRED.example("+18005550011"), };
+const REQUIRED: Param =
+    param("PhoneNumber", Kind::Phone, "E.164; a number that nobody holds.").required(21421).bad(21421);
 /// Parameters of update.
 pub const UPDATE: &[Param] = fields! {
     param("AccountSid", Kind::Sid("AC"), "Moving a number is not offered yet."),

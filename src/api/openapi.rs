@@ -41,7 +41,9 @@ fn property(prop: &Prop) -> o::RefOr<o::Schema> {
         Type::Int => of(o::Type::Integer).into(),
         Type::Number => of(o::Type::Number).into(),
         Type::Bool => of(o::Type::Boolean).into(),
-        Type::Date => of(o::Type::String).format(Some(SchemaFormat::Custom("date-time-rfc-2822".into()))).into(),
+        Type::Date => {
+            of(o::Type::String).format(Some(SchemaFormat::Custom("date-time-rfc-2822".into()))).into()
+        }
         Type::Url => of(o::Type::String).format(Some(SchemaFormat::Custom("uri".into()))).into(),
         Type::OneOf(words) => {
             let null = prop.nullable.then_some(Value::Null);
@@ -77,7 +79,9 @@ fn value(param: &Param) -> o::RefOr<o::Schema> {
             .description(Some(param.words))
             .items(object(o::Type::String).enum_values(Some(words.iter().copied())))
             .into(),
-        Kind::Cidrs => ArrayBuilder::new().description(Some(param.words)).items(object(o::Type::String)).into(),
+        Kind::Cidrs => {
+            ArrayBuilder::new().description(Some(param.words)).items(object(o::Type::String)).into()
+        }
         Kind::Url | Kind::StreamUrl => {
             let uri = SchemaFormat::Custom("uri".into());
             example(text().format(Some(uri)).max_length(Some(URL_MAX))).into()
@@ -304,7 +308,9 @@ pub fn document() -> o::OpenApi {
     let info = o::InfoBuilder::new()
         .title("Chorus")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Twilio Programmable Voice, and the operator's API. Made from the route table; do not edit."))
+        .description(Some(
+            "Twilio Programmable Voice, and the operator's API. Made from the route table; do not edit.",
+        ))
         .license(Some(o::License::new("Apache-2.0")))
         .build();
     o::OpenApiBuilder::new().info(info).paths(paths).components(Some(components())).build()

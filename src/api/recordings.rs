@@ -36,8 +36,14 @@ pub const FILTERS: &[Param] = &[
     param("DateCreated>", Kind::Time, "Only those made then or after.").example("2020-01-02"),
     param("CallSid", Kind::Sid("CA"), "Only those of this call."),
     param("ConferenceSid", Kind::Sid("CF"), "Only those of this conference: none yet."),
-    param("IncludeSoftDeleted", Kind::Bool, "Not offered yet: a deleted recording is gone."),
+    SOFT_DELETED,
 ];
+
+const SOFT_DELETED: Param =
+    param("IncludeSoftDeleted", Kind::Bool, "true is not offered yet: a deleted recording is gone.");
+
+/// Parameters of fetch.
+pub const FETCH: &[Param] = &[SOFT_DELETED];
 
 /// Parameters of the audio.
 pub const MEDIA: &[Param] =

@@ -93,6 +93,11 @@ impl Operation {
         self
     }
 
+    const fn taking(mut self, params: &'static [Param]) -> Operation {
+        self.params = params;
+        self
+    }
+
     const fn saying(mut self, words: &'static str) -> Operation {
         self.words = words;
         self
@@ -133,16 +138,16 @@ pub static ROUTES: &[Operation] = &[
     get("FetchNotification", path!("/Notifications/{Sid}"), &notifications::FETCHED, run!(notifications::fetch), "An error or warning."),
 
     list("ListRecording", path!("/Recordings"), recordings::FILTERS, "recordings", &recordings::RECORDING, run!(recordings::list), "Recordings, newest first."),
-    get("FetchRecording", path!("/Recordings/{Sid}"), &recordings::RECORDING, run!(recordings::fetch), "A recording, its metadata."),
+    get("FetchRecording", path!("/Recordings/{Sid}"), &recordings::RECORDING, run!(recordings::fetch), "A recording, its metadata.").taking(recordings::FETCH),
     row("FetchRecordingMedia", Verb::Get, path!("/Recordings/{Sid}"), recordings::MEDIA, Shape::Media, run!(recordings::audio)).saying("The audio: WAV, or MP3 by the suffix .mp3; Range is obeyed."),
     delete("DeleteRecording", path!("/Recordings/{Sid}"), run!(recordings::delete), "Deletes a recording with its audio."),
 
     list("ListIncomingPhoneNumberLocal", path!("/IncomingPhoneNumbers/Local"), numbers::FILTERS, "incoming_phone_numbers", &numbers::LOCAL, run!(numbers::list), "Local numbers."),
-    post("CreateIncomingPhoneNumberLocal", path!("/IncomingPhoneNumbers/Local"), numbers::CREATE_TYPED, &numbers::LOCAL, run!(numbers::create), "Claims a local number.").status(201),
+    post("CreateIncomingPhoneNumberLocal", path!("/IncomingPhoneNumbers/Local"), numbers::CREATE_LOCAL, &numbers::LOCAL, run!(numbers::create), "Claims a local number.").status(201),
     list("ListIncomingPhoneNumberMobile", path!("/IncomingPhoneNumbers/Mobile"), numbers::FILTERS, "incoming_phone_numbers", &numbers::MOBILE, run!(numbers::list), "Mobile numbers."),
-    post("CreateIncomingPhoneNumberMobile", path!("/IncomingPhoneNumbers/Mobile"), numbers::CREATE_TYPED, &numbers::MOBILE, run!(numbers::create), "Claims a mobile number.").status(201),
+    post("CreateIncomingPhoneNumberMobile", path!("/IncomingPhoneNumbers/Mobile"), numbers::CREATE_MOBILE, &numbers::MOBILE, run!(numbers::create), "Claims a mobile number.").status(201),
     list("ListIncomingPhoneNumberTollFree", path!("/IncomingPhoneNumbers/TollFree"), numbers::FILTERS, "incoming_phone_numbers", &numbers::TOLL_FREE_NUMBER, run!(numbers::list), "Toll-free numbers."),
-    post("CreateIncomingPhoneNumberTollFree", path!("/IncomingPhoneNumbers/TollFree"), numbers::CREATE_TYPED, &numbers::TOLL_FREE_NUMBER, run!(numbers::create), "Claims a toll-free number.").status(201),
+    post("CreateIncomingPhoneNumberTollFree", path!("/IncomingPhoneNumbers/TollFree"), numbers::CREATE_TOLL_FREE, &numbers::TOLL_FREE_NUMBER, run!(numbers::create), "Claims a toll-free number.").status(201),
     list("ListIncomingPhoneNumber", path!("/IncomingPhoneNumbers"), numbers::FILTERS, "incoming_phone_numbers", &numbers::NUMBER, run!(numbers::list), "Numbers of the account."),
     post("CreateIncomingPhoneNumber", path!("/IncomingPhoneNumbers"), numbers::CREATE, &numbers::NUMBER, run!(numbers::create), "Claims a number that nobody holds.").status(201),
     get("FetchIncomingPhoneNumber", path!("/IncomingPhoneNumbers/{Sid}"), &numbers::NUMBER, run!(numbers::fetch), "A number."),

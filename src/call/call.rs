@@ -14,12 +14,13 @@ use super::timers::{TimerKind, Timers};
 use super::{notify, status};
 use crate::api::command::Answer;
 use crate::clock::Mono;
+use crate::mutants::{self, Mutant};
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, Side, SipCmd, SipEvent};
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
 use crate::store::tx::{Op, Tx};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// How long a closing call waits for its last figures and recordings before it lets go of them.
 const LINGER: Duration = Duration::from_secs(30);
@@ -45,6 +46,8 @@ pub struct Call {
     pub(super) heard_headers: Vec<(String, String)>,
     /// Headers for our BYE (Hangup's Parameters).
     pub(super) bye_headers: Vec<(String, String)>,
+    /// Warnings that were given: each once a call.
+    pub(super) warned: BTreeSet<String>,
     /// The Record verb whose beep plays.
     pub(super) pending_record: Option<twiml::verb::Record>,
     /// For the post-dial delay.
@@ -80,7 +83,8 @@ impl Call {
             headers: vec![("Retry-After".to_owned(), "5".to_owned())],
         });
         let mut then = vec![ring];
-        call.timers.arm(TimerKind::TimeLimit, cx.now.mono + Duration::from_secs(call.row.time_limit_s.into()));
+        call.timers
+            .arm(TimerKind::TimeLimit, cx.now.mono + Duration::from_secs(call.row.time_limit_s.into()));
         let first = call.first_document(cx);
         then.extend(first);
         let tx = Tx::one(status::begin(&call.row));
@@ -155,6 +159,7 @@ impl Call {
             target: None,
             heard_headers: Vec::new(),
             bye_headers: Vec::new(),
+            warned: BTreeSet::new(),
             pending_record: None,
             created: cx.now.mono,
             before: None,
@@ -188,7 +193,11 @@ impl Call {
             Event::Media(e) => self.on_media(cx, e),
             Event::Fetched(id, r) => self.on_fetched(cx, id, r),
             Event::Clip(id, r) => self.on_clip(cx, id, r),
-            Event::Warned(code, words) => notify::write(cx, &self.row, code, &words),
+            Event::Warned(code, words) => {
+                if self.warned.insert(words.clone()) {
+                    notify::write(cx, &self.row, code, &words);
+                }
+            }
             Event::Port(r) => self.on_port(cx, r),
             Event::Command(t, c) => self.on_command(cx, t, c),
             Event::Told(from, w) => self.on_word(cx, from, w),
@@ -243,6 +252,12 @@ impl Call {
         if to.is_final() {
             tx.ops.extend(self.closing_ops(cx));
         }
+        let early = mutants::on(Mutant::AnswerBeforeCommit) && to == CallStatus::InProgress
+            || mutants::on(Mutant::InviteBeforeCommit) && to == CallStatus::Initiated;
+        if early {
+            cx.fx.extend(then);
+            return cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+        }
         cx.push(Effect::Commit { tx, then, or_else: vec![] });
     }
 
@@ -259,7 +274,12 @@ impl Call {
                 self.on_port_open(cx);
             }
             Err(_) => {
-                notify::write(cx, &self.row, 10004, "no RTP port is free: widen CHORUS_RTP_PORTS or raise the limit of open files");
+                notify::write(
+                    cx,
+                    &self.row,
+                    10004,
+                    "no RTP port is free: widen CHORUS_RTP_PORTS or raise the limit of open files",
+                );
                 self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
             }
         }
@@ -295,7 +315,13 @@ impl Call {
     }
 
     /// The leg's last event: its media closes, then the final status is written with the last figures.
-    pub(super) fn on_ended(&mut self, cx: &mut Cx<'_>, by: Side, cause: Cause, headers: Vec<(String, String)>) {
+    pub(super) fn on_ended(
+        &mut self,
+        cx: &mut Cx<'_>,
+        by: Side,
+        cause: Cause,
+        headers: Vec<(String, String)>,
+    ) {
         if self.leg.over {
             return;
         }
@@ -307,7 +333,7 @@ impl Call {
         self.leg.last_headers = headers;
         self.stop_everything(cx);
         self.timers.clear();
-        if self.leg.open {
+        if self.leg.open && !mutants::on(Mutant::PortNotClosed) {
             self.leg.closing = true;
             self.timers.arm(TimerKind::Linger, cx.now.mono + LINGER);
             cx.push(Effect::Engine(self.leg.id, EngineCommand::Close(self.leg.id)));
@@ -320,7 +346,8 @@ impl Call {
     fn conclude(&mut self, cx: &mut Cx<'_>) {
         if !self.row.status.is_final() {
             let to = self.final_status();
-            if self.row.status == CallStatus::Queued && to != CallStatus::Canceled && to != CallStatus::Failed {
+            if self.row.status == CallStatus::Queued && to != CallStatus::Canceled && to != CallStatus::Failed
+            {
                 self.advance(cx, CallStatus::Initiated, vec![]);
             }
             self.row.error = self.row.error.or(self.leg.error);
@@ -349,6 +376,9 @@ impl Call {
     /// Once nothing is pending the call is let go; its timeline has been handed on.
     pub(super) fn maybe_gone(&mut self, cx: &mut Cx<'_>) {
         if self.row.status.is_final() && !self.leg.closing && self.recordings.is_empty() {
+            if mutants::on(Mutant::TerminalTwice) {
+                self.advance(cx, self.row.status, vec![]);
+            }
             self.timers.clear();
             cx.push(Effect::Gone);
         }
@@ -382,7 +412,11 @@ impl Call {
         if self.leg.answered && !self.leg.over {
             let words = format!("no RTP and no RTCP for {} s", cx.settings.silent_after_s);
             notify::write(cx, &self.row, 32014, &words);
-            self.give_up(cx, Cause { code: 200, words: "RTP timeout".to_owned(), q850: Some(102) }, CallStatus::Completed);
+            self.give_up(
+                cx,
+                Cause { code: 200, words: "RTP timeout".to_owned(), q850: Some(102) },
+                CallStatus::Completed,
+            );
         }
     }
 

@@ -5,6 +5,7 @@ use super::cx::Cx;
 use super::event::Effect;
 use super::phase::Phase;
 use super::timers::TimerKind;
+use crate::mutants::{self, Mutant};
 use crate::sip::event::{Cause, SipCmd};
 use crate::store::rows::CallStatus;
 use twiml::verb::{Reject, RejectReason};
@@ -15,6 +16,15 @@ impl Call {
         self.bye_headers = parameters.into_iter().filter(|(name, _)| is_custom(name)).collect();
         let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
         self.give_up(cx, Cause::new(200, "Normal Clearing"), to);
+    }
+
+    /// It panicked: whatever it was doing is dropped, and it ends as failed.
+    pub fn broke(&mut self, cx: &mut Cx<'_>) {
+        self.phase = Phase::Ending;
+        self.row.error = Some(12400);
+        super::notify::write(cx, &self.row, 12400, "an internal error ended the call");
+        let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
+        self.give_up(cx, Cause::new(500, "Internal error"), to);
     }
 
     /// Reject: never answered (ruling 2.49); after an answer it hangs up.
@@ -33,7 +43,9 @@ impl Call {
     pub(super) fn stop_everything(&mut self, cx: &mut Cx<'_>) {
         let was = std::mem::replace(&mut self.phase, Phase::Ending);
         self.abandon(cx, was);
-        self.close_streams(cx);
+        if !mutants::on(Mutant::StreamNotClosed) {
+            self.close_streams(cx);
+        }
         self.recordings.stop_all();
         self.forget_plan();
         self.send_plan(cx);

@@ -3,11 +3,11 @@
 use super::call::Call;
 use super::cx::Cx;
 use super::event::{Effect, Event};
-use super::{notify, requests};
 use super::phase::{Phase, fetching::Fetching};
+use super::{notify, requests};
 use crate::sip::event::Cause;
 use crate::store::rows::{CallStatus, Hook};
-use crate::webhooks::request::{Cookie, FetchError, Method};
+use crate::webhooks::request::{Cookie, FetchError, Login, Method};
 use crate::webhooks::{params, policy};
 use twiml::verb::{Hangup, Play, Say};
 use twiml::{Content, Document, Interpreter, Kind, Step, Verb};
@@ -26,6 +26,8 @@ pub struct Program {
     pub base: Option<String>,
     /// The call's cookies.
     pub cookies: Vec<Cookie>,
+    /// Credentials that an application's challenge accepted: kept for the call (webhooks.md 1).
+    pub login: Option<Login>,
     /// Requests for documents so far.
     pub documents: u32,
     /// The running document is the fallback's: its failure is final.
@@ -39,7 +41,7 @@ pub struct Program {
 impl Program {
     /// A program that begins anew in the same call: its cookies and its budget of documents stay.
     pub fn replaced(self) -> Program {
-        Program { cookies: self.cookies, documents: self.documents, ..Program::default() }
+        Program { cookies: self.cookies, login: self.login, documents: self.documents, ..Program::default() }
     }
 }
 
@@ -51,7 +53,12 @@ impl Call {
             (Some(twiml), _) => self.load(cx, twiml.as_bytes(), Some("text/xml"), None),
             (None, Some(hook)) => self.fetch_hook(cx, &hook, vec![]),
             (None, None) => {
-                notify::write(cx, &self.row, 11100, "the number has no VoiceUrl and no application: nobody handles the call");
+                notify::write(
+                    cx,
+                    &self.row,
+                    11100,
+                    "the number has no VoiceUrl and no application: nobody handles the call",
+                );
                 self.give_up(cx, Cause::new(480, "No handler for this number"), CallStatus::Failed);
             }
         }
@@ -62,7 +69,12 @@ impl Call {
     pub(super) fn fetch_hook(&mut self, cx: &mut Cx<'_>, hook: &Hook, extra: Vec<(String, String)>) {
         self.program.documents += 1;
         if self.program.documents > DOCUMENTS_MAX {
-            notify::write(cx, &self.row, 12400, "the call ran 1,000 documents: look for a Redirect or action that loops");
+            notify::write(
+                cx,
+                &self.row,
+                12400,
+                "the call ran 1,000 documents: look for a Redirect or action that loops",
+            );
             return self.hang_up_after_failure(cx);
         }
         match self.request(cx, hook, extra) {
@@ -70,7 +82,8 @@ impl Call {
                 let id = cx.ids.fetch();
                 let method = if request.method == Method::Get { "GET" } else { "POST" };
                 cx.trace("chorus", "app", format!("{method} {}", requests::host(&hook.url)));
-                self.phase = Phase::Fetching(Fetching { id, url: hook.url.clone(), request: request.clone() });
+                self.phase =
+                    Phase::Fetching(Fetching { id, url: hook.url.clone(), request: request.clone() });
                 cx.push(Effect::Fetch(id, Box::new(request)));
             }
             Err(e) => self.document_failed(cx, &hook.url.clone(), None, &e),
@@ -78,7 +91,13 @@ impl Call {
     }
 
     /// Requests an href of the running document.
-    pub(super) fn fetch_href(&mut self, cx: &mut Cx<'_>, href: Option<&str>, method: Method, extra: Vec<(String, String)>) {
+    pub(super) fn fetch_href(
+        &mut self,
+        cx: &mut Cx<'_>,
+        href: Option<&str>,
+        method: Method,
+        extra: Vec<(String, String)>,
+    ) {
         match policy::resolve(self.program.base.as_deref(), href.unwrap_or("")) {
             Ok(url) => self.fetch_hook(cx, &Hook { url, method }, extra),
             Err(e) => self.document_failed(cx, href.unwrap_or(""), None, &e),
@@ -86,7 +105,13 @@ impl Call {
     }
 
     /// A document's bytes came.
-    pub(super) fn load(&mut self, cx: &mut Cx<'_>, body: &[u8], content_type: Option<&str>, url: Option<String>) {
+    pub(super) fn load(
+        &mut self,
+        cx: &mut Cx<'_>,
+        body: &[u8],
+        content_type: Option<&str>,
+        url: Option<String>,
+    ) {
         let shown = url.clone().unwrap_or_default();
         self.program.base = url;
         match Document::read(body, content_type) {
@@ -157,7 +182,7 @@ impl Call {
         match self.row.fallback.clone() {
             Some(hook) if !self.program.in_fallback && !self.program.whisper => {
                 self.program.in_fallback = true;
-                let extra = params::fallback(e.code, url);
+                let extra = params::fallback(e.code, &requests::shown(url));
                 self.fetch_hook(cx, &hook, extra);
             }
             _ => self.hang_up_after_failure(cx),
@@ -193,6 +218,7 @@ impl Call {
             Ok(fetched) => {
                 cx.trace("app", "chorus", format!("{} in {} ms", fetched.status, fetched.ms));
                 self.program.cookies = fetched.cookies;
+                self.program.login = fetched.login;
                 if fetched.status == 204 || fetched.body.is_empty() {
                     return self.end_of_document(cx);
                 }
@@ -204,7 +230,13 @@ impl Call {
     }
 
     /// A request whose answer changes nothing (an action after the caller has gone).
-    pub(super) fn tell_app(&mut self, cx: &mut Cx<'_>, href: Option<&str>, method: Method, extra: Vec<(String, String)>) {
+    pub(super) fn tell_app(
+        &mut self,
+        cx: &mut Cx<'_>,
+        href: Option<&str>,
+        method: Method,
+        extra: Vec<(String, String)>,
+    ) {
         let Ok(url) = policy::resolve(self.program.base.as_deref(), href.unwrap_or("")) else {
             return;
         };

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::cx::Cx;
 use super::event::Effect;
 use super::program::method_of;
+use crate::mutants::{self, Mutant};
 use crate::media::event::{TapEnd, TapEndReason};
 use crate::media::plan::{RecordTap, Tap, TapId, Track};
 use crate::sid::{AccountSid, CallSid, RecordingSid};
@@ -134,7 +135,13 @@ impl Recordings {
     }
 
     /// Pause or resume; the row after it.
-    pub fn pause(&mut self, cx: &mut Cx<'_>, id: TapId, paused: bool, skip: bool) -> Option<(RecordingRow, Vec<Op>)> {
+    pub fn pause(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: TapId,
+        paused: bool,
+        skip: bool,
+    ) -> Option<(RecordingRow, Vec<Op>)> {
         let r = self.running.get_mut(&id)?;
         r.tap.paused = paused;
         r.tap.skip = skip;
@@ -204,7 +211,7 @@ fn ops(cx: &mut Cx<'_>, row: &RecordingRow, event: &str) -> Vec<Op> {
     let mut ops = vec![Op::PutRecording(Box::new(row.clone()))];
     let wanted = if event == "failed" { "completed" } else { event };
     let subscribed = row.events.split_whitespace().any(|e| e == wanted);
-    if let Some(hook) = row.callback.clone().filter(|_| subscribed) {
+    if let Some(hook) = row.callback.clone().filter(|_| subscribed && !mutants::on(Mutant::RecordingCallbackMissing)) {
         let url = params::recording_url(&cx.settings.public_url, row.account, row.sid);
         ops.push(Op::Callback(Box::new(OutboxRow {
             id: cx.rng.next_u128(),

@@ -2,7 +2,10 @@
 //! that hard-codes `api.twilio.com` can be pointed here (docs/POINTING_APPS.md).
 
 use crate::clock::Wall;
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use std::{
     fs,
     io::Write,
@@ -40,9 +43,11 @@ pub fn init(dir: &Path, now: Wall) -> Result<Files, String> {
     let (authority, cert, key) = make(now).map_err(|e| format!("the certificate could not be made: {e}"))?;
     let written = |path: &Path, e: std::io::Error| format!("{} could not be written: {e}", path.display());
     fs::create_dir_all(dir).map_err(|e| written(dir, e))?;
-    for (path, text, mode) in
-        [(&files.key, key, 0o600), (&files.authority, authority.clone(), 0o644), (&files.cert, cert + &authority, 0o644)]
-    {
+    for (path, text, mode) in [
+        (&files.key, key, 0o600),
+        (&files.authority, authority.clone(), 0o644),
+        (&files.cert, cert + &authority, 0o644),
+    ] {
         let mut options = fs::OpenOptions::new();
         let mut file =
             options.write(true).create_new(true).mode(mode).open(path).map_err(|e| written(path, e))?;

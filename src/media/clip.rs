@@ -12,6 +12,7 @@ use crate::webhooks::fetch::{Fetcher, Validators};
 use crate::webhooks::policy;
 use crate::webhooks::request::{FetchError, FetchRequest, Method, Purpose};
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -20,6 +21,10 @@ use tokio::sync::Semaphore;
 pub const CACHE_MAX: usize = 64 * 1024 * 1024;
 /// Media files on their way at once.
 pub const FETCHES_MAX: usize = 128;
+/// Of these for one account, so that a slow media server delays only those who use it.
+pub const FETCHES_PER_ACCOUNT: usize = 16;
+/// Accounts whose counters are kept although nothing of theirs is on its way.
+const IDLE_ACCOUNTS_MAX: usize = 1_000;
 /// No copy is trusted longer than this without asking.
 pub const FRESH_MAX: Duration = Duration::from_secs(24 * 3_600);
 
@@ -39,6 +44,7 @@ pub struct Clips {
     cache: Mutex<Lru<Key, Kept>>,
     coming: Arc<Shared<Key, Outcome>>,
     fetches: Semaphore,
+    accounts: Mutex<HashMap<AccountSid, Arc<Semaphore>>>,
     decoders: Arc<Semaphore>,
 }
 
@@ -63,6 +69,7 @@ pub fn media_request(
         token: String::new(),
         policy,
         cookies: Vec::new(),
+        login: None,
     })
 }
 
@@ -74,6 +81,7 @@ impl Clips {
             cache: Mutex::new(Lru::new(CACHE_MAX)),
             coming: Arc::default(),
             fetches: Semaphore::new(FETCHES_MAX),
+            accounts: Mutex::new(HashMap::new()),
             decoders: Arc::new(Semaphore::new(decoders.max(1))),
         })
     }
@@ -103,6 +111,8 @@ impl Clips {
 
     async fn get(&self, key: &Key, request: FetchRequest) -> Outcome {
         let closed = |_| FetchError::early(11200, "the server is shutting down");
+        let share = self.share(key.0);
+        let _share = share.acquire().await.map_err(closed)?;
         let _permit = self.fetches.acquire().await.map_err(closed)?;
         let known = lock(&self.cache).get(key).map(|(clip, kept)| (clip, kept.clone()));
         let validators = known.as_ref().map(|(_, kept)| &kept.validators);
@@ -130,6 +140,14 @@ impl Clips {
         }
         let words = format!("the media file's server answered {}", fetched.status);
         Err(FetchError { code: 11200, words, status: Some(fetched.status), ms: fetched.ms })
+    }
+
+    fn share(&self, account: AccountSid) -> Arc<Semaphore> {
+        let mut accounts = lock(&self.accounts);
+        if accounts.len() > IDLE_ACCOUNTS_MAX {
+            accounts.retain(|_, share| Arc::strong_count(share) > 1);
+        }
+        accounts.entry(account).or_insert_with(|| Arc::new(Semaphore::new(FETCHES_PER_ACCOUNT))).clone()
     }
 
     fn keep(&self, key: &Key, clip: &Arc<Clip>, kept: Kept) {

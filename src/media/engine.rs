@@ -21,6 +21,7 @@ use crate::clock::{Mono, Now};
 use crate::rng::Rng;
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
+use crate::streams::audio::Budget;
 use incoming::{Heard, Kind};
 use sender::Forwarded;
 use std::{collections::HashMap, net::SocketAddr};
@@ -29,6 +30,9 @@ use tick::TICK;
 
 /// Phases of the tick: legs are spread over them, 5 ms apart.
 pub const PHASES: u8 = 4;
+
+/// Octets of agents' audio that wait in one engine: 10 minutes of 100 calls.
+const AGENT_AUDIO_MAX: usize = 100 * 600 * 8_000;
 
 /// How much an engine holds; all zero after its last leg.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub struct Engine {
     recordings: HashMap<RecordingSid, LegId>,
     closing: Vec<Closing>,
     frames: Frames,
+    /// Audio of agents that may wait, all streams together.
+    budget: Budget,
     /// When each phase had its last turn.
     ticked: [Option<Mono>; PHASES as usize],
 }
@@ -68,8 +74,16 @@ impl Engine {
             recordings: HashMap::new(),
             closing: Vec::new(),
             frames: Vec::with_capacity(FRAMES_MAX),
+            budget: Budget::new(AGENT_AUDIO_MAX),
             ticked: Default::default(),
         }
+    }
+
+    /// With a bound on agents' audio that all workers share.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Engine {
+        self.budget = budget;
+        self
     }
 
     /// What the call says. A command for a leg that is not here is ignored.
@@ -83,15 +97,15 @@ impl Engine {
             EngineCommand::OpenStream(start) => {
                 if let Some(leg) = self.legs.get_mut(&start.leg) {
                     self.streams.insert(start.stream, start.leg);
-                    leg.open_stream(now, &start);
+                    leg.open_stream(now, &start, self.rng.fork(), self.budget.clone());
                 }
             }
             EngineCommand::CloseStream(sid) => {
                 if let Some(leg) = self.streams.remove(&sid).and_then(|l| self.legs.get_mut(&l)) {
-                    leg.close_stream(sid, o);
+                    leg.close_stream(now, sid, o);
                 }
             }
-            EngineCommand::Key(leg, key) => self.key(leg, key, o),
+            EngineCommand::Key(leg, key) => self.key(now, leg, key, o),
             EngineCommand::Close(leg) => self.close(now, leg, o),
         }
     }
@@ -164,15 +178,15 @@ impl Engine {
         let closing = leg.end_taps(now, o);
         self.recordings.extend(closing.iter().map(|c| (c.recording, id)));
         self.closing.extend(closing);
-        leg.close_streams(o);
+        leg.close_streams(now, o);
         leg.report(now, true, o);
         o.event(MediaEvent::Stats(id, leg.figures()));
     }
 
     /// A key that came by INFO: as if it had come by RTP.
-    fn key(&mut self, leg: LegId, key: char, o: &mut Out) {
+    fn key(&mut self, now: Now, leg: LegId, key: char, o: &mut Out) {
         let (Some(code), Some(speaker)) = (super::dtmf::code(key), self.legs.get_mut(&leg)) else { return };
-        speaker.key(code, o);
+        speaker.key(now, code, o);
         for id in self.hearers.get(&leg).into_iter().flatten() {
             if let Some(hearer) = self.legs.get_mut(id) {
                 hearer.relay_key(code);
@@ -190,7 +204,7 @@ impl Engine {
             Kind::Audio(_) | Kind::Noise => Default::default(),
         };
         for code in pressed.iter() {
-            speaker.key(code, o);
+            speaker.key(now, code, o);
         }
         if let Some(hearers) = self.hearers.get(&leg) {
             for id in hearers {

@@ -45,6 +45,8 @@ pub struct Feed {
     expected: Option<i64>,
     held: Option<Held>,
     heard: Option<Mono>,
+    /// Silent frames that the tick added since the last audio.
+    ticked: i64,
 }
 
 impl Feed {
@@ -58,6 +60,7 @@ impl Feed {
             expected: None,
             held: None,
             heard: None,
+            ticked: 0,
         }
     }
 
@@ -84,7 +87,7 @@ impl Feed {
             self.held = Some(held);
         } else if self.held.as_ref().is_some_and(|h| h.ext > ext) {
             // The missing one was more than one packet back: this one goes first.
-            self.fill(now, ext - expected, ulaw.len(), out);
+            self.fill(ext - expected, ulaw.len(), out);
             self.push(now, ulaw, out);
             self.expected = Some(ext.saturating_add(1));
             if self.held.as_ref().is_some_and(|h| h.ext == ext.saturating_add(1)) {
@@ -127,6 +130,7 @@ impl Feed {
         }
         for _ in 0..self.behind(now).clamp(0, TICK_MAX) {
             self.silence(FRAME, out);
+            self.ticked += 1;
         }
     }
 
@@ -134,7 +138,7 @@ impl Feed {
     fn release(&mut self, now: Mono, out: &mut Frames) {
         let Some(held) = self.held.take() else { return };
         let missing = held.ext - self.expected.unwrap_or(held.ext);
-        self.fill(now, missing, held.len, out);
+        self.fill(missing, held.len, out);
         if let Some(ulaw) = held.ulaw.get(..held.len) {
             self.push(now, ulaw, out);
         }
@@ -146,12 +150,11 @@ impl Feed {
         (samples(now) - self.started) / FRAME as i64 - self.sent
     }
 
-    /// Silence for lost packets, unless the tick has filled their time already.
-    fn fill(&mut self, now: Mono, packets: i64, len: usize, out: &mut Frames) {
-        let behind = self.behind(now).max(0);
-        for _ in 0..packets.clamp(0, FILL_MAX).min(behind) {
-            self.silence(len, out);
-        }
+    /// Silence for lost packets, less what the tick has added in their time.
+    fn fill(&mut self, packets: i64, len: usize, out: &mut Frames) {
+        let octets = packets.clamp(0, FILL_MAX) * len as i64;
+        let owed = (octets - self.ticked * FRAME as i64).max(0);
+        self.silence(usize::try_from(owed).unwrap_or(0), out);
     }
 
     fn silence(&mut self, len: usize, out: &mut Frames) {
@@ -161,6 +164,7 @@ impl Feed {
     }
 
     fn push(&mut self, now: Mono, ulaw: &[u8], out: &mut Frames) {
+        self.ticked = 0;
         if self.behind(now) < -AHEAD_MAX {
             return;
         }

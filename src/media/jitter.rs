@@ -20,12 +20,10 @@ const LATE_MAX: i64 = 8_000;
 const LATE_RUN: u32 = 25;
 /// Packets between two looks at the drift (about 1 s).
 const WINDOW: u32 = 50;
-/// Drift below this (1 ms) is left alone.
-const DRIFT_MIN: i64 = 8;
-/// Drift is corrected by this much at a time (0.5 ms a second: 500 ppm).
-const STEP: i64 = 4;
-/// Drift above this (20 ms) was a jump, corrected at once.
-const DRIFT_MAX: i64 = 160;
+/// Drift below this (15 ms) is left alone: a steady place is worth more than an exact one.
+const DRIFT_MAX: i64 = 120;
+/// Packets at the start (0.2 s, before anything is taken out) of which each that is earlier than all before it sets the place.
+const LEARNING: u32 = 10;
 
 /// Finds the place of a sender's timestamps on the media clock: where the least delayed packets arrive.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +32,7 @@ pub struct Anchor {
     least: i64,
     count: u32,
     late: u32,
+    learned: u32,
 }
 
 impl Anchor {
@@ -42,37 +41,39 @@ impl Anchor {
         *self = Anchor::default();
     }
 
-    /// The place of a packet with timestamp `ts` that arrived at `at` (samples of the media clock).
-    pub fn place(&mut self, at: i64, ts: u32) -> i64 {
+    /// The place of a packet with timestamp `ts` that arrived at `at` (samples of the media clock), and by how much the
+    /// packets before it turned out to have been late.
+    pub fn place(&mut self, at: i64, ts: u32) -> (i64, i64) {
         let Some((last_ts, last_place)) = self.last else {
-            return self.start(at, ts);
+            return (self.start(at, ts), 0);
         };
         let mut place = last_place.saturating_add(ts_after(ts, last_ts));
         let delay = at.saturating_sub(place);
         self.late = if delay > LAG { self.late + 1 } else { 0 };
         if !(-LATE_MAX..=LATE_MAX).contains(&delay) || self.late >= LATE_RUN {
-            return self.start(at, ts);
+            return (self.start(at, ts), 0);
         }
-        if delay < -EARLY_MAX {
+        let mut moved = 0;
+        if delay < if self.learned < LEARNING { 0 } else { -EARLY_MAX } {
             place = at;
+            moved = -delay;
         }
+        self.learned = self.learned.saturating_add(1);
         self.least = self.least.min(at.saturating_sub(place));
         self.count += 1;
         if self.count >= WINDOW {
-            place = place.saturating_add(match self.least {
-                d if d.abs() > DRIFT_MAX => d,
-                d if d.abs() > DRIFT_MIN => STEP * d.signum(),
-                _ => 0,
-            });
+            if self.least.abs() > DRIFT_MAX {
+                place = place.saturating_add(self.least);
+            }
             self.count = 0;
             self.least = i64::MAX;
         }
         self.last = Some((ts, place));
-        place
+        (place, moved)
     }
 
     fn start(&mut self, at: i64, ts: u32) -> i64 {
-        *self = Anchor { last: Some((ts, at)), least: i64::MAX, count: 0, late: 0 };
+        *self = Anchor { last: Some((ts, at)), least: i64::MAX, count: 0, late: 0, learned: 0 };
         at
     }
 }
@@ -81,7 +82,6 @@ impl Anchor {
 #[derive(Debug)]
 pub struct Timeline {
     channels: [Box<[i16]>; 2],
-    ends: [i64; 2],
     base: i64,
 }
 
@@ -89,7 +89,7 @@ impl Timeline {
     /// Empty, its first sample at place 0.
     pub fn new() -> Timeline {
         let ring = || vec![0i16; CAPACITY].into_boxed_slice();
-        Timeline { channels: [ring(), ring()], ends: [i64::MIN; 2], base: 0 }
+        Timeline { channels: [ring(), ring()], base: 0 }
     }
 
     /// The place of the next sample to be taken.
@@ -100,29 +100,30 @@ impl Timeline {
     /// Puts samples at a place of channel 0 or 1. What lies before the base or beyond the ring is dropped.
     pub fn put(&mut self, channel: usize, place: i64, samples: impl ExactSizeIterator<Item = i16>) {
         let len = samples.len() as i64;
-        let (Some(ring), Some(end)) = (self.channels.get_mut(channel), self.ends.get_mut(channel)) else {
-            return;
-        };
-        // A correction of drift leaves a hole of some samples: the first sample is held back into it.
-        let hole = place.saturating_sub(*end);
-        let back = if (1..=STEP).contains(&hole) { hole } else { 0 };
-        *end = (*end).max(place.saturating_add(len));
+        let Some(ring) = self.channels.get_mut(channel) else { return };
         let skip = self.base.saturating_sub(place).max(0);
         let limit = self.base.saturating_add(CAPACITY as i64);
         if skip >= len || place >= limit {
             return;
         }
         let first = place + skip;
-        let mut samples = samples.skip(skip as usize).take((limit - first) as usize).peekable();
-        let held = samples.peek().copied().unwrap_or(0);
-        let at = (first.rem_euclid(CAPACITY as i64)) as usize;
+        let at = first.rem_euclid(CAPACITY as i64) as usize;
         let (before, after) = ring.split_at_mut_checked(at).unwrap_or_default();
-        if skip == 0 && place - back >= self.base {
-            before.iter_mut().rev().take(back as usize).for_each(|s| *s = held);
-        }
+        let samples = samples.skip(skip as usize).take((limit - first) as usize);
         for (slot, s) in after.iter_mut().chain(before).zip(samples) {
             *slot = s;
         }
+    }
+
+    /// Moves what a channel holds to earlier places; what would lie before the base is dropped.
+    pub fn shift(&mut self, channel: usize, by: i64) {
+        let Some(ring) = self.channels.get_mut(channel) else { return };
+        let by = usize::try_from(by).unwrap_or(0).min(CAPACITY);
+        ring.rotate_left(by);
+        // What lay before the new first place has come round to the end.
+        let end = self.base.rem_euclid(CAPACITY as i64) as usize + CAPACITY - by;
+        let (before, after) = ring.split_at_mut_checked(end % CAPACITY).unwrap_or_default();
+        after.iter_mut().chain(before).take(by).for_each(|s| *s = 0);
     }
 
     /// Takes the next frame of both channels, leaving silence.

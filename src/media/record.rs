@@ -139,7 +139,11 @@ impl Recorder {
         if restart {
             anchor.reset();
         }
-        let place = anchor.place(at, ts);
+        let (place, moved) = anchor.place(at, ts);
+        // Only at the start does the ring hold nothing else, and all of it.
+        if moved > 0 && self.timeline.base() == 0 {
+            self.timeline.shift(side as usize, moved);
+        }
         self.timeline.put(side as usize, place, pcm);
     }
 

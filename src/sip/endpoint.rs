@@ -95,6 +95,7 @@ enum User {
 /// A 2xx of our INVITE that was ACKed, so that a retransmitted one gets the same ACK.
 struct Fork {
     to_tag: String,
+    cseq: u32,
     ack: Bytes,
     flow: Flow,
 }

@@ -2,7 +2,7 @@
 //! the account itself otherwise.
 
 use super::page::{Listed, Page};
-use super::query::{Cond, Query, Scope};
+use super::query::{Cond, Order, Query, Scope};
 use super::reader::Reader;
 use super::rows::AccountRow;
 use super::table::{Row, Table, Value};
@@ -63,4 +63,9 @@ pub fn list(
     page: &Page,
 ) -> Result<Listed<AccountRow>, StoreError> {
     r.page(visible(scope).is("friendly_name", f.friendly_name.as_ref()).is("status", f.status.as_ref()), page)
+}
+
+/// The account that was made first, as a list of one; empty if there is none.
+pub fn oldest(r: &mut Reader, scope: Scope) -> Result<Vec<AccountRow>, StoreError> {
+    r.rows(&visible(scope).by(Order::Oldest).limit(1))
 }

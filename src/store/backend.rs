@@ -4,7 +4,7 @@
 use super::conn::{Conn, Fault};
 use super::crypt::{Key, OpenFailed, Place};
 use super::handle::OpenError;
-use super::lock::FileLock;
+use super::lock::{self, FileLock};
 use super::reader::{Reader, Slots};
 use super::sql::{self, Dialect, Write};
 use super::sqlite::{Files, Identity};
@@ -68,13 +68,15 @@ impl Target {
         }
     }
 
-    fn open_writer(&self) -> Result<Link, OpenError> {
+    fn open_writer(&self, grace: Duration) -> Result<Link, OpenError> {
         match self {
             Target::Sqlite(path) => {
                 let conn = sqlite::open_writer(path)?;
                 Ok(Link { conn, files: Files::of(path) })
             }
-            Target::Postgres(url) => Ok(Link { conn: postgres::open_writer(url)?, files: Files::default() }),
+            Target::Postgres(url) => {
+                Ok(Link { conn: postgres::open_writer(url, grace)?, files: Files::default() })
+            }
         }
     }
 }
@@ -91,6 +93,8 @@ pub struct Database {
     rng: Rng,
     link: Option<Link>,
     next_try: Option<Instant>,
+    /// The last group failed: the next look tries a write, because a full disk and a replica still answer reads.
+    suspect: bool,
     slots: Slots,
     /// The files that were open last.
     files: Files,
@@ -105,11 +109,21 @@ impl Database {
             Target::Sqlite(path) => Some(FileLock::take(path)?),
             Target::Postgres(_) => None,
         };
-        let mut link = target.open_writer()?;
+        let mut link = target.open_writer(lock::GRACE)?;
         check_key(&mut link.conn, &key, &mut rng)?;
         let files = link.files;
         slots.expect(files.main);
-        Ok(Database { target, key, rng, link: Some(link), next_try: None, slots, files, _lock: lock })
+        Ok(Database {
+            target,
+            key,
+            rng,
+            link: Some(link),
+            next_try: None,
+            suspect: false,
+            slots,
+            files,
+            _lock: lock,
+        })
     }
 
     /// The connection, opened again if it was lost and a try is due.
@@ -139,7 +153,7 @@ impl Database {
             self.slots.close_all();
             self.files.set_stale_log_aside(path)?;
         }
-        let mut link = self.target.open_writer()?;
+        let mut link = self.target.open_writer(Duration::ZERO)?;
         check_key(&mut link.conn, &self.key, &mut self.rng)?;
         Ok(link)
     }
@@ -189,8 +203,11 @@ fn is_unavailable(a: &Answer) -> bool {
 impl Backend for Database {
     fn apply(&mut self, group: &[Tx]) -> Vec<Answer> {
         let prepared = self.prepare(group);
-        self.commit(&prepared)
-            .unwrap_or_else(|why| group.iter().map(|_| Err(StoreError::Unavailable(why.clone()))).collect())
+        let answers = self
+            .commit(&prepared)
+            .unwrap_or_else(|why| group.iter().map(|_| Err(StoreError::Unavailable(why.clone()))).collect());
+        self.suspect = answers.iter().any(is_unavailable);
+        answers
     }
 
     fn recover(&mut self) -> Result<Recovered, StoreError> {
@@ -206,11 +223,17 @@ impl Backend for Database {
     }
 
     fn check(&mut self) -> Result<(), StoreError> {
-        let answer = self.link().and_then(|link| link.conn.text("'1'", "").map_err(|f| f.to_string()));
+        let suspect = self.suspect;
+        let look = |link: &mut Link| match suspect {
+            true => link.conn.batch("UPDATE facts SET value = value WHERE name = 'key'"),
+            false => link.conn.text("'1'", "").map(drop),
+        };
+        let answer = self.link().and_then(|link| look(link).map_err(|f| f.to_string()));
+        self.suspect = answer.is_err();
         if answer.is_err() {
             self.link = None;
         }
-        answer.map(drop).map_err(StoreError::Unavailable)
+        answer.map_err(StoreError::Unavailable)
     }
 }
 

@@ -9,6 +9,7 @@ use super::reader::{Reader, Slots};
 use super::tx::{Backend, Recovered, StoreError, Tx, TxId};
 use super::writer::{self, Job, Signs};
 use crate::rng::Rng;
+use metrics::counter;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -115,7 +116,10 @@ impl Store {
     fn enqueue(&self, tx: Tx, done: writer::Done) -> Result<(), Full> {
         match self.inner.writes.try_send(Job::Write(tx, done)) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(Job::Write(tx, _))) => Err(Full(tx)),
+            Err(TrySendError::Full(Job::Write(tx, _))) => {
+                counter!("chorus_store_refused_total", "queue" => "writes").increment(1);
+                Err(Full(tx))
+            }
             Err(TrySendError::Disconnected(Job::Write(_, done))) => {
                 done(Err(closed()));
                 Ok(())
@@ -133,7 +137,10 @@ impl Store {
         let job: ReadJob = Box::new(move |r| drop(answer.send(f(r))));
         match self.inner.reads.try_send(job) {
             Ok(()) => answered.await.unwrap_or_else(|_| Err(closed())),
-            Err(_) => Err(StoreError::Unavailable("too many reads are waiting".to_owned())),
+            Err(_) => {
+                counter!("chorus_store_refused_total", "queue" => "reads").increment(1);
+                Err(StoreError::Unavailable("too many reads are waiting".to_owned()))
+            }
         }
     }
 

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 /// The number of PostgreSQL's advisory lock: `CHORUS` in ASCII. Such locks belong to one database.
 const ADVISORY: i64 = 0x4348_4f52_5553;
-/// A server that was killed a moment ago holds its PostgreSQL session this long at most, if its socket was closed.
-const GRACE: Duration = Duration::from_secs(2);
+/// A server that was killed a moment ago may hold its PostgreSQL session this long: its socket is closed, but the
+/// server's process has not noticed.
+pub const GRACE: Duration = Duration::from_secs(2);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -52,15 +53,15 @@ impl FileLock {
     }
 }
 
-/// Takes PostgreSQL's lock for this session. False: another session holds it.
-pub fn advisory(conn: &mut Conn) -> Result<bool, Fault> {
+/// Takes PostgreSQL's lock for this session. False: another session held it for as long as `grace`.
+pub fn advisory(conn: &mut Conn, grace: Duration) -> Result<bool, Fault> {
     let began = Instant::now();
     loop {
         let got = conn.text(&format!("CAST(pg_try_advisory_lock({ADVISORY}) AS TEXT)"), "")?;
         if got.as_deref() == Some("true") {
             return Ok(true);
         }
-        if began.elapsed() > GRACE {
+        if began.elapsed() >= grace {
             return Ok(false);
         }
         std::thread::sleep(PAUSE);

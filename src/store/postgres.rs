@@ -8,6 +8,7 @@ use super::lock;
 use super::tx::StoreError;
 use diesel::{Connection, PgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::time::Duration;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
@@ -52,10 +53,10 @@ fn refused(why: impl std::fmt::Display) -> OpenError {
     ))
 }
 
-/// The writer's session: holds the lock, durable, up to date.
-pub fn open_writer(url: &str) -> Result<Conn, OpenError> {
+/// The writer's session: holds the lock (waited for as long as `grace`), durable, up to date.
+pub fn open_writer(url: &str, grace: Duration) -> Result<Conn, OpenError> {
     let mut conn = Conn::Postgres(establish(url)?);
-    if !lock::advisory(&mut conn).map_err(refused)? {
+    if !lock::advisory(&mut conn, grace).map_err(refused)? {
         return Err(OpenError(
             "another Chorus serves this PostgreSQL database already: stop it, or name another database in \
              CHORUS_DATABASE_URL"

@@ -5,6 +5,7 @@
 use super::snapshot::touches;
 use super::tx::{Backend, StoreError, Tx};
 use metrics::{counter, gauge, histogram};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -36,6 +37,13 @@ pub(super) struct Signs {
     pub healthy: Arc<watch::Sender<bool>>,
     /// Counts commits that touched the tables of a snapshot.
     pub changed: Arc<watch::Sender<u64>>,
+}
+
+impl Drop for Signs {
+    /// Without a writer nothing is accepted, whatever ended it.
+    fn drop(&mut self) {
+        self.healthy.send_replace(false);
+    }
 }
 
 /// Starts the thread.
@@ -85,6 +93,7 @@ impl Writer {
             self.commit(&group, dones);
             if let Some(answer) = stop {
                 drop(self.backend);
+                drop(self.signs);
                 let _ = answer.send(());
                 return;
             }
@@ -110,7 +119,10 @@ impl Writer {
             self.signs.changed.send_modify(|n| *n = n.wrapping_add(1));
         }
         for (done, answer) in dones.into_iter().zip(answers) {
-            done(answer);
+            // One bad listener must not end the writer.
+            if catch_unwind(AssertUnwindSafe(|| done(answer))).is_err() {
+                counter!("chorus_store_listener_panics_total").increment(1);
+            }
         }
     }
 

@@ -79,7 +79,7 @@ impl Handshake {
         if self.head.iter().zip(start).any(|(a, b)| a != b) {
             return failed("the agent did not answer in HTTP/1.1");
         }
-        if self.head.len() > HEAD_MAX {
+        if self.head.len() >= HEAD_MAX {
             failed("the head of the agent's answer is too long")
         } else {
             Verdict::More

@@ -5,6 +5,7 @@ use crate::call::call::Call;
 use crate::call::cx::Cx;
 use crate::call::{recordings, status};
 use crate::clock::Now;
+use crate::mutants::{self, Mutant};
 use crate::media::event::{TapEnd, TapEndReason};
 use crate::sid::RecordingSid;
 use crate::sip::event::{Cause, SipCmd};
@@ -16,7 +17,9 @@ impl Switch {
     /// Takes in the rows of a store that a process before us left. `recorded` has the length in milliseconds of each
     /// recording's repaired file. Its outputs are BYEs, final statuses with their callbacks, and calls still to dial.
     pub fn recover(&mut self, now: Now, found: Recovered, recorded: &HashMap<RecordingSid, u64>) {
-        self.schedule.load(now, found.outbox, None);
+        if !mutants::on(Mutant::CallbackLostOnCrash) {
+            self.schedule.load(now, found.outbox, None);
+        }
         for row in found.recordings {
             let end = TapEnd {
                 recording: row.sid,
@@ -38,7 +41,8 @@ impl Switch {
     }
 
     fn recover_call(&mut self, now: Now, row: CallRow) {
-        let untouched = row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
+        let untouched =
+            row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
         if untouched && let Ok(target) = self.target_of(now, &row) {
             self.out.push_back(Output::Log(format!("{} was queued and is dialled now", row.sid)));
             self.begin(now, |cx| Call::redial(cx, row, target));
@@ -52,7 +56,8 @@ impl Switch {
         let leg = self.ids.leg();
         let cause = Cause::new(500, "The server was restarted");
         if let Some(dialog) = row.dialog.clone().filter(|_| row.status != CallStatus::Queued) {
-            self.endpoint.command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
+            self.endpoint
+                .command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
         }
         row.cause = Some(cause);
         row.ended_by = Some("us".to_owned());

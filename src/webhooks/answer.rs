@@ -1,6 +1,6 @@
 //! (s) What comes back: the head as headers we keep, the body never beyond its limit, nothing decompressed.
 
-use super::request::{Cookie, FetchError, FetchRequest, Fetched, Purpose};
+use super::request::{Cookie, FetchError, FetchRequest, Fetched, Login, Purpose};
 use bytes::{Bytes, BytesMut};
 use reqwest::header;
 use std::time::Duration;
@@ -30,8 +30,8 @@ pub struct Validators {
 /// 11750 too large, 11770 chunked and empty, 11200 compressed, stalled or cut off; all with the answer's status.
 pub async fn finish(
     request: &FetchRequest,
-    cookies: Vec<Cookie>,
     deadline: Instant,
+    (cookies, login): (Vec<Cookie>, Option<Login>),
     url: String,
     mut answer: reqwest::Response,
 ) -> Result<(Fetched, Validators), FetchError> {
@@ -62,7 +62,7 @@ pub async fn finish(
     if request.purpose == Purpose::Document && body.is_empty() && chunked {
         return Err(failed(11770, "a chunked answer without a body".to_owned()));
     }
-    let fetched = Fetched { status, content_type, body, url, cookies, ms: 0 };
+    let fetched = Fetched { status, content_type, body, url, cookies, login, ms: 0 };
     Ok((fetched, validators))
 }
 

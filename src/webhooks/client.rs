@@ -166,6 +166,9 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 
 /// The row of Twilio's table for a failed exchange.
 pub fn classify(error: &reqwest::Error) -> FetchError {
+    if error.is_builder() {
+        return FetchError::early(11100, "the URL cannot be requested over HTTP");
+    }
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     let mut last: Option<FetchError> = None;
     while let Some(this) = cause {

@@ -5,16 +5,26 @@ use md5::{Digest as _, Md5};
 use ring::digest;
 use std::collections::BTreeMap;
 
-/// The value of `Authorization` for the strongest challenge among the `WWW-Authenticate` values that we can answer. `path` is the
-/// request target as sent; `cnonce` is fresh for each request. None: no challenge with a realm is one of ours.
-pub fn authorization(
-    challenges: &[String],
-    user: &str,
-    password: &str,
-    method: Method,
-    path: &str,
-    cnonce: &str,
-) -> Option<String> {
+/// Who asks for what.
+#[derive(Copy, Clone, Debug)]
+pub struct Asking<'a> {
+    /// From the URL.
+    pub user: &'a str,
+    /// From the URL.
+    pub password: &'a str,
+    /// Of the request.
+    pub method: Method,
+    /// The request target as sent.
+    pub path: &'a str,
+    /// Fresh for each request.
+    pub cnonce: &'a str,
+    /// How often the nonce is used with this request, from 1.
+    pub uses: u32,
+}
+
+/// The value of `Authorization` for the strongest challenge among the `WWW-Authenticate` values that we can answer. None: no challenge
+/// with a realm is one of ours.
+pub fn authorization(challenges: &[String], asking: Asking<'_>) -> Option<String> {
     let read: Vec<Challenge> = challenges.iter().flat_map(|c| split(c)).collect();
     let digest = |algorithm: &str| {
         read.iter().find(|c| {
@@ -23,13 +33,13 @@ pub fn authorization(
         })
     };
     if let Some(challenge) = digest("SHA-256") {
-        return answer(challenge, sha256, user, password, method, path, cnonce);
+        return answer(challenge, sha256, asking);
     }
     if let Some(challenge) = digest("MD5") {
-        return answer(challenge, md5, user, password, method, path, cnonce);
+        return answer(challenge, md5, asking);
     }
     let basic = read.iter().any(|c| c.scheme == "basic" && c.fields.contains_key("realm"));
-    let pair = format!("{user}:{password}");
+    let pair = format!("{}:{}", asking.user, asking.password);
     basic.then(|| format!("Basic {}", base64_simd::STANDARD.encode_to_string(pair.as_bytes())))
 }
 
@@ -76,15 +86,9 @@ fn outside_quotes(value: &str) -> Vec<&str> {
         .collect()
 }
 
-fn answer(
-    challenge: &Challenge,
-    hash: fn(&str) -> String,
-    user: &str,
-    password: &str,
-    method: Method,
-    path: &str,
-    cnonce: &str,
-) -> Option<String> {
+fn answer(challenge: &Challenge, hash: fn(&str) -> String, asking: Asking<'_>) -> Option<String> {
+    let Asking { user, password, method, path, cnonce, uses } = asking;
+    let nc = format!("{uses:08x}");
     let field = |name: &str| challenge.fields.get(name).map(String::as_str);
     let (realm, nonce) = (field("realm")?, field("nonce")?);
     let verb = match method {
@@ -99,7 +103,7 @@ fn answer(
         Some(_) => return None,
     };
     let response = if qop {
-        hash(&format!("{ha1}:{nonce}:00000001:{cnonce}:auth:{ha2}"))
+        hash(&format!("{ha1}:{nonce}:{nc}:{cnonce}:auth:{ha2}"))
     } else {
         hash(&format!("{ha1}:{nonce}:{ha2}"))
     };
@@ -113,7 +117,7 @@ fn answer(
         out.push_str(&format!(", algorithm={algorithm}"));
     }
     if qop {
-        out.push_str(&format!(", qop=auth, nc=00000001, cnonce=\"{cnonce}\""));
+        out.push_str(&format!(", qop=auth, nc={nc}, cnonce=\"{cnonce}\""));
     }
     if let Some(opaque) = field("opaque") {
         out.push_str(&format!(", opaque=\"{}\"", quote(opaque)));
@@ -140,7 +144,9 @@ fn sha256(text: &str) -> String {
 /// For the fuzzer: any challenge.
 pub fn fuzz_challenge(data: &[u8]) {
     let text = String::from_utf8_lossy(data).into_owned();
-    if let Some(value) = authorization(&[text], "user", "secret", Method::Post, "/x", "00") {
+    let asking =
+        Asking { user: "user", password: "secret", method: Method::Post, path: "/x", cnonce: "00", uses: 1 };
+    if let Some(value) = authorization(&[text], asking) {
         assert!(
             value.starts_with("Basic ") || value.starts_with("Digest "),
             "an unknown scheme was answered"

@@ -8,7 +8,7 @@ use super::client::{Clients, send};
 use super::guard::Guard;
 use super::params::{form, with_query};
 use super::policy::{self, REDIRECTS_MAX};
-use super::request::{Cookie, FetchError, FetchRequest, Fetched, Method};
+use super::request::{Cookie, FetchError, FetchRequest, Fetched, Login, Method};
 use super::{cookies, digest, sign};
 use crate::clock::Wall;
 use bytes::Bytes;
@@ -35,6 +35,7 @@ struct Hop {
 struct Exchange<'a> {
     request: &'a FetchRequest,
     jar: Vec<Cookie>,
+    login: Option<Login>,
     retries: u8,
     deadline: Instant,
     known: Option<&'a Validators>,
@@ -78,6 +79,7 @@ impl Fetcher {
         let exchange = Exchange {
             request: &request,
             jar: request.cookies.clone(),
+            login: request.login.clone(),
             retries: request.policy.retries,
             deadline,
             known,
@@ -139,8 +141,14 @@ impl Fetcher {
             match next_hop(&hop, &answer)? {
                 Some(next) => hop = next,
                 None => {
-                    return answer::finish(exchange.request, exchange.jar, exchange.deadline, hop.url, answer)
-                        .await;
+                    return answer::finish(
+                        exchange.request,
+                        exchange.deadline,
+                        (exchange.jar, exchange.login),
+                        hop.url,
+                        answer,
+                    )
+                    .await;
                 }
             }
         }
@@ -162,32 +170,29 @@ impl Fetcher {
         }
     }
 
-    /// One request; a second with credentials if the first was answered with a challenge.
+    /// One request; a second with credentials if the first was answered with a challenge. A call that was challenged before logs in
+    /// with the first.
     async fn authorised(
         &self,
         exchange: &mut Exchange<'_>,
         hop: &Hop,
     ) -> Result<reqwest::Response, FetchError> {
         let vetted = self.guard.vet_url(&hop.url)?;
-        let answer = self.once(exchange, hop, &vetted, None).await?;
-        let (_, info) = policy::split_user_info(&vetted.url);
-        let answer = match (answer.status().as_u16(), info) {
-            (401, Some((user, password))) => {
-                let challenges: Vec<String> = answer
-                    .headers()
-                    .get_all(header::WWW_AUTHENTICATE)
-                    .iter()
-                    .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
-                    .collect();
-                let target = target_of(exchange.request, hop, &vetted)?;
-                let cnonce = cnonce();
-                match digest::authorization(&challenges, &user, &password, hop.method, &target, &cnonce) {
-                    Some(value) => self.once(exchange, hop, &vetted, Some(value)).await?,
-                    None => answer,
-                }
+        let origin = vetted.url.origin().ascii_serialization();
+        if exchange.login.as_ref().is_some_and(|login| login.origin != origin) {
+            exchange.login = None;
+        }
+        let first = log_in(exchange, hop, &vetted)?;
+        let mut answer = self.once(exchange, hop, &vetted, first).await?;
+        if answer.status().as_u16() == 401 {
+            let challenges = answer.headers().get_all(header::WWW_AUTHENTICATE).iter();
+            let challenges = challenges.map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()).collect();
+            exchange.login = Some(Login { origin, challenges, uses: 0 });
+            match log_in(exchange, hop, &vetted)? {
+                Some(value) => answer = self.once(exchange, hop, &vetted, Some(value)).await?,
+                None => exchange.login = None,
             }
-            _ => answer,
-        };
+        }
         match answer.status().as_u16() {
             status @ 400.. => {
                 let words = format!("the application answered {status}");
@@ -227,6 +232,24 @@ impl Fetcher {
         }
         Ok(answer)
     }
+}
+
+/// The answer to the challenge of the call's login with the URL's user info; None: one of the two is missing.
+fn log_in(exchange: &mut Exchange<'_>, hop: &Hop, vetted: &Vetted) -> Result<Option<String>, FetchError> {
+    let (_, info) = policy::split_user_info(&vetted.url);
+    let path = target_of(exchange.request, hop, vetted)?;
+    let (Some(login), Some((user, password))) = (&mut exchange.login, info) else { return Ok(None) };
+    login.uses = login.uses.saturating_add(1);
+    let cnonce = cnonce();
+    let asking = digest::Asking {
+        user: &user,
+        password: &password,
+        method: hop.method,
+        path: &path,
+        cnonce: &cnonce,
+        uses: login.uses,
+    };
+    Ok(digest::authorization(&login.challenges, asking))
 }
 
 /// What is requested: no user info, no fragment; a GET's parameters in the query.

@@ -77,6 +77,18 @@ pub struct Cookie {
     pub expires: Option<crate::clock::Wall>,
 }
 
+/// The challenge that the application of a call answered with before, so that the next request to the same origin is logged in from the
+/// start (webhooks.md 1). It holds no secret: user and password stay in the URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Scheme, host and port it belongs to.
+    pub origin: String,
+    /// The `WWW-Authenticate` values.
+    pub challenges: Vec<String>,
+    /// How often its nonce was used.
+    pub uses: u32,
+}
+
 /// A complete request.
 #[derive(Clone, Debug)]
 pub struct FetchRequest {
@@ -100,6 +112,8 @@ pub struct FetchRequest {
     pub policy: Policy,
     /// Cookies the call has collected.
     pub cookies: Vec<Cookie>,
+    /// The call's login, as the last answer gave it.
+    pub login: Option<Login>,
 }
 
 /// An answer with a status below 400.
@@ -115,6 +129,8 @@ pub struct Fetched {
     pub url: String,
     /// The jar after it.
     pub cookies: Vec<Cookie>,
+    /// For the call's next request.
+    pub login: Option<Login>,
     /// From start to end.
     pub ms: u64,
 }

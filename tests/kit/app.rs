@@ -18,7 +18,12 @@ pub struct Reply {
 impl Reply {
     /// A TwiML document; `body` is what stands inside Response.
     pub fn twiml(body: &str) -> Reply {
-        Reply { status: 200, content_type: "text/xml", body: format!("<Response>{body}</Response>"), after_ms: 20 }
+        Reply {
+            status: 200,
+            content_type: "text/xml",
+            body: format!("<Response>{body}</Response>"),
+            after_ms: 20,
+        }
     }
 
     pub fn status(status: u16) -> Reply {
@@ -88,6 +93,7 @@ impl App {
                 body: Bytes::from(reply.body),
                 url: r.url.clone(),
                 cookies: r.cookies.clone(),
+                login: None,
                 ms,
             })
         };

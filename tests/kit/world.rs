@@ -304,7 +304,13 @@ impl World {
         self.dial_with(phone, user, "+15559999", vec![])
     }
 
-    pub fn dial_with(&mut self, phone: usize, user: &str, from: &str, headers: Vec<(String, String)>) -> LegId {
+    pub fn dial_with(
+        &mut self,
+        phone: usize,
+        user: &str,
+        from: &str,
+        headers: Vec<(String, String)>,
+    ) -> LegId {
         let leg = self.phones[phone].invite(self.now, user, from, CHORUS.parse().unwrap(), headers);
         self.settle_phone(phone);
         leg
@@ -460,6 +466,10 @@ impl World {
             Output::Connect(worker, c) => self.connect(worker, &c),
             Output::Reply(ticket, answer) => {
                 self.oracle.replied(ticket, &answer);
+                if !self.quiet {
+                    let what = answer_line(&answer);
+                    self.line("chorus", "app", &what);
+                }
                 self.replies.insert(ticket, *answer);
             }
             Output::LoadOutbox(_) => {
@@ -467,6 +477,7 @@ impl World {
                 self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, None))));
             }
             Output::Trace(call, line) if !self.quiet => self.trace.push((call, line)),
+            Output::Log(words) if words.contains("panicked") => self.oracle.complain(words),
             Output::Log(words) if !self.quiet => self.logs.push(words),
             Output::Trace(..) | Output::Log(_) => {}
         }
@@ -536,7 +547,9 @@ impl World {
         });
         self.out = out;
         for (leg, rtcp, to, bytes) in sends {
-            let Some(local) = self.homes.get(&leg).or(self.draining.get(&leg)).map(|h| h.local) else { continue };
+            let Some(local) = self.homes.get(&leg).or(self.draining.get(&leg)).map(|h| h.local) else {
+                continue;
+            };
             if let Some(phone) = self.phones.iter().position(|p| p.rtp.ip() == to.ip()) {
                 if self.phones[phone].light {
                     self.phones[phone].rtp_received += 1;
@@ -720,8 +733,10 @@ impl World {
             Ev::Commit(id, tx) => self.write(id, &tx),
             Ev::Synced(n, id, result) => self.synced(n, id, result),
             Ev::Disk(_, report) => self.disk_reports(report),
-            Ev::ToEngine(worker, stream, input) => self.to_engine(worker, stream, input),
-            Ev::ToAgent(stream, bytes) => self.to_agent(stream, &bytes),
+            Ev::ToEngine(worker, stream, input) => self.feed_engine(worker, stream, input),
+            Ev::ToAgent(stream, bytes) => self.feed_agent(stream, &bytes),
+            // One that an earlier one has made needless: to follow it would double them for ever.
+            Ev::Wake if self.wake_at.is_some_and(|at| at > now.mono.0) => {}
             Ev::Wake => {
                 self.wake_at = None;
                 for i in 0..self.phones.len() {
@@ -795,7 +810,7 @@ impl World {
         fallback
     }
 
-    fn to_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
+    fn feed_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
         let worker = self.worker_of_stream(worker, stream);
         let mut out = std::mem::take(&mut self.out);
         let now = self.now;
@@ -807,7 +822,9 @@ impl World {
                     let words = "the agent refused the connection".to_owned();
                     engine.on_stream(now, stream, StreamInput::Failed { code: *code, words }, &mut out);
                 }
-                StreamIn::Bytes(b) => engine.on_stream(now, stream, StreamInput::Bytes(&mut b.clone()), &mut out),
+                StreamIn::Bytes(b) => {
+                    engine.on_stream(now, stream, StreamInput::Bytes(&mut b.clone()), &mut out)
+                }
                 StreamIn::Eof => engine.on_stream(now, stream, StreamInput::Eof, &mut out),
             }
         }
@@ -815,7 +832,7 @@ impl World {
         self.drain_engine(worker);
     }
 
-    fn to_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
+    fn feed_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
         let Some(agent) = self.agents.get_mut(&stream) else { return };
         let back = if bytes.is_empty() { agent.ended() } else { agent.on_bytes(bytes) };
         let heard: Vec<String> = agent.take_lines();
@@ -965,6 +982,19 @@ fn disk(files: &mut BTreeMap<RecordingSid, Vec<u8>>, full: bool, worker: usize, 
     Some(Ev::Disk(worker, report))
 }
 
+fn answer_line(answer: &chorus::api::command::Answer) -> String {
+    use chorus::api::command::Answer;
+    match answer {
+        Answer::Call(row) => format!("2xx call {}", row.status.as_str()),
+        Answer::Recording(row) => format!("2xx recording {}", row.status),
+        Answer::Stream(row) => format!("2xx stream {}", row.status),
+        Answer::Refused { code, .. } => format!("refused {code}"),
+        Answer::Busy => "503".to_owned(),
+        Answer::NotLive => "not live".to_owned(),
+        _ => "done".to_owned(),
+    }
+}
+
 fn name_of(o: &Output) -> &'static str {
     match o {
         Output::Send(..) => "effect Send",
@@ -1017,8 +1047,16 @@ fn sip_line(bytes: &[u8]) -> String {
 
 fn fetch_line(path: &str, params: &[(String, String)]) -> String {
     let interesting = [
-        "CallStatus", "Digits", "DialCallStatus", "RecordingStatus", "RecordingDuration", "StreamEvent", "CallDuration",
-        "SequenceNumber", "ErrorCode", "DialBridged",
+        "CallStatus",
+        "Digits",
+        "DialCallStatus",
+        "RecordingStatus",
+        "RecordingDuration",
+        "StreamEvent",
+        "CallDuration",
+        "SequenceNumber",
+        "ErrorCode",
+        "DialBridged",
     ];
     let shown: Vec<String> = params
         .iter()

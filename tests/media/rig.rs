@@ -1,6 +1,7 @@
 //! Engines, phones, a network and a disk on virtual time.
 
 use super::audio::Lcg;
+pub use super::phone::{File, Got, Network, Phone};
 use chorus::clock::{Mono, Now, Wall};
 use chorus::media::codec::g711;
 use chorus::media::engine::{DiskOp, DiskReport, Engine, Item, LegState, Out};
@@ -8,125 +9,13 @@ use chorus::media::event::{EngineCommand, MediaEvent};
 use chorus::media::plan::{
     self, Clip, Codec, MediaPlan, Peer, RecordTap, Source, SourceId, Tap, TapId, Track,
 };
-use chorus::media::rtp::{Packet, ts_after};
+use chorus::media::rtp::Packet;
 use chorus::rng::Rng;
 use chorus::sid::{RecordingSid, StreamSid};
 use chorus::sip::event::LegId;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// A packet as a phone got it.
-#[derive(Clone, Debug)]
-pub struct Got {
-    pub at_us: u64,
-    pub marker: bool,
-    pub pt: u8,
-    pub seq: u16,
-    pub ts: u32,
-    pub ssrc: u32,
-    pub payload: Vec<u8>,
-}
-
-/// What the network does to packets toward Chorus.
-#[derive(Copy, Clone, Debug, Default)]
-pub struct Network {
-    pub loss: u32,
-    pub jitter_ms: u32,
-    pub reorder: u32,
-    pub duplicate: u32,
-}
-
-/// The far end of a leg.
-pub struct Phone {
-    pub addr: SocketAddr,
-    pub codec: Codec,
-    pub ssrc: u32,
-    pub seq: u16,
-    pub ts: u32,
-    pub ptime: u64,
-    /// What it says; silence after that (sent all the same).
-    pub says: VecDeque<i16>,
-    pub sending: bool,
-    pub next_us: u64,
-    pub got: Vec<Got>,
-    pub got_rtcp: Vec<Vec<u8>>,
-    pub network: Network,
-    /// Events to send instead of audio: (first, marker, payload); code 255 is a frame of audio.
-    pub pressing: VecDeque<(bool, bool, [u8; 4])>,
-    pub event_ts: u32,
-}
-
-impl Phone {
-    fn encode(&mut self) -> Vec<u8> {
-        let n = (self.ptime * 8) as usize;
-        (0..n)
-            .map(|_| {
-                let s = self.says.pop_front().unwrap_or(0);
-                if self.codec == Codec::Pcmu { g711::ulaw_from_pcm(s) } else { g711::alaw_from_pcm(s) }
-            })
-            .collect()
-    }
-
-    pub fn pt(&self) -> u8 {
-        if self.codec == Codec::Pcmu { 0 } else { 8 }
-    }
-
-    /// What it heard, put where the timestamps say.
-    pub fn pcm(&self) -> Vec<i16> {
-        let audio: Vec<&Got> = self.got.iter().filter(|g| g.pt == self.pt()).collect();
-        let Some(first) = audio.first().map(|g| g.ts) else { return Vec::new() };
-        let mut out = Vec::new();
-        for g in audio {
-            let at = ts_after(g.ts, first);
-            if at < 0 {
-                continue;
-            }
-            let at = at as usize;
-            if out.len() < at + g.payload.len() {
-                out.resize(at + g.payload.len(), 0);
-            }
-            for (slot, o) in out[at..].iter_mut().zip(&g.payload) {
-                *slot =
-                    if self.codec == Codec::Pcmu { g711::pcm_from_ulaw(*o) } else { g711::pcm_from_alaw(*o) };
-            }
-        }
-        out
-    }
-
-    /// Events, one a distinct timestamp, with the number of packets of each.
-    pub fn keys(&self) -> Vec<(u8, u32, usize)> {
-        let mut keys: Vec<(u8, u32, usize)> = Vec::new();
-        for g in self.got.iter().filter(|g| g.pt == 101) {
-            match keys.iter_mut().find(|k| k.1 == g.ts && k.0 == g.payload[0]) {
-                Some(k) => k.2 += 1,
-                None => keys.push((g.payload[0], g.ts, 1)),
-            }
-        }
-        keys
-    }
-}
-
-/// A file as the disk has it.
-#[derive(Default, Debug)]
-pub struct File {
-    pub channels: u8,
-    pub bytes: Vec<u8>,
-    pub closed_ms: Option<u64>,
-    pub writes_us: Vec<u64>,
-}
-
-impl File {
-    /// The samples of one channel.
-    pub fn channel(&self, c: usize) -> Vec<i16> {
-        let n = usize::from(self.channels);
-        self.bytes.chunks_exact(2 * n).map(|f| i16::from_le_bytes([f[c * 2], f[c * 2 + 1]])).collect()
-    }
-
-    pub fn ms(&self) -> u64 {
-        self.bytes.len() as u64 / 16 / u64::from(self.channels)
-    }
-}
 
 /// How the disk behaves.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
@@ -160,7 +49,7 @@ pub struct Rig {
     pub order: Vec<(u64, bool)>,
     in_flight: BTreeMap<(u64, u64), Flight>,
     number: u64,
-    /// Where this time's packets of an engine without tick are.
+    /// Steps so far: the phase of the tick.
     step: u64,
 }
 
@@ -231,6 +120,8 @@ impl Rig {
                 network: Network::default(),
                 pressing: VecDeque::new(),
                 event_ts: 0,
+                count: 0,
+                lost: Vec::new(),
             },
         );
         self.command(e, EngineCommand::Open { leg, ssrc: 0xC0 + leg.0 as u32 });
@@ -256,7 +147,7 @@ impl Rig {
         self.perform(e);
     }
 
-    pub fn to_leg(&mut self, leg: LegId, c: EngineCommand) {
+    pub fn tell(&mut self, leg: LegId, c: EngineCommand) {
         self.command(self.home[&leg], c);
     }
 
@@ -265,7 +156,7 @@ impl Rig {
         let plan = self.plans.entry(leg).or_default();
         change(plan);
         let plan = Box::new(plan.clone());
-        self.to_leg(leg, EngineCommand::Plan(leg, plan));
+        self.tell(leg, EngineCommand::Plan(leg, plan));
     }
 
     pub fn play(&mut self, leg: LegId, id: u64, list: Vec<plan::Item>, closed: bool) {
@@ -445,16 +336,30 @@ impl Rig {
             }
         }
         for (leg, at, bytes) in packets {
-            self.network(leg, at, bytes);
+            let arrives = self.network(leg, at, bytes);
+            let phone = self.phone(leg);
+            if !arrives {
+                phone.lost.push(phone.count);
+            }
+            phone.count += 1;
         }
     }
 
-    /// A packet of the phone through its network, sent at `at` microseconds.
-    pub fn network(&mut self, leg: LegId, at: u64, bytes: Vec<u8>) {
+    /// What can arrive of `pcm`, which the phone said from its first packet on.
+    pub fn arrived(&self, leg: LegId, pcm: &[i16]) -> Vec<i16> {
+        let mut pcm = pcm.to_vec();
+        for i in &self.phones[&leg].lost {
+            pcm.iter_mut().skip(i * 160).take(160).for_each(|s| *s = 0);
+        }
+        pcm
+    }
+
+    /// A packet of the phone through its network, sent at `at` microseconds. False: lost.
+    pub fn network(&mut self, leg: LegId, at: u64, bytes: Vec<u8>) -> bool {
         let phone = &self.phones[&leg];
         let (n, from) = (phone.network, phone.addr);
         if self.chance.percent(n.loss) {
-            return;
+            return false;
         }
         let copies = 1 + u32::from(self.chance.percent(n.duplicate));
         for _ in 0..copies {
@@ -465,6 +370,7 @@ impl Rig {
             self.number += 1;
             self.in_flight.insert((at + delay, self.number), (leg, from, bytes.clone()));
         }
+        true
     }
 
     /// Presses a key for `ms` once what waits is over: events each 20 ms instead of audio, three ends.
@@ -512,7 +418,7 @@ impl Rig {
     }
 
     pub fn close(&mut self, leg: LegId) {
-        self.to_leg(leg, EngineCommand::Close(leg));
+        self.tell(leg, EngineCommand::Close(leg));
     }
 
     /// After the last leg nothing is held.

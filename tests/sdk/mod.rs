@@ -1,1 +1,130 @@
-//! Tests of sdk.
+//! The official SDKs against a running server, both as they are told where to go and as they are (docs/POINTING_APPS.md).
+//! `scripts/sdk-install` installs them; where they are missing the tests say so, and fail in CI.
+
+use crate::api::harness::*;
+use chorus::store::rows::CallStatus;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn installed(program: &Path) -> bool {
+    let there = program.exists();
+    assert!(
+        there || std::env::var("CHORUS_CI").is_err(),
+        "{} is missing: run scripts/sdk-install",
+        program.display()
+    );
+    if !there {
+        println!("not run: {} is missing (scripts/sdk-install)", program.display());
+    }
+    there
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A command with what the scripts want to know: the account, and things that are there already.
+fn script(server: &Server, program: &Path, file: &str) -> Command {
+    let account = server.account.sid;
+    let live = server.seed_call(account, CallStatus::InProgress);
+    let over = server.seed_call(account, CallStatus::Completed);
+    let recording = server.seed_recording(&over, 1);
+    server.seed_recording(&over, 2);
+    let note = server.seed_notification(account, Some(over.sid), 11200);
+    server.seed_notification(account, None, 12200);
+    let mut command = Command::new(program);
+    command
+        .arg(root(file))
+        .env("ACCOUNT_SID", account.to_string())
+        .env("AUTH_TOKEN", &server.account.auth_token);
+    command.env("LIVE_CALL", live.sid.to_string()).env("OVER_CALL", over.sid.to_string());
+    command.env("RECORDING", recording.sid.to_string()).env("NOTIFICATION", note.sid.to_string());
+    for name in
+        ["TWILIO_EDGE", "TWILIO_REGION", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "BASE"]
+    {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn passes(mut command: Command) {
+    let output = command.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("ok"), "{out}\n{err}");
+}
+
+#[test]
+fn python_does_everything_at_a_base_url() {
+    let python = root("target/sdk/venv/bin/python");
+    if !installed(&python) {
+        return;
+    }
+    let server = Server::start();
+    let mut command = script(&server, &python, "tests/sdk/rest.py");
+    command.env("BASE", server.base());
+    passes(command);
+}
+
+#[test]
+fn node_does_everything_at_a_base_url() {
+    let modules = root("target/sdk/node/node_modules/twilio");
+    if !installed(&modules) {
+        return;
+    }
+    let server = Server::start();
+    let mut command = script(&server, Path::new("node"), "tests/sdk/rest.mjs");
+    command.env("BASE", server.base()).env("SDK", root("target/sdk/node"));
+    passes(command);
+}
+
+/// A proxy that brings every CONNECT to one address: what a line in /etc/hosts does to api.twilio.com.
+fn proxy(to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            std::thread::spawn(move || tunnel(client, to));
+        }
+    });
+    address
+}
+
+fn tunnel(mut client: TcpStream, to: SocketAddr) -> std::io::Result<()> {
+    let mut lines = BufReader::new(client.try_clone()?);
+    let mut first = String::new();
+    lines.read_line(&mut first)?;
+    assert!(first.starts_with("CONNECT api.twilio.com:443 "), "{first}");
+    let mut line = String::new();
+    while lines.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    let server = TcpStream::connect(to)?;
+    let (mut from_server, mut to_client) = (server.try_clone()?, client.try_clone()?);
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from_server, &mut to_client);
+        let _ = to_client.shutdown(std::net::Shutdown::Write);
+    });
+    let mut to_server = server;
+    std::io::copy(&mut lines, &mut to_server)?;
+    to_server.shutdown(std::net::Shutdown::Write)
+}
+
+#[test]
+fn unmodified_python_is_brought_here_by_name_and_authority() {
+    let python = root("target/sdk/venv/bin/python");
+    if !installed(&python) {
+        return;
+    }
+    let dir = std::env::temp_dir().join(format!("chorus-sdk-{}", chorus::api::rng().hex(12)));
+    let files = chorus::cli::tls::init(&dir, now().wall).unwrap();
+    let server = Server::with(Setup { tls: Some((files.cert, files.key)), ..Setup::default() });
+    let mut command = script(&server, &python, "tests/sdk/rest.py");
+    command.env("HTTPS_PROXY", format!("http://{}", proxy(server.address)));
+    command.env("REQUESTS_CA_BUNDLE", &files.authority);
+    passes(command);
+    std::fs::remove_dir_all(dir).unwrap();
+}

@@ -16,7 +16,11 @@ fn hangup() -> SipCmd {
 #[test]
 fn an_invite_gets_100_at_once_and_the_call_learns_who_calls_whom() {
     let mut b = Bench::new();
-    let invite = Req::new("INVITE").sdp().with("X-Account: 7").with("User-to-User: 00;encoding=hex").with("Subject: no");
+    let invite = Req::new("INVITE")
+        .sdp()
+        .with("X-Account: 7")
+        .with("User-to-User: 00;encoding=hex")
+        .with("Subject: no");
     b.get(&invite.text());
     b.expect(&["100 INVITE", "Incoming 1"]);
     let SipEvent::Incoming { invite, trunks, .. } = &b.events[0] else { panic!() };
@@ -81,12 +85,12 @@ fn the_200_is_retransmitted_from_t1_to_t2_until_the_ack() {
     assert_eq!(times, [500, 1_500, 3_500, 7_500, 11_500]);
     assert_eq!(b.last().headers.text("X-Chorus-Call-Sid").unwrap(), "CA1");
     let tag = b.tag();
-    b.get(&Req::new("ACK").to_tag(&tag).branch("ack").text());
+    b.get(&Req::new("ACK").us(&tag).branch("ack").text());
     b.expect(&["Confirmed 1 None"]);
-    b.get(&Req::new("ACK").to_tag(&tag).branch("ack").text());
+    b.get(&Req::new("ACK").us(&tag).branch("ack").text());
     b.pass(60_000);
     b.expect(&[]);
-    b.get(&Req::new("BYE").to_tag(&tag).cseq(2).text());
+    b.get(&Req::new("BYE").us(&tag).cseq(2).text());
     b.expect(&["200 BYE", "Ended 1 peer 200"]);
     b.over();
 }
@@ -98,7 +102,7 @@ fn an_ack_with_the_branch_of_the_invite_counts_too() {
     b.tell(answer());
     b.take();
     let tag = b.tag();
-    b.get(&Req::new("ACK").to_tag(&tag).text());
+    b.get(&Req::new("ACK").us(&tag).text());
     b.expect(&["Confirmed 1 None"]);
     b.tell(hangup());
     b.respond("BYE", 200, "", "", "");
@@ -150,8 +154,8 @@ fn cancel_before_the_answer_ends_the_call_and_after_it_changes_nothing() {
     b.expect(&["200 CANCEL"]);
     b.get(&Req::new("CANCEL").branch("unknown").text());
     b.expect(&["481 CANCEL", "Refused 481"]);
-    b.get(&Req::new("ACK").to_tag(&tag).branch("ack").text());
-    b.get(&Req::new("BYE").to_tag(&tag).cseq(2).text());
+    b.get(&Req::new("ACK").us(&tag).branch("ack").text());
+    b.get(&Req::new("BYE").us(&tag).cseq(2).text());
     b.expect(&["Confirmed 1 None", "200 BYE", "Ended 1 peer 200"]);
     b.over();
 }
@@ -182,7 +186,7 @@ fn a_hangup_before_the_ack_waits_for_it_but_not_the_call() {
     b.expect(&["100 INVITE", "Incoming 1", "200 INVITE"]);
     b.pass(400);
     let tag = b.tag();
-    b.get(&Req::new("ACK").to_tag(&tag).branch("ack").text());
+    b.get(&Req::new("ACK").us(&tag).branch("ack").text());
     b.expect(&["BYE"]);
     assert_eq!(b.last().headers.text("X-Why").unwrap(), "test");
     b.respond("BYE", 200, "", "", "");
@@ -206,7 +210,8 @@ fn a_hangup_before_the_ack_waits_for_it_but_not_the_call() {
 fn bye_both_ways_and_crossing() {
     let mut b = Bench::answered();
     let tag = b.tag();
-    let bye = Req::new("BYE").to_tag(&tag).cseq(2).with("Reason: Q.850;cause=16;text=\"Normal\"").with("X-End: 1");
+    let bye =
+        Req::new("BYE").us(&tag).cseq(2).with("Reason: Q.850;cause=16;text=\"Normal\"").with("X-End: 1");
     b.get(&bye.text());
     b.expect(&["200 BYE", "Ended 1 peer 200"]);
     let Some(SipEvent::Ended { cause, headers, .. }) = b.events.last() else { panic!() };
@@ -215,7 +220,7 @@ fn bye_both_ways_and_crossing() {
     // Its retransmission finds the transaction, a new one nobody.
     b.get(&bye.text());
     b.expect(&["200 BYE"]);
-    b.get(&Req::new("BYE").to_tag(&tag).cseq(3).text());
+    b.get(&Req::new("BYE").us(&tag).cseq(3).text());
     b.expect(&["481 BYE", "Refused 481"]);
     b.over();
 
@@ -223,7 +228,7 @@ fn bye_both_ways_and_crossing() {
     let tag = b.tag();
     b.tell(hangup());
     b.expect(&["BYE"]);
-    b.get(&Req::new("BYE").to_tag(&tag).cseq(2).text());
+    b.get(&Req::new("BYE").us(&tag).cseq(2).text());
     b.expect(&["200 BYE", "Ended 1 us 200"]);
     b.respond("BYE", 481, "", "", "");
     b.expect(&[]);
@@ -254,7 +259,7 @@ fn a_bye_before_the_answer_ends_the_invite_with_487() {
     b.tell(SipCmd::Ring { leg: IN, body: None });
     b.take();
     let tag = b.tag();
-    b.get(&Req::new("BYE").to_tag(&tag).cseq(2).text());
+    b.get(&Req::new("BYE").us(&tag).cseq(2).text());
     b.expect(&["200 BYE", "487 INVITE", "Ended 1 peer 487"]);
     b.over();
 }
@@ -267,7 +272,7 @@ fn options_is_answered_in_and_out_of_dialogs_and_503_while_draining() {
     b.expect(&["200 OPTIONS"]);
     assert!(b.last().headers.text("Allow").unwrap().contains("UPDATE"));
     assert!(b.last().headers.text("Accept").unwrap().contains("application/sdp"));
-    b.get(&Req::new("OPTIONS").to_tag(&tag).cseq(2).text());
+    b.get(&Req::new("OPTIONS").us(&tag).cseq(2).text());
     b.expect(&["200 OPTIONS"]);
     b.endpoint.drain();
     b.get(&Req::new("OPTIONS").call_id("ping").branch("p2").text());
@@ -277,7 +282,7 @@ fn options_is_answered_in_and_out_of_dialogs_and_503_while_draining() {
     b.expect(&["503 INVITE", "Refused 503"]);
     assert!(b.last().seconds("Retry-After").is_some_and(|s| (1..=8).contains(&s)));
     b.get(&Req::new("ACK").call_id("new").branch("new").text());
-    b.get(&Req::new("BYE").to_tag(&tag).cseq(3).text());
+    b.get(&Req::new("BYE").us(&tag).cseq(3).text());
     b.expect(&["200 BYE", "Ended 1 peer 200"]);
     b.over();
 }
@@ -288,7 +293,7 @@ fn keys_come_by_info_once_each() {
     let tag = b.tag();
     let relay = |n: u32, s: &str| {
         let body = format!("Signal={s}\r\nDuration=160\r\n");
-        Req::new("INFO").to_tag(&tag).cseq(n).body("application/dtmf-relay", &body).text()
+        Req::new("INFO").us(&tag).cseq(n).body("application/dtmf-relay", &body).text()
     };
     b.get(&relay(2, "5"));
     b.expect(&["200 INFO", "Key 1 5"]);
@@ -298,13 +303,13 @@ fn keys_come_by_info_once_each() {
         b.get(&relay(n, sent));
         b.expect(&["200 INFO", &format!("Key 1 {key}")]);
     }
-    b.get(&Req::new("INFO").to_tag(&tag).cseq(7).body("application/dtmf", "9").text());
+    b.get(&Req::new("INFO").us(&tag).cseq(7).body("application/dtmf", "9").text());
     b.expect(&["200 INFO", "Key 1 9"]);
     b.get(&relay(8, "99"));
     b.expect(&["400 INFO"]);
-    b.get(&Req::new("INFO").to_tag(&tag).cseq(9).text());
+    b.get(&Req::new("INFO").us(&tag).cseq(9).text());
     b.expect(&["200 INFO"]);
-    b.get(&Req::new("INFO").to_tag(&tag).cseq(10).body("text/plain", "5").text());
+    b.get(&Req::new("INFO").us(&tag).cseq(10).body("text/plain", "5").text());
     b.expect(&["415 INFO", "Refused 415"]);
     b.tell(hangup());
     b.over();
@@ -314,13 +319,13 @@ fn keys_come_by_info_once_each() {
 fn an_older_cseq_is_refused_and_foreign_tags_are_unknown() {
     let mut b = Bench::answered();
     let tag = b.tag();
-    b.get(&Req::new("INFO").to_tag(&tag).cseq(9).text());
-    b.get(&Req::new("INFO").to_tag(&tag).cseq(8).text());
+    b.get(&Req::new("INFO").us(&tag).cseq(9).text());
+    b.get(&Req::new("INFO").us(&tag).cseq(8).text());
     b.expect(&["200 INFO", "500 INFO", "Refused 500"]);
-    b.get(&Req::new("BYE").to_tag(&tag).from_tag("mallory").cseq(10).text());
-    b.get(&Req::new("BYE").to_tag("guess").cseq(11).text());
+    b.get(&Req::new("BYE").us(&tag).them("mallory").cseq(10).text());
+    b.get(&Req::new("BYE").us("guess").cseq(11).text());
     b.expect(&["481 BYE", "Refused 481", "481 BYE", "Refused 481"]);
-    b.get(&Req::new("ACK").to_tag("guess").cseq(11).text());
+    b.get(&Req::new("ACK").us("guess").cseq(11).text());
     b.expect(&[]);
     b.tell(hangup());
     b.over();
@@ -385,7 +390,7 @@ fn responses_go_to_the_source_and_say_so() {
     // The BYE goes where the INVITE came from, because the Contact is private and another.
     b.tell(answer());
     let tag = b.tag();
-    b.get_on(nat, Req::new("ACK").to_tag(&tag).branch("ack").text().as_bytes());
+    b.get_on(nat, Req::new("ACK").us(&tag).branch("ack").text().as_bytes());
     b.tell(hangup());
     assert_eq!(b.last_flow().remote, "10.9.9.9:40000".parse().unwrap());
     b.over();
@@ -399,27 +404,30 @@ fn responses_go_to_the_source_and_say_so() {
 
 #[test]
 fn requests_follow_the_record_routes_loose_and_strict() {
-    let invite = Req::new("INVITE")
-        .with("Record-Route: <sip:10.0.0.7:5070;lr>, <sip:edge.example;lr=on>")
-        .sdp();
+    let invite =
+        Req::new("INVITE").with("Record-Route: <sip:10.0.0.7:5070;lr>, <sip:edge.example;lr=on>").sdp();
     let mut b = Bench::new();
     b.get(&invite.text());
     b.tell(answer());
     assert_eq!(b.last().headers.elements("Record-Route").len(), 2);
     let tag = b.tag();
-    b.get(&Req::new("ACK").to_tag(&tag).branch("ack").text());
+    b.get(&Req::new("ACK").us(&tag).branch("ack").text());
     b.tell(hangup());
     assert_eq!(b.last().uri_text(), "sip:peer@10.0.0.2:5060");
     let routes = b.last().headers.elements("Route");
     assert_eq!(routes, ["<sip:10.0.0.7:5070;lr>", "<sip:edge.example;lr=on>"]);
-    assert_eq!(b.last_flow().remote, PEER.parse().unwrap(), "a private next hop other than the source is behind NAT");
+    assert_eq!(
+        b.last_flow().remote,
+        PEER.parse().unwrap(),
+        "a private next hop other than the source is behind NAT"
+    );
     b.over();
 
     let mut b = Bench::new();
     b.get(&invite.text().replace(";lr>, ", ">, "));
     b.tell(answer());
     let tag = b.tag();
-    b.get(&Req::new("ACK").to_tag(&tag).branch("ack").text());
+    b.get(&Req::new("ACK").us(&tag).branch("ack").text());
     b.tell(hangup());
     assert_eq!(b.last().uri_text(), "sip:10.0.0.7:5070");
     let routes = b.last().headers.elements("Route");
@@ -437,9 +445,9 @@ fn an_offerless_invite_gets_our_offer_and_its_ack_the_answer() {
     let tag = b.tag();
     b.take();
     // Until the answer is here an offer of theirs is glare.
-    b.get(&Req::new("UPDATE").to_tag(&tag).cseq(2).sdp().text());
+    b.get(&Req::new("UPDATE").us(&tag).cseq(2).sdp().text());
     b.expect(&["491 UPDATE", "Refused 491"]);
-    b.get(&Req::new("ACK").to_tag(&tag).branch("ack").sdp().text());
+    b.get(&Req::new("ACK").us(&tag).branch("ack").sdp().text());
     b.expect(&[&format!("Confirmed 1 Some({})", SDP.len())]);
     b.tell(hangup());
     b.over();

@@ -159,10 +159,8 @@ fn invite_server_gives_up_by_timer_h_and_ends_at_once_on_a_stream() {
         (32_000, Time(Timer::H), Terminated, "timeout, done", None),
     ];
     walk!(InviteServer::new(true), rows);
-    let rows = vec![
-        (0, No(b("486")), Completed, "send 486", Some(32_000)),
-        (1, Ack, Terminated, "done", None),
-    ];
+    let rows =
+        vec![(0, No(b("486")), Completed, "send 486", Some(32_000)), (1, Ack, Terminated, "done", None)];
     walk!(InviteServer::new(true), rows);
 }
 

@@ -1,7 +1,9 @@
 //! Tests of sip.
 
 mod checks;
+mod cost;
 mod digest_client;
+mod disorder;
 mod fuzz;
 mod inbound;
 mod ipv6;

@@ -4,7 +4,7 @@ use super::peer::{Bench, IN, Req, SDP};
 use chorus::sip::event::{Cause, OfferId, SipCmd, SipEvent};
 
 fn reinvite(b: &Bench, n: u32) -> Req {
-    Req::new("INVITE").to_tag(&b.tag()).cseq(n)
+    Req::new("INVITE").us(&b.tag()).cseq(n)
 }
 
 fn offer_id(b: &Bench) -> OfferId {
@@ -22,7 +22,7 @@ fn accept(b: &mut Bench) {
 
 fn end(b: &mut Bench) {
     let tag = b.tag();
-    b.get(&Req::new("BYE").to_tag(&tag).cseq(99).text());
+    b.get(&Req::new("BYE").us(&tag).cseq(99).text());
     let lines = b.take();
     assert!(lines.ends_with(&["Ended 1 peer 200".to_owned()]), "{lines:?}");
     b.over();
@@ -42,7 +42,7 @@ fn a_reinvite_is_answered_by_the_call_and_its_200_repeated_until_the_ack() {
     b.pass(600);
     b.expect(&["200 INVITE"]);
     let tag = b.tag();
-    b.get(&Req::new("ACK").to_tag(&tag).cseq(2).branch("ack2").text());
+    b.get(&Req::new("ACK").us(&tag).cseq(2).branch("ack2").text());
     b.pass(40_000);
     b.expect(&[]);
     end(&mut b);
@@ -57,10 +57,10 @@ fn a_refused_offer_leaves_the_call_as_it_was() {
     b.tell(SipCmd::RefuseOffer { leg: IN, offer, cause: Cause::new(488, "No common codec") });
     b.expect(&["488 INVITE"]);
     let tag = b.tag();
-    b.get(&Req::new("ACK").to_tag(&tag).cseq(2).text());
+    b.get(&Req::new("ACK").us(&tag).cseq(2).text());
     b.tell(SipCmd::AcceptOffer { leg: IN, offer, body: None });
     b.expect(&[]);
-    b.get(&Req::new("OPTIONS").to_tag(&tag).cseq(3).text());
+    b.get(&Req::new("OPTIONS").us(&tag).cseq(3).text());
     b.expect(&["200 OPTIONS"]);
     end(&mut b);
 }
@@ -74,17 +74,17 @@ fn a_second_offer_waits_its_turn() {
     b.get(&reinvite(&b, 3).sdp().text());
     b.expect(&["500 INVITE", "Refused 500"]);
     assert!(b.last().seconds("Retry-After").is_some_and(|s| s <= 10));
-    b.get(&Req::new("UPDATE").to_tag(&tag).cseq(4).sdp().text());
+    b.get(&Req::new("UPDATE").us(&tag).cseq(4).sdp().text());
     b.expect(&["500 UPDATE", "Refused 500"]);
     // An UPDATE without offer is no second one.
-    b.get(&Req::new("UPDATE").to_tag(&tag).cseq(5).text());
+    b.get(&Req::new("UPDATE").us(&tag).cseq(5).text());
     b.expect(&["200 UPDATE"]);
     accept(&mut b);
     b.expect(&["200 INVITE"]);
     // Its ACK is still missing.
     b.get(&reinvite(&b, 6).sdp().text());
     b.expect(&["491 INVITE", "Refused 491"]);
-    b.get(&Req::new("ACK").to_tag(&tag).cseq(2).branch("ack2").text());
+    b.get(&Req::new("ACK").us(&tag).cseq(2).branch("ack2").text());
     b.get(&reinvite(&b, 7).sdp().text());
     assert_eq!(b.take().len(), 2);
     accept(&mut b);
@@ -95,7 +95,7 @@ fn a_second_offer_waits_its_turn() {
 fn an_update_with_an_offer_is_answered_by_the_call() {
     let mut b = Bench::answered();
     let tag = b.tag();
-    let update = Req::new("UPDATE").to_tag(&tag).cseq(2).sdp();
+    let update = Req::new("UPDATE").us(&tag).cseq(2).sdp();
     b.get(&update.text());
     b.get(&update.text());
     b.expect(&[&format!("Offer 1 Some({})", SDP.len())]);
@@ -115,9 +115,9 @@ fn an_offerless_reinvite_gets_our_offer_and_its_ack_the_answer() {
     accept(&mut b);
     b.take();
     let tag = b.tag();
-    b.get(&Req::new("UPDATE").to_tag(&tag).cseq(3).sdp().text());
+    b.get(&Req::new("UPDATE").us(&tag).cseq(3).sdp().text());
     b.expect(&["491 UPDATE", "Refused 491"]);
-    b.get(&Req::new("ACK").to_tag(&tag).cseq(2).branch("ack2").sdp().text());
+    b.get(&Req::new("ACK").us(&tag).cseq(2).branch("ack2").sdp().text());
     b.expect(&[&format!("OfferAnswered 1 Some({})", SDP.len())]);
     end(&mut b);
 }
@@ -129,7 +129,7 @@ fn a_reinvite_moves_the_remote_target_when_it_is_accepted() {
     b.get(&moved.text());
     accept(&mut b);
     let tag = b.tag();
-    b.get(&Req::new("ACK").to_tag(&tag).cseq(2).branch("ack2").text());
+    b.get(&Req::new("ACK").us(&tag).cseq(2).branch("ack2").text());
     b.tell(SipCmd::Hangup { leg: IN, cause: Cause::new(200, "Done"), headers: vec![] });
     assert_eq!(b.last().uri_text(), "sip:peer@10.0.0.2:5099");
     assert_eq!(b.last_flow().remote, "10.0.0.2:5099".parse().unwrap());
@@ -153,14 +153,14 @@ fn cancel_and_bye_take_a_pending_offer_with_them() {
     let mut b = Bench::answered();
     b.get(&reinvite(&b, 2).sdp().text());
     b.take();
-    b.get(&Req::new("CANCEL").to_tag(&b.tag()).cseq(2).branch("INVITE2").text());
+    b.get(&Req::new("CANCEL").us(&b.tag()).cseq(2).branch("INVITE2").text());
     b.expect(&["200 CANCEL", "487 INVITE"]);
     accept(&mut b);
     b.expect(&[]);
     b.get(&reinvite(&b, 3).sdp().text());
     b.take();
     let tag = b.tag();
-    b.get(&Req::new("BYE").to_tag(&tag).cseq(4).text());
+    b.get(&Req::new("BYE").us(&tag).cseq(4).text());
     b.expect(&["200 BYE", "487 INVITE", "Ended 1 peer 200"]);
     b.over();
 }

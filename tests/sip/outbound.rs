@@ -17,7 +17,8 @@ const CONTACT: &str = "Contact: <sip:callee@10.0.0.2:5060>\r\n";
 
 /// The INVITE sent last.
 fn invite(b: &Bench) -> Message {
-    let found = b.sent.iter().rev().map(|(_, m)| m).find(|m| m.method().is_some_and(|m| m.as_str() == "INVITE"));
+    let found =
+        b.sent.iter().rev().map(|(_, m)| m).find(|m| m.method().is_some_and(|m| m.as_str() == "INVITE"));
     found.unwrap().clone()
 }
 
@@ -45,7 +46,8 @@ fn a_call_rings_has_early_media_is_answered_and_left() {
     b.respond("INVITE", 180, "", "callee", "");
     b.respond("INVITE", 183, CONTACT, "callee", SDP);
     b.expect(&["Progress 2 180 None", &format!("Progress 2 183 Some({})", SDP.len())]);
-    let answer = format!("{CONTACT}X-Answer: yes\r\nRecord-Route: <sip:10.0.0.8;lr>,<sip:10.0.0.2:5070;lr>\r\n");
+    let answer =
+        format!("{CONTACT}X-Answer: yes\r\nRecord-Route: <sip:10.0.0.8;lr>,<sip:10.0.0.2:5070;lr>\r\n");
     b.respond("INVITE", 200, &answer, "callee", SDP);
     b.expect(&["ACK", &format!("Answered 2 Some({})", SDP.len())]);
     let ack = b.last().clone();
@@ -98,7 +100,12 @@ fn targets_are_tried_in_order_after_503_timeout_and_broken_transport() {
     assert_eq!(b.last_flow().remote, "10.0.0.4:5060".parse().unwrap());
     b.pass(32_000);
     assert_eq!(b.last_flow().remote, "10.0.0.5:5060".parse().unwrap());
-    let numbers: Vec<u32> = b.sent.iter().filter(|(_, m)| m.method().is_some_and(|m| m.as_str() == "INVITE")).map(|(_, m)| m.cseq().unwrap().number).collect();
+    let numbers: Vec<u32> = b
+        .sent
+        .iter()
+        .filter(|(_, m)| m.method().is_some_and(|m| m.as_str() == "INVITE"))
+        .map(|(_, m)| m.cseq().unwrap().number)
+        .collect();
     assert!(numbers.is_sorted() && numbers.first().unwrap() + 3 == *numbers.last().unwrap());
     b.take();
     b.respond("INVITE", 503, "", "x", "");
@@ -392,8 +399,7 @@ fn the_peers_requests_in_an_outbound_dialog_find_it() {
     use super::peer::Req;
     let mut b = up();
     let theirs = |method: &str, n: u32| {
-        let text = Req::new(method).call_id("ours@10.0.0.1").from_tag("callee").to_tag("mine").cseq(n).text();
-        text
+        Req::new(method).call_id("ours@10.0.0.1").them("callee").us("mine").cseq(n).text()
     };
     b.get(&theirs("OPTIONS", 100));
     b.get(&theirs("BYE", 101));
@@ -430,6 +436,51 @@ fn responses_that_nobody_asked_for_are_dropped() {
 }
 
 #[test]
+fn a_damaged_answer_is_no_answer() {
+    let mut b = Bench::new();
+    b.dial(&targets(1));
+    let sent = invite(&b);
+    let number = sent.cseq().unwrap().number;
+    let good = response(&sent, 200, CONTACT, "callee", SDP);
+    b.get(&good.replace("tag=mine", "tag=mime"));
+    b.get(&good.replace("ours@", "hours@"));
+    b.get(&good.replace(&format!("CSeq: {number}"), &format!("CSeq: {}", number + 1)));
+    b.expect(&["INVITE"]);
+    b.get(&good);
+    b.expect(&["ACK", &format!("Answered 2 Some({})", SDP.len())]);
+    b.tell(hangup());
+    b.over();
+}
+
+#[test]
+fn an_answer_under_a_foreign_branch_is_taken_and_leaves_no_transaction() {
+    let mut b = Bench::new();
+    b.dial(&targets(1));
+    b.respond("INVITE", 180, "", "callee", "");
+    let sent = invite(&b);
+    b.take();
+    b.get(&response(&sent, 200, CONTACT, "callee", SDP).replace("z9hG4bK", "z9hG4bKx"));
+    b.expect(&["ACK", &format!("Answered 2 Some({})", SDP.len())]);
+    b.tell(hangup());
+    b.over();
+}
+
+#[test]
+fn two_tries_may_be_answered_under_one_tag() {
+    let mut b = Bench::new();
+    b.dial(&targets(2));
+    let first = invite(&b);
+    b.pass(32_000);
+    b.take();
+    b.get(&response(&first, 200, CONTACT, "same", SDP));
+    b.expect(&["ACK", "BYE"]);
+    b.respond("INVITE", 200, CONTACT, "same", SDP);
+    b.expect(&["ACK", &format!("Answered 2 Some({})", SDP.len())]);
+    b.tell(hangup());
+    b.over();
+}
+
+#[test]
 fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
     let mut b = Bench::new();
     let dialog = DialogIds {
@@ -443,7 +494,8 @@ fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
         local_cseq: 7,
         flow: udp(US, PEER),
     };
-    let orphan = SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") };
+    let orphan =
+        SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") };
     b.tell(orphan.clone());
     b.tell(orphan);
     b.expect(&["BYE"]);

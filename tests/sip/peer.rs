@@ -8,7 +8,8 @@ use chorus::sip::event::{Credentials, Flow, InviteCmd, LegId, ResolveId, Side, S
 use chorus::sip::wire::{Message, Verdict, read_datagram};
 use chorus::sip::{Endpoint, EndpointConfig};
 
-pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+pub const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 pub const US: &str = "10.0.0.1:5060";
 pub const PEER: &str = "10.0.0.2:5060";
 /// The first leg that the endpoint makes.
@@ -61,8 +62,12 @@ impl Bench {
             match out {
                 SipOut::Send(flow, bytes) => {
                     let Verdict::Message(message) = read_datagram(&bytes) else {
-                        // The answer to a broken request echoes what was broken.
-                        assert!(bytes.starts_with(b"SIP/2.0 4"), "nonsense: {}", String::from_utf8_lossy(&bytes));
+                        // An answer echoes what was broken, or the Vias of proxies that an end must not see.
+                        assert!(
+                            bytes.starts_with(b"SIP/2.0 "),
+                            "nonsense: {}",
+                            String::from_utf8_lossy(&bytes)
+                        );
                         self.raw.push(bytes);
                         continue;
                     };
@@ -153,7 +158,7 @@ impl Bench {
         b.get(&Req::new("INVITE").sdp().text());
         b.tell(SipCmd::Answer { leg: IN, body: SDP.into(), headers: vec![] });
         let tag = b.last().to_tag().unwrap();
-        b.get(&Req::new("ACK").to_tag(&tag).branch("ack").text());
+        b.get(&Req::new("ACK").us(&tag).branch("ack").text());
         b.expect(&["100 INVITE", "Incoming 1", "200 INVITE", "Confirmed 1 None"]);
         b
     }
@@ -190,7 +195,8 @@ impl Bench {
 
     /// The peer's response to the latest request sent of that method.
     pub fn respond(&mut self, method: &str, code: u16, extra: &str, to_tag: &str, body: &str) {
-        let request = self.sent.iter().rev().map(|(_, m)| m).find(|m| m.method().is_some_and(|x| x.as_str() == method));
+        let request =
+            self.sent.iter().rev().map(|(_, m)| m).find(|m| m.method().is_some_and(|x| x.as_str() == method));
         let text = response(request.unwrap(), code, extra, to_tag, body);
         self.get(&text);
     }
@@ -199,7 +205,11 @@ impl Bench {
 /// A response as a peer would write it.
 pub fn response(request: &Message, code: u16, extra: &str, to_tag: &str, body: &str) -> String {
     let h = |name: &str| request.headers.text(name).unwrap().into_owned();
-    let tag = if to_tag.is_empty() || request.to_tag().is_some() { String::new() } else { format!(";tag={to_tag}") };
+    let tag = if to_tag.is_empty() || request.to_tag().is_some() {
+        String::new()
+    } else {
+        format!(";tag={to_tag}")
+    };
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
     format!(
         "SIP/2.0 {code} Words\r\nVia: {}\r\nFrom: {}\r\nTo: {}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n{extra}{kind}Content-Length: {}\r\n\r\n{body}",
@@ -263,12 +273,14 @@ impl Req {
         self
     }
 
-    pub fn from_tag(mut self, s: &str) -> Req {
+    /// The peer's tag.
+    pub fn them(mut self, s: &str) -> Req {
         self.from_tag = s.into();
         self
     }
 
-    pub fn to_tag(mut self, s: &str) -> Req {
+    /// Our tag: the request is in a dialog.
+    pub fn us(mut self, s: &str) -> Req {
         self.to_tag = s.into();
         self
     }

@@ -109,7 +109,12 @@ async fn until(a: &mut Phone, b: &mut Phone, want: impl Fn(&SipEvent) -> bool) -
 }
 
 fn run<F: Future<Output = ()>>(test: F) {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test);
 }
 
 fn dial(uri: String, offer: Bytes) -> SipCmd {
@@ -322,7 +327,8 @@ fn next_hops_become_flows() {
         let config = Config { listen: ([0, 0, 0, 0], 0).into(), external: Some([203, 0, 113, 9].into()) };
         let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
         let port = transport.local_addr().port();
-        let cases: [(&str, Option<u16>, Option<Kind>, Option<(&str, Kind, &str)>); 5] = [
+        type Found<'a> = Option<(&'a str, Kind, &'a str)>;
+        let cases: [(&str, Option<u16>, Option<Kind>, Found); 5] = [
             ("127.0.0.1", None, None, Some(("127.0.0.1:5060", Kind::Udp, "127.0.0.1"))),
             ("localhost", Some(5070), Some(Kind::Tcp), Some(("127.0.0.1:5070", Kind::Tcp, "127.0.0.1"))),
             ("192.0.2.4", Some(5080), None, Some(("192.0.2.4:5080", Kind::Udp, "203.0.113.9"))),
@@ -348,7 +354,8 @@ fn next_hops_become_flows() {
 #[test]
 fn srv_targets_are_ordered_by_priority_and_drawn_by_weight() {
     let target = |priority, weight, host: &str| Target { priority, weight, port: 5060, host: host.into() };
-    let all = vec![target(20, 1, "last"), target(10, 90, "heavy"), target(10, 10, "light"), target(10, 0, "zero")];
+    let all =
+        vec![target(20, 1, "last"), target(10, 90, "heavy"), target(10, 10, "light"), target(10, 0, "zero")];
     let mut first = std::collections::BTreeMap::<String, u32>::new();
     let mut rng = Rng::from_number(5);
     for _ in 0..2_000 {

@@ -45,7 +45,16 @@ fn ranges_are_read_written_and_matched() {
         assert!(network.contains(ip(inside)), "{text} holds {inside}");
         assert!(outside.is_empty() || !network.contains(ip(outside)), "{text} does not hold {outside}");
     }
-    for bad in ["", "host.example", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/+8", "192.0.2.0/", "::/129", "1.2.3/8"] {
+    for bad in [
+        "",
+        "host.example",
+        "192.0.2.0/33",
+        "192.0.2.0/-1",
+        "192.0.2.0/+8",
+        "192.0.2.0/",
+        "::/129",
+        "1.2.3/8",
+    ] {
         let error = Network::parse(bad).unwrap_err();
         assert!(error.contains(bad), "{error}");
     }
@@ -88,7 +97,10 @@ fn a_refusal_says_what_would_have_matched() {
     let s = Snapshot::new(vec![pinned], vec![number(1, "+15550001", 7), number(2, "+15550002", 8)]);
     assert_eq!(s.explain(ip("192.0.2.1"), "15550001"), Vec::<String>::new());
     let stranger = s.explain(ip("198.51.100.1"), "15550001").join(" ");
-    assert!(stranger.contains("No trunk has 198.51.100.1") && stranger.contains("192.0.2.0/24"), "{stranger}");
+    assert!(
+        stranger.contains("No trunk has 198.51.100.1") && stranger.contains("192.0.2.0/24"),
+        "{stranger}"
+    );
     let unknown = s.explain(ip("192.0.2.1"), "5550002").join(" ");
     assert!(unknown.contains("trunk 2") && unknown.contains("+15550002 is configured"), "{unknown}");
     let closed = s.explain(ip("192.0.2.1"), "+15550002").join(" ");

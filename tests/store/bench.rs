@@ -1,6 +1,6 @@
 //! The measurement of `chorus bench`, and, with CHORUS_LONG, the figures of a filled database.
 
-use super::kit::{Db, Maker, contract, sqlite};
+use super::kit::{Db, Maker, contract, postgres, sqlite};
 use chorus::rng::Rng;
 use chorus::store::bench::measure;
 use chorus::store::tx::{Op, Tx};
@@ -26,7 +26,15 @@ async fn figures_of_a_filled_database() {
         eprintln!("not run: CHORUS_LONG=1 measures a filled database");
         return;
     };
-    let db = sqlite();
+    println!("SQLite");
+    figures(&sqlite(), n).await;
+    if let Some(db) = postgres() {
+        println!("PostgreSQL");
+        figures(&db, n).await;
+    }
+}
+
+async fn figures(db: &Db, n: usize) {
     let m = &mut Maker::new(110);
     let began = std::time::Instant::now();
     for _ in 0..n / 500 {

@@ -22,6 +22,7 @@ contract!(
     strange_texts_survive,
     writes_are_answered_in_the_order_of_their_submission,
     live_rows_are_found,
+    a_listener_or_read_that_panics_ends_nothing_else,
 );
 
 fn full_call(m: &mut Maker) -> CallRow {
@@ -307,6 +308,23 @@ async fn writes_are_answered_in_the_order_of_their_submission(db: &Db) {
     let sid = call.sid;
     let last = db.store.read(move |r| calls::get(r, Scope::Operator, sid)).await.unwrap().unwrap();
     assert_eq!(last.sequence, 599);
+}
+
+async fn a_listener_or_read_that_panics_ends_nothing_else(db: &Db) {
+    let m = &mut Maker::new(13);
+    let bad = Tx::one(Op::InsertCall(Box::new(m.call())));
+    db.store.submit(TxId(1), bad, |_, _| panic!("a listener of a test panics on purpose")).unwrap();
+    db.put(Op::InsertCall(Box::new(m.call()))).await;
+    for _ in 0..10 {
+        let lost =
+            db.store.read(|_| -> Result<(), StoreError> { panic!("a read of a test panics on purpose") });
+        assert!(matches!(lost.await, Err(StoreError::Unavailable(_))));
+    }
+    let live = db.store.read(|r| calls::live(r, Scope::Operator)).await.unwrap();
+    assert_eq!(live.len(), 2);
+    assert!(db.store.healthy());
+    db.store.close();
+    assert!(!db.store.healthy());
 }
 
 async fn live_rows_are_found(db: &Db) {

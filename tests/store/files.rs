@@ -1,7 +1,7 @@
 //! What happens around a SQLite file: locked, removed, replaced, hostile, written with another key.
 
 use super::kit::{Folder, Maker, key, same, sqlite};
-use chorus::store::tx::{Op, StoreError};
+use chorus::store::tx::{Op, StoreError, Tx};
 use chorus::store::*;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
@@ -77,6 +77,55 @@ async fn a_replaced_file_is_taken_up_whole() {
     let mut raw = SqliteConnection::establish(db.file().to_str().unwrap()).unwrap();
     let found: Vec<Check> = diesel::sql_query("PRAGMA integrity_check").load(&mut raw).unwrap();
     assert_eq!(found.iter().map(|c| c.integrity_check.as_str()).collect::<Vec<_>>(), ["ok"]);
+}
+
+/// On a file system of 1 MiB; only root can mount one.
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_heals_when_there_is_room() {
+    let folder = Folder::new();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+        .arg(folder.path())
+        .stderr(std::process::Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|s| s.success()) {
+        eprintln!("not run: mounting a small file system needs root");
+        return;
+    }
+    let _mount = Unmount(folder.path().to_owned());
+    let ballast = folder.path().join("ballast");
+    std::fs::write(&ballast, vec![0; 300_000]).unwrap();
+    let url = format!("sqlite:{}", folder.path().join("chorus.db").display());
+    let (store, _) = Store::open(&url, &key(), &Options::default()).unwrap();
+    let m = &mut Maker::new(65);
+    let mut accepted = Vec::new();
+    let refused = loop {
+        let row = m.call();
+        match store.commit(Tx::one(Op::InsertCall(Box::new(row.clone())))).await {
+            Ok(()) => accepted.push(row),
+            Err(e) => break (row, e),
+        }
+    };
+    assert!(refused.1.is_unavailable() && accepted.len() > 10, "{} then {:?}", accepted.len(), refused.1);
+    assert!(!store.healthy());
+    let found = store.read(|r| calls::live(r, Scope::Operator)).await.unwrap();
+    same(&found, &accepted);
+    std::fs::remove_file(&ballast).unwrap();
+    store.health().wait_for(|healthy| *healthy).await.unwrap();
+    assert_eq!(store.commit(Tx::one(Op::InsertCall(Box::new(refused.0.clone())))).await, Ok(()));
+    accepted.push(refused.0);
+    store.close();
+    let (again, found) = Store::open(&url, &key(), &Options::default()).unwrap();
+    same(&found.calls, &accepted);
+    again.close();
+}
+
+struct Unmount(std::path::PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
 }
 
 #[derive(diesel::QueryableByName)]

@@ -157,6 +157,8 @@ async fn accounts_and_callbacks(db: &Db) {
         assert_eq!(list(None, None), [sub.sid, main.sid]);
         assert_eq!(list(Some("Sub"), None), [sub.sid]);
         assert_eq!(list(None, Some("active")), [main.sid]);
+        let oldest = accounts::oldest(r, Scope::Operator)?;
+        assert_eq!(oldest.iter().map(|r| r.sid).collect::<Vec<_>>(), [main.sid]);
         let in_order: Vec<_> = outbox::of_call(r, s, call)?.iter().map(|c| c.id).collect();
         assert_eq!(in_order, [early.id, late.id]);
         let failed = outbox::list(r, s, Some("failed"), &Page::first(9))?.rows;

@@ -14,3 +14,4 @@ mod postgres;
 mod retention;
 mod schema;
 mod secrets;
+mod status;

@@ -130,6 +130,7 @@ fn wider_samples_extensible_headers_and_aiff() {
     assert_eq!(riff(aiff).unwrap(), expected);
 }
 
+/// Both fixtures are half a second of the sine above, encoded by LAME: 22.05 kHz mono, 44.1 kHz stereo.
 #[test]
 fn mp3_mono_and_stereo() {
     for file in [&include_bytes!("tone.mp3")[..], &include_bytes!("stereo.mp3")[..]] {
@@ -280,6 +281,26 @@ async fn a_fetch_ends_when_nobody_waits_for_it_any_more() {
     }
     assert!(clips.play(get(1, &server.url("/a"))).await.is_ok(), "and the next call begins anew");
     assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn one_accounts_slow_server_does_not_delay_another_account() {
+    let server =
+        Server::start(|_, seen| if seen.target.starts_with("/slow") { vec![Step::Hang] } else { body("") })
+            .await;
+    let clips = Clips::new(fetcher(None), 1);
+    let slow: Vec<_> = (0..FETCHES_MAX * 2)
+        .map(|n| {
+            let (clips, request) = (clips.clone(), get(1, &server.url(&format!("/slow/{n}"))));
+            tokio::spawn(async move { clips.play(request).await })
+        })
+        .collect();
+    server.reached(FETCHES_PER_ACCOUNT).await;
+    assert!(clips.play(get(2, &server.url("/quick"))).await.is_ok());
+    assert_eq!(server.connections(), FETCHES_PER_ACCOUNT + 1);
+    for call in slow {
+        call.abort();
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ pub fn request(purpose: Purpose, method: Method, url: &str) -> FetchRequest {
         token: "the-token".into(),
         policy,
         cookies: Vec::new(),
+        login: None,
     }
 }
 
@@ -193,6 +194,15 @@ async fn body_limits() {
     assert_eq!(code(&server.url(&format!("/{}", BODY_MAX + 1))).await, 11750);
     assert_eq!(code(&server.url("/1000000000")).await, 11750);
 
+    let unannounced = Server::start(|_, seen| {
+        let octets = seen.target.trim_start_matches('/').parse().unwrap();
+        vec![Step::Send(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()), Step::Flood(octets)]
+    })
+    .await;
+    let exact = post(&unannounced.url(&format!("/{BODY_MAX}"))).await.unwrap();
+    assert_eq!(exact.body.len(), BODY_MAX);
+    assert_eq!(code(&unannounced.url(&format!("/{}", BODY_MAX + 1))).await, 11750);
+
     let endless = Server::start(|_, _| {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n";
         vec![Step::Send(head.into()), Step::Flood(1_000_000_000)]
@@ -311,6 +321,47 @@ async fn digest_is_answered_with_the_strongest_algorithm_offered() {
     }
 }
 
+#[tokio::test]
+async fn a_call_stays_logged_in_until_the_nonce_is_stale() {
+    let challenge = |nonce: &str| {
+        reply(401, &format!("WWW-Authenticate: Digest realm=\"a\", nonce=\"{nonce}\", qop=\"auth\"\r\n"), "")
+    };
+    let server = Server::start(move |nth, seen| match (nth, seen.header("authorization")) {
+        (0, _) => challenge("n1"),
+        (3, _) => challenge("n2"),
+        (_, Some(_)) => ok("<Response/>"),
+        _ => reply(500, "", ""),
+    })
+    .await;
+    let mut r =
+        request(Purpose::Document, Method::Post, &format!("http://ada:lovelace@{}/p", server.address));
+    for _ in 0..3 {
+        r.login = fetcher(None).fetch(r.clone()).await.unwrap().login;
+    }
+    let used: Vec<Option<String>> = server
+        .seen()
+        .iter()
+        .map(|s| {
+            let value = s.header("authorization")?;
+            let part = |name: &str| {
+                value.split(name).nth(1).unwrap().split([',', ' ']).next().unwrap().replace('"', "")
+            };
+            Some(format!("{} {}", part("nonce="), part("nc=")))
+        })
+        .collect();
+    let some = |s: &str| Some(s.to_string());
+    assert_eq!(
+        used,
+        [None, some("n1 00000001"), some("n1 00000002"), some("n1 00000003"), some("n2 00000001")]
+    );
+    assert!(!format!("{:?}", r.login).contains("lovelace"), "it holds no secret");
+    // Another origin is not told.
+    let other = Server::start(|_, _| ok("<Response/>")).await;
+    r.url = format!("http://ada:lovelace@{}/p", other.address);
+    fetcher(None).fetch(r).await.unwrap();
+    assert_eq!(other.seen()[0].header("authorization"), None);
+}
+
 #[test]
 fn digest_answers_match_the_example_of_rfc_7616() {
     let challenge = |algorithm: &str| {
@@ -324,15 +375,15 @@ fn digest_answers_match_the_example_of_rfc_7616() {
         ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
         ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
     ] {
-        let value = chorus::webhooks::digest::authorization(
-            &challenge(algorithm),
-            "Mufasa",
-            "Circle of Life",
-            Method::Get,
-            "/dir/index.html",
+        let asking = chorus::webhooks::digest::Asking {
+            user: "Mufasa",
+            password: "Circle of Life",
+            method: Method::Get,
+            path: "/dir/index.html",
             cnonce,
-        )
-        .unwrap();
+            uses: 1,
+        };
+        let value = chorus::webhooks::digest::authorization(&challenge(algorithm), asking).unwrap();
         assert!(value.contains(&format!("response=\"{response}\"")), "{value}");
     }
 }

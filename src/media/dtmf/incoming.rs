@@ -75,13 +75,16 @@ impl KeyReader {
     fn is_new(&mut self, marker: bool, p: Press) -> bool {
         for old in self.presses.iter_mut().flatten().filter(|o| o.code == p.code && o.nth == p.nth) {
             let later = ts_after(p.ts, old.ts);
-            let same = later == 0 || (!marker && continues(old, p, later));
+            let same =
+                later == 0 || (!marker && (later > -RUNNING_MAX && later < 0 || continues(old, p, later)));
             if same {
                 old.ended |= p.ended;
-                if later > 0 && old.duration == SEGMENT {
+                if later > 0 {
                     old.ts = p.ts;
+                    old.duration = p.duration;
+                } else {
+                    old.duration = old.duration.max(p.duration);
                 }
-                old.duration = if later > 0 { p.duration } else { old.duration.max(p.duration) };
                 return false;
             }
         }

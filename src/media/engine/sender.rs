@@ -69,6 +69,8 @@ pub struct Sender {
     origin: i64,
     ts_origin: u32,
     last: Option<Mono>,
+    /// When a packet last left, whatever the source.
+    sent_at: Option<Mono>,
     part: [u8; PACKET],
     part_len: usize,
     map: Option<Map>,
@@ -89,6 +91,7 @@ impl Sender {
             origin: samples(now),
             ts_origin: ts,
             last: None,
+            sent_at: None,
             part: [0; PACKET],
             part_len: 0,
             map: None,
@@ -101,8 +104,8 @@ impl Sender {
     }
 
     /// When the last packet left.
-    pub fn last(&self) -> Option<Mono> {
-        self.last
+    pub fn sent_at(&self) -> Option<Mono> {
+        self.sent_at
     }
 
     /// The source changed: what was half collected is dropped, a forwarded sequence is mapped anew.
@@ -138,6 +141,7 @@ impl Sender {
             self.seq = seq.wrapping_add(1);
         }
         self.last = Some(now);
+        self.sent_at = Some(now);
         self.packets = self.packets.saturating_add(1);
         self.octets = self.octets.saturating_add(payload.len() as u64);
     }
@@ -162,6 +166,7 @@ impl Sender {
         let mut rest = payload;
         // Collecting is sending: a packet of 60 ms must not look like a pause.
         self.last = Some(now);
+        self.sent_at = Some(now);
         while !rest.is_empty() {
             let room = size.saturating_sub(self.part_len).min(rest.len());
             let Some((taken, after)) = rest.split_at_checked(room) else { return };

@@ -39,12 +39,15 @@ impl LegState {
             let late = now.mono.since(due);
             let count = 1 + late.as_micros() as u64 / TICK.as_micros() as u64;
             self.due = Some(due + TICK * u32::try_from(count).unwrap_or(u32::MAX));
-            self.skip(count.saturating_sub(CATCH_UP));
-            for i in 0..count.min(CATCH_UP) {
-                if late > TICK && i == 0 {
-                    self.stats.late = self.stats.late.saturating_add(count.min(CATCH_UP));
-                }
-                self.frame(now, frames, o);
+            let (skipped, sent) = (count.saturating_sub(CATCH_UP), count.min(CATCH_UP));
+            self.skip(skipped);
+            if late > TICK {
+                self.stats.late = self.stats.late.saturating_add(sent);
+            }
+            for i in skipped..count {
+                // A late frame belongs to the time it should have left at.
+                let mono = due + TICK * u32::try_from(i).unwrap_or(u32::MAX);
+                self.frame(Now { mono, wall: now.wall }, frames, o);
             }
             self.keep_alive(now, o);
         }
@@ -137,7 +140,7 @@ impl LegState {
     }
 
     fn keep_alive(&mut self, now: Now, o: &mut Out) {
-        if self.sender.last().is_some_and(|last| now.mono.since(last) < KEEPALIVE) {
+        if self.sender.sent_at().is_some_and(|last| now.mono.since(last) < KEEPALIVE) {
             return;
         }
         let Some(way) = self.way() else { return };

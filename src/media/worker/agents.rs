@@ -34,15 +34,20 @@ impl Thread {
         }
     }
 
+    fn on_stream(&mut self, now: Now, stream: StreamSid, input: StreamInput<'_>) {
+        let leg = self.streams.leg_of(stream);
+        self.guarded(now, leg, |engine, out| engine.on_stream(now, stream, input, out));
+    }
+
     pub(super) fn stream_failed(&mut self, now: Now, stream: StreamSid, code: u32, words: String) {
         self.streams.forget(stream);
-        self.engine.on_stream(now, stream, StreamInput::Failed { code, words }, &mut self.out);
+        self.on_stream(now, stream, StreamInput::Failed { code, words });
         self.flush(now);
     }
 
     pub(super) fn send_stream(&mut self, now: Now, stream: StreamSid, droppable: bool, bytes: &[u8]) {
         let leg = self.streams.leg_of(stream);
-        let Some((_, socket)) = self.streams.by_id(stream) else { return };
+        let Some((slot, socket)) = self.streams.by_id(stream) else { return };
         let sent = socket.send(now, droppable, bytes);
         counters::add(&self.counters.stream_out, bytes.len() as u64);
         counters::add(&self.counters.stream_dropped, sent.dropped);
@@ -51,7 +56,10 @@ impl Thread {
             let warning = AgentEvent::Warning { code: codes::UPSTREAM_OVERFLOW, words };
             self.events.push(MediaEvent::Agent(leg, stream, warning), &self.counters);
         }
-        if sent.broken {
+        if sent.deaf {
+            self.again.push(Which::Stream(slot));
+        }
+        if sent.hopeless {
             self.broken.push(stream);
         }
     }
@@ -70,7 +78,7 @@ impl Thread {
         self.write_stream(slot);
     }
 
-    /// The connection broke while the engine wrote to it.
+    /// There is no use in this connection any more.
     pub(super) fn lost(&mut self, now: Now, stream: StreamSid) {
         if let Some((slot, _)) = self.streams.by_id(stream) {
             self.gone(now, slot, None);
@@ -86,7 +94,7 @@ impl Thread {
                 self.stream_failed(now, s.stream, code, words);
             }
             Phase::Open => {
-                self.engine.on_stream(now, s.stream, StreamInput::Eof, &mut self.out);
+                self.on_stream(now, s.stream, StreamInput::Eof);
                 self.flush(now);
             }
             Phase::Ending => {}
@@ -95,9 +103,8 @@ impl Thread {
 
     pub(super) fn write_stream(&mut self, slot: usize) {
         let Some(s) = self.streams.get_mut(slot) else { return };
-        if let Err(why) = s.flush() {
-            let now = (self.clock)();
-            self.gone(now, slot, Some(why));
+        if !s.flush() {
+            self.again.push(Which::Stream(slot));
         }
     }
 
@@ -109,9 +116,11 @@ impl Thread {
                 left = false;
                 break;
             };
+            let deaf = s.deaf;
             let read = s.link.read(&mut scratch);
             let now = (self.clock)();
             match read {
+                Ok(None) if deaf => self.gone(now, slot, None),
                 Ok(None) => left = false,
                 Ok(Some(0)) => self.gone(now, slot, None),
                 Err(why) => self.gone(now, slot, Some(why)),
@@ -137,7 +146,7 @@ impl Thread {
         match s.phase {
             Phase::Ending => return,
             Phase::Open => {}
-            Phase::Upgrading => match s.handshake.on_bytes(bytes) {
+            Phase::Upgrading => match s.handshake.as_mut().map_or(Verdict::More, |h| h.on_bytes(bytes)) {
                 Verdict::More => return,
                 Verdict::Failed { code, words } => {
                     self.streams.remove(slot, self.poll.registry());
@@ -146,15 +155,16 @@ impl Thread {
                 Verdict::Open { used } => {
                     s.phase = Phase::Open;
                     s.deadline = None;
+                    s.handshake = None;
                     frames = used;
-                    self.engine.on_stream(now, stream, StreamInput::Opened, &mut self.out);
+                    self.on_stream(now, stream, StreamInput::Opened);
                     self.flush(now);
                 }
             },
         }
         // What came in the same segment as the 101 is frames already.
         if let Some(rest) = bytes.get_mut(frames..).filter(|r| !r.is_empty()) {
-            self.engine.on_stream(now, stream, StreamInput::Bytes(rest), &mut self.out);
+            self.on_stream(now, stream, StreamInput::Bytes(rest));
             self.flush(now);
         }
     }

@@ -27,6 +27,8 @@ pub struct Counters {
     pub disk_refused: AtomicU64,
     /// Events lost because the driver did not take them.
     pub events_lost: AtomicU64,
+    /// Panics that were caught; each is a mistake of ours.
+    pub panics: AtomicU64,
     /// Legs here now.
     pub legs: AtomicU64,
     /// Stream connections here now.

@@ -8,14 +8,15 @@ use super::streams::Streams;
 use super::tick::Ticks;
 use super::{Clock, WAKER, WorkerCommand, WorkerConfig};
 use crate::clock::Now;
-use crate::media::disk::{Disk, Reply};
+use crate::media::disk::{Disk, Refused, Reply};
 use crate::media::engine::{DiskOp, DiskReport, Engine, Item, Out};
-use crate::media::event::EngineCommand;
+use crate::media::event::{EngineCommand, MediaEvent};
 use crate::media::port::PortPair;
 use crate::rng::Rng;
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
 use mio::Poll;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub(super) struct Thread {
     commands: mpsc::Receiver<WorkerCommand>,
     disk: Disk,
     reply: Reply,
+    /// Recordings that the disk could not be told to close: it must be, or they are never over. Bounded by the recordings.
+    closes: Vec<DiskOp>,
     /// Recordings for which the disk had no room.
     refused: Vec<RecordingSid>,
     /// Commands may wait whose wake-up has been used.
@@ -81,6 +84,7 @@ impl Thread {
             disk: config.disk,
             reply,
             refused: Vec::new(),
+            closes: Vec::new(),
             more_commands: false,
             stopped: false,
         }
@@ -116,7 +120,8 @@ impl Thread {
         if self.more_commands || !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        if self.legs.len() == 0 && self.streams.len() == 0 && !self.events.is_behind() {
+        let waits = self.events.is_behind() || !self.closes.is_empty();
+        if self.legs.len() == 0 && self.streams.len() == 0 && !waits {
             *ticks = None;
             return None;
         }
@@ -129,7 +134,7 @@ impl Thread {
         loop {
             let now = (self.clock)();
             let Some(due) = ticks.due(now.mono) else { return };
-            self.engine.on_tick(now, due.phase, &mut self.out);
+            self.guarded(now, None, |engine, out| engine.on_tick(now, due.phase, out));
             self.flush(now);
             counters::add(&self.counters.ticks, 1);
             counters::add(&self.counters.ticks_missed, due.missed);
@@ -137,6 +142,9 @@ impl Thread {
             if due.phase == 0 {
                 self.check_deadlines(now);
                 self.events.offer(&self.counters);
+                let closes = std::mem::take(&mut self.closes);
+                let refused = |op| self.disk.try_send(op, &self.reply).err().map(|Refused(op)| op);
+                self.closes = closes.into_iter().filter_map(refused).collect();
             }
         }
     }
@@ -168,14 +176,33 @@ impl Thread {
             let packet = datagram.get(..n).unwrap_or_default();
             counters::add(&self.counters.received, 1);
             let is_rtcp = packet.get(1).is_some_and(|t| RTCP_TYPES.contains(t));
-            if is_rtcp || matches!(which, Which::Rtcp(_)) {
-                self.engine.on_rtcp(now, leg, from, packet, &mut self.out);
-            } else {
-                self.engine.on_rtp(now, leg, from, packet, &mut self.out);
-            }
+            let is_rtcp = is_rtcp || matches!(which, Which::Rtcp(_));
+            self.guarded(now, Some(leg), |engine, out| match is_rtcp {
+                true => engine.on_rtcp(now, leg, from, packet, out),
+                false => engine.on_rtp(now, leg, from, packet, out),
+            });
             self.flush(now);
         }
         self.again.push(which);
+    }
+
+    /// A mistake of ours in one leg ends that leg, not the thread with all the others.
+    pub(super) fn guarded(&mut self, now: Now, leg: Option<LegId>, work: impl FnOnce(&mut Engine, &mut Out)) {
+        let (engine, out) = (&mut self.engine, &mut self.out);
+        if catch_unwind(AssertUnwindSafe(|| work(engine, out))).is_ok() {
+            return;
+        }
+        counters::add(&self.counters.panics, 1);
+        let Some(leg) = leg else { return };
+        tracing::error!(
+            leg = leg.0,
+            "the media of a leg ends because of a mistake in Chorus; please report it"
+        );
+        let (engine, out) = (&mut self.engine, &mut self.out);
+        let _ = catch_unwind(AssertUnwindSafe(|| engine.on_command(now, EngineCommand::Close(leg), out)));
+        self.legs.remove(leg, self.poll.registry());
+        // The call learns what it learns of a peer that is gone.
+        self.events.push(MediaEvent::Silent(leg), &self.counters);
     }
 
     fn take_commands(&mut self) {
@@ -217,7 +244,7 @@ impl Thread {
     fn on_engine_command(&mut self, now: Now, c: EngineCommand) {
         let closed = match &c {
             EngineCommand::OpenStream(start) => {
-                self.streams.expect(start.stream, start.leg);
+                self.streams.announce(start.stream, start.leg);
                 None
             }
             EngineCommand::Close(leg) => Some(*leg),
@@ -273,8 +300,10 @@ impl Thread {
             | DiskOp::Write { recording, .. }
             | DiskOp::Close { recording, .. } => *recording,
         };
-        if self.disk.try_send(op, &self.reply).is_err() {
-            self.refused.push(recording);
+        let Err(Refused(op)) = self.disk.try_send(op, &self.reply) else { return };
+        self.refused.push(recording);
+        if matches!(op, DiskOp::Close { .. }) {
+            self.closes.push(op);
         }
     }
 }

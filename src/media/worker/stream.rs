@@ -34,13 +34,17 @@ pub(super) struct StreamSocket {
     pub stream: StreamSid,
     pub link: Link,
     pub phase: Phase,
-    pub handshake: Handshake,
+    /// None once it is done.
+    pub handshake: Option<Handshake>,
     backlog: StreamBuf,
     /// When `Upgrading` or `Ending` is over.
     pub deadline: Option<Mono>,
     /// 31930 was reported.
     warned: bool,
     finished: bool,
+    /// Writing failed. What the agent said before may still lie in the kernel, its close frame above all: reading goes on
+    /// until there is nothing more.
+    pub deaf: bool,
 }
 
 /// What became of octets that were to be sent.
@@ -50,8 +54,10 @@ pub(super) struct Sent {
     pub dropped: u64,
     /// The first drop of this stream: worth a warning.
     pub warn: bool,
-    /// The connection is of no use any more.
-    pub broken: bool,
+    /// Writing failed just now.
+    pub deaf: bool,
+    /// The agent asks and asks and does not read.
+    pub hopeless: bool,
 }
 
 impl StreamSocket {
@@ -73,29 +79,44 @@ impl StreamSocket {
             stream,
             link,
             phase: Phase::Upgrading,
-            handshake: d.handshake,
+            handshake: Some(d.handshake),
             backlog,
             deadline: Some(now.mono + UPGRADE_MAX),
             warned: false,
             finished: false,
+            deaf: false,
         })
     }
 
     /// Whole frames for the agent: what the kernel does not take waits, and audio that waits too long is dropped.
     pub(super) fn send(&mut self, now: Now, droppable: bool, frame: &[u8]) -> Sent {
+        if self.deaf {
+            return Sent::default();
+        }
         let written = if self.backlog.is_empty() { self.link.write(frame) } else { Ok(0) };
-        let Ok(written) = written else { return Sent { broken: true, ..Sent::default() } };
+        let Ok(written) = written else {
+            self.deaf = true;
+            return Sent { deaf: true, ..Sent::default() };
+        };
         if written < frame.len() {
             self.backlog.push(now.mono, droppable, |v| v.extend_from_slice(frame));
             self.backlog.consume(written);
         }
         let dropped = self.backlog.shed(now.mono);
         let warn = dropped > 0 && !std::mem::replace(&mut self.warned, true);
-        Sent { dropped, warn, broken: self.backlog.is_overfull() }
+        Sent { dropped, warn, deaf: false, hopeless: self.backlog.is_overfull() }
     }
 
-    /// The kernel may take more.
-    pub(super) fn flush(&mut self) -> Result<(), Broken> {
+    /// The kernel may take more. False: writing failed just now.
+    pub(super) fn flush(&mut self) -> bool {
+        if self.deaf {
+            return true;
+        }
+        self.deaf = self.try_flush().is_err();
+        !self.deaf
+    }
+
+    fn try_flush(&mut self) -> Result<(), Broken> {
         if !self.link.flush()? {
             return Ok(());
         }

@@ -1,11 +1,12 @@
 //! 2xx to an INVITE of ours: the first one makes the leg's dialog; a retransmitted one gets its ACK again; every other,
 //! from a fork or after the end, is ACKed and its dialog left by BYE at once (RFC 3261 13.2.2.4).
 
-use super::leg::{Auth, Calling, Cancel, Phase};
+use super::leg::{Auth, Calling, Cancel, Phase, Stage};
 use super::{Endpoint, Fork, User};
 use crate::clock::Mono;
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Flow, LegId, SipEvent, SipOut};
+use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::{Message, Method};
 
 /// Most dialogs that one INVITE of ours may make; further ones are passed over.
@@ -19,14 +20,13 @@ impl Endpoint {
             return;
         }
         let to_tag = message.to_tag().unwrap_or_default();
-        if let Some(fork) = call.forks.iter().find(|f| f.to_tag == to_tag) {
+        let number = message.cseq().map(|c| c.number);
+        // A later try may be answered under the same tag as an earlier one.
+        if let Some(fork) = call.forks.iter().find(|f| f.to_tag == to_tag && Some(f.cseq) == number) {
             self.out.push_back(SipOut::Send(fork.flow, fork.ack.clone()));
             return;
         }
-        if call.forks.len() >= FORKS_MAX {
-            return;
-        }
-        let number = message.cseq().map(|c| c.number);
+        let full = call.forks.len() >= FORKS_MAX;
         let waiting = call.leg.filter(|id| {
             self.legs.get(id).is_some_and(|l| {
                 matches!(l.phase, Phase::Calling(_)) && Some(l.dialog.ids.local_cseq) == number
@@ -34,6 +34,7 @@ impl Endpoint {
         });
         match waiting {
             Some(leg) => self.on_answer(now, leg, flow, message),
+            None if full => {}
             None => self.leave_fork(now, flow, message),
         }
     }
@@ -49,6 +50,14 @@ impl Endpoint {
         self.seen(id, false, "200 INVITE".to_owned());
         self.seen(id, true, "ACK".to_owned());
         self.acknowledge(&dialog, number, &calling.authorization);
+        if let Stage::Sent { txn, .. } = calling.stage {
+            // A 2xx under a foreign branch answers the INVITE too: its machine must not wait on.
+            self.run(txn, |machine, out| {
+                if let Machine::InviteClient(m) = machine {
+                    m.on(now, InviteClientEvent::Success, out);
+                }
+            });
+        }
         if calling.cancel == Cancel::No {
             let headers = message.headers.with_prefix("X-");
             let body = message.sdp();
@@ -69,7 +78,7 @@ impl Endpoint {
         let flow = dialog.destination();
         self.out.push_back(SipOut::Send(flow, ack.clone()));
         if let Some(call) = self.calls.get_mut(&dialog.ids.call_id) {
-            call.forks.push(Fork { to_tag: dialog.ids.remote_tag.clone(), ack, flow });
+            call.forks.push(Fork { to_tag: dialog.ids.remote_tag.clone(), cseq, ack, flow });
         }
     }
 

@@ -91,6 +91,9 @@ impl Endpoint {
             return;
         };
         let Some(user) = self.txns.get(txn).map(|t| t.user.clone()) else { return };
+        if !self.is_of_this_try(&user, txn, message) {
+            return;
+        }
         let ack = match code {
             300.. if cseq.method == Method::Invite => self.failure_ack(&user, txn, message),
             _ => None,

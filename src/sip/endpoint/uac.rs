@@ -197,6 +197,21 @@ impl Endpoint {
         }
     }
 
+    /// Does a response with the branch of our INVITE also carry its Call-ID, tag and number? One that does not would
+    /// move the machine, and then make no dialog.
+    pub(super) fn is_of_this_try(&self, user: &User, txn: TxnId, message: &Message) -> bool {
+        let User::Invite(id) = user else { return true };
+        let Some(leg) = self.legs.get(id) else { return true };
+        match &leg.phase {
+            Phase::Calling(c) if matches!(c.stage, Stage::Sent { txn: t, .. } if t == txn) => {
+                message.call_id() == c.cmd.call_id
+                    && message.from_tag().as_deref() == Some(c.cmd.local_tag.as_str())
+                    && message.cseq().is_some_and(|s| s.number == leg.dialog.ids.local_cseq)
+            }
+            _ => true,
+        }
+    }
+
     /// ACK of a refusal: the same branch, To of the response (RFC 3261 17.1.1.3). None for a retransmission.
     pub(super) fn failure_ack(&self, user: &User, txn: TxnId, message: &Message) -> Option<Bytes> {
         let User::Invite(id) = user else { return None };

@@ -26,6 +26,11 @@ impl Local {
         SocketAddr::new(self.ip(remote.to_canonical()), self.bound.port())
     }
 
+    /// Can our socket send to it?
+    pub fn reaches(&self, remote: IpAddr) -> bool {
+        remote.is_ipv4() || self.bound.is_ipv6()
+    }
+
     fn ip(&self, remote: IpAddr) -> IpAddr {
         match self.external {
             Some(external) if !remote.is_loopback() => external,

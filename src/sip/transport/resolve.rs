@@ -158,9 +158,9 @@ impl Inner {
             return Vec::new();
         }
         let flow = |(ip, port): (IpAddr, u16)| {
-            let local = self.local.toward(ip);
-            let reachable = local.is_ipv4() == ip.is_ipv4();
-            reachable.then_some(Flow { transport, remote: SocketAddr::new(ip, port), local, conn: 0 })
+            let remote = SocketAddr::new(ip, port);
+            let reached = self.local.reaches(ip);
+            reached.then(|| Flow { transport, remote, local: self.local.toward(ip), conn: 0 })
         };
         found.into_iter().filter_map(flow).take(TARGETS_MAX).collect()
     }

@@ -200,6 +200,7 @@ async fn accept(listener: TcpListener, inner: Arc<Inner>) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
         let mut state = inner.state();
         let Some((id, _, waiting)) = state.add(remote, false) else {
             metrics::counter!("sip_tcp_refused_total").increment(1);

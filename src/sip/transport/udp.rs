@@ -3,7 +3,7 @@
 use super::{Inbound, local::Local};
 use crate::sip::event::{Flow, Transport as Kind};
 use bytes::Bytes;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -17,18 +17,25 @@ const BATCH: usize = 64;
 pub(super) struct Udp {
     socket: Arc<UdpSocket>,
     reader: AbortHandle,
+    /// The socket speaks IPv6: IPv4 peers must be written as mapped addresses, and are shown as what they are.
+    mapped: bool,
 }
 
 impl Udp {
     pub(super) fn start(socket: UdpSocket, local: Arc<Local>, inbox: mpsc::Sender<Inbound>) -> Udp {
+        let mapped = socket.local_addr().is_ok_and(|a| a.is_ipv6());
         let socket = Arc::new(socket);
         let reader = tokio::spawn(read(socket.clone(), local, inbox)).abort_handle();
-        Udp { socket, reader }
+        Udp { socket, reader, mapped }
     }
 
     /// A full socket buffer loses the datagram; retransmission is the transaction's business.
     pub(super) fn send(&self, remote: SocketAddr, bytes: &Bytes) {
-        if self.socket.try_send_to(bytes, remote).is_err() {
+        let to = match remote.ip() {
+            IpAddr::V4(v4) if self.mapped => SocketAddr::new(v4.to_ipv6_mapped().into(), remote.port()),
+            _ => remote,
+        };
+        if self.socket.try_send_to(bytes, to).is_err() {
             metrics::counter!("sip_udp_unsent_total").increment(1);
         }
     }
@@ -49,6 +56,7 @@ async fn read(socket: Arc<UdpSocket>, local: Arc<Local>, inbox: mpsc::Sender<Inb
         for _ in 0..BATCH {
             match socket.try_recv_from(&mut buffer) {
                 Ok((length, remote)) => {
+                    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
                     let bytes = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
                     let flow =
                         Flow { transport: Kind::Udp, remote, local: local.toward(remote.ip()), conn: 0 };

@@ -1,0 +1,167 @@
+//! Every answer against its declaration, and every declaration against Twilio's own document: the key sets are equal,
+//! the types are Twilio's, and what is declared never null never is.
+
+use super::harness::Server;
+use super::targets::Targets;
+use chorus::api::operation::{Operation, Shape, Verb};
+use chorus::api::router::ROUTES;
+use chorus::api::schema::{Schema, Type};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Twilio's document, or None where it is not there (a failure in CI).
+pub fn twilio() -> Option<Value> {
+    let shared = std::env::var("CHORUS_SHARED").unwrap_or_else(|_| "../shared".to_string());
+    match std::fs::read(format!("{shared}/twilio-oai/twilio_api_v2010.json")) {
+        Ok(text) => Some(serde_json::from_slice(&text).unwrap()),
+        Err(e) if std::env::var("CHORUS_CI").is_ok_and(|v| v == "1") => panic!("{shared}: {e}"),
+        Err(_) => {
+            println!("not run: no Twilio documents under {shared}");
+            None
+        }
+    }
+}
+
+fn fits(kind: Type, value: &Value) -> bool {
+    match kind {
+        Type::Text => value.is_string(),
+        Type::Sid(prefix) => value.as_str().is_some_and(|s| {
+            s.len() == 34 && s.starts_with(prefix) && s[2..].bytes().all(|b| b.is_ascii_hexdigit())
+        }),
+        Type::Int => value.is_i64() || value.is_u64(),
+        Type::Number => value.is_number(),
+        Type::Bool => value.is_boolean(),
+        Type::Date => value.as_str().is_some_and(rfc2822),
+        Type::Url => value.as_str().is_some_and(|s| url::Url::parse(s).is_ok()),
+        Type::OneOf(words) => value.as_str().is_some_and(|s| words.contains(&s)),
+        Type::Map => value.is_object(),
+        Type::Texts => value.as_array().is_some_and(|a| a.iter().all(Value::is_string)),
+        Type::Any => true,
+    }
+}
+
+/// `Thu, 30 Jul 2015 20:00:00 +0000`.
+fn rfc2822(text: &str) -> bool {
+    let shape: String = text
+        .chars()
+        .map(|c| {
+            if c.is_ascii_digit() {
+                '9'
+            } else if c.is_alphabetic() {
+                'a'
+            } else {
+                c
+            }
+        })
+        .collect();
+    shape == "aaa, 99 aaa 9999 99:99:99 +9999" && text.ends_with("+0000")
+}
+
+#[track_caller]
+pub fn check(schema: &Schema, record: &Value) {
+    let object = record.as_object().unwrap_or_else(|| panic!("{}: {record}", schema.name));
+    let have: BTreeSet<&str> = object.keys().map(String::as_str).collect();
+    let want: BTreeSet<&str> = schema.props.iter().map(|p| p.name).collect();
+    assert_eq!(have, want, "{}", schema.name);
+    for prop in schema.props {
+        let value = &object[prop.name];
+        let good = if value.is_null() { prop.nullable } else { fits(prop.kind, value) };
+        assert!(good, "{}.{} is {value}", schema.name, prop.name);
+    }
+}
+
+#[test]
+fn every_operation_answers_what_it_declares() {
+    let server = Server::start();
+    let targets = Targets::new(&server);
+    // Deletions last, so that the others find their targets.
+    let (last, first): (Vec<&Operation>, Vec<&Operation>) =
+        ROUTES.iter().partition(|o| o.verb == Verb::Delete || o.id == "UpdateCall");
+    let mut listed = 0;
+    for op in first.into_iter().chain(last.into_iter().rev()) {
+        let fields = match op.shape {
+            // A list with every filter set would be empty.
+            Shape::List(..) => Vec::new(),
+            _ => Targets::fields(op),
+        };
+        let reply = targets.send(&server, op, &fields, &Targets::auth(&server, op));
+        assert_eq!(reply.status, op.status, "{}: {}", op.id, reply.text_or_length());
+        listed += answer(op, &reply);
+    }
+    assert!(listed >= 10, "{listed} lists held a record");
+}
+
+/// Checks an answer by its shape; 1 if it is a list that holds something.
+fn answer(op: &Operation, reply: &super::harness::Reply) -> usize {
+    match op.shape {
+        Shape::Record(schema) => check(schema, &reply.json()),
+        Shape::Carrier(schema) => check(schema, &reply.json()["data"]["attributes"]),
+        Shape::CarrierList(schema) => check(schema, &reply.json()["data"][0]["attributes"]),
+        Shape::List(key, schema) => {
+            let body = reply.json();
+            let want: BTreeSet<&str> = [
+                key,
+                "end",
+                "first_page_uri",
+                "next_page_uri",
+                "page",
+                "page_size",
+                "previous_page_uri",
+                "start",
+                "uri",
+            ]
+            .into();
+            assert_eq!(body.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), want);
+            let records = body[key].as_array().unwrap();
+            records.iter().for_each(|r| check(schema, r));
+            return usize::from(!records.is_empty());
+        }
+        Shape::Empty => assert!(reply.body.is_empty(), "{}", op.id),
+        Shape::Media => assert_eq!(&reply.body[..4], b"RIFF"),
+        Shape::Text => assert!(!reply.body.is_empty(), "{}", op.id),
+    }
+    0
+}
+
+fn word(kind: Type) -> &'static str {
+    match kind {
+        Type::Text | Type::Sid(_) | Type::Date | Type::Url | Type::OneOf(_) => "string",
+        Type::Int => "integer",
+        Type::Number => "number",
+        Type::Bool => "boolean",
+        Type::Map => "object",
+        Type::Texts => "array",
+        Type::Any => "any",
+    }
+}
+
+#[test]
+fn declared_properties_are_twilios() {
+    let Some(twilio) = twilio() else { return };
+    let mut seen = BTreeSet::new();
+    for op in ROUTES {
+        let (Shape::Record(schema) | Shape::List(_, schema)) = op.shape else { continue };
+        seen.insert(schema.name);
+        let theirs = twilio["components"]["schemas"][schema.name]["properties"]
+            .as_object()
+            .unwrap_or_else(|| panic!("Twilio has no schema {}", schema.name));
+        let have: BTreeSet<&str> = schema.props.iter().map(|p| p.name).collect();
+        assert_eq!(have, theirs.keys().map(String::as_str).collect(), "{}", schema.name);
+        for prop in schema.props {
+            let their = &theirs[prop.name];
+            let reference = their["$ref"].as_str().and_then(|r| r.rsplit('/').next());
+            let their = reference.map_or(their, |name| &twilio["components"]["schemas"][name]);
+            let kind = their["type"].as_str().unwrap_or("any");
+            assert_eq!(word(prop.kind), kind, "{}.{}", schema.name, prop.name);
+            if let (Type::OneOf(ours), Some(theirs)) = (prop.kind, their["enum"].as_array()) {
+                assert!(
+                    ours.iter().all(|w| theirs.contains(&Value::from(*w))),
+                    "{}.{}",
+                    schema.name,
+                    prop.name
+                );
+            }
+        }
+    }
+    assert_eq!(seen.len(), 16, "{seen:?}");
+}

@@ -1,0 +1,132 @@
+//! For every operation something that it can be done to, and a request that succeeds.
+
+use super::harness::*;
+use chorus::api::operation::{Access, Operation, Shape, Verb};
+use chorus::api::params::Kind;
+use chorus::sid::*;
+use chorus::store::rows::*;
+use serde_json::{Map, Value, json};
+
+pub struct Targets {
+    pub account: AccountRow,
+    pub live: CallRow,
+    pub over: CallRow,
+    pub recording: RecordingRow,
+    pub spare: RecordingRow,
+    pub running: String,
+    pub stream: String,
+    pub notification: NotificationRow,
+    pub number: String,
+    pub application: String,
+    pub key: String,
+    pub trunk: String,
+}
+
+impl Targets {
+    /// Everything in the server's own account.
+    pub fn new(server: &Server) -> Targets {
+        let account = server.account.clone();
+        let live = server.seed_call(account.sid, CallStatus::InProgress);
+        let over = server.seed_call(account.sid, CallStatus::Completed);
+        let recording = server.seed_recording(&over, 2);
+        let spare = server.seed_recording(&over, 1);
+        let notification = server.seed_notification(account.sid, Some(over.sid), 11200);
+        let sid = |r: Reply| r.json()["sid"].as_str().unwrap().to_string();
+        let below = format!("/Calls/{}", live.sid);
+        let trunk = server.carrier(
+            "POST",
+            "/carrier/v1/sip_trunks",
+            r#"{"authentication_mode":"ip_address","inbound_source_ips":["192.0.2.1"]}"#,
+        );
+        Targets {
+            running: sid(server.post(&format!("{below}/Recordings.json"), &[])),
+            stream: sid(server.post(
+                &format!("{below}/Streams.json"),
+                &[("Url", "wss://example.com/s"), ("Name", "first")],
+            )),
+            number: sid(server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)])),
+            application: sid(server.post("/Applications.json", &[("VoiceUrl", "https://example.com/a")])),
+            key: sid(server.post("/Keys.json", &[("FriendlyName", "k")])),
+            trunk: trunk.json()["data"]["id"].as_str().unwrap().to_string(),
+            account,
+            live,
+            over,
+            recording,
+            spare,
+            notification,
+        }
+    }
+
+    fn sid(&self, op: &Operation) -> String {
+        let of_running = op.id.ends_with("CallRecording") && op.id != "DeleteCallRecording";
+        match op.path {
+            p if p.contains("/Keys/") => self.key.clone(),
+            p if p.contains("/Recordings/") && of_running => self.running.clone(),
+            _ if op.id == "DeleteCallRecording" => self.spare.sid.to_string(),
+            p if p.contains("/Recordings/") => self.recording.sid.to_string(),
+            p if p.contains("/Streams/") => self.stream.clone(),
+            p if p.contains("/Notifications/") => self.notification.sid.to_string(),
+            p if p.contains("/IncomingPhoneNumbers/") => self.number.clone(),
+            p if p.contains("/Applications/") => self.application.clone(),
+            p if p.contains("sip_trunks") => self.trunk.clone(),
+            _ if op.id == "UpdateCall" => self.live.sid.to_string(),
+            _ => self.over.sid.to_string(),
+        }
+    }
+
+    fn call(&self, op: &Operation) -> CallSid {
+        let over = op.path.contains("/Notifications") || op.id == "DeleteCallRecording";
+        if over { self.over.sid } else { self.live.sid }
+    }
+
+    /// The path of an operation on these targets.
+    pub fn path(&self, op: &Operation) -> String {
+        let mut path = op.path.replace("{AccountSid}", &self.account.sid.to_string());
+        path = path.replace("{CallSid}", &self.call(op).to_string()).replace("{Sid}", &self.sid(op));
+        let suffix = match op.shape {
+            Shape::Media => ".wav",
+            _ if path.starts_with("/2010") => ".json",
+            _ => "",
+        };
+        format!("{path}{suffix}")
+    }
+
+    /// The parameters of a request that succeeds.
+    pub fn fields(op: &Operation) -> Vec<(String, String)> {
+        let given = op.params.iter().filter(|p| !p.example.is_empty());
+        given.map(|p| (p.name.to_string(), p.example.to_string())).collect()
+    }
+
+    /// Sends an operation with these fields and this credential.
+    pub fn send(&self, server: &Server, op: &Operation, fields: &[(String, String)], auth: &str) -> Reply {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let (path, text) = (self.path(op), form(&fields));
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        match (op.verb, op.shape) {
+            (Verb::Post, Shape::Carrier(_)) => {
+                let head = [("Authorization", auth), ("Content-Type", "application/json")];
+                server.send("POST", &path, &head, carrier_body(op, &fields).as_bytes())
+            }
+            (Verb::Post, _) => server.send("POST", &path, &[("Authorization", auth), kind], text.as_bytes()),
+            (Verb::Get, _) => server.send("GET", &format!("{path}?{text}"), &[("Authorization", auth)], b""),
+            (Verb::Delete, _) => server.send("DELETE", &path, &[("Authorization", auth)], b""),
+        }
+    }
+
+    /// The credential that an operation wants.
+    pub fn auth(server: &Server, op: &Operation) -> String {
+        match op.access {
+            Access::Carrier => format!("Bearer {CARRIER_TOKEN}"),
+            _ => server.auth(),
+        }
+    }
+}
+
+fn carrier_body(op: &Operation, fields: &[(&str, &str)]) -> String {
+    let mut body: Map<String, Value> = Map::new();
+    for (name, value) in fields {
+        let list = op.params.iter().any(|p| p.name == *name && p.kind == Kind::Cidrs);
+        body.insert(name.to_string(), if list { json!([value]) } else { json!(value) });
+    }
+    Value::Object(body).to_string()
+}

@@ -1,0 +1,155 @@
+// Every resource by the official Node SDK: create, list, page, update, delete. Fails on the first surprise.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+
+const twilio = createRequire(`${process.env.SDK}/`)("twilio");
+const env = process.env;
+const connect = (...credentials) => {
+  const client = twilio(...credentials);
+  client.api.baseUrl = env.BASE;
+  return client;
+};
+const client = connect(env.ACCOUNT_SID, env.AUTH_TOKEN);
+let done = 0;
+
+async function refused(code, status, work) {
+  await assert.rejects(work, (e) => {
+    assert.deepEqual([e.code, e.status], [code, status], String(e));
+    return true;
+  });
+  done += 1;
+}
+
+// A list read at once and page by page is the same list.
+async function paged(resource, least) {
+  const whole = (await resource.list()).map((r) => r.sid);
+  const steps = (await resource.list({ pageSize: 1 })).map((r) => r.sid);
+  assert.deepEqual(steps, whole);
+  assert.ok(whole.length >= least, `${whole.length} of ${least}`);
+  assert.equal((await resource.list({ limit: 1 })).length, Math.min(1, whole.length));
+  done += 1;
+}
+
+async function accounts() {
+  const me = client.api.v2010.accounts(env.ACCOUNT_SID);
+  assert.equal((await me.fetch()).status, "active");
+  assert.equal((await me.update({ friendlyName: "Renamed by Node" })).friendlyName, "Renamed by Node");
+  await paged(client.api.v2010.accounts, 1);
+}
+
+async function keys() {
+  const made = [];
+  for (const friendlyName of ["k0", "k1", "k2"]) made.push(await client.newKeys.create({ friendlyName }));
+  await paged(client.keys, 3);
+  const other = connect(made[0].sid, made[0].secret, { accountSid: env.ACCOUNT_SID });
+  await other.calls.list({ limit: 1 });
+  await refused(20003, 403, () => other.keys.list());
+  assert.equal((await client.keys(made[0].sid).update({ friendlyName: "new" })).friendlyName, "new");
+  for (const key of made) assert.ok(await client.keys(key.sid).remove());
+  await refused(20003, 401, () => other.calls.list({ limit: 1 }));
+  await refused(20404, 404, () => client.keys(made[0].sid).fetch());
+}
+
+async function applications() {
+  const made = [];
+  for (const friendlyName of ["b0", "b1", "b2"]) {
+    made.push(await client.applications.create({ friendlyName, voiceUrl: "https://example.com/v" }));
+  }
+  await paged(client.applications, 3);
+  assert.equal((await client.applications(made[0].sid).update({ voiceMethod: "GET" })).voiceMethod, "GET");
+  assert.equal((await client.applications(made[0].sid).fetch()).voiceUrl, "https://example.com/v");
+  for (const a of made) assert.ok(await client.applications(a.sid).remove());
+}
+
+async function numbers() {
+  const list = client.incomingPhoneNumbers;
+  const made = [];
+  for (const n of [0, 1, 2]) made.push(await list.create({ phoneNumber: `+1500555004${n}` }));
+  const typed = [
+    await list.local.create({ phoneNumber: "+15005550050" }),
+    await list.tollFree.create({ phoneNumber: "+18005550050" }),
+    await list.mobile.create({ phoneNumber: "+447700900050" }),
+  ];
+  await paged(list, 6);
+  await paged(list.local, 4);
+  await paged(list.tollFree, 1);
+  await paged(list.mobile, 1);
+  await refused(21422, 400, () => list.create({ phoneNumber: "+15005550040" }));
+  const changed = await list(made[0].sid).update({ voiceUrl: "https://example.com/v", voiceMethod: "GET" });
+  assert.equal(changed.voiceMethod, "GET");
+  assert.ok(changed.capabilities.voice);
+  for (const n of [...made.slice(1), ...typed]) assert.ok(await list(n.sid).remove());
+  return made[0];
+}
+
+async function calls(number) {
+  const twiml = "<Response><Say>Hello</Say></Response>";
+  const made = [];
+  for (let n = 0; n < 3; n += 1) {
+    made.push(await client.calls.create({ to: "+15005550006", from: number.phoneNumber, twiml }));
+  }
+  assert.equal(made[0].status, "queued");
+  await client.calls.create({
+    to: "sip:bob@example.com",
+    from: "alice",
+    url: "https://example.com/v",
+    record: true,
+    statusCallback: "https://example.com/s",
+    statusCallbackEvent: ["initiated", "completed"],
+    sendDigits: "12#w",
+  });
+  await paged(client.calls, 5);
+  assert.equal((await client.calls.list({ startTimeAfter: new Date("2099-01-01T00:00:00Z") })).length, 0);
+  await refused(13223, 400, () => client.calls.create({ to: "nonsense", from: number.phoneNumber, twiml }));
+  await refused(20001, 400, () =>
+    client.calls.create({ to: "+15005550006", from: number.phoneNumber, twiml, machineDetection: "Enable" }));
+  assert.equal((await client.calls(made[0].sid).update({ status: "completed" })).status, "completed");
+  await refused(21220, 400, () => client.calls(made[0].sid).update({ twiml }));
+  await refused(20009, 409, () => client.calls(made[1].sid).remove());
+  assert.ok(await client.calls(made[0].sid).remove());
+  await refused(20404, 404, () => client.calls(made[0].sid).fetch());
+}
+
+async function liveCall() {
+  const call = client.calls(env.LIVE_CALL);
+  assert.equal((await call.update({ twiml: "<Response/>" })).sid, env.LIVE_CALL);
+  const recording = await call.recordings.create({ recordingChannels: "dual" });
+  assert.equal(recording.channels, 2);
+  const running = call.recordings("Twilio.CURRENT");
+  assert.equal((await running.update({ status: "paused" })).status, "paused");
+  assert.equal((await running.update({ status: "in-progress" })).status, "in-progress");
+  assert.equal((await call.recordings(recording.sid).update({ status: "stopped" })).status, "stopped");
+  await paged(call.recordings, 1);
+  assert.ok(await call.recordings(recording.sid).remove());
+  const wish = { url: "wss://example.com/s", name: "ear", "parameter1.name": "a", "parameter1.value": "b" };
+  assert.equal((await call.streams.create(wish)).status, "in-progress");
+  assert.equal((await call.streams("ear").update({ status: "stopped" })).status, "stopped");
+}
+
+async function recordings() {
+  await paged(client.recordings, 2);
+  const one = await client.recordings(env.RECORDING).fetch();
+  assert.equal(one.duration, "1");
+  assert.equal((await client.recordings.list({ callSid: env.OVER_CALL })).length, 2);
+  assert.ok(await client.recordings(one.sid).remove());
+  await refused(20404, 404, () => client.recordings(one.sid).fetch());
+}
+
+async function notifications() {
+  await paged(client.notifications, 2);
+  await paged(client.calls(env.OVER_CALL).notifications, 1);
+  const one = await client.notifications(env.NOTIFICATION).fetch();
+  assert.equal(one.errorCode, "11200");
+  assert.equal((await client.calls(env.OVER_CALL).notifications(one.sid).fetch()).log, "0");
+}
+
+await accounts();
+await keys();
+await applications();
+const number = await numbers();
+await calls(number);
+await liveCall();
+await recordings();
+await notifications();
+assert.ok(await client.incomingPhoneNumbers(number.sid).remove());
+console.log("ok", done);
