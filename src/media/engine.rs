@@ -105,7 +105,7 @@ impl Engine {
                     leg.close_stream(now, sid, o);
                 }
             }
-            EngineCommand::Key(leg, key) => self.key(leg, key, o),
+            EngineCommand::Key(leg, key) => self.key(now, leg, key, o),
             EngineCommand::Close(leg) => self.close(now, leg, o),
         }
     }
@@ -184,9 +184,9 @@ impl Engine {
     }
 
     /// A key that came by INFO: as if it had come by RTP.
-    fn key(&mut self, leg: LegId, key: char, o: &mut Out) {
+    fn key(&mut self, now: Now, leg: LegId, key: char, o: &mut Out) {
         let (Some(code), Some(speaker)) = (super::dtmf::code(key), self.legs.get_mut(&leg)) else { return };
-        speaker.key(code, o);
+        speaker.key(now, code, o);
         for id in self.hearers.get(&leg).into_iter().flatten() {
             if let Some(hearer) = self.legs.get_mut(id) {
                 hearer.relay_key(code);
