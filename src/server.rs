@@ -175,11 +175,7 @@ fn cores() -> usize {
 }
 
 async fn open_store(config: &Config, key: &crate::store::crypt::Key) -> Result<(Store, Recovered), String> {
-    let url = if config.database_url.is_empty() {
-        format!("sqlite:{}", config.data_dir.join("chorus.db").display())
-    } else {
-        config.database_url.clone()
-    };
+    let url = config.store_url();
     let key = key.clone();
     tokio::task::spawn_blocking(move || Store::open(&url, &key, &Options::default()).map_err(|e| e.0))
         .await
