@@ -23,6 +23,8 @@ enum Command {
     Check { file: PathBuf },
     /// The page of all settings.
     Config,
+    /// What calls cost, beside floor programs measured in the same run.
+    Bench(cli::bench::Arguments),
 }
 
 fn main() {
@@ -41,6 +43,7 @@ fn main() {
     let code = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => cli::serve::run(config()),
         Command::Check { file } => cli::check::run(&file),
+        Command::Bench(arguments) => cli::bench::run(&arguments),
         Command::Config => {
             print!("{}", config::page());
             0

@@ -1,5 +1,6 @@
 //! (s) The commands.
 
+pub mod bench;
 pub mod check;
 pub mod serve;
 pub mod tls;
