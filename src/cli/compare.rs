@@ -42,8 +42,12 @@ fn find(piece: &[i16], heard: &[i16], from: usize, to: usize) -> Option<(usize, 
 
 /// How much `heard` holds `said`: the mean correlation of its pieces by their energy; 0 if there is nothing to compare.
 pub fn correlation(said: &[i16], heard: &[i16]) -> f64 {
-    let pieces: Vec<(usize, &[i16])> =
-        said.chunks(PIECE).enumerate().map(|(i, p)| (i * PIECE, p)).filter(|(_, p)| p.len() == PIECE).collect();
+    let pieces: Vec<(usize, &[i16])> = said
+        .chunks(PIECE)
+        .enumerate()
+        .map(|(i, p)| (i * PIECE, p))
+        .filter(|(_, p)| p.len() == PIECE)
+        .collect();
     let loudest = pieces.iter().map(|(_, p)| energy(p)).fold(0.0, f64::max);
     let mut spoken = pieces.into_iter().filter(|(_, p)| energy(p) > loudest * QUIET);
     let Some((start, first)) = spoken.next() else { return 0.0 };
