@@ -28,25 +28,80 @@ pub const KEYS: &[Key] = &[
     key("sip_listen", "CHORUS_SIP_LISTEN", "0.0.0.0:5060", "SIP over UDP and TCP"),
     key("data_dir", "CHORUS_DATA_DIR", "./data", "database, recordings, generated key (0600)"),
     key("database_url", "CHORUS_DATABASE_URL", "", "empty: SQLite in the data directory; or postgres://..."),
-    key("public_url", "CHORUS_PUBLIC_URL", "", "base of every link and of recording URLs; empty: the listener"),
-    key("external_ip", "CHORUS_EXTERNAL_IP", "", "address in Contact and SDP; empty: from the route to the peer"),
+    key(
+        "public_url",
+        "CHORUS_PUBLIC_URL",
+        "",
+        "base of every link and of recording URLs; empty: the listener",
+    ),
+    key(
+        "external_ip",
+        "CHORUS_EXTERNAL_IP",
+        "",
+        "address in Contact and SDP; empty: from the route to the peer",
+    ),
     key("rtp_ports", "CHORUS_RTP_PORTS", "20000-39999", "RTP port range"),
     key("account_sid", "CHORUS_ACCOUNT_SID", "", "the first account; empty: made at first start"),
     key("auth_token", "CHORUS_AUTH_TOKEN", "", "its token; empty: made and printed at first start"),
-    key("carrier_token", "CHORUS_CARRIER_TOKEN", "", "bearer token of /carrier/v1; empty: made at first start"),
-    key("secret_key", "CHORUS_SECRET_KEY", "", "64 hexadecimal digits, key for secrets at rest; empty: a file in the data directory"),
-    key("allow_networks", "CHORUS_ALLOW_NETWORKS", "", "private networks (CIDR, comma) that webhooks and streams may reach; loopback is open while http_listen is loopback"),
+    key(
+        "carrier_token",
+        "CHORUS_CARRIER_TOKEN",
+        "",
+        "bearer token of /carrier/v1; empty: made at first start",
+    ),
+    key(
+        "secret_key",
+        "CHORUS_SECRET_KEY",
+        "",
+        "64 hexadecimal digits, key for secrets at rest; empty: a file in the data directory",
+    ),
+    key(
+        "allow_networks",
+        "CHORUS_ALLOW_NETWORKS",
+        "",
+        "private networks (CIDR, comma) that webhooks and streams may reach; loopback is open while http_listen is loopback",
+    ),
     key("tls_cert", "CHORUS_TLS_CERT", "", "PEM file: HTTPS on http_listen; re-read on SIGHUP"),
     key("tls_key", "CHORUS_TLS_KEY", "", "PEM file of its key"),
     key("ca_file", "CHORUS_CA_FILE", "", "extra roots (PEM) for webhooks and streams, beside the system's"),
     key("media_workers", "CHORUS_MEDIA_WORKERS", "0", "media threads; 0: one a core"),
-    key("numbers", "CHORUS_NUMBERS", "open", "open: an account may claim any E.164 number nobody holds; carrier: only inventory"),
-    key("rtp_timeout_s", "CHORUS_RTP_TIMEOUT_S", "60", "seconds without RTP and RTCP that end an answered call; 0: never"),
+    key(
+        "numbers",
+        "CHORUS_NUMBERS",
+        "open",
+        "open: an account may claim any E.164 number nobody holds; carrier: only inventory",
+    ),
+    key(
+        "rtp_timeout_s",
+        "CHORUS_RTP_TIMEOUT_S",
+        "60",
+        "seconds without RTP and RTCP that end an answered call; 0: never",
+    ),
     key("drain_s", "CHORUS_DRAIN_S", "30", "seconds that calls may go on after SIGTERM"),
-    key("keep_recordings_days", "CHORUS_KEEP_RECORDINGS_DAYS", "90", "days until a recording is deleted; 0: never"),
-    key("keep_notifications_days", "CHORUS_KEEP_NOTIFICATIONS_DAYS", "30", "days until a notification is deleted; 0: never"),
-    key("keep_outbox_days", "CHORUS_KEEP_OUTBOX_DAYS", "7", "days until a delivered or failed callback is forgotten; 0: never"),
-    key("speech_url", "CHORUS_SPEECH_URL", "", "base URL of an OpenAI-compatible speech provider; empty: the voice inside"),
+    key(
+        "keep_recordings_days",
+        "CHORUS_KEEP_RECORDINGS_DAYS",
+        "90",
+        "days until a recording is deleted; 0: never",
+    ),
+    key(
+        "keep_notifications_days",
+        "CHORUS_KEEP_NOTIFICATIONS_DAYS",
+        "30",
+        "days until a notification is deleted; 0: never",
+    ),
+    key(
+        "keep_outbox_days",
+        "CHORUS_KEEP_OUTBOX_DAYS",
+        "7",
+        "days until a delivered or failed callback is forgotten; 0: never",
+    ),
+    key(
+        "speech_url",
+        "CHORUS_SPEECH_URL",
+        "",
+        "base URL of an OpenAI-compatible speech provider; empty: the voice inside",
+    ),
     key("speech_key", "CHORUS_SPEECH_KEY", "", "its API key"),
     key("speech_model", "CHORUS_SPEECH_MODEL", "tts-1", "its model"),
     key("log", "CHORUS_LOG", "info", "filter of the log, as `info,chorus::sip=debug`"),
@@ -110,8 +165,7 @@ impl Config {
     ) -> Result<Config, String> {
         let mut from_file = BTreeMap::new();
         if let Some((path, text)) = file {
-            let table: toml::Table =
-                text.parse().map_err(|e| format!("{}: {e}", path.display()))?;
+            let table: toml::Table = text.parse().map_err(|e| format!("{}: {e}", path.display()))?;
             for (name, value) in table {
                 if !KEYS.iter().any(|k| k.name == name) {
                     return Err(format!("{}: unknown key '{name}'", path.display()));

@@ -90,11 +90,7 @@ pub struct Driver {
 
 impl Driver {
     /// Runs until `Control::Stop`. `counts` is refreshed after every round.
-    pub async fn run(
-        parts: Parts,
-        mut control: mpsc::Receiver<Control>,
-        counts: watch::Sender<Counts>,
-    ) {
+    pub async fn run(parts: Parts, mut control: mpsc::Receiver<Control>, counts: watch::Sender<Counts>) {
         let (inbox, mut inputs) = mpsc::channel(INBOX_MAX);
         let (committed, mut commits) = mpsc::unbounded_channel();
         let mut changed = parts.store.tables_changed();
@@ -140,7 +136,8 @@ impl Driver {
 
     fn deadline(&self) -> Duration {
         let now = self.now().mono;
-        let wait = self.parts.switch.poll_timeout().map_or(Duration::from_secs(3_600), |at: Mono| at.since(now));
+        let wait =
+            self.parts.switch.poll_timeout().map_or(Duration::from_secs(3_600), |at: Mono| at.since(now));
         if self.parts.media.is_behind() { wait.min(Duration::from_millis(5)) } else { wait }
     }
 

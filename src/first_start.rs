@@ -61,7 +61,12 @@ pub fn secret_key(config: &Config, rng: &mut Rng) -> Result<Key, String> {
 ///
 /// # Errors
 /// A sentence for the operator.
-pub async fn credentials(config: &Config, store: &Store, now: Now, rng: &mut Rng) -> Result<Credentials, String> {
+pub async fn credentials(
+    config: &Config,
+    store: &Store,
+    now: Now,
+    rng: &mut Rng,
+) -> Result<Credentials, String> {
     let path = config.data_dir.join("credentials");
     let (carrier_token, _) = if config.carrier_token.is_empty() {
         kept(&config.data_dir.join("carrier.token"), || rng.hex(48))?
@@ -111,9 +116,10 @@ async fn make_account(config: &Config, store: &Store, now: Now, rng: &mut Rng) -
         created: now.wall,
         updated: now.wall,
     };
-    store.commit(Tx::one(Op::PutAccount(Box::new(row.clone())))).await.map_err(|e: StoreError| {
-        format!("the first account could not be written: {e}")
-    })?;
+    store
+        .commit(Tx::one(Op::PutAccount(Box::new(row.clone()))))
+        .await
+        .map_err(|e: StoreError| format!("the first account could not be written: {e}"))?;
     Ok(row)
 }
 
@@ -121,7 +127,11 @@ async fn make_account(config: &Config, store: &Store, now: Now, rng: &mut Rng) -
 fn tell(path: &Path, row: &AccountRow, carrier: &str) {
     let mut out = std::io::stdout();
     if out.is_terminal() {
-        let _ = writeln!(out, "AccountSid     {}\nAuthToken      {}\ncarrier token  {carrier}", row.sid, row.auth_token);
+        let _ = writeln!(
+            out,
+            "AccountSid     {}\nAuthToken      {}\ncarrier token  {carrier}",
+            row.sid, row.auth_token
+        );
     } else {
         tracing::info!("the first account's SID and token are in {}", path.display());
     }

@@ -1,4 +1,44 @@
-//! THE MAP.
+//! Chorus: Twilio Programmable Voice as one binary. THE MAP, in the order of a call:
+//!
+//! ```text
+//!  INVITE --> sip::transport --> +------------------- switch (pure) --------------------+
+//!             (bytes)            | sip::endpoint -> call -> twiml::Interpreter           |
+//!  POST /Calls --> api --------> |  transactions,  one per leg: row, leg, program, phase |--> Fetch --> webhooks --> the user's app
+//!             (a Command)        |  dialogs        webhooks::schedule, timers, gates     |<-- Fetched <--          (TwiML)
+//!                                +-------------------------------------------------------+
+//!                                  | Commit{tx}  ^ Committed      | Engine(plan)  ^ MediaEvent
+//!                                  v             |                v               |
+//!                                store writer (row + callbacks) media::engine (pure) in a worker thread:
+//!                                  |                             RTP, jitter, keys, taps, stream sockets <--> phones, agents
+//!                                  +--> webhooks::schedule --> StatusCallback
+//! ```
+//!
+//! Three sentences: everything that decides takes `now` and returns outputs; only `call::status` can make a change of status, and
+//! what it makes holds the row and its callbacks for one transaction; only `server` knows everyone.
+//!
+//! A file whose first line is `//! (s)` is shell: sockets, threads, clocks. Every other file is pure, and `tests/tidy.rs` holds it to
+//! that.
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | [`api`] | HTTP in: the route table, who may, how much, what; one file a resource; `command` is what it asks of live calls |
+//! | [`sip`] | RFC 3261: `wire` reads and writes, `transaction` one state machine a file, `dialog`, `digest`, `endpoint` joins them, `transport` has the sockets |
+//! | [`sdp`] | offer and answer for one G.711 stream |
+//! | [`trunk`] | who is calling: sources, numbers, and why not |
+//! | [`call`] | the heart: one call is its row, its leg, its program and one phase; a Dial's child is a call of its own |
+//! | [`media`] | what a leg shall do (`plan`), the engine that does it, the worker that gives it sockets; Play's clips |
+//! | [`streams`] | Twilio Media Streams: frames, handshake, messages, sessions |
+//! | [`speech`] | Say, behind a small trait |
+//! | [`webhooks`] | parameters, signatures, policy, the guard, fetching, and the schedule of callbacks |
+//! | [`store`] | a transaction as data; memory, SQLite, PostgreSQL; the one writer; reads |
+//! | [`switch`] | everything that decides, as one value |
+//! | [`driver`] | the one task that feeds the switch and performs what it says |
+//! | [`server`] | wiring, readiness, drain |
+//! | [`telemetry`] | log, metrics, timelines as ladders |
+//! | [`cli`] | the commands |
+//! | [`clock`], [`rng`], [`sid`] | time, chance and names as data |
+//! | [`error`] | one table of Twilio's codes |
+//! | [`config`] | one table of settings |
 
 pub mod api;
 pub mod call;

@@ -82,36 +82,14 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let key = first_start::secret_key(&config, &mut rng)?;
     let (store, found) = open_store(&config, &key).await?;
     let credentials = first_start::credentials(&config, &store, now(), &mut rng).await?;
+    let (listener, http) = listen(&mut config)?;
+
     let trust = tls::client_config(config.ca_file.as_deref())?;
     let guard = Guard::new(config.allow_networks.clone(), config.http_listen.ip().is_loopback());
     let fetcher = Fetcher::new(guard, &trust)?;
-
-    let (sip_in, sip) = mpsc::channel(SIP_QUEUE);
-    let sip_config = transport::Config { listen: config.sip_listen, external: config.external_ip };
-    let transport = Transport::start(sip_config, rng.fork(), sip_in)
-        .await
-        .map_err(|e| format!("CHORUS_SIP_LISTEN {}: {e}", config.sip_listen))?;
+    let (transport, sip) = start_sip(&config, &mut rng).await?;
     let sip_addr = transport.local_addr();
-
-    let listener = std::net::TcpListener::bind(config.http_listen)
-        .map_err(|e| format!("CHORUS_HTTP_LISTEN {}: {e}", config.http_listen))?;
-    let http_addr = listener.local_addr().map_err(|e| e.to_string())?;
-    if config.http_listen.port() == 0 {
-        config.public_url = config.public_url.replace(&config.http_listen.to_string(), &http_addr.to_string());
-    }
-
-    let (disk, disk_thread) =
-        Disk::spawn(&config.recordings_dir()).map_err(|e| format!("recordings: {e}"))?;
-    let (events, reports) = mpsc::channel(MEDIA_QUEUE);
-    let workers = spawn_workers(&config, &mut rng, &events, &disk)?;
-    let media = MediaShell::new(MediaConfig {
-        range: PortRange::parse(&format!("{}-{}", config.rtp_ports.0, config.rtp_ports.1))?,
-        bind: config.sip_listen.ip(),
-        local: Local::new(sip_addr, config.external_ip),
-        rng: rng.fork(),
-        tls: Arc::new(trust),
-        workers,
-    });
+    let (media, reports, disk) = start_media(&config, &mut rng, sip_addr, trust)?;
 
     let mut switch = make_switch(&config, &mut rng, media.workers());
     load_tables(&mut switch, &store).await?;
@@ -121,14 +99,16 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let (live, asked) = Live::new();
     let (control, controls) = mpsc::channel(16);
     let (counts_in, counts) = watch::channel(Counts::default());
+    let say = Arc::new(Say::new(speech(&config, &fetcher)?));
+    let clips = Clips::new(fetcher.clone(), cores());
     let parts = Parts {
         switch,
         transport,
         sip,
         store: store.clone(),
-        say: Arc::new(Say::new(speech(&config, &fetcher)?)),
-        clips: Clips::new(fetcher.clone(), cores()),
         fetcher,
+        say,
+        clips,
         media,
         reports,
         asked,
@@ -138,19 +118,62 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
     let (http_server, reloader) = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
+    let public_url = config.public_url;
+    let disk = Some(disk);
     Ok(Server {
-        http: http_addr,
+        http,
         sip: sip_addr,
         credentials,
-        public_url: config.public_url,
+        public_url,
         store,
         counts,
         control,
         driver,
         http_server,
-        disk: Some(disk_thread),
+        disk,
         reloader,
     })
+}
+
+async fn start_sip(
+    config: &Config,
+    rng: &mut Rng,
+) -> Result<(Transport, mpsc::Receiver<transport::Inbound>), String> {
+    let (inbox, messages) = mpsc::channel(SIP_QUEUE);
+    let listen = transport::Config { listen: config.sip_listen, external: config.external_ip };
+    let why = |e| format!("CHORUS_SIP_LISTEN {}: {e}", config.sip_listen);
+    Ok((Transport::start(listen, rng.fork(), inbox).await.map_err(why)?, messages))
+}
+
+/// The HTTP listener; a port that the kernel chose goes into the public URL.
+fn listen(config: &mut Config) -> Result<(std::net::TcpListener, SocketAddr), String> {
+    let why = |e: std::io::Error| format!("CHORUS_HTTP_LISTEN {}: {e}", config.http_listen);
+    let listener = std::net::TcpListener::bind(config.http_listen).map_err(why)?;
+    let address = listener.local_addr().map_err(why)?;
+    config.public_url = config.public_url.replace(&config.http_listen.to_string(), &address.to_string());
+    Ok((listener, address))
+}
+
+type Reports = mpsc::Receiver<crate::media::event::MediaEvent>;
+
+fn start_media(
+    config: &Config,
+    rng: &mut Rng,
+    sip: SocketAddr,
+    trust: rustls::ClientConfig,
+) -> Result<(MediaShell, Reports, DiskThread), String> {
+    let (disk, thread) = Disk::spawn(&config.recordings_dir()).map_err(|e| format!("recordings: {e}"))?;
+    let (events, reports) = mpsc::channel(MEDIA_QUEUE);
+    let workers = spawn_workers(config, rng, &events, &disk)?;
+    let media = MediaShell::new(MediaConfig {
+        range: PortRange::parse(&format!("{}-{}", config.rtp_ports.0, config.rtp_ports.1))?,
+        bind: config.sip_listen.ip(),
+        local: Local::new(sip, config.external_ip),
+        rng: rng.fork(),
+        tls: Arc::new(trust),
+        workers,
+    });
+    Ok((media, reports, thread))
 }
 
 fn cores() -> usize {
@@ -176,8 +199,13 @@ fn spawn_workers(
         .map(|index| {
             let mut seed = [0; 32];
             rng.fill(&mut seed);
-            let config =
-                WorkerConfig { index, seed, clock: Arc::new(now), events: events.clone(), disk: disk.clone() };
+            let config = WorkerConfig {
+                index,
+                seed,
+                clock: Arc::new(now),
+                events: events.clone(),
+                disk: disk.clone(),
+            };
             Worker::spawn(config).map_err(|e| format!("a media worker could not be started: {e}"))
         })
         .collect()
@@ -189,8 +217,10 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
         node: "one".to_owned(),
         silent_after_s: config.rtp_timeout_s,
     };
-    let endpoint =
-        EndpointConfig { user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")), ..EndpointConfig::default() };
+    let endpoint = EndpointConfig {
+        user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")),
+        ..EndpointConfig::default()
+    };
     Switch::new(rng.fork(), endpoint, settings, workers)
 }
 

@@ -6,131 +6,37 @@
 mod accept;
 mod dial;
 mod effects;
+mod io;
 mod outbox;
 mod recover;
 mod timeline;
 mod workers;
 
-use crate::api::command::{Answer, Request};
+use crate::api::command::Answer;
 use crate::call::call::Call;
 use crate::call::cx::{CallSettings, Cx, Ids};
-use crate::call::event::{Effect, Event, PortError, StreamConnect, Ticket, Word};
+use crate::call::event::{Effect, Event, PortError, Word};
 use crate::call::tables::Tables;
 use crate::clock::{Mono, Now};
-use crate::media::event::{EngineCommand, MediaEvent};
-use crate::media::plan::Clip;
+use crate::media::event::MediaEvent;
 use crate::rng::Rng;
-use crate::sid::{AccountSid, CallSid};
+use crate::sid::CallSid;
 use crate::sip::endpoint::{Endpoint, EndpointConfig};
-use crate::sip::event::{Flow, LegId, ResolveId, SipCmd, SipEvent, SipOut, Transport};
-use crate::speech::{ClipId, Speech, SpeechError};
-use crate::store::rows::{Line, OutboxId};
-use crate::store::tx::{StoreError, Tx, TxId};
-use crate::webhooks::request::{FetchError, FetchId, FetchRequest, Fetched};
+use crate::sip::event::{LegId, SipCmd, SipEvent, SipOut};
+use crate::speech::ClipId;
+use crate::store::rows::OutboxId;
+use crate::store::tx::{Tx, TxId};
+use crate::webhooks::request::{FetchError, FetchId, Fetched};
 use crate::webhooks::schedule::Schedule;
-use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::{net::SocketAddr, sync::Arc};
 
+pub use io::{Input, Output};
 pub use workers::WorkerId;
 
 /// Calls that may be live at once; more are refused with 503.
 pub const CALLS_MAX: usize = 20_000;
-
-/// What comes in.
-#[derive(Debug)]
-pub enum Input {
-    /// A datagram, or one framed message of a stream.
-    Sip(Flow, Bytes),
-    /// A connection is gone.
-    FlowLost(Flow),
-    /// A host lookup came back.
-    Resolved(ResolveId, Vec<Flow>),
-    /// From a worker.
-    Media(MediaEvent),
-    /// A request was answered, or not.
-    Fetched(FetchId, Result<Fetched, FetchError>),
-    /// Audio was spoken, fetched or decoded, or not.
-    Clip(ClipId, Result<Arc<Clip>, SpeechError>),
-    /// The voice that speaks is not the one that was asked for: Twilio's code and a sentence.
-    Warned(ClipId, u32, String),
-    /// A port was opened, or not.
-    Port(LegId, Result<SocketAddr, PortError>),
-    /// A transaction was written, or not.
-    Committed(TxId, Result<(), StoreError>),
-    /// The REST API asks.
-    Command(Ticket, Request),
-    /// New tables.
-    Tables(Arc<Tables>),
-    /// Pending outbox rows that were asked for, and when the next is due that is not among them.
-    Outbox(Vec<crate::store::rows::OutboxRow>, Option<crate::clock::Wall>),
-    /// No new calls from now on (SIGTERM).
-    Drain,
-    /// A timer may be due.
-    Time,
-}
-
-/// What goes out.
-#[derive(Debug)]
-pub enum Output {
-    /// A SIP message.
-    Send(Flow, Bytes),
-    /// Closes a connection.
-    CloseFlow(Flow),
-    /// Looks up a host.
-    Resolve {
-        /// Names the answer.
-        id: ResolveId,
-        /// Name or literal.
-        host: String,
-        /// As written.
-        port: Option<u16>,
-        /// As asked for.
-        transport: Option<Transport>,
-    },
-    /// Writes.
-    Commit(TxId, Tx),
-    /// Requests.
-    Fetch(FetchId, Box<FetchRequest>),
-    /// Speaks.
-    Speak(ClipId, AccountSid, Speech),
-    /// Fetches and decodes audio.
-    Load(ClipId, Box<FetchRequest>),
-    /// Decodes audio.
-    Decode(ClipId, String, Bytes),
-    /// Opens a port and gives its sockets to the worker.
-    OpenPort {
-        /// Whose.
-        leg: LegId,
-        /// Where it will live.
-        worker: WorkerId,
-        /// Chooses our address.
-        near: Option<SocketAddr>,
-        /// Our SSRC.
-        ssrc: u32,
-    },
-    /// To a worker's engine.
-    Engine(WorkerId, EngineCommand),
-    /// Takes a leg from one worker to another.
-    Move {
-        /// Which.
-        leg: LegId,
-        /// Where it lives.
-        from: WorkerId,
-        /// Where it will live.
-        to: WorkerId,
-    },
-    /// Connects a stream's socket and gives it to the worker.
-    Connect(WorkerId, Box<StreamConnect>),
-    /// Answers the REST API.
-    Reply(Ticket, Box<Answer>),
-    /// Wants pending outbox rows due up to this time.
-    LoadOutbox(crate::clock::Wall),
-    /// A line of a call's timeline, for who watches.
-    Trace(CallSid, Line),
-    /// A sentence for the log: a refusal that no account owns, a dropped source.
-    Log(String),
-}
 
 /// What waits for a commit.
 struct Gate {
@@ -261,7 +167,10 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Mono> {
         let call = self.timers.first().map(|(at, _)| *at);
         let journal = self.journal.poll_timeout();
-        [call, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal].into_iter().flatten().min()
+        [call, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What lives.
@@ -402,7 +311,14 @@ impl Switch {
             settings: &self.settings,
             fx: &mut fx,
         };
-        call.handle(&mut cx, event);
+        // A panic in one call ends that call alone: what it wanted is forgotten, its leg gets BYE, its row its end.
+        let handled = std::panic::catch_unwind(AssertUnwindSafe(|| call.handle(&mut cx, event)));
+        if handled.is_err() {
+            cx.fx.clear();
+            call.broke(&mut cx);
+            self.out
+                .push_back(Output::Log(format!("{sid} panicked and was ended: this is an error of Chorus")));
+        }
         self.keep(call);
         self.perform(now, sid, fx);
     }

@@ -68,7 +68,8 @@ impl Call {
             headers: vec![("Retry-After".to_owned(), "5".to_owned())],
         });
         let mut then = vec![ring];
-        call.timers.arm(TimerKind::TimeLimit, cx.now.mono + Duration::from_secs(call.row.time_limit_s.into()));
+        call.timers
+            .arm(TimerKind::TimeLimit, cx.now.mono + Duration::from_secs(call.row.time_limit_s.into()));
         let first = call.first_document(cx);
         then.extend(first);
         let tx = Tx::one(status::begin(&call.row));
@@ -236,7 +237,12 @@ impl Call {
                 self.on_port_open(cx);
             }
             Err(_) => {
-                notify::write(cx, &self.row, 10004, "no RTP port is free: widen CHORUS_RTP_PORTS or raise the limit of open files");
+                notify::write(
+                    cx,
+                    &self.row,
+                    10004,
+                    "no RTP port is free: widen CHORUS_RTP_PORTS or raise the limit of open files",
+                );
                 self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
             }
         }
@@ -268,7 +274,13 @@ impl Call {
     }
 
     /// The leg's last event: its media closes, then the final status is written with the last figures.
-    pub(super) fn on_ended(&mut self, cx: &mut Cx<'_>, by: Side, cause: Cause, headers: Vec<(String, String)>) {
+    pub(super) fn on_ended(
+        &mut self,
+        cx: &mut Cx<'_>,
+        by: Side,
+        cause: Cause,
+        headers: Vec<(String, String)>,
+    ) {
         if self.leg.over {
             return;
         }
@@ -293,7 +305,8 @@ impl Call {
     fn conclude(&mut self, cx: &mut Cx<'_>) {
         if !self.row.status.is_final() {
             let to = self.final_status();
-            if self.row.status == CallStatus::Queued && to != CallStatus::Canceled && to != CallStatus::Failed {
+            if self.row.status == CallStatus::Queued && to != CallStatus::Canceled && to != CallStatus::Failed
+            {
                 self.advance(cx, CallStatus::Initiated, vec![]);
             }
             self.row.error = self.row.error.or(self.leg.error);
@@ -355,7 +368,11 @@ impl Call {
         if self.leg.answered && !self.leg.over {
             let words = format!("no RTP and no RTCP for {} s", cx.settings.silent_after_s);
             notify::write(cx, &self.row, 32014, &words);
-            self.give_up(cx, Cause { code: 200, words: "RTP timeout".to_owned(), q850: Some(102) }, CallStatus::Completed);
+            self.give_up(
+                cx,
+                Cause { code: 200, words: "RTP timeout".to_owned(), q850: Some(102) },
+                CallStatus::Completed,
+            );
         }
     }
 

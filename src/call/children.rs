@@ -71,7 +71,10 @@ fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
             headers: vec![],
             digits: n.send_digits.clone(),
             whisper: n.url.as_deref().map(|u| (u, n.method)),
-            callback: n.status_callback.as_deref().map(|u| (u, n.status_callback_method, &*n.status_callback_event)),
+            callback: n
+                .status_callback
+                .as_deref()
+                .map(|u| (u, n.status_callback_method, &*n.status_callback_event)),
         }),
         Noun::Sip(s) => {
             let best = s.uris.iter().min_by_key(|u| u.priority);
@@ -85,14 +88,25 @@ fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
                 headers: uri.headers.clone(),
                 digits: None,
                 whisper: s.url.as_deref().map(|u| (u, s.method)),
-                callback: s.status_callback.as_deref().map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
+                callback: s
+                    .status_callback
+                    .as_deref()
+                    .map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
             })
         }
         Noun::Unsupported(n) => {
             Err(NoRoute { code: 13215, words: format!("<{}> inside <Dial> is not offered yet", n.name) })
         }
-        Noun::Invalid(n) => Err(NoRoute { code: n.code, words: format!("<{}> says nowhere to dial", n.name) }),
+        Noun::Invalid(n) => {
+            Err(NoRoute { code: n.code, words: format!("<{}> says nowhere to dial", n.name) })
+        }
     }
+}
+
+/// A telephone number may be shown the caller, the called number, or a number of the account (13214).
+fn may_show(parent: &Call, caller: &str) -> bool {
+    let own = parent.tables.trunks.number(caller).is_some_and(|n| n.account == parent.row.account);
+    own || caller == parent.row.from || caller == parent.row.to
 }
 
 /// A child for one noun.
@@ -100,6 +114,10 @@ pub fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Result
     let caller = dial.caller_id.clone().unwrap_or_else(|| parent.row.from.clone());
     let base = parent.program.base.as_deref();
     let p = party(noun)?;
+    if matches!(noun, Noun::Number(_)) && !may_show(parent, &caller) {
+        let words = format!("the caller ID {caller} is neither of this call nor a number of the account");
+        return Err(NoRoute { code: 13214, words });
+    }
     let wish = Wish { to: &p.to, from: &caller, auth: p.auth.clone(), headers: p.headers };
     let target = target::find(cx, parent.row.account, &wish)?;
     let callbacks = p.callback.and_then(|(url, method, events)| {

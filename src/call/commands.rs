@@ -98,7 +98,8 @@ impl Call {
             then: vec![Effect::Reply(ticket, Box::new(answer))],
             or_else: vec![Effect::Reply(ticket, Box::new(Answer::Busy))],
         });
-        let cause = if answered { Cause::new(200, "Ended by REST") } else { Cause::new(487, "Cancelled by REST") };
+        let cause =
+            if answered { Cause::new(200, "Ended by REST") } else { Cause::new(487, "Cancelled by REST") };
         self.give_up(cx, cause, to);
     }
 
@@ -152,14 +153,26 @@ impl Call {
         self.reply_recording(cx, ticket, row, vec![]);
     }
 
-    fn reply_recording(&self, cx: &mut Cx<'_>, ticket: Ticket, row: crate::store::rows::RecordingRow, ops: Vec<Op>) {
+    fn reply_recording(
+        &self,
+        cx: &mut Cx<'_>,
+        ticket: Ticket,
+        row: crate::store::rows::RecordingRow,
+        ops: Vec<Op>,
+    ) {
         let ops = if ops.is_empty() { vec![Op::PutRecording(Box::new(row.clone()))] } else { ops };
         let answer = Effect::Reply(ticket, Box::new(Answer::Recording(Box::new(row))));
         let busy = Effect::Reply(ticket, Box::new(Answer::Busy));
         cx.push(Effect::Commit { tx: Tx { ops }, then: vec![answer], or_else: vec![busy] });
     }
 
-    fn change_recording(&mut self, cx: &mut Cx<'_>, ticket: Ticket, which: RecordingRef, change: RecordingChange) {
+    fn change_recording(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ticket: Ticket,
+        which: RecordingRef,
+        change: RecordingChange,
+    ) {
         let sid = match which {
             RecordingRef::Current => None,
             RecordingRef::Sid(sid) => Some(sid),
@@ -228,7 +241,10 @@ impl Call {
 
     /// Start Recording of a document.
     pub(super) fn start_recording(&mut self, cx: &mut Cx<'_>, r: &Recording) {
-        let callback = r.recording_status_callback.as_ref().and_then(|u| self.hook_of(u, r.recording_status_callback_method));
+        let callback = r
+            .recording_status_callback
+            .as_ref()
+            .and_then(|u| self.hook_of(u, r.recording_status_callback_method));
         let wish = RecordWish {
             channels: if r.channels == Channels::Dual { 2 } else { 1 },
             track: r.track.as_str().to_owned(),

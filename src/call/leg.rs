@@ -129,7 +129,8 @@ impl Leg {
     fn answer_to(&mut self, offer: &[u8]) -> Result<Bytes, Unusable> {
         let remote = sdp::read(offer).map_err(|e| Unusable::plain(&e.to_string()))?;
         let local = self.document().ok_or_else(|| Unusable::plain("no RTP port is open"))?;
-        let (body, peer) = sdp::answer(&remote, &local).map_err(|e| Unusable { words: e.words(), warning: Some(e) })?;
+        let (body, peer) =
+            sdp::answer(&remote, &local).map_err(|e| Unusable { words: e.words(), warning: Some(e) })?;
         self.set_peer(peer);
         Ok(body.into())
     }

@@ -30,23 +30,21 @@ fn row(cx: &mut Cx<'_>, call: &CallRow, code: u32, words: &str) -> NotificationR
 pub fn write(cx: &mut Cx<'_>, call: &CallRow, code: u32, words: &str) {
     let n = row(cx, call, code, words);
     cx.trace("chorus", "chorus", format!("notification {code}: {words}"));
-    cx.push(Effect::Commit {
-        tx: Tx::one(Op::PutNotification(Box::new(n))),
-        then: vec![],
-        or_else: vec![],
-    });
+    cx.push(Effect::Commit { tx: Tx::one(Op::PutNotification(Box::new(n))), then: vec![], or_else: vec![] });
 }
 
 /// A notification about a request that failed. The URL is the account's own and is kept in full.
-pub fn about_fetch(cx: &mut Cx<'_>, call: &CallRow, url: &str, request: Option<&FetchRequest>, e: &FetchError) {
+pub fn about_fetch(
+    cx: &mut Cx<'_>,
+    call: &CallRow,
+    url: &str,
+    request: Option<&FetchRequest>,
+    e: &FetchError,
+) {
     let mut n = row(cx, call, e.code, &e.words);
     n.request_url = Some(super::requests::shown(url));
     n.request_method = request.map(|r| r.method);
     n.request_variables = request.and_then(|r| serde_urlencoded::to_string(&r.params).ok());
     cx.trace("app", "chorus", format!("error {}", e.code));
-    cx.push(Effect::Commit {
-        tx: Tx::one(Op::PutNotification(Box::new(n))),
-        then: vec![],
-        or_else: vec![],
-    });
+    cx.push(Effect::Commit { tx: Tx::one(Op::PutNotification(Box::new(n))), then: vec![], or_else: vec![] });
 }

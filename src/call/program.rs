@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::cx::Cx;
 use super::event::{Effect, Event};
-use super::{notify, requests};
 use super::phase::{Phase, fetching::Fetching};
+use super::{notify, requests};
 use crate::sip::event::Cause;
 use crate::store::rows::{CallStatus, Hook};
 use crate::webhooks::request::{Cookie, FetchError, Login, Method};
@@ -53,7 +53,12 @@ impl Call {
             (Some(twiml), _) => self.load(cx, twiml.as_bytes(), Some("text/xml"), None),
             (None, Some(hook)) => self.fetch_hook(cx, &hook, vec![]),
             (None, None) => {
-                notify::write(cx, &self.row, 11100, "the number has no VoiceUrl and no application: nobody handles the call");
+                notify::write(
+                    cx,
+                    &self.row,
+                    11100,
+                    "the number has no VoiceUrl and no application: nobody handles the call",
+                );
                 self.give_up(cx, Cause::new(480, "No handler for this number"), CallStatus::Failed);
             }
         }
@@ -64,7 +69,12 @@ impl Call {
     pub(super) fn fetch_hook(&mut self, cx: &mut Cx<'_>, hook: &Hook, extra: Vec<(String, String)>) {
         self.program.documents += 1;
         if self.program.documents > DOCUMENTS_MAX {
-            notify::write(cx, &self.row, 12400, "the call ran 1,000 documents: look for a Redirect or action that loops");
+            notify::write(
+                cx,
+                &self.row,
+                12400,
+                "the call ran 1,000 documents: look for a Redirect or action that loops",
+            );
             return self.hang_up_after_failure(cx);
         }
         match self.request(cx, hook, extra) {
@@ -72,7 +82,8 @@ impl Call {
                 let id = cx.ids.fetch();
                 let method = if request.method == Method::Get { "GET" } else { "POST" };
                 cx.trace("chorus", "app", format!("{method} {}", requests::host(&hook.url)));
-                self.phase = Phase::Fetching(Fetching { id, url: hook.url.clone(), request: request.clone() });
+                self.phase =
+                    Phase::Fetching(Fetching { id, url: hook.url.clone(), request: request.clone() });
                 cx.push(Effect::Fetch(id, Box::new(request)));
             }
             Err(e) => self.document_failed(cx, &hook.url.clone(), None, &e),
@@ -80,7 +91,13 @@ impl Call {
     }
 
     /// Requests an href of the running document.
-    pub(super) fn fetch_href(&mut self, cx: &mut Cx<'_>, href: Option<&str>, method: Method, extra: Vec<(String, String)>) {
+    pub(super) fn fetch_href(
+        &mut self,
+        cx: &mut Cx<'_>,
+        href: Option<&str>,
+        method: Method,
+        extra: Vec<(String, String)>,
+    ) {
         match policy::resolve(self.program.base.as_deref(), href.unwrap_or("")) {
             Ok(url) => self.fetch_hook(cx, &Hook { url, method }, extra),
             Err(e) => self.document_failed(cx, href.unwrap_or(""), None, &e),
@@ -88,7 +105,13 @@ impl Call {
     }
 
     /// A document's bytes came.
-    pub(super) fn load(&mut self, cx: &mut Cx<'_>, body: &[u8], content_type: Option<&str>, url: Option<String>) {
+    pub(super) fn load(
+        &mut self,
+        cx: &mut Cx<'_>,
+        body: &[u8],
+        content_type: Option<&str>,
+        url: Option<String>,
+    ) {
         let shown = url.clone().unwrap_or_default();
         self.program.base = url;
         match Document::read(body, content_type) {
@@ -207,7 +230,13 @@ impl Call {
     }
 
     /// A request whose answer changes nothing (an action after the caller has gone).
-    pub(super) fn tell_app(&mut self, cx: &mut Cx<'_>, href: Option<&str>, method: Method, extra: Vec<(String, String)>) {
+    pub(super) fn tell_app(
+        &mut self,
+        cx: &mut Cx<'_>,
+        href: Option<&str>,
+        method: Method,
+        extra: Vec<(String, String)>,
+    ) {
         let Ok(url) = policy::resolve(self.program.base.as_deref(), href.unwrap_or("")) else {
             return;
         };

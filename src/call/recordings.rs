@@ -134,7 +134,13 @@ impl Recordings {
     }
 
     /// Pause or resume; the row after it.
-    pub fn pause(&mut self, cx: &mut Cx<'_>, id: TapId, paused: bool, skip: bool) -> Option<(RecordingRow, Vec<Op>)> {
+    pub fn pause(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: TapId,
+        paused: bool,
+        skip: bool,
+    ) -> Option<(RecordingRow, Vec<Op>)> {
         let r = self.running.get_mut(&id)?;
         r.tap.paused = paused;
         r.tap.skip = skip;

@@ -35,7 +35,12 @@ impl Call {
         self.plain_request(cx, &Hook { url, method: Method::Get }, Purpose::Media)
     }
 
-    fn plain_request(&self, cx: &mut Cx<'_>, hook: &Hook, purpose: Purpose) -> Result<FetchRequest, FetchError> {
+    fn plain_request(
+        &self,
+        cx: &mut Cx<'_>,
+        hook: &Hook,
+        purpose: Purpose,
+    ) -> Result<FetchRequest, FetchError> {
         let (url, policy) = policy::split(&hook.url)?;
         Ok(FetchRequest {
             purpose,
@@ -56,7 +61,11 @@ impl Call {
 /// A URL as it may be shown to the account: without user and password, without the fragment of overrides.
 pub fn shown(url: &str) -> String {
     match Url::parse(url) {
-        Ok(mut parsed) if !parsed.username().is_empty() || parsed.password().is_some() || parsed.fragment().is_some() => {
+        Ok(mut parsed)
+            if !parsed.username().is_empty()
+                || parsed.password().is_some()
+                || parsed.fragment().is_some() =>
+        {
             let _ = parsed.set_username("");
             let _ = parsed.set_password(None);
             parsed.set_fragment(None);
@@ -111,7 +120,8 @@ pub fn stream_url(base: Option<&str>, href: &str) -> Result<String, (u32, String
 
 /// The headers behind `?` of a `sip:` URI, percent-decoded: only those an application may set.
 pub fn uri_headers(query: &str) -> Vec<(String, String)> {
-    const ALLOWED: [&str; 4] = ["user-to-user", "remote-party-id", "p-preferred-identity", "p-called-party-id"];
+    const ALLOWED: [&str; 4] =
+        ["user-to-user", "remote-party-id", "p-preferred-identity", "p-called-party-id"];
     query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
@@ -119,7 +129,9 @@ pub fn uri_headers(query: &str) -> Vec<(String, String)> {
         .filter(|(name, value)| {
             let lower = name.to_ascii_lowercase();
             let allowed = lower.starts_with("x-") || ALLOWED.contains(&lower.as_str());
-            allowed && !value.contains(['\r', '\n', '\0']) && lower.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            allowed
+                && !value.contains(['\r', '\n', '\0'])
+                && lower.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         })
         .collect()
 }

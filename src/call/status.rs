@@ -35,14 +35,14 @@ impl StatusChange {
 /// May a call go from one status to the other?
 pub fn allowed(from: CallStatus, to: CallStatus) -> bool {
     use CallStatus::*;
-    match (from, to) {
-        (Queued, Initiated | Canceled | Failed) => true,
-        (Initiated, Ringing | InProgress) => true,
-        (Ringing, InProgress) => true,
-        (Initiated | Ringing, Busy | Failed | NoAnswer | Canceled | Completed) => true,
-        (InProgress, Completed | Failed) => true,
-        _ => false,
-    }
+    matches!(
+        (from, to),
+        (Queued, Initiated | Canceled | Failed)
+            | (Initiated, Ringing | InProgress)
+            | (Ringing, InProgress)
+            | (Initiated | Ringing, Busy | Failed | NoAnswer | Canceled | Completed)
+            | (InProgress, Completed | Failed)
+    )
 }
 
 /// Twilio's status for an INVITE of ours that was refused, or that nobody answered.

@@ -119,8 +119,17 @@ impl Call {
         };
         let signature = sign::sign_websocket(&self.tables.auth_token(self.row.account), &url);
         cx.push(Effect::Engine(self.leg.id, EngineCommand::OpenStream(Box::new(start))));
-        cx.push(Effect::Connect(Box::new(StreamConnect { stream: open.stream, leg: self.leg.id, url, signature })));
-        cx.push(Effect::Commit { tx: Tx::one(Op::PutStream(Box::new(row.clone()))), then: vec![], or_else: vec![] });
+        cx.push(Effect::Connect(Box::new(StreamConnect {
+            stream: open.stream,
+            leg: self.leg.id,
+            url,
+            signature,
+        })));
+        cx.push(Effect::Commit {
+            tx: Tx::one(Op::PutStream(Box::new(row.clone()))),
+            then: vec![],
+            or_else: vec![],
+        });
         let tap = cx.ids.tap();
         let running = Running { row: row.clone(), tap, track: open.track, callback: open.callback };
         self.streams.0.insert(open.stream, running);
@@ -186,7 +195,11 @@ impl Call {
         };
         r.row.status = "stopped".to_owned();
         r.row.updated = cx.now.wall;
-        cx.push(Effect::Commit { tx: Tx::one(Op::PutStream(Box::new(r.row))), then: vec![], or_else: vec![] });
+        cx.push(Effect::Commit {
+            tx: Tx::one(Op::PutStream(Box::new(r.row))),
+            then: vec![],
+            or_else: vec![],
+        });
     }
 
     fn stream_callback(&mut self, cx: &mut Cx<'_>, stream: StreamSid, event: &str, error: Option<&str>) {

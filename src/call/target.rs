@@ -50,7 +50,11 @@ pub struct NoRoute {
 /// Finds the way.
 pub fn find(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
     let lower = wish.to.get(..5).unwrap_or(wish.to).to_ascii_lowercase();
-    if lower.starts_with("sip:") || lower.starts_with("sips:") { to_uri(wish) } else { to_number(cx, account, wish) }
+    if lower.starts_with("sip:") || lower.starts_with("sips:") {
+        to_uri(wish)
+    } else {
+        to_number(cx, account, wish)
+    }
 }
 
 fn user_of(from: &str) -> &str {
@@ -65,7 +69,8 @@ fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
         None => (wish.to, ""),
     };
     let bad = |words: &str| NoRoute { code: 13243, words: format!("{words}: expected sip:user@host") };
-    let host = uri.split_once(':').map(|(_, rest)| rest.split_once('@').map_or(rest, |(_, h)| h)).unwrap_or("");
+    let host =
+        uri.split_once(':').map(|(_, rest)| rest.split_once('@').map_or(rest, |(_, h)| h)).unwrap_or("");
     if host.is_empty() || uri.bytes().any(|b| b <= b' ' || b"<>\"".contains(&b)) {
         return Err(bad("the SIP address cannot be read"));
     }
@@ -87,7 +92,8 @@ fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
 
 fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
     let Some((trunk, host)) = trunk_for(cx, account) else {
-        let words = "no trunk can dial out: POST /carrier/v1/sip_trunks with an outbound_host, or dial sip:user@host";
+        let words =
+            "no trunk can dial out: POST /carrier/v1/sip_trunks with an outbound_host, or dial sip:user@host";
         return Err(NoRoute { code: 13224, words: words.to_owned() });
     };
     let next_hop = if trunk.transport == "tcp" { format!("{host};transport=tcp") } else { host.to_owned() };
@@ -130,7 +136,9 @@ impl Target {
             rest.rsplit_once('@').map_or(rest, |(_, host)| host)
         });
         let hop = hop.split(';').next().unwrap_or(hop);
-        hop.parse().ok().or_else(|| Some((hop.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?, 5060).into()))
+        hop.parse()
+            .ok()
+            .or_else(|| Some((hop.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?, 5060).into()))
     }
 
     /// The INVITE for a leg whose dialog identity was committed.

@@ -58,8 +58,12 @@ fn clip(path: &Path) -> Result<Clip, String> {
 
 fn save(path: &Path, samples: &[i16]) -> Result<(), String> {
     let failed = |e: hound::Error| format!("{}: {e}", path.display());
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: 8_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut file = hound::WavWriter::create(path, spec).map_err(failed)?;
     samples.iter().try_for_each(|s| file.write_sample(*s)).map_err(failed)?;
     file.finalize().map_err(failed)
@@ -67,7 +71,9 @@ fn save(path: &Path, samples: &[i16]) -> Result<(), String> {
 
 async fn call(options: Options) -> Result<(), String> {
     let said = options.wav.as_deref().map(clip).transpose()?;
-    if let Some(bad) = options.keys.iter().flat_map(|k| k.chars()).find(|c| !"0123456789*#ABCDwW".contains(*c)) {
+    if let Some(bad) =
+        options.keys.iter().flat_map(|k| k.chars()).find(|c| !"0123456789*#ABCDwW".contains(*c))
+    {
         return Err(format!("--keys: '{bad}' is no key; there are 0-9 * # A-D, and w and W to wait"));
     }
     let server = phone::resolve(&options.server).await?;

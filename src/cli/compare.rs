@@ -56,10 +56,13 @@ pub fn trimmed(said: &[i16]) -> &[i16] {
 pub fn correlation(said: &[i16], heard: &[i16]) -> f64 {
     let pieces: Vec<&[i16]> = trimmed(said).chunks_exact(PIECE).collect();
     let energies: Vec<f64> = pieces.iter().map(|p| energy(p)).collect();
-    let Some((anchor, loudest)) = energies.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)) else {
+    let Some((anchor, loudest)) = energies.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
+    else {
         return 0.0;
     };
-    let Some((at, value)) = pieces.get(anchor).and_then(|p| find(p, heard, 0, heard.len())) else { return 0.0 };
+    let Some((at, value)) = pieces.get(anchor).and_then(|p| find(p, heard, 0, heard.len())) else {
+        return 0.0;
+    };
     let (mut sum, mut weight) = (value * loudest, loudest);
     let place = |i: usize| (i * PIECE) as i64;
     let ways: [Vec<usize>; 2] = [(anchor + 1..pieces.len()).collect(), (0..anchor).rev().collect()];
@@ -71,7 +74,9 @@ pub fn correlation(said: &[i16], heard: &[i16]) -> f64 {
                 continue;
             }
             let near = usize::try_from(place(i) + shift).unwrap_or(0);
-            if let Some((at, value)) = find(piece, heard, near.saturating_sub(SLIP), near.saturating_add(SLIP)) {
+            if let Some((at, value)) =
+                find(piece, heard, near.saturating_sub(SLIP), near.saturating_add(SLIP))
+            {
                 sum += value.max(0.0) * own;
                 shift = at as i64 - place(i);
             }

@@ -93,7 +93,8 @@ impl Ear {
 
     /// Lost packets: gaps in the sequence numbers.
     pub fn lost(&self) -> u64 {
-        let now = self.base.map_or(0, |(_, first, high, n)| ((high - first + 1).max(0) as u64).saturating_sub(n));
+        let now =
+            self.base.map_or(0, |(_, first, high, n)| ((high - first + 1).max(0) as u64).saturating_sub(n));
         self.lost_before.saturating_add(now)
     }
 

@@ -99,7 +99,8 @@ fn credentials(config: &Config) -> Result<(String, String), String> {
     let path = config.data_dir.join("credentials");
     let text = std::fs::read_to_string(&path)
         .map_err(|e| format!("{}: {e}; give --account and --token, or CHORUS_DATA_DIR", path.display()))?;
-    let (account, token) = text.trim().split_once(' ').ok_or_else(|| format!("{} cannot be read", path.display()))?;
+    let (account, token) =
+        text.trim().split_once(' ').ok_or_else(|| format!("{} cannot be read", path.display()))?;
     Ok((account.to_owned(), token.to_owned()))
 }
 
@@ -111,7 +112,8 @@ enum Failed {
 async fn ask(base: &str, account: &str, token: &str, sid: CallSid) -> Result<Timeline, Failed> {
     let said = |e: String| Failed::Said(e);
     let tls = crate::webhooks::tls::client_config(None).map_err(said)?;
-    let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build().map_err(|e| said(e.to_string()))?;
+    let http =
+        reqwest::Client::builder().tls_backend_preconfigured(tls).build().map_err(|e| said(e.to_string()))?;
     let url = format!("{base}/chorus/v1/calls/{sid}/timeline");
     let not_reached = |e: reqwest::Error| Failed::NotReached(format!("{base} could not be reached: {e}"));
     let response = http.get(&url).basic_auth(account, Some(token)).send().await.map_err(not_reached)?;

@@ -1,6 +1,7 @@
 //! (s) The commands.
 
 pub mod account;
+pub mod bench;
 pub mod call;
 pub mod check;
 pub mod compare;
@@ -60,6 +61,8 @@ enum Command {
     },
     /// The page of all settings.
     Config,
+    /// What calls cost, beside floor programs measured in the same run.
+    Bench(bench::Arguments),
 }
 
 impl Arguments {
@@ -78,6 +81,7 @@ impl Arguments {
             Command::Account { command } => account::run(command, path.as_deref()),
             Command::Tls { command } => tls::run(command),
             Command::Check { file } => check::run(&file),
+            Command::Bench(arguments) => bench::run(&arguments),
             Command::Config => {
                 print!("{}", config::page());
                 0

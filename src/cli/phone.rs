@@ -123,7 +123,10 @@ impl Phone {
         let (see, state) = watch::channel(State::default());
         let (todo, tasks) = mpsc::unbounded_channel();
         let mut line = Work {
-            endpoint: Endpoint::new(rng.fork(), EndpointConfig { user_agent: "Chorus phone".to_owned(), ..EndpointConfig::default() }),
+            endpoint: Endpoint::new(
+                rng.fork(),
+                EndpointConfig { user_agent: "Chorus phone".to_owned(), ..EndpointConfig::default() },
+            ),
             engine: Engine::new(rng.fork()),
             out: Out::new(),
             transport,
@@ -214,7 +217,8 @@ struct Work {
 impl Work {
     fn invite(&mut self, rng: &mut Rng) -> Result<(), String> {
         let rtp = self.rtp.local_addr().map_err(|e| e.to_string())?;
-        let local = sdp::Local { ip: rtp.ip(), port: rtp.port(), session_id: rng.next_u64() >> 2, version: 1 };
+        let local =
+            sdp::Local { ip: rtp.ip(), port: rtp.port(), session_id: rng.next_u64() >> 2, version: 1 };
         let ssrc = rng.next_u64() as u32;
         self.engine.on_command(now(), EngineCommand::Open { leg: LEG, ssrc }, &mut self.out);
         let uri = match self.dial.to.starts_with("sip:") {
@@ -237,7 +241,11 @@ impl Work {
         Ok(())
     }
 
-    async fn run(mut self, mut sip: mpsc::Receiver<Inbound>, mut todo: mpsc::UnboundedReceiver<Do>) -> Report {
+    async fn run(
+        mut self,
+        mut sip: mpsc::Receiver<Inbound>,
+        mut todo: mpsc::UnboundedReceiver<Do>,
+    ) -> Report {
         let mut ticks = tokio::time::interval(PHASE);
         let (mut packet, mut control) = ([0; DATAGRAM], [0; DATAGRAM]);
         let mut phase = 0;
@@ -287,7 +295,18 @@ impl Work {
                 (Item::Clip { clip, times: 1 }, ms)
             }
             Do::Press(keys) => {
-                let ms = keys.chars().map(|k| if k == 'w' { 500 } else if k == 'W' { 1_000 } else { KEY_MS }).sum();
+                let ms = keys
+                    .chars()
+                    .map(|k| {
+                        if k == 'w' {
+                            500
+                        } else if k == 'W' {
+                            1_000
+                        } else {
+                            KEY_MS
+                        }
+                    })
+                    .sum();
                 (Item::Keys(keys), ms)
             }
             Do::HangUp => {
@@ -317,11 +336,14 @@ impl Work {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
                 SipOut::Close(flow) => self.transport.close(flow),
-                SipOut::Resolve { id, host, port, transport } => self.transport.resolve(id, host, port, transport),
+                SipOut::Resolve { id, host, port, transport } => {
+                    self.transport.resolve(id, host, port, transport)
+                }
                 SipOut::Event(event) => self.on_event(event),
             }
         }
-        let (rtp, rtcp, ear, report, lose) = (&self.rtp, &self.rtcp, &mut self.ear, &mut self.report, self.dial.lose);
+        let (rtp, rtcp, ear, report, lose) =
+            (&self.rtp, &self.rtcp, &mut self.ear, &mut self.report, self.dial.lose);
         self.out.drain(|item, bytes| match item {
             Sent::SendRtp(_, to) => {
                 report.sent += 1;

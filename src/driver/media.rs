@@ -120,7 +120,11 @@ impl Media {
     ) -> Result<SocketAddr, PortError> {
         let ports = self.ports.acquire(now.mono).map_err(|e| {
             tracing::error!("no port for a call: {e}");
-            if e.kind() == std::io::ErrorKind::AddrNotAvailable { PortError::Exhausted } else { PortError::Refused }
+            if e.kind() == std::io::ErrorKind::AddrNotAvailable {
+                PortError::Exhausted
+            } else {
+                PortError::Refused
+            }
         })?;
         let ip = self.local.toward(near.unwrap_or(WORLD).ip()).ip();
         let local = SocketAddr::new(ip, ports.local.port());
@@ -225,7 +229,9 @@ impl Media {
             }
             Arrival::Socket(c) => {
                 let stream = match &c {
-                    WorkerCommand::Socket { stream, .. } | WorkerCommand::SocketFailed { stream, .. } => *stream,
+                    WorkerCommand::Socket { stream, .. } | WorkerCommand::SocketFailed { stream, .. } => {
+                        *stream
+                    }
                     _ => return,
                 };
                 let Some(leg) = self.legs.get(&stream).copied() else { return };
@@ -242,7 +248,11 @@ impl Media {
     }
 
     /// Connects a stream's socket; it arrives by [`Media::moved`].
-    pub fn dial(&mut self, fetcher: Arc<Fetcher>, c: StreamConnect) -> impl Future<Output = ()> + Send + 'static {
+    pub fn dial(
+        &mut self,
+        fetcher: Arc<Fetcher>,
+        c: StreamConnect,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let mut nonce = [0; 16];
         self.rng.fill(&mut nonce);
         let (tls, socket) = (self.tls.clone(), self.socket.clone());
@@ -282,13 +292,17 @@ async fn vet(
 ) -> Result<Vec<SocketAddr>, Failure> {
     let guard = fetcher.guard();
     let scheme = if target.tls { "wss" } else { "ws" };
-    let refused = |e: crate::webhooks::request::FetchError| Failure { code: codes::UNREACHABLE, words: e.words };
+    let refused =
+        |e: crate::webhooks::request::FetchError| Failure { code: codes::UNREACHABLE, words: e.words };
     let vetted = guard.vet_url(&format!("{scheme}://{}", target.authority)).map_err(refused)?;
     let addresses = guard.resolve(&vetted).await.map_err(refused)?;
     match addresses.iter().find(|a| !target.tls && !guard.rules().opened(a.ip())) {
         Some(a) => Err(Failure {
             code: codes::SCHEME,
-            words: format!("ws:// is allowed only to networks in CHORUS_ALLOW_NETWORKS; {} is not in them", a.ip()),
+            words: format!(
+                "ws:// is allowed only to networks in CHORUS_ALLOW_NETWORKS; {} is not in them",
+                a.ip()
+            ),
         }),
         None => Ok(addresses),
     }

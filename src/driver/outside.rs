@@ -57,7 +57,8 @@ impl Driver {
                     .ok_or_else(|| SpeechError::new(13420, format!("{content_type} cannot be played")))?;
                 decode::decode(body, container).map(Arc::new).map_err(|e| SpeechError::new(13420, e.0))
             });
-            let result = decoded.await.unwrap_or_else(|_| Err(SpeechError::new(13420, "the audio cannot be read")));
+            let result =
+                decoded.await.unwrap_or_else(|_| Err(SpeechError::new(13420, "the audio cannot be read")));
             let _ = inbox.send(Input::Clip(id, result)).await;
         });
     }

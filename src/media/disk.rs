@@ -20,12 +20,10 @@ pub const QUEUE_MAX: usize = 1_024;
 /// Where the answers to an operation go: to the worker that asked.
 pub type Reply = Arc<dyn Fn(DiskReport) + Send + Sync>;
 
-enum Job {
-    Op(DiskOp, Reply),
-    Stop,
-}
+/// None: stop.
+type Job = Option<(DiskOp, Reply)>;
 
-/// The queue was full or the thread is gone: the disk is too slow.
+/// The queue was full or the thread is gone: the disk is too slow. The operation comes back.
 #[derive(Debug)]
 pub struct Refused(pub DiskOp);
 
@@ -67,22 +65,19 @@ impl Disk {
     /// # Errors
     /// The operation, if the queue is full.
     pub fn try_send(&self, op: DiskOp, reply: &Reply) -> Result<(), Refused> {
-        self.jobs.try_send(Job::Op(op, reply.clone())).map_err(|e| match e {
-            mpsc::TrySendError::Full(Job::Op(op, _)) | mpsc::TrySendError::Disconnected(Job::Op(op, _)) => {
-                Refused(op)
-            }
-            // Only operations are sent here.
-            mpsc::TrySendError::Full(Job::Stop) | mpsc::TrySendError::Disconnected(Job::Stop) => {
-                Refused(DiskOp::Close { recording: RecordingSid(0), keep: None, ms: 0 })
-            }
-        })
+        let (mpsc::TrySendError::Full(job) | mpsc::TrySendError::Disconnected(job)) =
+            match self.jobs.try_send(Some((op, reply.clone()))) {
+                Ok(()) => return Ok(()),
+                Err(e) => e,
+            };
+        job.map_or(Ok(()), |(op, _)| Err(Refused(op)))
     }
 }
 
 impl DiskThread {
     /// Waits until everything that was sent before is on disk.
     pub fn stop(mut self) {
-        let _ = self.jobs.send(Job::Stop);
+        let _ = self.jobs.send(None);
         if let Some(t) = self.thread.take() {
             let _ = t.join();
         }
@@ -106,7 +101,7 @@ struct Open {
 
 fn run(folder: &Path, jobs: &mpsc::Receiver<Job>) {
     let mut files: HashMap<RecordingSid, Open> = HashMap::new();
-    while let Ok(Job::Op(op, reply)) = jobs.recv() {
+    while let Ok(Some((op, reply))) = jobs.recv() {
         perform(folder, &mut files, op, &reply);
     }
 }
@@ -184,6 +179,7 @@ impl Open {
         if let Err(e) = self.file.sync_data() {
             tracing::error!(error = %e, "a finished recording could not be synced");
         }
-        if self.failed { self.len / wav::octets_per_ms(self.channels) } else { ms }
+        // Less than was recorded if a write failed or was refused.
+        ms.min(self.len / wav::octets_per_ms(self.channels))
     }
 }

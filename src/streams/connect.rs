@@ -2,6 +2,7 @@
 //! are the worker's, so that nothing is handed over half read.
 
 use super::{codes, handshake::Handshake, target::Target};
+use crate::webhooks::request::FetchError;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::future::Future;
@@ -26,12 +27,24 @@ pub struct Failure {
     pub words: String,
 }
 
+impl From<FetchError> for Failure {
+    /// What the guard says, in the codes of streams.
+    fn from(e: FetchError) -> Failure {
+        let code = match e.code {
+            11201 => codes::TIMEOUT,
+            11202 => codes::REFUSED,
+            _ => codes::UNREACHABLE,
+        };
+        Failure { code, words: e.words }
+    }
+}
+
 /// A connection for the worker: nothing was sent on it yet.
 #[derive(Debug)]
 pub struct Dialled {
     /// Connected, non-blocking.
     pub tcp: std::net::TcpStream,
-    /// For wss: what the worker makes its TLS from.
+    /// For wss: what the worker makes its TLS from. The configuration must not offer h2 by ALPN.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// The upgrade.
     pub handshake: Handshake,

@@ -28,6 +28,10 @@ pub const SILENCE: u8 = 0xFF;
 pub const MARKS_MAX: usize = 512;
 /// Less than a frame waits this long for its rest before it is played with silence behind it.
 const HOLD: Duration = Duration::from_millis(40);
+/// The usual RTP packet.
+const PACKET: Duration = Duration::from_millis(20);
+/// A tick may come this much early.
+const EARLY: Duration = Duration::from_millis(5);
 /// Messages of a stream that the timeline hears of.
 const NOTES_MAX: u32 = 200;
 
@@ -51,6 +55,8 @@ enum Once {
 #[derive(Debug)]
 struct Mark {
     after: u64,
+    /// Its audio was handed out: from this time on it may be echoed.
+    due: Option<Mono>,
     name: Box<str>,
 }
 
@@ -71,6 +77,9 @@ pub struct Session {
     queued: u64,
     taken: u64,
     last_media: Mono,
+    last_taken: Option<Mono>,
+    /// Audio of one RTP packet to the caller.
+    packet: Duration,
     marks: VecDeque<Mark>,
     warned: [bool; 3],
     notes: u32,
@@ -104,6 +113,8 @@ impl Session {
             queued: 0,
             taken: 0,
             last_media: now.mono,
+            last_taken: None,
+            packet: PACKET,
             marks: VecDeque::new(),
             warned: [false; 3],
             notes: 0,
@@ -123,6 +134,12 @@ impl Session {
     pub fn with_budget(mut self, budget: Budget) -> Session {
         self.audio = Audio::new(budget);
         self
+    }
+
+    /// How long the RTP packets to the caller are (its ptime): what is pulled may wait that long for its packet, and so do
+    /// marks behind it.
+    pub fn set_packet(&mut self, ms: u8) {
+        self.packet = Duration::from_millis(u64::from(ms.clamp(20, 60)));
     }
 
     /// What the stream is.
@@ -164,31 +181,40 @@ impl Session {
     }
 
     /// The agent's audio that is due in this tick. Returns how many octets of `out` are the agent's; if any are, the rest
-    /// is silence, otherwise `out` is left alone. Marks whose audio was handed out by an earlier call are echoed: so an
-    /// echo leaves 20 ms after the last packet before it did, when that packet has been heard.
+    /// is silence, otherwise `out` is left alone. Marks whose audio was handed out a packet's time ago are echoed: so an
+    /// echo leaves after the last packet before it, about when that packet has been heard.
     pub fn pull(&mut self, now: Now, out: &mut [u8; FRAME], echo: &mut StreamBuf) -> usize {
         if self.phase != Phase::Open {
             return 0;
         }
-        while let Some(mark) = self.marks.front().filter(|m| m.after <= self.taken) {
-            let name = mark.name.clone();
-            self.marks.pop_front();
-            self.echo(now, &name, echo);
+        let is_due = |m: &Mark| m.due.is_some_and(|d| d <= now.mono);
+        while self.marks.front().is_some_and(is_due) {
+            let Some(mark) = self.marks.pop_front() else { break };
+            self.echo(now, &mark.name, echo);
         }
         if self.audio.is_empty() || self.holds(now) {
             return 0;
         }
         let n = self.audio.pop(out);
         self.taken = self.taken.saturating_add(n as u64);
+        self.last_taken = Some(now.mono);
+        let (taken, due) = (self.taken, self.echo_from(now.mono));
+        let reached = self.marks.iter_mut().take_while(|m| m.after <= taken);
+        reached.filter(|m| m.due.is_none()).for_each(|m| m.due = Some(due));
         if let Some(rest) = out.get_mut(n..) {
             rest.fill(SILENCE);
         }
         n
     }
 
+    /// When what was taken at `then` has left in its packet.
+    fn echo_from(&self, then: Mono) -> Mono {
+        then + self.packet.saturating_sub(EARLY)
+    }
+
     /// Less than a frame is there and its rest may still come. A mark says that nothing belongs to it.
     fn holds(&self, now: Now) -> bool {
-        let marked = self.marks.front().is_some_and(|m| m.after <= self.queued);
+        let marked = self.marks.iter().any(|m| m.due.is_none());
         self.audio.len() < FRAME && !marked && now.mono.since(self.last_media) < HOLD
     }
 

@@ -13,7 +13,9 @@ impl Switch {
     pub(super) fn on_command(&mut self, now: Now, ticket: Ticket, request: Request) {
         let sid = match &request {
             Request::Dial(_) => None,
-            Request::TablesChanged => return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Done))),
+            Request::TablesChanged => {
+                return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Done)));
+            }
             Request::Timeline(sid) => {
                 let lines = self.timelines.lines(*sid).map(<[_]>::to_vec);
                 let answer = lines.map_or(Answer::NotLive, Answer::Timeline);
@@ -62,7 +64,11 @@ impl Switch {
             fx: &mut fx,
         };
         let from = row.caller_id.as_deref().unwrap_or(&row.from);
-        target::find(&cx, row.account, &Wish { to: &row.to, from, auth: row.sip_auth.clone(), headers: vec![] })
+        target::find(
+            &cx,
+            row.account,
+            &Wish { to: &row.to, from, auth: row.sip_auth.clone(), headers: vec![] },
+        )
     }
 
     fn row_of_request(&self, now: Now, d: DialRequest) -> CallRow {

@@ -38,7 +38,8 @@ impl Switch {
     }
 
     fn recover_call(&mut self, now: Now, row: CallRow) {
-        let untouched = row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
+        let untouched =
+            row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
         if untouched && let Ok(target) = self.target_of(now, &row) {
             self.out.push_back(Output::Log(format!("{} was queued and is dialled now", row.sid)));
             self.begin(now, |cx| Call::redial(cx, row, target));
@@ -52,7 +53,8 @@ impl Switch {
         let leg = self.ids.leg();
         let cause = Cause::new(500, "The server was restarted");
         if let Some(dialog) = row.dialog.clone().filter(|_| row.status != CallStatus::Queued) {
-            self.endpoint.command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
+            self.endpoint
+                .command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
         }
         row.cause = Some(cause);
         row.ended_by = Some("us".to_owned());

@@ -131,7 +131,11 @@ impl Layout {
         };
         put(&mut row, left + 1, &"-".repeat(room));
         put(&mut row, left + 3, &label);
-        if a < b { put(&mut row, right - 1, ">") } else { put(&mut row, left + 1, "<") }
+        if a < b {
+            put(&mut row, right - 1, ">")
+        } else {
+            put(&mut row, left + 1, "<")
+        }
         over + &end(row)
     }
 }

@@ -7,11 +7,8 @@ use tracing_subscriber::EnvFilter;
 pub fn start(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = if std::io::stderr().is_terminal() {
-        builder.try_init()
-    } else {
-        builder.json().try_init()
-    };
+    let started =
+        if std::io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
     // A second start (tests, demo) keeps the first.
     let _ = started;
 }

@@ -1,24 +1,22 @@
 //! The real actix application on a loopback port, a real store, and a task that answers for the live calls until the
 //! server itself takes its place: then only `Server::start` changes.
 
-use chorus::api::command::*;
-use chorus::api::live::{Asked, Live};
+pub use super::http::*;
+use super::stub::answer_all;
+use chorus::api::live::Live;
 use chorus::api::{Api, ApiConfig, configure};
 use chorus::clock::{Mono, Now, Wall};
 use chorus::rng::Rng;
 use chorus::sid::*;
 use chorus::store::query::Scope;
 use chorus::store::rows::*;
-use chorus::store::tx::{Op, StoreError, Tx};
-use chorus::store::{Key, Options, Store, calls, recordings, streams};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use chorus::store::tx::{Op, Tx};
+use chorus::store::{Key, Options, Store, calls, recordings};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, mpsc as std_mpsc};
-use tokio::sync::mpsc;
 
 pub const CARRIER_TOKEN: &str = "carrier0token0of0the0tests";
 pub const FROM: &str = "+15005550001";
@@ -276,105 +274,6 @@ fn serve(
     started.recv().unwrap()
 }
 
-/// Answers for the live calls as the switch would: rows first, then the answer.
-async fn answer_all(mut asked: mpsc::Receiver<Asked>, store: Store, dials: Arc<AtomicU32>) {
-    while let Some((request, reply)) = asked.recv().await {
-        let answer = match request {
-            Request::Dial(dial) => {
-                dials.fetch_add(1, Ordering::SeqCst);
-                dialled(&store, *dial).await
-            }
-            Request::Update(sid, wish) => updated(&store, sid, *wish).await,
-            Request::Record(sid, start) => recorded(&store, sid, *start).await,
-            Request::ChangeRecording(_, which, change) => changed(&store, which, change).await,
-            Request::StartStream(sid, start) => streamed(&store, sid, *start).await,
-            Request::StopStream(sid, which) => stopped(&store, sid, which).await,
-            Request::TablesChanged => Answer::Done,
-        };
-        let _ = reply.send(answer);
-    }
-}
-
-async fn put(store: &Store, op: Op) -> Result<(), StoreError> {
-    store.commit(Tx::one(op)).await
-}
-
-async fn find(store: &Store, sid: CallSid) -> Option<CallRow> {
-    store.read(move |r| calls::get(r, Scope::Operator, sid)).await.unwrap()
-}
-
-async fn dialled(store: &Store, dial: DialRequest) -> Answer {
-    let mut row = call(dial.account, CallStatus::Queued);
-    (row.sid, row.to, row.from, row.number) = (dial.sid, dial.to, dial.from, dial.number);
-    (row.idempotency, row.created, row.direction) = (dial.idempotency, dial.at, Direction::OutboundApi);
-    match put(store, Op::InsertCall(Box::new(row.clone()))).await {
-        Ok(()) => Answer::Call(Box::new(row)),
-        Err(StoreError::Duplicate(_)) => Answer::Duplicate,
-        Err(_) => Answer::Busy,
-    }
-}
-
-async fn updated(store: &Store, sid: CallSid, wish: CallUpdate) -> Answer {
-    let Some(mut row) = find(store, sid).await else { return Answer::NotLive };
-    match wish.end {
-        Some(end) => {
-            row.status = if end == EndWish::Canceled { CallStatus::Canceled } else { CallStatus::Completed };
-            row.ended = Some(now().wall);
-            // A status change is the switch's to make; here the row is written anew.
-            let tx = Tx { ops: vec![Op::DeleteCall(sid), Op::InsertCall(Box::new(row.clone()))] };
-            store.commit(tx).await.unwrap();
-        }
-        None => put(store, Op::PutCall(Box::new(row.clone()))).await.unwrap(),
-    }
-    Answer::Call(Box::new(row))
-}
-
-async fn recorded(store: &Store, sid: CallSid, start: RecordStart) -> Answer {
-    let Some(call) = find(store, sid).await else { return Answer::NotLive };
-    let mut row = recording(&call, start.sid, start.wish.channels, "in-progress");
-    row.track = start.wish.track;
-    row.source = "StartCallRecordingAPI".to_string();
-    put(store, Op::PutRecording(Box::new(row.clone()))).await.unwrap();
-    Answer::Recording(Box::new(row))
-}
-
-async fn changed(store: &Store, which: RecordingRef, change: RecordingChange) -> Answer {
-    let RecordingRef::Sid(sid) = which else { return Answer::NotLive };
-    let row = store.read(move |r| recordings::get(r, Scope::Operator, sid)).await.unwrap();
-    let Some(mut row) = row else { return Answer::NotLive };
-    row.status = match change {
-        RecordingChange::Pause { .. } => "paused",
-        RecordingChange::Resume => "in-progress",
-        RecordingChange::Stop => "stopped",
-    }
-    .to_string();
-    put(store, Op::PutRecording(Box::new(row.clone()))).await.unwrap();
-    Answer::Recording(Box::new(row))
-}
-
-async fn streamed(store: &Store, call: CallSid, start: StreamStartRequest) -> Answer {
-    let Some(call) = find(store, call).await else { return Answer::NotLive };
-    let row = StreamRow {
-        sid: start.sid,
-        account: call.account,
-        call: call.sid,
-        name: start.name.unwrap_or_else(|| start.sid.to_string()),
-        status: "in-progress".to_string(),
-        created: now().wall,
-        updated: now().wall,
-    };
-    put(store, Op::PutStream(Box::new(row.clone()))).await.unwrap();
-    Answer::Stream(Box::new(row))
-}
-
-async fn stopped(store: &Store, call: CallSid, which: String) -> Answer {
-    let row = store.read(move |r| streams::find(r, Scope::Operator, call, &which)).await.unwrap();
-    let Some(mut row) = row else { return Answer::Refused { code: 20404, words: String::new() } };
-    row.status = "stopped".to_string();
-    put(store, Op::PutStream(Box::new(row.clone()))).await.unwrap();
-    Answer::Stream(Box::new(row))
-}
-
 pub fn account(sid: AccountSid, owner: Option<AccountSid>) -> AccountRow {
     AccountRow {
         sid,
@@ -427,7 +326,7 @@ pub fn call(account: AccountSid, status: CallStatus) -> CallRow {
     }
 }
 
-fn recording(call: &CallRow, sid: RecordingSid, channels: u8, status: &str) -> RecordingRow {
+pub fn recording(call: &CallRow, sid: RecordingSid, channels: u8, status: &str) -> RecordingRow {
     RecordingRow {
         sid,
         account: call.account,
@@ -465,79 +364,4 @@ pub fn wav(channels: u8) -> Vec<u8> {
     }
     writer.finalize().unwrap();
     out.into_inner()
-}
-
-pub fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", base64_simd::STANDARD.encode_to_string(format!("{user}:{password}")))
-}
-
-pub fn form(fields: &[(&str, &str)]) -> String {
-    let encode = chorus::api::form::encode;
-    let parts: Vec<String> = fields.iter().map(|(n, v)| format!("{}={}", encode(n), encode(v))).collect();
-    parts.join("&")
-}
-
-pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut out = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        out += &format!("{name}: {value}\r\n");
-    }
-    out += &format!("Content-Length: {}\r\n\r\n", body.len());
-    [out.as_bytes(), body].concat()
-}
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: BTreeMap<String, String>,
-    pub body: Vec<u8>,
-}
-
-impl Reply {
-    pub fn parse(octets: &[u8]) -> Reply {
-        let at = octets.windows(4).position(|w| w == b"\r\n\r\n").expect("a whole head");
-        let head = std::str::from_utf8(&octets[..at]).unwrap();
-        let mut lines = head.split("\r\n");
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers: BTreeMap<String, String> = lines
-            .map(|l| l.split_once(':').unwrap())
-            .map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_string()))
-            .collect();
-        assert!(!headers.contains_key("transfer-encoding"), "answers have a length");
-        Reply { status, body: octets[at + 4..].to_vec(), headers }
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).unwrap()
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
-    }
-
-    /// The record of a 2xx.
-    #[track_caller]
-    pub fn good(&self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}", self.text());
-        if self.body.is_empty() { Value::Null } else { self.json() }
-    }
-
-    /// A refusal in Twilio's form, with this status and code.
-    #[track_caller]
-    pub fn bad(&self, status: u16, code: u32) -> String {
-        assert_eq!(self.status, status, "{}", self.text());
-        let body = self.json();
-        assert_eq!(body["code"], code, "{body}");
-        assert_eq!(body["status"], status, "{body}");
-        assert_eq!(body["more_info"], format!("https://www.twilio.com/docs/errors/{code}"));
-        body["message"].as_str().unwrap().to_string()
-    }
-}
-
-impl Reply {
-    /// The body for a message: audio only by its length.
-    pub fn text_or_length(&self) -> String {
-        String::from_utf8(self.body.clone()).unwrap_or_else(|_| format!("{} octets", self.body.len()))
-    }
 }

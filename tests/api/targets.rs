@@ -12,6 +12,7 @@ pub struct Targets {
     pub live: CallRow,
     pub over: CallRow,
     pub recording: RecordingRow,
+    pub spare: RecordingRow,
     pub running: String,
     pub stream: String,
     pub notification: NotificationRow,
@@ -28,6 +29,7 @@ impl Targets {
         let live = server.seed_call(account.sid, CallStatus::InProgress);
         let over = server.seed_call(account.sid, CallStatus::Completed);
         let recording = server.seed_recording(&over, 2);
+        let spare = server.seed_recording(&over, 1);
         let notification = server.seed_notification(account.sid, Some(over.sid), 11200);
         let sid = |r: Reply| r.json()["sid"].as_str().unwrap().to_string();
         let below = format!("/Calls/{}", live.sid);
@@ -50,6 +52,7 @@ impl Targets {
             live,
             over,
             recording,
+            spare,
             notification,
         }
     }
@@ -59,6 +62,7 @@ impl Targets {
         match op.path {
             p if p.contains("/Keys/") => self.key.clone(),
             p if p.contains("/Recordings/") && of_running => self.running.clone(),
+            _ if op.id == "DeleteCallRecording" => self.spare.sid.to_string(),
             p if p.contains("/Recordings/") => self.recording.sid.to_string(),
             p if p.contains("/Streams/") => self.stream.clone(),
             p if p.contains("/Notifications/") => self.notification.sid.to_string(),

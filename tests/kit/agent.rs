@@ -121,7 +121,8 @@ impl Agent {
             if self.behaviour == Behaviour::Echo {
                 let payload = m["media"]["payload"].as_str().unwrap();
                 let sid = &self.stream_sid;
-                let reply = format!(r#"{{"event":"media","streamSid":"{sid}","media":{{"payload":"{payload}"}}}}"#);
+                let reply =
+                    format!(r#"{{"event":"media","streamSid":"{sid}","media":{{"payload":"{payload}"}}}}"#);
                 back.push(Back::Bytes(None, self.text(&reply)));
             }
         } else {

@@ -18,7 +18,12 @@ pub struct Reply {
 impl Reply {
     /// A TwiML document; `body` is what stands inside Response.
     pub fn twiml(body: &str) -> Reply {
-        Reply { status: 200, content_type: "text/xml", body: format!("<Response>{body}</Response>"), after_ms: 20 }
+        Reply {
+            status: 200,
+            content_type: "text/xml",
+            body: format!("<Response>{body}</Response>"),
+            after_ms: 20,
+        }
     }
 
     pub fn status(status: u16) -> Reply {
@@ -59,7 +64,13 @@ impl App {
         let url = Url::parse(&r.url).unwrap();
         let path = url.path().to_owned();
         let params = url.query_pairs().into_owned().chain(r.params.iter().cloned()).collect();
-        self.asked.push(Asked { at: now, method: r.method, path: path.clone(), params, token: r.token.clone() });
+        self.asked.push(Asked {
+            at: now,
+            method: r.method,
+            path: path.clone(),
+            params,
+            token: r.token.clone(),
+        });
         let reply = match self.replies.get_mut(&path) {
             Some(q) if q.len() > 1 => q.pop_front().unwrap(),
             Some(q) => q.front().unwrap().clone(),

@@ -12,7 +12,8 @@ fn folder() -> PathBuf {
 pub fn check(mut w: World, name: &str, sentence: &str) {
     w.run(Duration::from_secs(3_600));
     let c = w.switch.counts();
-    let tasks = c.pending + c.journal + w.engines.iter().map(|e| e.counts().legs + e.counts().streams).sum::<usize>();
+    let tasks =
+        c.pending + c.journal + w.engines.iter().map(|e| e.counts().legs + e.counts().streams).sum::<usize>();
     let text = format!(
         "# {sentence}\n\n{}\ncalls {} live, outbox {} pending, ports {}, transactions {}, timers {}, tasks {}\n",
         w.picture(),
@@ -51,7 +52,9 @@ fn difference(kept: &str, now: &str) -> String {
 pub fn unreferenced(used: &[&str]) -> Vec<String> {
     std::fs::read_dir(folder())
         .unwrap()
-        .filter_map(|e| e.unwrap().file_name().to_str().and_then(|n| n.strip_suffix(".ladder")).map(str::to_owned))
+        .filter_map(|e| {
+            e.unwrap().file_name().to_str().and_then(|n| n.strip_suffix(".ladder")).map(str::to_owned)
+        })
         .filter(|n| !used.contains(&n.as_str()))
         .collect()
 }

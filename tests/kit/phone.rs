@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use chorus::clock::Now;
-use chorus::media::engine::out::{DiskOp, DiskReport, Item, Out};
+use chorus::clock::Wall;
 use chorus::media::engine::Engine;
+use chorus::media::engine::out::{DiskOp, DiskReport, Item, Out};
 use chorus::media::event::EngineCommand;
 use chorus::media::plan::{self, Clip, Keys, MediaPlan, RecordTap, Source, SourceId, Tap, TapId, Track};
 use chorus::rng::Rng;
@@ -13,7 +14,6 @@ use chorus::sip::endpoint::{Endpoint, EndpointConfig};
 use chorus::sip::event::*;
 use chorus::store::rows::TrunkRow;
 use chorus::trunk::snapshot::Snapshot;
-use chorus::clock::Wall;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -110,7 +110,14 @@ impl Phone {
     }
 
     /// The INVITE that `dial` sends, to `user` at Chorus.
-    pub fn invite(&mut self, now: Now, user: &str, from: &str, chorus: SocketAddr, headers: Vec<(String, String)>) -> LegId {
+    pub fn invite(
+        &mut self,
+        now: Now,
+        user: &str,
+        from: &str,
+        chorus: SocketAddr,
+        headers: Vec<(String, String)>,
+    ) -> LegId {
         let leg = LegId(self.id());
         self.open(now, leg);
         let local = self.local();
@@ -281,7 +288,8 @@ impl Phone {
 
     pub fn hang_up(&mut self, now: Now) {
         if let Some(leg) = self.leg {
-            self.endpoint.command(now, SipCmd::Hangup { leg, cause: Cause::new(487, "Gone"), headers: vec![] });
+            self.endpoint
+                .command(now, SipCmd::Hangup { leg, cause: Cause::new(487, "Gone"), headers: vec![] });
         }
     }
 
@@ -297,7 +305,9 @@ impl Phone {
                 heard.extend_from_slice(&buffer);
                 back.push(DiskReport::Written { recording, buffer });
             }
-            Item::Disk(DiskOp::Close { recording, ms, .. }) => back.push(DiskReport::Closed { recording, ms }),
+            Item::Disk(DiskOp::Close { recording, ms, .. }) => {
+                back.push(DiskReport::Closed { recording, ms })
+            }
             _ => {}
         });
         for report in back {

@@ -239,7 +239,13 @@ impl World {
         self.dial_with(phone, user, "+15559999", vec![])
     }
 
-    pub fn dial_with(&mut self, phone: usize, user: &str, from: &str, headers: Vec<(String, String)>) -> LegId {
+    pub fn dial_with(
+        &mut self,
+        phone: usize,
+        user: &str,
+        from: &str,
+        headers: Vec<(String, String)>,
+    ) -> LegId {
         let leg = self.phones[phone].invite(self.now, user, from, CHORUS.parse().unwrap(), headers);
         self.settle_phone(phone);
         leg
@@ -431,7 +437,9 @@ impl World {
         });
         self.out = out;
         for (leg, rtcp, to, bytes) in sends {
-            let Some(local) = self.homes.get(&leg).or(self.draining.get(&leg)).map(|h| h.local) else { continue };
+            let Some(local) = self.homes.get(&leg).or(self.draining.get(&leg)).map(|h| h.local) else {
+                continue;
+            };
             if let Some(phone) = self.phones.iter().position(|p| p.rtp.ip() == to.ip()) {
                 for after in self.net.deliveries(&mut self.rng) {
                     self.at(after, Ev::RtpToPhone(phone, rtcp, local, bytes.clone()));
@@ -601,8 +609,8 @@ impl World {
                 self.out = out;
                 self.drain_engine(worker);
             }
-            Ev::ToEngine(worker, stream, input) => self.to_engine(worker, stream, input),
-            Ev::ToAgent(stream, bytes) => self.to_agent(stream, &bytes),
+            Ev::ToEngine(worker, stream, input) => self.feed_engine(worker, stream, input),
+            Ev::ToAgent(stream, bytes) => self.feed_agent(stream, &bytes),
             Ev::Wake => {
                 self.wake_at = None;
                 for i in 0..self.phones.len() {
@@ -620,7 +628,7 @@ impl World {
         fallback
     }
 
-    fn to_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
+    fn feed_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
         let worker = self.worker_of_stream(worker, stream);
         let mut out = std::mem::take(&mut self.out);
         let now = self.now;
@@ -632,7 +640,9 @@ impl World {
                     let words = "the agent refused the connection".to_owned();
                     engine.on_stream(now, stream, StreamInput::Failed { code: *code, words }, &mut out);
                 }
-                StreamIn::Bytes(b) => engine.on_stream(now, stream, StreamInput::Bytes(&mut b.clone()), &mut out),
+                StreamIn::Bytes(b) => {
+                    engine.on_stream(now, stream, StreamInput::Bytes(&mut b.clone()), &mut out)
+                }
                 StreamIn::Eof => engine.on_stream(now, stream, StreamInput::Eof, &mut out),
             }
         }
@@ -640,7 +650,7 @@ impl World {
         self.drain_engine(worker);
     }
 
-    fn to_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
+    fn feed_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
         let Some(agent) = self.agents.get_mut(&stream) else { return };
         let back = if bytes.is_empty() { agent.ended() } else { agent.on_bytes(bytes) };
         let heard: Vec<String> = agent.take_lines();
@@ -792,8 +802,16 @@ fn sip_line(bytes: &[u8]) -> String {
 
 fn fetch_line(path: &str, params: &[(String, String)]) -> String {
     let interesting = [
-        "CallStatus", "Digits", "DialCallStatus", "RecordingStatus", "RecordingDuration", "StreamEvent", "CallDuration",
-        "SequenceNumber", "ErrorCode", "DialBridged",
+        "CallStatus",
+        "Digits",
+        "DialCallStatus",
+        "RecordingStatus",
+        "RecordingDuration",
+        "StreamEvent",
+        "CallDuration",
+        "SequenceNumber",
+        "ErrorCode",
+        "DialBridged",
     ];
     let shown: Vec<String> = params
         .iter()

@@ -33,7 +33,12 @@ fn inbound_say() {
 fn inbound_gather() {
     let mut w = World::new(3);
     let caller = w.phone("caller", 10);
-    w.app.on("/voice", Reply::twiml("<Gather numDigits=\"2\" action=\"/digits\"><Say>press two keys now please</Say></Gather>"));
+    w.app.on(
+        "/voice",
+        Reply::twiml(
+            "<Gather numDigits=\"2\" action=\"/digits\"><Say>press two keys now please</Say></Gather>",
+        ),
+    );
     w.app.on("/digits", Reply::twiml("<Hangup/>"));
     w.dial(caller, "+15550001");
     w.until("prompt", |w| w.phones[0].rtp_received > 20);
@@ -42,7 +47,11 @@ fn inbound_gather() {
     w.press(caller, "2");
     over(&mut w);
     assert_eq!(w.app.of("/digits")[0].params["Digits"], "42");
-    ladder::check(w, "inbound_gather", "Gather: keys; the first key silences the prompt inside the worker; numDigits ends it at once.");
+    ladder::check(
+        w,
+        "inbound_gather",
+        "Gather: keys; the first key silences the prompt inside the worker; numDigits ends it at once.",
+    );
 }
 
 #[test]
@@ -58,7 +67,11 @@ fn inbound_record() {
     w.press(caller, "#");
     over(&mut w);
     assert_eq!(w.app.of("/recorded")[0].params["Digits"], "#");
-    ladder::check(w, "inbound_record", "Record: beep, the caller's voice until a key, its action, its callback.");
+    ladder::check(
+        w,
+        "inbound_record",
+        "Record: beep, the caller's voice until a key, its action, its callback.",
+    );
 }
 
 #[test]
@@ -71,13 +84,20 @@ fn inbound_stream() {
     w.talk(caller, Some(crate::kit::world::spoken(&"a".repeat(50))));
     w.run_ms(1_000);
     let (sid, text) = w.agents.iter().map(|(s, a)| (*s, a.stream_sid.clone())).next().unwrap();
-    w.agent_says(sid, &format!("{{\"event\":\"mark\",\"streamSid\":\"{text}\",\"mark\":{{\"name\":\"m1\"}}}}"));
+    w.agent_says(
+        sid,
+        &format!("{{\"event\":\"mark\",\"streamSid\":\"{text}\",\"mark\":{{\"name\":\"m1\"}}}}"),
+    );
     w.run_ms(500);
     w.press(caller, "5");
     w.run_ms(500);
     w.agent_closes(sid);
     over(&mut w);
-    ladder::check(w, "inbound_stream", "Connect Stream: the agent hears and is heard, marks and keys travel, its close goes on with the next verb.");
+    ladder::check(
+        w,
+        "inbound_stream",
+        "Connect Stream: the agent hears and is heard, marks and keys travel, its close goes on with the next verb.",
+    );
 }
 
 #[test]
@@ -93,7 +113,11 @@ fn inbound_dial() {
     w.run_ms(2_000);
     w.hang_up(callee);
     over(&mut w);
-    ladder::check(w, "inbound_dial", "Dial a number over a trunk: ringing, bridge, the callee hangs up, the action follows.");
+    ladder::check(
+        w,
+        "inbound_dial",
+        "Dial a number over a trunk: ringing, bridge, the callee hangs up, the action follows.",
+    );
 }
 
 #[test]
@@ -103,7 +127,11 @@ fn inbound_no_number() {
     w.dial(caller, "+15550099");
     over(&mut w);
     assert_eq!(w.phones[caller].ended[0].code, 404);
-    ladder::check(w, "inbound_no_number", "A refused call says why in the log: which trunk, which number, what would have matched.");
+    ladder::check(
+        w,
+        "inbound_no_number",
+        "A refused call says why in the log: which trunk, which number, what would have matched.",
+    );
 }
 
 #[test]
@@ -115,7 +143,11 @@ fn inbound_cancel() {
     w.run_ms(1_000);
     w.hang_up(caller);
     over(&mut w);
-    ladder::check(w, "inbound_cancel", "CANCEL while the webhook is out: 487, status canceled; the late document is ignored.");
+    ladder::check(
+        w,
+        "inbound_cancel",
+        "CANCEL while the webhook is out: 487, status canceled; the late document is ignored.",
+    );
 }
 
 #[test]
@@ -127,5 +159,9 @@ fn inbound_fallback() {
     w.app.on("/fallback", Reply::twiml("<Reject reason=\"busy\"/>"));
     w.dial(caller, "+15550001");
     over(&mut w);
-    ladder::check(w, "inbound_fallback", "A document that fails goes to the fallback URL with ErrorCode and ErrorUrl; Reject busy is 486.");
+    ladder::check(
+        w,
+        "inbound_fallback",
+        "A document that fails goes to the fallback URL with ErrorCode and ErrorUrl; Reject busy is 486.",
+    );
 }

@@ -6,6 +6,7 @@ mod bridge;
 mod dtmf;
 mod g711;
 mod lock;
+mod phone;
 mod play;
 mod record;
 mod rig;

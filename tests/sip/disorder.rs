@@ -23,11 +23,13 @@ struct Chaos {
     now: Mono,
     sent: Vec<Message>,
     tags: Vec<String>,
+    dialogs: Vec<(String, String)>,
     legs: BTreeSet<LegId>,
     ended: BTreeMap<LegId, u32>,
     offers: Vec<(LegId, OfferId)>,
     lookups: Vec<ResolveId>,
     dialled: u64,
+    steps: u32,
     done: BTreeSet<&'static str>,
 }
 
@@ -43,11 +45,13 @@ impl Chaos {
             now: Mono(1),
             sent: vec![],
             tags: vec![String::new()],
+            dialogs: vec![],
             legs: BTreeSet::new(),
             ended: BTreeMap::new(),
             offers: vec![],
             lookups: vec![],
             dialled: 0,
+            steps: 0,
             done: BTreeSet::new(),
         }
     }
@@ -82,7 +86,8 @@ impl Chaos {
 
     fn event(&mut self, event: SipEvent) {
         let (name, leg) = match event {
-            SipEvent::Incoming { leg, .. } => {
+            SipEvent::Incoming { leg, invite, .. } => {
+                self.dialogs.push((invite.dialog.call_id.clone(), invite.dialog.local_tag.clone()));
                 self.legs.insert(leg);
                 ("Incoming", leg)
             }
@@ -125,9 +130,16 @@ impl Chaos {
         let recent = self.tags.len().saturating_sub(6);
         let tags = self.tags[recent..].to_vec();
         let tag = if self.rng.below(3) == 0 { String::new() } else { self.pick(&tags).unwrap() };
-        let branch = format!("b{}", self.rng.below(12));
-        let mut request =
-            Req::new(method).call_id(&call).us(&tag).cseq(1 + self.rng.below(6) as u32).branch(&branch);
+        let recent = self.dialogs.len().saturating_sub(4);
+        let dialogs = self.dialogs[recent..].to_vec();
+        let known = self.pick(&dialogs).filter(|_| self.rng.below(2) == 0);
+        let (call, tag) = known.unwrap_or((call, tag));
+        let branch = format!("b{}", self.rng.below(12) + u64::from(self.steps / 8));
+        let mut request = Req::new(method)
+            .call_id(&call)
+            .us(&tag)
+            .cseq(1 + self.rng.below(6) as u32 + self.steps / 20)
+            .branch(&branch);
         request = match self.rng.below(6) {
             0 => request.body("application/dtmf-relay", "Signal=5\r\n"),
             1 => request.with("Require: 100rel"),
@@ -158,6 +170,7 @@ impl Chaos {
                 .them(&them)
                 .cseq(cseq.number)
                 .branch(&branch);
+            let ack = if self.rng.below(2) == 0 { ack.sdp() } else { ack };
             self.deliver(ack.text());
         }
     }
@@ -196,12 +209,15 @@ impl Chaos {
             to: "<sip:a@b.example>".into(),
             offer: SDP.into(),
             headers: vec![],
-            credentials: (n % 2 == 0).then(|| Credentials { username: "u".into(), password: "p".into() }),
+            credentials: n
+                .is_multiple_of(2)
+                .then(|| Credentials { username: "u".into(), password: "p".into() }),
         };
         self.endpoint.command(at(self.now), SipCmd::Invite(Box::new(cmd)));
     }
 
     fn step(&mut self) {
+        self.steps += 1;
         match self.rng.below(20) {
             0..=6 => self.request(),
             7..=11 => self.reaction(),

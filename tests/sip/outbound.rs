@@ -453,6 +453,19 @@ fn a_damaged_answer_is_no_answer() {
 }
 
 #[test]
+fn an_answer_under_a_foreign_branch_is_taken_and_leaves_no_transaction() {
+    let mut b = Bench::new();
+    b.dial(&targets(1));
+    b.respond("INVITE", 180, "", "callee", "");
+    let sent = invite(&b);
+    b.take();
+    b.get(&response(&sent, 200, CONTACT, "callee", SDP).replace("z9hG4bK", "z9hG4bKx"));
+    b.expect(&["ACK", &format!("Answered 2 Some({})", SDP.len())]);
+    b.tell(hangup());
+    b.over();
+}
+
+#[test]
 fn two_tries_may_be_answered_under_one_tag() {
     let mut b = Bench::new();
     b.dial(&targets(2));

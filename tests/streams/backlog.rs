@@ -55,7 +55,7 @@ proptest! {
     #[test]
     fn frames_leave_whole_and_in_order(ops in prop::collection::vec((0u8..4, 1usize..3_000), 1..200)) {
         let mut b = StreamBuf::new();
-        let (mut left, mut expected, mut sent): (Vec<u8>, Vec<(bool, u64, Vec<u8>)>, u32) = (Vec::new(), Vec::new(), 0);
+        let (mut left, mut expected, mut sent) = (Vec::new(), Frames::new(), 0u32);
         for (i, (op, n)) in ops.into_iter().enumerate() {
             let ms = i as u64 * 37;
             match op {
@@ -88,11 +88,14 @@ proptest! {
     }
 }
 
+/// Droppable, since, octets.
+type Frames = Vec<(bool, u64, Vec<u8>)>;
+
 trait ConcatFrames {
     fn concat_frames(&self) -> Vec<u8>;
 }
 
-impl ConcatFrames for Vec<(bool, u64, Vec<u8>)> {
+impl ConcatFrames for Frames {
     fn concat_frames(&self) -> Vec<u8> {
         self.iter().flat_map(|(_, _, f)| f.iter().copied()).collect()
     }

@@ -69,9 +69,14 @@ impl Rig {
 
     /// With another bound on the events that may wait for the driver.
     pub fn with_events(name: &str, workers: usize, waiting: usize) -> Rig {
+        Rig::with_bounds(name, workers, waiting, 64)
+    }
+
+    /// And on the work that may wait for the disk.
+    pub fn with_bounds(name: &str, workers: usize, waiting: usize, disk_queue: usize) -> Rig {
         provider();
         let folder = Folder::new(name);
-        let (disk, thread) = Disk::spawn(&folder.0).unwrap();
+        let (disk, thread) = Disk::with_queue(&folder.0, disk_queue).unwrap();
         let (to, events) = mpsc::channel(waiting);
         let clock = Jumping::new();
         let spawn = |index: usize| {
@@ -206,6 +211,11 @@ impl Rig {
     pub fn finish(mut self, worker: usize) {
         self.tell(worker, WorkerCommand::Engine(EngineCommand::Close(LEG)));
         self.event(|e| matches!(e, MediaEvent::Stats(l, _) if *l == LEG).then_some(()));
+        self.stop();
+    }
+
+    /// Ends everything without asking.
+    pub fn stop(mut self) {
         for w in self.workers.drain(..) {
             w.stop();
         }

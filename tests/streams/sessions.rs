@@ -135,6 +135,30 @@ fn a_mark_comes_back_after_its_audio_and_at_once_on_silence() {
 }
 
 #[test]
+fn marks_wait_for_the_packet_that_collects_their_audio() {
+    for (ms, pulls) in [(10, 1), (20, 1), (30, 2), (40, 2), (60, 3)] {
+        let mut p = Pair::started(true);
+        p.session.set_packet(ms);
+        p.media(&[1; 160]);
+        p.mark("before");
+        assert_eq!(p.pull(), [1; 160]);
+        if ms > 20 {
+            p.mark("after");
+            assert_eq!(p.marks(), Vec::<String>::new(), "its packet is still collecting");
+        }
+        for _ in 1..pulls {
+            p.pull();
+            assert_eq!(p.marks(), Vec::<String>::new(), "{ms} ms");
+        }
+        p.pull();
+        let expected: &[&str] = if ms > 20 { &["before", "after"] } else { &["before"] };
+        assert_eq!(p.marks(), expected, "{ms} ms");
+        p.mark("idle");
+        assert_eq!(p.marks(), ["idle"]);
+    }
+}
+
+#[test]
 fn clear_drops_what_waits_and_gives_back_every_mark_in_order() {
     let mut p = Pair::started(true);
     p.media(&[1; 1_600]);

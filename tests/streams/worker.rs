@@ -2,7 +2,7 @@
 
 use super::agent::SID;
 use super::rig::{LEG, Rig, WAIT, certificate};
-use chorus::media::event::{AgentEvent, EngineCommand, MediaEvent};
+use chorus::media::event::{AgentEvent, EngineCommand, MediaEvent, TapEndReason};
 use chorus::media::plan::{RecordTap, Tap, TapId, Track};
 use chorus::media::worker::WorkerCommand;
 use chorus::sid::RecordingSid;
@@ -411,11 +411,8 @@ fn a_stream_whose_leg_ended_meanwhile_gives_its_connection_up() {
     assert!(agent.join().is_err(), "no request was ever sent");
 }
 
-#[test]
-fn a_recording_is_written_by_the_disk_thread() {
-    let mut rig = Rig::new("worker-record", 1);
-    let recording = RecordingSid(5);
-    let tap = RecordTap {
+fn record(recording: RecordingSid) -> Tap {
+    Tap::Record(RecordTap {
         recording,
         track: Track::Inbound,
         channels: 1,
@@ -424,24 +421,60 @@ fn a_recording_is_written_by_the_disk_thread() {
         max_silence_ms: None,
         max_length_ms: Some(600),
         trim: false,
-    };
-    rig.open_leg([(TapId(3), Tap::Record(tap))].into());
-    rig.clock.jump(Duration::from_millis(1));
-    for _ in 0..40 {
+    })
+}
+
+/// Speaks long enough for the recording, at the pace of what comes back.
+fn speak(rig: &mut Rig, packets: usize) {
+    for _ in 0..packets {
         rig.phone.say(0x22);
         rig.phone.hear(0xFF);
     }
-    let end = rig.event(|e| match e {
+}
+
+fn recorded(rig: &mut Rig) -> chorus::media::event::TapEnd {
+    rig.event(|e| match e {
         MediaEvent::TapEnded(LEG, TapId(3), end) => Some(end.clone()),
         _ => None,
-    });
-    assert_eq!((end.recording, end.ms), (recording, 600));
+    })
+}
+
+#[test]
+fn a_recording_is_written_by_the_disk_thread() {
+    let mut rig = Rig::new("worker-record", 1);
+    let recording = RecordingSid(5);
+    rig.open_leg([(TapId(3), record(recording))].into());
+    speak(&mut rig, 40);
+    let end = recorded(&mut rig);
+    assert_eq!((end.recording, end.ms, end.reason), (recording, 600, TapEndReason::Length));
     let path = chorus::media::disk::path_of(&rig.folder.0, recording);
     let mut wav = hound::WavReader::open(path).unwrap();
     let samples: Vec<i16> = wav.samples::<i16>().map(Result::unwrap).collect();
     assert_eq!(samples.len(), 4_800);
     assert!(samples.iter().filter(|s| **s != 0).count() > 2_000, "the caller is in it");
     rig.finish(0);
+}
+
+#[test]
+fn a_disk_that_hangs_fails_the_recording_and_not_the_call() {
+    let mut rig = Rig::with_bounds("worker-hangs", 1, 1_024, 1);
+    let recording = RecordingSid(6);
+    let path = chorus::media::disk::path_of(&rig.folder.0, recording);
+    let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: a valid C string. Opening a FIFO for writing waits for a reader.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    rig.open_leg([(TapId(3), record(recording))].into());
+    // The call goes on while the disk does nothing.
+    while rig.workers[0].handle().counters().disk_refused.load(Ordering::Relaxed) < 2 {
+        speak(&mut rig, 1);
+    }
+    rig.tell(0, WorkerCommand::Engine(EngineCommand::Close(LEG)));
+    // The disk comes back.
+    let reader = std::thread::spawn(move || std::fs::read(path).map(|b| b.len()));
+    let end = recorded(&mut rig);
+    assert_eq!((end.recording, end.reason), (recording, TapEndReason::Failed));
+    assert_eq!(reader.join().unwrap().unwrap(), 44, "a header and not a sample went through the pipe");
+    rig.stop();
 }
 
 #[test]
@@ -468,7 +501,5 @@ fn dialling_fails_with_twilios_codes() {
     assert_eq!(with(Ok(vec![])).code, codes::UNREACHABLE);
     let refused = Failure { code: codes::SCHEME, words: "ws is not allowed there".to_owned() };
     assert_eq!(with(Err(refused.clone())), refused, "the guard has the last word");
-    for w in rig.workers {
-        w.stop();
-    }
+    rig.stop();
 }

@@ -202,15 +202,23 @@ impl Call {
             max_length_ms: None,
             trim: wish.trim,
         };
-        let start =
-            Start { sid, tap, source: "DialVerb", callback: wish.callback, events: wish.events, call: self.row.sid };
+        let start = Start {
+            sid,
+            tap,
+            source: "DialVerb",
+            callback: wish.callback,
+            events: wish.events,
+            call: self.row.sid,
+        };
         self.recordings.start(cx, &self.row, id, start);
         self.send_plan(cx);
     }
 
     /// `*` of the caller, if the Dial listens to it.
     pub(in crate::call) fn dial_star(&mut self, cx: &mut Cx<'_>) {
-        let Some(d) = self.dialling().filter(|d| d.dial.hangup_on_star && d.bridged.is_some()) else { return };
+        let Some(d) = self.dialling().filter(|d| d.dial.hangup_on_star && d.bridged.is_some()) else {
+            return;
+        };
         if let Some(child) = d.winner {
             cx.push(Effect::Tell(child, Word::Release(Cause::new(200, "Hung up by star"))));
         }
@@ -260,7 +268,11 @@ impl Call {
     /// The caller is gone, or a REST update took it away: children are released; the action is still told.
     pub(in crate::call) fn abandon_dial(&mut self, cx: &mut Cx<'_>, d: &Dialling, hung_up: bool) {
         for sid in &d.alive {
-            let cause = if d.bridged.is_some() { Cause::new(200, "Caller hung up") } else { Cause::new(487, "Caller hung up") };
+            let cause = if d.bridged.is_some() {
+                Cause::new(200, "Caller hung up")
+            } else {
+                Cause::new(487, "Caller hung up")
+            };
             cx.push(Effect::Tell(*sid, Word::Release(cause)));
         }
         self.timers.disarm(TimerKind::DialLimit);
@@ -278,7 +290,8 @@ impl Dialling {
         let mut put = |k: &str, v: String| p.push((k.to_owned(), v));
         match &self.last {
             Some((sid, o)) => {
-                let status = if o.status == CallStatus::InProgress { CallStatus::Completed } else { o.status };
+                let status =
+                    if o.status == CallStatus::InProgress { CallStatus::Completed } else { o.status };
                 put("DialCallStatus", status.as_str().to_owned());
                 put("DialCallSid", sid.to_string());
                 if self.winner.is_some() {
@@ -317,4 +330,3 @@ impl Dialling {
         p
     }
 }
-

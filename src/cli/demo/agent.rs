@@ -103,7 +103,8 @@ fn serve(
     stream.set_read_timeout(Some(IDLE))?;
     #[allow(clippy::result_large_err)] // tungstenite's own type.
     let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        let signature = request.headers().get("X-Twilio-Signature").and_then(|v| v.to_str().ok()).unwrap_or("");
+        let signature =
+            request.headers().get("X-Twilio-Signature").and_then(|v| v.to_str().ok()).unwrap_or("");
         if sign::verify(token, url, &[], signature) {
             return Ok(response);
         }
@@ -141,7 +142,8 @@ impl Session<'_> {
                 _ => continue,
             };
             let message: Value = serde_json::from_str(&text)?;
-            let at = |pointer: &str| message.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
+            let at =
+                |pointer: &str| message.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
             match at("/event").as_str() {
                 "start" => {
                     self.sid = at("/streamSid");
@@ -218,7 +220,9 @@ impl Session<'_> {
     fn tone(&mut self) -> Result<(), Broke> {
         self.step = Step::Tone(0);
         let ulaw: Vec<u8> = (0..TONE_MS * 8)
-            .map(|i| ulaw_from_pcm(((i as f64 * TONE_HZ / 8_000.0 * std::f64::consts::TAU).sin() * 8_000.0) as i16))
+            .map(|i| {
+                ulaw_from_pcm(((i as f64 * TONE_HZ / 8_000.0 * std::f64::consts::TAU).sin() * 8_000.0) as i16)
+            })
             .collect();
         let payload = base64_simd::STANDARD.encode_to_string(&ulaw);
         self.send("media", json!({ "media": { "payload": payload } }))?;

@@ -120,10 +120,14 @@ async fn answer(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared
     let path = request.path().to_owned();
     let response = match (signed, path.as_str()) {
         (false, _) => HttpResponse::Forbidden().finish(),
-        (true, "/status") if shared.broken == Some(Break::LostCallback) => HttpResponse::BadRequest().finish(),
+        (true, "/status") if shared.broken == Some(Break::LostCallback) => {
+            HttpResponse::BadRequest().finish()
+        }
         (true, "/status" | "/stream" | "/recording") => HttpResponse::Ok().finish(),
         (true, path) => match twiml(path, &form, &shared) {
-            Some(verbs) => HttpResponse::Ok().content_type("text/xml").body(format!("<Response>{verbs}</Response>")),
+            Some(verbs) => {
+                HttpResponse::Ok().content_type("text/xml").body(format!("<Response>{verbs}</Response>"))
+            }
             None => HttpResponse::NotFound().finish(),
         },
     };
@@ -142,7 +146,9 @@ fn twiml(path: &str, form: &[(String, String)], shared: &Shared) -> Option<Strin
                 Some(Break::SilentSay) => "<Pause length=\"3\"/>".to_owned(),
                 _ => format!("<Say>{SAY}</Say>"),
             };
-            format!("{say}<Gather numDigits=\"2\" action=\"/keys\"><Say>{PROMPT}</Say></Gather><Redirect>/keys</Redirect>")
+            format!(
+                "{say}<Gather numDigits=\"2\" action=\"/keys\"><Say>{PROMPT}</Say></Gather><Redirect>/keys</Redirect>"
+            )
         }
         "/keys" => {
             let keys = form.iter().find(|(n, _)| n == "Digits").map_or("", |(_, v)| v.as_str());

@@ -73,8 +73,10 @@ impl Rest {
     /// # Errors
     /// What the server said.
     pub async fn get(&self, path: &str) -> Result<bytes::Bytes, String> {
-        let request =
-            self.http.get(self.account(path)).basic_auth(self.credentials.account, Some(&self.credentials.auth_token));
+        let request = self
+            .http
+            .get(self.account(path))
+            .basic_auth(self.credentials.account, Some(&self.credentials.auth_token));
         self.done(request, path).await
     }
 

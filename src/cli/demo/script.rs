@@ -87,7 +87,13 @@ pub async fn play(
 }
 
 /// The caller's part; how long the agent's tone was heard.
-async fn converse(phone: &Phone, agent: &Agent, talk: &Arc<Clip>, dictation: &Arc<Clip>, broken: Option<Break>) -> u64 {
+async fn converse(
+    phone: &Phone,
+    agent: &Agent,
+    talk: &Arc<Clip>,
+    dictation: &Arc<Clip>,
+    broken: Option<Break>,
+) -> u64 {
     phone.until(STEP, |s| s.loud_ms > 1_000 && s.quiet_ms > TURN_MS).await;
     phone.press(if broken == Some(Break::WrongKeys) { "41" } else { app::KEYS });
     agent.until(STEP, |n| n.started).await;
@@ -127,6 +133,7 @@ async fn recording(rest: &Rest, dir: &Path, call: &str) -> Option<Recording> {
     let path = crate::media::disk::path_of(&dir.join("recordings"), RecordingSid::parse(&sid)?);
     let file = std::fs::read(&path).ok()?;
     let by_rest = rest.get(&format!("/Recordings/{sid}.wav")).await.ok()?;
-    let samples = hound::WavReader::new(file.as_slice()).ok()?.into_samples::<i16>().filter_map(Result::ok).collect();
+    let samples =
+        hound::WavReader::new(file.as_slice()).ok()?.into_samples::<i16>().filter_map(Result::ok).collect();
     Some(Recording { path, samples, same_by_rest: by_rest == file })
 }

@@ -94,7 +94,11 @@ fn say(s: &Seen) -> Check {
 }
 
 fn keys(s: &Seen) -> Check {
-    let words = format!("the keys {:?} were pressed, {:?} came by way of Gather to the agent", app::KEYS, s.agent.keys);
+    let words = format!(
+        "the keys {:?} were pressed, {:?} came by way of Gather to the agent",
+        app::KEYS,
+        s.agent.keys
+    );
     check("Gather", s.agent.keys == app::KEYS, words)
 }
 
@@ -133,7 +137,10 @@ fn recording(s: &Seen) -> Check {
     };
     let value = correlation(&s.dictation, &r.samples);
     let (long, said) = (r.samples.len() as f64 / 8_000.0, trimmed(&s.dictation).len() as f64 / 8_000.0);
-    let words = format!("{} {long:.1} s, correlation {value:.2} with the {said:.1} s that were said", r.path.display());
+    let words = format!(
+        "{} {long:.1} s, correlation {value:.2} with the {said:.1} s that were said",
+        r.path.display()
+    );
     check("recording", value >= SAME && long + 0.1 >= said && r.same_by_rest, words)
 }
 
@@ -162,5 +169,9 @@ fn packets(s: &Seen) -> Check {
         ear.late,
     );
     let any = s.stats.received > 0 && ear.received > 0;
-    check("packets", any && there && back && late(r.stats.late, r.sent) && late(ear.late, ear.received), words)
+    check(
+        "packets",
+        any && there && back && late(r.stats.late, r.sent) && late(ear.late, ear.received),
+        words,
+    )
 }

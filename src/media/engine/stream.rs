@@ -133,7 +133,9 @@ impl LegState {
 
     /// The next 20 ms of the agent's audio.
     pub(super) fn pull_agent(&mut self, now: Now, sid: StreamSid, ulaw: &mut [u8; FRAME]) {
+        let ptime = self.plan.peer.as_ref().map_or(20, |p| p.ptime);
         if let Some(s) = self.streams.iter_mut().find(|s| s.sid == sid) {
+            s.session.set_packet(ptime);
             s.session.pull(now, ulaw, &mut s.buf);
         }
     }

@@ -46,7 +46,7 @@ impl Thread {
             tracing::error!(leg = leg.0, error = %e, "a moved leg has no sockets any more");
         }
         for (stream, socket) in streams {
-            self.streams.expect(stream, leg);
+            self.streams.announce(stream, leg);
             let Some(socket) = socket else { continue };
             match self.streams.insert(socket, self.poll.registry()) {
                 // Plaintext may lie inside rustls already, of which no readiness will tell.

@@ -8,7 +8,7 @@ use super::streams::Streams;
 use super::tick::Ticks;
 use super::{Clock, WAKER, WorkerCommand, WorkerConfig};
 use crate::clock::Now;
-use crate::media::disk::{Disk, Reply};
+use crate::media::disk::{Disk, Refused, Reply};
 use crate::media::engine::{DiskOp, DiskReport, Engine, Item, Out};
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::media::port::PortPair;
@@ -51,6 +51,8 @@ pub(super) struct Thread {
     commands: mpsc::Receiver<WorkerCommand>,
     disk: Disk,
     reply: Reply,
+    /// Recordings that the disk could not be told to close: it must be, or they are never over. Bounded by the recordings.
+    closes: Vec<DiskOp>,
     /// Recordings for which the disk had no room.
     refused: Vec<RecordingSid>,
     /// Commands may wait whose wake-up has been used.
@@ -82,6 +84,7 @@ impl Thread {
             disk: config.disk,
             reply,
             refused: Vec::new(),
+            closes: Vec::new(),
             more_commands: false,
             stopped: false,
         }
@@ -117,7 +120,8 @@ impl Thread {
         if self.more_commands || !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        if self.legs.len() == 0 && self.streams.len() == 0 && !self.events.is_behind() {
+        let waits = self.events.is_behind() || !self.closes.is_empty();
+        if self.legs.len() == 0 && self.streams.len() == 0 && !waits {
             *ticks = None;
             return None;
         }
@@ -138,6 +142,9 @@ impl Thread {
             if due.phase == 0 {
                 self.check_deadlines(now);
                 self.events.offer(&self.counters);
+                let closes = std::mem::take(&mut self.closes);
+                let refused = |op| self.disk.try_send(op, &self.reply).err().map(|Refused(op)| op);
+                self.closes = closes.into_iter().filter_map(refused).collect();
             }
         }
     }
@@ -237,7 +244,7 @@ impl Thread {
     fn on_engine_command(&mut self, now: Now, c: EngineCommand) {
         let closed = match &c {
             EngineCommand::OpenStream(start) => {
-                self.streams.expect(start.stream, start.leg);
+                self.streams.announce(start.stream, start.leg);
                 None
             }
             EngineCommand::Close(leg) => Some(*leg),
@@ -293,8 +300,10 @@ impl Thread {
             | DiskOp::Write { recording, .. }
             | DiskOp::Close { recording, .. } => *recording,
         };
-        if self.disk.try_send(op, &self.reply).is_err() {
-            self.refused.push(recording);
+        let Err(Refused(op)) = self.disk.try_send(op, &self.reply) else { return };
+        self.refused.push(recording);
+        if matches!(op, DiskOp::Close { .. }) {
+            self.closes.push(op);
         }
     }
 }

@@ -30,7 +30,7 @@ impl Streams {
     }
 
     /// A stream will come.
-    pub(super) fn expect(&mut self, stream: StreamSid, leg: LegId) {
+    pub(super) fn announce(&mut self, stream: StreamSid, leg: LegId) {
         self.known.insert(stream, Known { leg, slot: None });
     }
 

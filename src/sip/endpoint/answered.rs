@@ -1,11 +1,12 @@
 //! 2xx to an INVITE of ours: the first one makes the leg's dialog; a retransmitted one gets its ACK again; every other,
 //! from a fork or after the end, is ACKed and its dialog left by BYE at once (RFC 3261 13.2.2.4).
 
-use super::leg::{Auth, Calling, Cancel, Phase};
+use super::leg::{Auth, Calling, Cancel, Phase, Stage};
 use super::{Endpoint, Fork, User};
 use crate::clock::Mono;
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Flow, LegId, SipEvent, SipOut};
+use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::{Message, Method};
 
 /// Most dialogs that one INVITE of ours may make; further ones are passed over.
@@ -49,6 +50,14 @@ impl Endpoint {
         self.seen(id, false, "200 INVITE".to_owned());
         self.seen(id, true, "ACK".to_owned());
         self.acknowledge(&dialog, number, &calling.authorization);
+        if let Stage::Sent { txn, .. } = calling.stage {
+            // A 2xx under a foreign branch answers the INVITE too: its machine must not wait on.
+            self.run(txn, |machine, out| {
+                if let Machine::InviteClient(m) = machine {
+                    m.on(now, InviteClientEvent::Success, out);
+                }
+            });
+        }
         if calling.cancel == Cancel::No {
             let headers = message.headers.with_prefix("X-");
             let body = message.sdp();

@@ -99,13 +99,18 @@ impl Session {
 
     fn on_mark(&mut self, now: Now, name: &str, out: &mut StreamBuf) {
         self.note(false, "mark");
-        if self.audio.is_empty() && self.marks.is_empty() {
+        // A packet of 20 ms left with its pull; a longer one may still be collecting.
+        let longer = self.packet > super::PACKET;
+        let collecting = self.last_taken.map(|t| self.echo_from(t)).filter(|d| longer && *d > now.mono);
+        let due = collecting.filter(|_| self.audio.is_empty());
+        if self.audio.is_empty() && self.marks.is_empty() && due.is_none() {
             return self.echo(now, name, out);
         }
         if self.marks.len() >= MARKS_MAX {
             return self.warn(Once::Invalid, codes::INVALID, "too many marks wait for their audio");
         }
-        self.marks.push_back(Mark { after: self.queued, name: name.into() });
+        let due = due.or_else(|| self.audio.is_empty().then_some(now.mono));
+        self.marks.push_back(Mark { after: self.queued, due, name: name.into() });
     }
 
     fn stopped_by_agent(&mut self, now: Now, out: &mut StreamBuf) {
