@@ -4,6 +4,7 @@
 //! The driver (sockets) and the simulation's World (none) both feed it with `handle` and perform what `poll` gives.
 
 mod accept;
+mod commits;
 mod dial;
 mod effects;
 mod io;
@@ -44,6 +45,8 @@ struct Gate {
     then: Vec<Effect>,
     or_else: Vec<Effect>,
     tx: Tx,
+    /// It writes the row of this call: one after the other.
+    row: Option<CallSid>,
 }
 
 enum FetchOwner {
@@ -81,6 +84,7 @@ pub struct Switch {
     fetches: HashMap<FetchId, FetchOwner>,
     clips: HashMap<ClipId, CallSid>,
     gates: BTreeMap<TxId, Gate>,
+    lanes: commits::Lanes,
     next_tx: u64,
     journal: outbox::Journal,
     schedule: Schedule,
@@ -107,6 +111,7 @@ impl Switch {
             fetches: HashMap::new(),
             clips: HashMap::new(),
             gates: BTreeMap::new(),
+            lanes: commits::Lanes::default(),
             next_tx: 0,
             journal: outbox::Journal::default(),
             schedule: Schedule::new(),

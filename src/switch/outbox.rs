@@ -27,9 +27,9 @@ impl Journal {
         self.waiting.len() + usize::from(self.trying.is_some())
     }
 
-    /// When to try.
+    /// When to try. Not while one is being tried: its outcome decides.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.next
+        self.next.filter(|_| self.trying.is_none())
     }
 
     /// The one under way was written.
@@ -94,7 +94,7 @@ impl Switch {
             let id = TxId(self.next_tx);
             self.journal.trying = Some(id);
             self.out.push_back(Output::Commit(id, tx.clone()));
-            self.gates.insert(id, Gate { call: None, then: vec![], or_else: vec![], tx });
+            self.gates.insert(id, Gate { call: None, then: vec![], or_else: vec![], tx, row: None });
         }
         let tables = self.tables.clone();
         let token = |account| tables.account(account).map(|a| a.auth_token.clone());
@@ -135,6 +135,6 @@ impl Switch {
                 created: now.wall,
             })));
         }
-        self.commit(None, tx, vec![], vec![]);
+        self.commit(now, None, tx, vec![], vec![]);
     }
 }
