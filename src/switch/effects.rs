@@ -85,7 +85,7 @@ impl Switch {
     }
 
     fn not_written(&mut self, now: Now, id: TxId, gate: Gate, e: StoreError) {
-        self.out.push_back(Output::Log(format!("a transaction was not written: {e:?}")));
+        self.log(&format!("a transaction was not written: {e:?}"));
         let waited = !gate.then.is_empty() || !gate.or_else.is_empty();
         match (gate.call, e, waited) {
             (Some(sid), e, true) => {
@@ -106,6 +106,7 @@ impl Switch {
         let Some(call) = self.calls.remove(&sid) else {
             return;
         };
+        self.ended.add(call.row());
         if let Some(at) = self.deadlines.remove(&sid) {
             self.timers.remove(&(at, sid));
         }
