@@ -76,6 +76,8 @@ pub struct Server {
 /// # Errors
 /// One sentence that says what to do.
 pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Server, String> {
+    // Before anything is counted.
+    let _ = crate::telemetry::metrics::recorder();
     let mut rng = api::rng();
     let dir = config.data_dir.clone();
     std::fs::create_dir_all(config.recordings_dir()).map_err(|e| format!("{}: {e}", dir.display()))?;

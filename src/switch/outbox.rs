@@ -68,7 +68,7 @@ impl Switch {
     /// Keeps a transaction that could not be written.
     pub(super) fn journal_later(&mut self, now: Now, id: TxId, tx: Tx) {
         if !self.journal.keep(now, id, tx) {
-            self.out.push_back(Output::Log("the journal is full: a transaction is lost".to_owned()));
+            self.log("the journal is full: a transaction is lost");
         }
     }
 

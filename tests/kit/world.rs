@@ -304,7 +304,13 @@ impl World {
         self.dial_with(phone, user, "+15559999", vec![])
     }
 
-    pub fn dial_with(&mut self, phone: usize, user: &str, from: &str, headers: Vec<(String, String)>) -> LegId {
+    pub fn dial_with(
+        &mut self,
+        phone: usize,
+        user: &str,
+        from: &str,
+        headers: Vec<(String, String)>,
+    ) -> LegId {
         let leg = self.phones[phone].invite(self.now, user, from, CHORUS.parse().unwrap(), headers);
         self.settle_phone(phone);
         leg
@@ -536,7 +542,9 @@ impl World {
         });
         self.out = out;
         for (leg, rtcp, to, bytes) in sends {
-            let Some(local) = self.homes.get(&leg).or(self.draining.get(&leg)).map(|h| h.local) else { continue };
+            let Some(local) = self.homes.get(&leg).or(self.draining.get(&leg)).map(|h| h.local) else {
+                continue;
+            };
             if let Some(phone) = self.phones.iter().position(|p| p.rtp.ip() == to.ip()) {
                 if self.phones[phone].light {
                     self.phones[phone].rtp_received += 1;
@@ -807,7 +815,9 @@ impl World {
                     let words = "the agent refused the connection".to_owned();
                     engine.on_stream(now, stream, StreamInput::Failed { code: *code, words }, &mut out);
                 }
-                StreamIn::Bytes(b) => engine.on_stream(now, stream, StreamInput::Bytes(&mut b.clone()), &mut out),
+                StreamIn::Bytes(b) => {
+                    engine.on_stream(now, stream, StreamInput::Bytes(&mut b.clone()), &mut out)
+                }
                 StreamIn::Eof => engine.on_stream(now, stream, StreamInput::Eof, &mut out),
             }
         }
@@ -901,7 +911,8 @@ impl World {
         for agent in self.agents.values_mut() {
             agent.ended();
         }
-        self.queue.retain(|Reverse(e)| matches!(e.ev, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
+        self.queue
+            .retain(|Reverse(e)| matches!(e.ev, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
         let settings = CallSettings {
             public_url: "http://chorus.test".to_owned(),
             node: "one".to_owned(),
@@ -1017,8 +1028,16 @@ fn sip_line(bytes: &[u8]) -> String {
 
 fn fetch_line(path: &str, params: &[(String, String)]) -> String {
     let interesting = [
-        "CallStatus", "Digits", "DialCallStatus", "RecordingStatus", "RecordingDuration", "StreamEvent", "CallDuration",
-        "SequenceNumber", "ErrorCode", "DialBridged",
+        "CallStatus",
+        "Digits",
+        "DialCallStatus",
+        "RecordingStatus",
+        "RecordingDuration",
+        "StreamEvent",
+        "CallDuration",
+        "SequenceNumber",
+        "ErrorCode",
+        "DialBridged",
     ];
     let shown: Vec<String> = params
         .iter()
