@@ -4,10 +4,12 @@
 //! The driver (sockets) and the simulation's World (none) both feed it with `handle` and perform what `poll` gives.
 
 mod accept;
+pub mod census;
 mod commits;
 mod dial;
 mod effects;
 mod io;
+pub mod log;
 mod outbox;
 mod recover;
 mod timeline;
@@ -97,6 +99,9 @@ pub struct Switch {
     ids: Ids,
     settings: CallSettings,
     draining: bool,
+    refusals: log::Refusals,
+    limit: log::Limit,
+    ended: census::Ended,
     out: VecDeque<Output>,
 }
 
@@ -124,6 +129,9 @@ impl Switch {
             ids: Ids::default(),
             settings,
             draining: false,
+            refusals: log::Refusals::default(),
+            limit: log::Limit::default(),
+            ended: census::Ended::default(),
             out: VecDeque::new(),
         }
     }
@@ -249,10 +257,7 @@ impl Switch {
     fn on_sip(&mut self, now: Now, event: SipEvent) {
         let leg = match &event {
             SipEvent::Incoming { .. } => return self.accept(now, event),
-            SipEvent::Refused { flow, code, words } => {
-                let line = format!("refused {} with {code}: {words}", flow.remote);
-                return self.out.push_back(Output::Log(line));
-            }
+            SipEvent::Refused { flow, code, words } => return self.on_refused(now, flow, *code, words),
             SipEvent::Progress { leg, .. }
             | SipEvent::Answered { leg, .. }
             | SipEvent::Confirmed { leg, .. }

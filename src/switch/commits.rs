@@ -33,7 +33,14 @@ fn begins(tx: &Tx) -> bool {
 
 impl Switch {
     /// Numbers a transaction, keeps what waits for it, and gives it to the writer when its turn comes.
-    pub(super) fn commit(&mut self, now: Now, call: Option<CallSid>, tx: Tx, then: Vec<Effect>, or_else: Vec<Effect>) {
+    pub(super) fn commit(
+        &mut self,
+        now: Now,
+        call: Option<CallSid>,
+        tx: Tx,
+        then: Vec<Effect>,
+        or_else: Vec<Effect>,
+    ) {
         self.next_tx += 1;
         let id = TxId(self.next_tx);
         let row = row_of(&tx);
@@ -90,7 +97,7 @@ impl Switch {
     }
 
     fn not_written(&mut self, now: Now, id: TxId, gate: Gate, e: StoreError) {
-        self.out.push_back(Output::Log(format!("a transaction was not written: {e}")));
+        self.log(&format!("a transaction was not written: {e}"));
         let waited = gate.waited();
         match (gate.call, e, waited) {
             (Some(sid), _, true) if begins(&gate.tx) => {

@@ -64,6 +64,7 @@ impl Switch {
         let Some(call) = self.calls.remove(&sid) else {
             return;
         };
+        self.ended.add(call.row());
         if let Some(at) = self.deadlines.remove(&sid) {
             self.timers.remove(&(at, sid));
         }

@@ -1,6 +1,6 @@
 //! Restart is an input: what the rows say was going on, and what is owed for it (rulings, "Accepted").
 
-use super::{Output, Switch};
+use super::Switch;
 use crate::call::call::Call;
 use crate::call::cx::Cx;
 use crate::call::{recordings, status};
@@ -44,7 +44,7 @@ impl Switch {
         let untouched =
             row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
         if untouched && let Ok(target) = self.target_of(now, &row) {
-            self.out.push_back(Output::Log(format!("{} was queued and is dialled now", row.sid)));
+            self.log(&format!("{} was queued and is dialled now", row.sid));
             self.begin(now, |cx| Call::redial(cx, row, target));
             return;
         }

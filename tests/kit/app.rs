@@ -70,7 +70,13 @@ impl App {
         let url = Url::parse(&r.url).unwrap();
         let path = url.path().to_owned();
         let params = url.query_pairs().into_owned().chain(r.params.iter().cloned()).collect();
-        self.asked.push(Asked { at: now, method: r.method, path: path.clone(), params, token: r.token.clone() });
+        self.asked.push(Asked {
+            at: now,
+            method: r.method,
+            path: path.clone(),
+            params,
+            token: r.token.clone(),
+        });
         let improvised = self.improvise.as_mut().map(|f| f(now, r));
         let reply = match self.replies.get_mut(&path) {
             None if improvised.is_some() => improvised.unwrap(),
@@ -82,7 +88,12 @@ impl App {
         let total = r.policy.total.as_millis() as u64;
         let ms = reply.after_ms.min(total);
         let result = if reply.after_ms > total {
-            Err(FetchError { code: 11200, words: "the application did not answer in time".to_owned(), status: None, ms })
+            Err(FetchError {
+                code: 11200,
+                words: "the application did not answer in time".to_owned(),
+                status: None,
+                ms,
+            })
         } else if reply.status >= 400 {
             let words = format!("{} answered {}", url.host_str().unwrap_or(""), reply.status);
             Err(FetchError { code: 11200, words, status: Some(reply.status), ms })

@@ -73,7 +73,9 @@ fn wants(s: &Subscription, to: CallStatus) -> bool {
 }
 
 fn header(text: &str, name: &str) -> Option<String> {
-    let line = text.lines().find(|l| l.len() > name.len() && l[..name.len()].eq_ignore_ascii_case(name) && l[name.len()..].starts_with(':'))?;
+    let line = text.lines().find(|l| {
+        l.len() > name.len() && l[..name.len()].eq_ignore_ascii_case(name) && l[name.len()..].starts_with(':')
+    })?;
     Some(line[name.len() + 1..].trim().to_owned())
 }
 
@@ -93,7 +95,9 @@ impl Oracle {
     pub fn applied(&mut self, tx: &Tx, result: &Result<(), StoreError>) {
         match result {
             Ok(()) => self.unsynced.push(tx.clone()),
-            Err(StoreError::Refused(words)) => self.complain(format!("the store refused a transaction: {words}: {:?}", short(tx))),
+            Err(StoreError::Refused(words)) => {
+                self.complain(format!("the store refused a transaction: {words}: {:?}", short(tx)))
+            }
             Err(StoreError::Duplicate(_) | StoreError::Unavailable(_)) => {}
         }
     }
@@ -160,7 +164,12 @@ impl Oracle {
         let silent = from == Some(CallStatus::Queued) && row.status == CallStatus::Canceled;
         let owed = row.callbacks.iter().filter(|s| !silent && wants(s, row.status)).count();
         if change.callbacks().len() != owed {
-            self.complain(format!("{} went to {} with {} callbacks, owing {owed}", row.sid, row.status.as_str(), change.callbacks().len()));
+            self.complain(format!(
+                "{} went to {} with {} callbacks, owing {owed}",
+                row.sid,
+                row.status.as_str(),
+                change.callbacks().len()
+            ));
         }
         self.callbacks.extend(change.callbacks().iter().map(|c| c.id));
         self.row(row);
@@ -196,7 +205,9 @@ impl Oracle {
             }
             self.inbound.entry(call).or_default().answered.get_or_insert((now, tag(&to)));
         } else if text.starts_with("INVITE ") && !to.contains("tag=") {
-            let Some(sid) = header(&text, "X-Chorus-Call-Sid").and_then(|s| CallSid::parse(&s)) else { return };
+            let Some(sid) = header(&text, "X-Chorus-Call-Sid").and_then(|s| CallSid::parse(&s)) else {
+                return;
+            };
             if !self.invited.contains(&sid) {
                 self.complain(format!("INVITE of {sid} left before its row said so"));
             }
@@ -234,12 +245,16 @@ impl Oracle {
         }
         let id = u128::from_str_radix(&r.token.replace('-', ""), 16).unwrap_or(0);
         if !self.callbacks.contains(&id) {
-            self.complain(format!("a callback to {} left that no durable transaction holds (token {})", r.url, r.token));
+            self.complain(format!(
+                "a callback to {} left that no durable transaction holds (token {})",
+                r.url, r.token
+            ));
         }
         let p = |name| param(&r.params, name);
-        let key = ["CallSid", "SequenceNumber", "RecordingSid", "RecordingStatus", "StreamSid", "StreamEvent"]
-            .map(p)
-            .join("/");
+        let key =
+            ["CallSid", "SequenceNumber", "RecordingSid", "RecordingStatus", "StreamSid", "StreamEvent"]
+                .map(p)
+                .join("/");
         let known = self.first_tokens.get(&key).cloned();
         match known {
             Some(token) if token != r.token => {
@@ -248,7 +263,8 @@ impl Oracle {
             Some(_) => {}
             None => {
                 self.first_tokens.insert(key, r.token.clone());
-                if let (Some(sid), Ok(n)) = (CallSid::parse(p("CallSid")), p("SequenceNumber").parse::<u32>()) {
+                if let (Some(sid), Ok(n)) = (CallSid::parse(p("CallSid")), p("SequenceNumber").parse::<u32>())
+                {
                     let last = self.last_sequence.insert(sid, n);
                     if last.is_some_and(|l| l > n) {
                         self.complain(format!("callback {n} of {sid} left after {last:?}"));
@@ -315,7 +331,10 @@ impl World {
             match row.state.as_str() {
                 "delivered" if asked.contains(token.as_str()) => {}
                 "failed" => {}
-                state => wrong.push(format!("callback {token} of {:?} is {state} after {} rounds", row.call, row.rounds)),
+                state => wrong.push(format!(
+                    "callback {token} of {:?} is {state} after {} rounds",
+                    row.call, row.rounds
+                )),
             }
             if let Some(sid) = RecordingSid::parse(param(&row.params, "RecordingSid")) {
                 of_recordings.entry(sid).or_default().push(param(&row.params, "RecordingStatus").to_owned());
@@ -347,7 +366,8 @@ impl World {
         if c != chorus::switch::Counts::default() {
             wrong.push(format!("something is left: {c:?}"));
         }
-        let left: usize = self.engines.iter().map(|e| e.counts().legs + e.counts().streams + e.counts().recordings).sum();
+        let left: usize =
+            self.engines.iter().map(|e| e.counts().legs + e.counts().streams + e.counts().recordings).sum();
         if left > 0 || self.ports() > 0 {
             wrong.push(format!("{left} things are left in the engines, {} ports", self.ports()));
         }

@@ -295,7 +295,8 @@ impl Phone {
             }
             OnCall::Challenge => {
                 self.on_call = OnCall::Answer(500);
-                let challenge = "Digest realm=\"carrier\", nonce=\"n0nce\", algorithm=MD5, qop=\"auth\"".to_owned();
+                let challenge =
+                    "Digest realm=\"carrier\", nonce=\"n0nce\", algorithm=MD5, qop=\"auth\"".to_owned();
                 let headers = vec![("Proxy-Authenticate".to_owned(), challenge)];
                 let cause = Cause::new(407, "Proxy Authentication Required");
                 self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers });

@@ -43,7 +43,8 @@ impl Phone {
         if self.offerless && text.starts_with("INVITE ") {
             return with_body(head, None, b"");
         }
-        if self.offerless && text.starts_with("ACK ")
+        if self.offerless
+            && text.starts_with("ACK ")
             && let Some(answer) = &self.late_answer
         {
             return with_body(head, Some("application/sdp"), answer);
@@ -89,7 +90,11 @@ impl Phone {
         let (n, method) = cseq.split_once(' ')?;
         let n: u32 = n.parse().ok()?;
         let body = head_and_body(&text).1.to_owned();
-        if self.offerless && method == "INVITE" && text.starts_with("SIP/2.0 200") && self.late_answer.is_none() {
+        if self.offerless
+            && method == "INVITE"
+            && text.starts_with("SIP/2.0 200")
+            && self.late_answer.is_none()
+        {
             self.late_answer = Some(self.answer_body(now, Some(&Bytes::from(body))));
             return None;
         }
@@ -100,7 +105,8 @@ impl Phone {
         if method != "INVITE" || code < 200 {
             return Some(vec![]);
         }
-        let branch = if code < 300 { format!("z9hG4bKack{n}") } else { format!("z9hG4bKraw{}", n - RAW_CSEQ) };
+        let branch =
+            if code < 300 { format!("z9hG4bKack{n}") } else { format!("z9hG4bKraw{}", n - RAW_CSEQ) };
         let head = self.raw_head("ACK", "ACK", n, &branch);
         Some(head.map(|h| with_body(&h, None, b"")).into_iter().collect())
     }

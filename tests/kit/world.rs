@@ -810,7 +810,7 @@ impl World {
         fallback
     }
 
-    fn feed_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
+    fn to_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
         let worker = self.worker_of_stream(worker, stream);
         let mut out = std::mem::take(&mut self.out);
         let now = self.now;
@@ -832,7 +832,7 @@ impl World {
         self.drain_engine(worker);
     }
 
-    fn feed_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
+    fn to_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
         let Some(agent) = self.agents.get_mut(&stream) else { return };
         let back = if bytes.is_empty() { agent.ended() } else { agent.on_bytes(bytes) };
         let heard: Vec<String> = agent.take_lines();
@@ -918,7 +918,8 @@ impl World {
         for agent in self.agents.values_mut() {
             agent.ended();
         }
-        self.queue.retain(|Reverse(e)| matches!(e.ev, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
+        self.queue
+            .retain(|Reverse(e)| matches!(e.ev, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
         let settings = CallSettings {
             public_url: "http://chorus.test".to_owned(),
             node: "one".to_owned(),

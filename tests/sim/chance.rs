@@ -1,10 +1,10 @@
 //! What may happen next, with its weight: phones, REST, agents, faults.
 
 use super::docs::{Switches, improvise};
+use crate::kit::World;
 use crate::kit::agent::Behaviour;
 use crate::kit::phone::OnCall;
 use crate::kit::world::{ACCOUNT, Death, hook, spoken};
-use crate::kit::World;
 use chorus::api::command::*;
 use chorus::rng::Rng;
 use chorus::sdp::Direction;
@@ -78,7 +78,8 @@ impl Chance {
         w.sounds.insert("http://app.test/sound.wav".to_owned(), spoken("sound"));
         w.number(|n| n.fallback = Some(hook("/fallback")));
         for host in 2..2 + PHONES {
-            let phone = w.phone(["trunk", "anna", "bert", "cleo", "dora", "emil", "fay"][usize::from(host - 2)], host);
+            let phone = w
+                .phone(["trunk", "anna", "bert", "cleo", "dora", "emil", "fay"][usize::from(host - 2)], host);
             w.phones[phone].light = true;
         }
         let rng = w.rng.fork();
@@ -217,8 +218,20 @@ impl Chance {
         let sid = CallSid::new(&mut self.rng);
         self.calls.push(sid);
         let mut some = |percent| self.rng.below(100) < percent;
-        let callback = Subscription { hook: hook("/status"), initiated: some(80), ringing: some(80), answered: some(80), completed: some(90) };
-        let document = if some(30) { Document::Inline("<Response><Say>hi</Say><Redirect>http://app.test/doc</Redirect></Response>".to_owned()) } else { Document::Fetch(hook("/doc")) };
+        let callback = Subscription {
+            hook: hook("/status"),
+            initiated: some(80),
+            ringing: some(80),
+            answered: some(80),
+            completed: some(90),
+        };
+        let document = if some(30) {
+            Document::Inline(
+                "<Response><Say>hi</Say><Redirect>http://app.test/doc</Redirect></Response>".to_owned(),
+            )
+        } else {
+            Document::Fetch(hook("/doc"))
+        };
         let request = DialRequest {
             sid,
             account: ACCOUNT,
@@ -258,8 +271,15 @@ impl Chance {
     }
 
     fn rest_twiml(&mut self) {
-        let text = ["<Response><Say>new</Say><Redirect>http://app.test/doc</Redirect></Response>", "<Response/>", "<Response><Pause/>"][self.rng.below(3) as usize];
-        self.update(CallUpdate { document: Some(Document::Inline(text.to_owned())), ..CallUpdate::default() });
+        let text = [
+            "<Response><Say>new</Say><Redirect>http://app.test/doc</Redirect></Response>",
+            "<Response/>",
+            "<Response><Pause/>",
+        ][self.rng.below(3) as usize];
+        self.update(CallUpdate {
+            document: Some(Document::Inline(text.to_owned())),
+            ..CallUpdate::default()
+        });
     }
 
     fn rest_end(&mut self, end: EndWish) {
@@ -321,7 +341,10 @@ impl Chance {
         let text = match what {
             "mark" => format!(r#"{{"event":"mark","streamSid":"{sid}","mark":{{"name":"m"}}}}"#),
             "clear" => format!(r#"{{"event":"clear","streamSid":"{sid}"}}"#),
-            "media" => format!(r#"{{"event":"media","streamSid":"{sid}","media":{{"payload":"{}"}}}}"#, "/v7+".repeat(800)),
+            "media" => format!(
+                r#"{{"event":"media","streamSid":"{sid}","media":{{"payload":"{}"}}}}"#,
+                "/v7+".repeat(800)
+            ),
             "stop" => format!(r#"{{"event":"stop","streamSid":"{sid}"}}"#),
             _ => "{\"event\":7".to_owned(),
         };

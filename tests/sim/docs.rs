@@ -115,7 +115,9 @@ impl Author {
                 self.count("verb Pause, Redirect");
                 let seconds = 1 + self.rng.below(2);
                 let at = now.wall.0 + after as i64 + seconds as i64 * 1_000;
-                Reply::twiml(&format!("<Pause length=\"{seconds}\"/><Redirect>/doc?notbefore={at}</Redirect>"))
+                Reply::twiml(&format!(
+                    "<Pause length=\"{seconds}\"/><Redirect>/doc?notbefore={at}</Redirect>"
+                ))
             }
             _ => {
                 let n = 1 + self.rng.below(3);
@@ -135,7 +137,10 @@ impl Author {
 
     fn verb(&mut self) -> String {
         let (name, text) = match self.rng.below(34) {
-            0..4 => ("verb Say", format!("<Say>{}</Say>", self.pick(&["hi", "hello there", "a somewhat longer sentence"]))),
+            0..4 => (
+                "verb Say",
+                format!("<Say>{}</Say>", self.pick(&["hi", "hello there", "a somewhat longer sentence"])),
+            ),
             4 => ("verb Play", "<Play>/sound.wav</Play>".to_owned()),
             5 => ("verb Play missing", "<Play>/nothing.wav</Play>".to_owned()),
             6 => ("verb Play digits", "<Play digits=\"1w2\"/>".to_owned()),
@@ -146,7 +151,10 @@ impl Author {
             23..26 => ("verb Connect Stream", self.connect()),
             26 | 27 => ("verb Start Stream", self.start()),
             28 => ("verb Stop Stream", format!("<Stop><Stream name=\"s{}\"/></Stop>", self.names)),
-            29 => ("verb Start Recording", "<Start><Recording recordingStatusCallback=\"/status/rec\"/></Start>".to_owned()),
+            29 => (
+                "verb Start Recording",
+                "<Start><Recording recordingStatusCallback=\"/status/rec\"/></Start>".to_owned(),
+            ),
             30 => ("verb Reject", self.pick(&["<Reject/>", "<Reject reason=\"busy\"/>"]).to_owned()),
             31 => ("verb Hangup", "<Hangup/>".to_owned()),
             32 => ("verb unknown", "<Whistle tune=\"1\"/>".to_owned()),
@@ -157,20 +165,33 @@ impl Author {
     }
 
     fn gather(&mut self) -> String {
-        let digits = self.pick(&["", " numDigits=\"1\"", " numDigits=\"2\" finishOnKey=\"*\"", " bargeIn=\"false\""]);
+        let digits =
+            self.pick(&["", " numDigits=\"1\"", " numDigits=\"2\" finishOnKey=\"*\"", " bargeIn=\"false\""]);
         let action = self.pick(&["", " action=\"/doc\"", " action=\"/doc\" actionOnEmptyResult=\"true\""]);
         format!("<Gather timeout=\"1\"{digits}{action}><Say>press</Say><Pause length=\"1\"/></Gather>")
     }
 
     fn record(&mut self) -> String {
-        let more = self.pick(&[" timeout=\"1\"", " timeout=\"0\"", " playBeep=\"false\" timeout=\"0\"", " trim=\"do-not-trim\" timeout=\"0\""]);
+        let more = self.pick(&[
+            " timeout=\"1\"",
+            " timeout=\"0\"",
+            " playBeep=\"false\" timeout=\"0\"",
+            " trim=\"do-not-trim\" timeout=\"0\"",
+        ]);
         let action = self.pick(&["", " action=\"/doc\""]);
-        format!("<Record maxLength=\"2\" recordingStatusCallback=\"/status/rec\" recordingStatusCallbackEvent=\"in-progress completed absent\"{more}{action}/>")
+        format!(
+            "<Record maxLength=\"2\" recordingStatusCallback=\"/status/rec\" recordingStatusCallbackEvent=\"in-progress completed absent\"{more}{action}/>"
+        )
     }
 
     fn dial(&mut self) -> String {
         let more = self.pick(&[
-            "", " answerOnBridge=\"true\"", " hangupOnStar=\"true\"", " timeLimit=\"2\"", " sequential=\"true\"", " ringTone=\"de\"",
+            "",
+            " answerOnBridge=\"true\"",
+            " hangupOnStar=\"true\"",
+            " timeLimit=\"2\"",
+            " sequential=\"true\"",
+            " ringTone=\"de\"",
             " record=\"record-from-ringing-dual\" recordingStatusCallback=\"/status/rec\"",
             " record=\"record-from-answer\" recordingStatusCallback=\"/status/rec\"",
         ]);
@@ -182,7 +203,8 @@ impl Author {
 
     fn noun(&mut self) -> String {
         let whisper = self.pick(&["", "", " url=\"/doc\"", " url=\"/whisper\""]);
-        let events = " statusCallback=\"/status/child\" statusCallbackEvent=\"initiated ringing answered completed\"";
+        let events =
+            " statusCallback=\"/status/child\" statusCallbackEvent=\"initiated ringing answered completed\"";
         match self.rng.below(3) {
             0 => format!("<Number{whisper}{events}>+15550002</Number>"),
             _ => format!("<Sip{whisper}{events}>sip:bob@10.0.1.{}?X-a=b</Sip>", 3 + self.rng.below(4)),
@@ -191,12 +213,17 @@ impl Author {
 
     fn connect(&mut self) -> String {
         let callback = self.pick(&["", " statusCallback=\"/status/stream\""]);
-        format!("<Connect><Stream url=\"wss://agent.test/media\"{callback}><Parameter name=\"a\" value=\"b\"/></Stream></Connect>")
+        format!(
+            "<Connect><Stream url=\"wss://agent.test/media\"{callback}><Parameter name=\"a\" value=\"b\"/></Stream></Connect>"
+        )
     }
 
     fn start(&mut self) -> String {
         self.names += 1;
         let track = self.pick(&["inbound_track", "outbound_track", "both_tracks"]);
-        format!("<Start><Stream name=\"s{}\" url=\"wss://agent.test/media\" track=\"{track}\" statusCallback=\"/status/stream\"/></Start>", self.names)
+        format!(
+            "<Start><Stream name=\"s{}\" url=\"wss://agent.test/media\" track=\"{track}\" statusCallback=\"/status/stream\"/></Start>",
+            self.names
+        )
     }
 }

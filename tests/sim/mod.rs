@@ -35,7 +35,11 @@ fn seeds_keep_every_promise() {
     for (what, n) in &sum.counted {
         println!("{n:>10}  {what}");
     }
-    let failed: Vec<String> = sum.failed.iter().map(|(seed, step, what)| format!("seed {seed:#x} at step {step}: {what}")).collect();
+    let failed: Vec<String> = sum
+        .failed
+        .iter()
+        .map(|(seed, step, what)| format!("seed {seed:#x} at step {step}: {what}"))
+        .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 

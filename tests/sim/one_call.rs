@@ -89,7 +89,10 @@ fn every_crash(name: &str, run: fn(u64, u64, Option<(u64, Death)>) -> World) {
         for n in 1..=whole.commits {
             for death in DEATHS {
                 let seed = loss * 1_000 + n;
-                let w = reckon(run(seed, loss, Some((n, death))), &format!("{name}, seed {seed}, loss {loss} %, {death:?} at {n}"));
+                let w = reckon(
+                    run(seed, loss, Some((n, death))),
+                    &format!("{name}, seed {seed}, loss {loss} %, {death:?} at {n}"),
+                );
                 died += w.crashes;
             }
         }
