@@ -218,7 +218,11 @@ impl Schedule {
             method: held.row.hook.method,
             params: held.row.params.clone(),
             auth_token: token(held.row.account),
-            token: token_text(if mutants::on(Mutant::TokenChangesOnRetry) { id ^ u128::from(held.row.rounds) } else { id }),
+            token: token_text(if mutants::on(Mutant::TokenChangesOnRetry) {
+                id ^ u128::from(held.row.rounds)
+            } else {
+                id
+            }),
             policy: policy.clone(),
             cookies: Vec::new(),
             login: None,

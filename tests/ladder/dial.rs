@@ -28,7 +28,11 @@ fn dial_several() {
     w.run_ms(1_000);
     w.hang_up(anna);
     over(&mut w);
-    ladder::check(w, "dial_several", "Several ringing at once: the first to answer is bridged, the others get CANCEL.");
+    ladder::check(
+        w,
+        "dial_several",
+        "Several ringing at once: the first to answer is bridged, the others get CANCEL.",
+    );
 }
 
 #[test]
@@ -58,19 +62,35 @@ fn dial_whisper() {
     w.run_ms(3_000);
     w.hang_up(1);
     over(&mut w);
-    ladder::check(w, "dial_whisper", "url whisper: the callee hears a document of its own before both are bridged.");
+    ladder::check(
+        w,
+        "dial_whisper",
+        "url whisper: the callee hears a document of its own before both are bridged.",
+    );
 }
 
 #[test]
 fn dial_time_limit() {
-    let mut w = dialling(203, &format!("<Dial timeLimit=\"2\" action=\"/dialled\">{NUMBER}</Dial>"), OnCall::Answer(500));
+    let mut w = dialling(
+        203,
+        &format!("<Dial timeLimit=\"2\" action=\"/dialled\">{NUMBER}</Dial>"),
+        OnCall::Answer(500),
+    );
     over(&mut w);
-    ladder::check(w, "dial_time_limit", "timeLimit: from the bridge; the callee is hung up, the caller goes on.");
+    ladder::check(
+        w,
+        "dial_time_limit",
+        "timeLimit: from the bridge; the callee is hung up, the caller goes on.",
+    );
 }
 
 #[test]
 fn dial_star() {
-    let mut w = dialling(204, &format!("<Dial hangupOnStar=\"true\" action=\"/dialled\">{NUMBER}</Dial>"), OnCall::Answer(500));
+    let mut w = dialling(
+        204,
+        &format!("<Dial hangupOnStar=\"true\" action=\"/dialled\">{NUMBER}</Dial>"),
+        OnCall::Answer(500),
+    );
     answered(&mut w, 1);
     w.run_ms(1_000);
     w.press(0, "*");
@@ -80,33 +100,49 @@ fn dial_star() {
 
 #[test]
 fn dial_answer_on_bridge() {
-    let mut w = dialling(205, &format!("<Dial answerOnBridge=\"true\">{NUMBER}</Dial>"), OnCall::Answer(1_000));
+    let mut w =
+        dialling(205, &format!("<Dial answerOnBridge=\"true\">{NUMBER}</Dial>"), OnCall::Answer(1_000));
     answered(&mut w, 1);
     w.run_ms(1_000);
     w.hang_up(0);
     over(&mut w);
-    ladder::check(w, "dial_answer_on_bridge", "answerOnBridge: the caller rings until the callee has answered.");
+    ladder::check(
+        w,
+        "dial_answer_on_bridge",
+        "answerOnBridge: the caller rings until the callee has answered.",
+    );
 }
 
 #[test]
 fn dial_early_media() {
-    let mut w = dialling(206, &format!("<Dial answerOnBridge=\"true\">{NUMBER}</Dial>"), OnCall::EarlyMedia(1_000));
+    let mut w =
+        dialling(206, &format!("<Dial answerOnBridge=\"true\">{NUMBER}</Dial>"), OnCall::EarlyMedia(1_000));
     answered(&mut w, 1);
     w.run_ms(500);
     w.hang_up(1);
     over(&mut w);
-    ladder::check(w, "dial_early_media", "180/183 and early media both ways: the callee's 183 becomes one for the caller.");
+    ladder::check(
+        w,
+        "dial_early_media",
+        "180/183 and early media both ways: the callee's 183 becomes one for the caller.",
+    );
 }
 
 #[test]
 fn dial_record_dual() {
-    let dial = format!("<Dial record=\"record-from-answer-dual\" recordingStatusCallback=\"/status/rec\" action=\"/dialled\">{NUMBER}</Dial>");
+    let dial = format!(
+        "<Dial record=\"record-from-answer-dual\" recordingStatusCallback=\"/status/rec\" action=\"/dialled\">{NUMBER}</Dial>"
+    );
     let mut w = dialling(207, &dial, OnCall::Answer(500));
     answered(&mut w, 1);
     w.run_ms(1_000);
     w.hang_up(1);
     over(&mut w);
-    ladder::check(w, "dial_record_dual", "record modes: from the answer in two channels, its URL with the action, its callback.");
+    ladder::check(
+        w,
+        "dial_record_dual",
+        "record modes: from the answer in two channels, its URL with the action, its callback.",
+    );
 }
 
 #[test]
@@ -119,7 +155,8 @@ fn dial_busy() {
 
 #[test]
 fn dial_no_answer() {
-    let mut w = dialling(209, &format!("<Dial timeout=\"5\" action=\"/dialled\">{NUMBER}</Dial>"), OnCall::Ring);
+    let mut w =
+        dialling(209, &format!("<Dial timeout=\"5\" action=\"/dialled\">{NUMBER}</Dial>"), OnCall::Ring);
     over(&mut w);
     assert_eq!(w.app.of("/dialled")[0].params["DialCallStatus"], "no-answer");
     ladder::check(w, "dial_no_answer", "Dial's timeout: CANCEL, DialCallStatus=no-answer.");
@@ -131,12 +168,20 @@ fn dial_caller_hangs_up() {
     w.run_ms(2_000);
     w.hang_up(0);
     over(&mut w);
-    ladder::check(w, "dial_caller_hangs_up", "The caller hangs up while it rings: the child is cancelled, the action is still told.");
+    ladder::check(
+        w,
+        "dial_caller_hangs_up",
+        "The caller hangs up while it rings: the child is cancelled, the action is still told.",
+    );
 }
 
 #[test]
 fn dial_sip_headers() {
-    let mut w = dialling(211, "<Dial action=\"/dialled\"><Sip>sip:bob@10.0.1.2?X-a=b</Sip></Dial>", OnCall::Answer(500));
+    let mut w = dialling(
+        211,
+        "<Dial action=\"/dialled\"><Sip>sip:bob@10.0.1.2?X-a=b</Sip></Dial>",
+        OnCall::Answer(500),
+    );
     answered(&mut w, 1);
     assert!(w.phones[1].headers.contains(&("X-a".to_owned(), "b".to_owned())));
     w.hang_up(1);

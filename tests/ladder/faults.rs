@@ -15,9 +15,14 @@ fn fault_callback_rounds() {
     w.dial(0, "+15550001");
     over(&mut w);
     w.run(Duration::from_secs(1_000));
-    let tokens: std::collections::BTreeSet<String> = w.app.of("/status").iter().map(|a| a.token.clone()).collect();
+    let tokens: std::collections::BTreeSet<String> =
+        w.app.of("/status").iter().map(|a| a.token.clone()).collect();
     assert_eq!((tokens.len(), w.app.of("/status").len()), (1, 4));
-    ladder::check(w, "fault_callback_rounds", "Callbacks exactly as rulings.md defines them: further rounds after 10 s, 1 min, 10 min with the same token.");
+    ladder::check(
+        w,
+        "fault_callback_rounds",
+        "Callbacks exactly as rulings.md defines them: further rounds after 10 s, 1 min, 10 min with the same token.",
+    );
 }
 
 #[test]
@@ -39,29 +44,47 @@ fn fault_database_at_answer() {
     over(&mut w);
     w.database_down = false;
     assert_eq!(w.phones[0].ended[0].code, 503);
-    ladder::check(w, "fault_database_at_answer", "A commit that fails: no 200 without its row; the caller gets 503, the call ends failed.");
+    ladder::check(
+        w,
+        "fault_database_at_answer",
+        "A commit that fails: no 200 without its row; the caller gets 503, the call ends failed.",
+    );
 }
 
 #[test]
 fn fault_database_in_a_call() {
-    let mut w = talking(603, "<Record timeout=\"0\" maxLength=\"2\" recordingStatusCallback=\"/status/rec\"/><Say>bye</Say>");
+    let mut w = talking(
+        603,
+        "<Record timeout=\"0\" maxLength=\"2\" recordingStatusCallback=\"/status/rec\"/><Say>bye</Say>",
+    );
     w.database_down = true;
     over(&mut w);
     w.run_ms(5_000);
     assert!(!w.switch.healthy());
     w.line("chorus", "chorus", "the database is back");
     w.database_down = false;
-    ladder::check(w, "fault_database_in_a_call", "A live call goes on while the database is away, its Tx kept in a bounded journal; the callbacks follow.");
+    ladder::check(
+        w,
+        "fault_database_in_a_call",
+        "A live call goes on while the database is away, its Tx kept in a bounded journal; the callbacks follow.",
+    );
 }
 
 #[test]
 fn fault_disk_full() {
-    let mut w = talking(604, "<Record timeout=\"0\" maxLength=\"5\" recordingStatusCallback=\"/status/rec\"/><Say>bye</Say>");
+    let mut w = talking(
+        604,
+        "<Record timeout=\"0\" maxLength=\"5\" recordingStatusCallback=\"/status/rec\"/><Say>bye</Say>",
+    );
     w.run_ms(1_500);
     w.line("chorus", "chorus", "the disk is full");
     w.disk_full = true;
     over(&mut w);
-    ladder::check(w, "fault_disk_full", "A full disk or slow disk ends a recording as failed, never the call.");
+    ladder::check(
+        w,
+        "fault_disk_full",
+        "A full disk or slow disk ends a recording as failed, never the call.",
+    );
 }
 
 #[test]
@@ -79,7 +102,11 @@ fn fault_crash() {
     w.run_ms(1_000);
     w.crash();
     over(&mut w);
-    ladder::check(w, "fault_crash", "Legs still up get BYE within 5 s of the start; their calls end failed, with their callbacks.");
+    ladder::check(
+        w,
+        "fault_crash",
+        "Legs still up get BYE within 5 s of the start; their calls end failed, with their callbacks.",
+    );
 }
 
 #[test]
@@ -89,5 +116,9 @@ fn fault_crash_before_the_answer() {
     w.dial(0, "+15550001");
     w.run(Duration::from_secs(60));
     w.hang_up(0);
-    ladder::check(w, "fault_crash_before_the_answer", "Accepted means never lost: a call whose 200 was not durable was not answered.");
+    ladder::check(
+        w,
+        "fault_crash_before_the_answer",
+        "Accepted means never lost: a call whose 200 was not durable was not answered.",
+    );
 }

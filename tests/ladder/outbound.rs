@@ -8,7 +8,12 @@ use chorus::api::command::{Document, EndWish};
 use chorus::store::rows::RecordWish;
 
 /// A callee, phone 0, and a call to it.
-fn to(seed: u64, does: OnCall, document: &str, change: impl FnOnce(&mut chorus::api::command::DialRequest)) -> World {
+fn to(
+    seed: u64,
+    does: OnCall,
+    document: &str,
+    change: impl FnOnce(&mut chorus::api::command::DialRequest),
+) -> World {
     let mut w = World::new(seed);
     callee(&mut w, does);
     w.app.on("/voice", crate::kit::Reply::twiml(document));
@@ -24,7 +29,11 @@ fn plain(seed: u64, does: OnCall) -> World {
 fn api_answered() {
     let mut w = plain(100, OnCall::Answer(1_000));
     over(&mut w);
-    ladder::check(w, "api_answered", "Outbound calls go to a trunk's host: queued, initiated, ringing, in-progress, completed, each with its callback in order.");
+    ladder::check(
+        w,
+        "api_answered",
+        "Outbound calls go to a trunk's host: queued, initiated, ringing, in-progress, completed, each with its callback in order.",
+    );
 }
 
 #[test]
@@ -52,7 +61,11 @@ fn api_failed() {
 fn api_unavailable() {
     let mut w = plain(104, OnCall::Refuse(480));
     over(&mut w);
-    ladder::check(w, "api_unavailable", "One table maps SIP outcomes to Twilio's statuses: 480 is no-answer.");
+    ladder::check(
+        w,
+        "api_unavailable",
+        "One table maps SIP outcomes to Twilio's statuses: 480 is no-answer.",
+    );
 }
 
 #[test]
@@ -80,7 +93,11 @@ fn api_cancel_race() {
     let sid = first(&w);
     end(&mut w, sid, EndWish::Canceled);
     over(&mut w);
-    ladder::check(w, "api_cancel_race", "CANCEL and its races: the 200 crosses our CANCEL, is ACKed, and BYE follows.");
+    ladder::check(
+        w,
+        "api_cancel_race",
+        "CANCEL and its races: the 200 crosses our CANCEL, is ACKed, and BYE follows.",
+    );
 }
 
 #[test]
@@ -88,7 +105,11 @@ fn api_twiml() {
     let text = "<Response><Say>inline</Say></Response>";
     let mut w = to(108, OnCall::Answer(500), "", |d| d.document = Document::Inline(text.to_owned()));
     over(&mut w);
-    ladder::check(w, "api_twiml", "Calls (create) with Twiml: the document is in the request, nothing is fetched.");
+    ladder::check(
+        w,
+        "api_twiml",
+        "Calls (create) with Twiml: the document is in the request, nothing is fetched.",
+    );
 }
 
 #[test]
@@ -109,7 +130,11 @@ fn api_record() {
     };
     let mut w = to(110, OnCall::Answer(500), "<Say>hello</Say>", |d| d.record = Some(wish));
     over(&mut w);
-    ladder::check(w, "api_record", "Record=true: the whole call in two channels; its callback, and its URL in the last status callback.");
+    ladder::check(
+        w,
+        "api_record",
+        "Record=true: the whole call in two channels; its callback, and its URL in the last status callback.",
+    );
 }
 
 #[test]
@@ -118,7 +143,11 @@ fn api_sip_uri() {
     answered(&mut w, 0);
     assert!(w.phones[0].headers.contains(&("X-a".to_owned(), "b".to_owned())));
     over(&mut w);
-    ladder::check(w, "api_sip_uri", "Outbound calls go to sip:user@host; custom X- headers travel: sip:..?X-a=b goes out with the INVITE.");
+    ladder::check(
+        w,
+        "api_sip_uri",
+        "Outbound calls go to sip:user@host; custom X- headers travel: sip:..?X-a=b goes out with the INVITE.",
+    );
 }
 
 #[test]
@@ -145,7 +174,11 @@ fn api_hangup_by_callee() {
     w.run_ms(1_500);
     w.hang_up(0);
     over(&mut w);
-    ladder::check(w, "api_hangup_by_callee", "BYE of the callee ends the call: completed, with its duration rounded up.");
+    ladder::check(
+        w,
+        "api_hangup_by_callee",
+        "BYE of the callee ends the call: completed, with its duration rounded up.",
+    );
 }
 
 #[test]

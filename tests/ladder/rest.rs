@@ -13,7 +13,11 @@ fn redirected(mut w: World, name: &str, verb: &str) {
     w.run_ms(1_000);
     redirect(&mut w);
     over(&mut w);
-    ladder::check(w, name, &format!("Update by Twiml in the middle of {verb}: what ran stops at once, the new document runs."));
+    ladder::check(
+        w,
+        name,
+        &format!("Update by Twiml in the middle of {verb}: what ran stops at once, the new document runs."),
+    );
 }
 
 #[test]

@@ -78,7 +78,11 @@ fn sip_silence() {
     w.phones[0].light = true;
     w.dial(0, "+15550001");
     over(&mut w);
-    ladder::check(w, "sip_silence", "No RTP and RTCP for 60 s (a setting) on an answered leg ends the call with its cause.");
+    ladder::check(
+        w,
+        "sip_silence",
+        "No RTP and RTCP for 60 s (a setting) on an answered leg ends the call with its cause.",
+    );
 }
 
 #[test]
@@ -108,5 +112,9 @@ fn sip_no_handler() {
     w.dial(0, "+15550001");
     over(&mut w);
     assert_eq!(w.phones[0].ended[0].code, 480);
-    ladder::check(w, "sip_no_handler", "A refused call says why on Notifications: 480 for a number without a handler.");
+    ladder::check(
+        w,
+        "sip_no_handler",
+        "A refused call says why on Notifications: 480 for a number without a handler.",
+    );
 }

@@ -20,7 +20,12 @@ fn hangup_in_say() {
 
 #[test]
 fn hangup_in_gather() {
-    hung_up("hangup_in_gather", 501, "Gather", "<Gather action=\"/digits\"><Say>press a key now</Say></Gather>");
+    hung_up(
+        "hangup_in_gather",
+        501,
+        "Gather",
+        "<Gather action=\"/digits\"><Say>press a key now</Say></Gather>",
+    );
 }
 
 #[test]
@@ -31,7 +36,12 @@ fn hangup_in_record() {
 
 #[test]
 fn hangup_in_connect() {
-    hung_up("hangup_in_connect", 503, "Connect Stream", "<Connect><Stream url=\"wss://agent.test/media\" statusCallback=\"/status/stream\"/></Connect>");
+    hung_up(
+        "hangup_in_connect",
+        503,
+        "Connect Stream",
+        "<Connect><Stream url=\"wss://agent.test/media\" statusCallback=\"/status/stream\"/></Connect>",
+    );
 }
 
 #[test]
@@ -54,7 +64,11 @@ fn verb_malformed() {
     w.dial(0, "+15550001");
     over(&mut w);
     assert_eq!(w.app.of("/fallback")[0].params["ErrorCode"], "12100");
-    ladder::check(w, "verb_malformed", "Malformed documents to the fallback URL with ErrorCode and ErrorUrl.");
+    ladder::check(
+        w,
+        "verb_malformed",
+        "Malformed documents to the fallback URL with ErrorCode and ErrorUrl.",
+    );
 }
 
 #[test]
@@ -119,11 +133,18 @@ fn verb_pause_before_answer() {
 
 #[test]
 fn stream_refused() {
-    let mut w = caller(513, "<Connect><Stream url=\"wss://agent.test/media\" statusCallback=\"/status/stream\"/></Connect><Say>bye</Say>");
+    let mut w = caller(
+        513,
+        "<Connect><Stream url=\"wss://agent.test/media\" statusCallback=\"/status/stream\"/></Connect><Say>bye</Say>",
+    );
     w.agents_down = true;
     w.dial(0, "+15550001");
     over(&mut w);
-    ladder::check(w, "stream_refused", "Media Streams: an agent that cannot be reached: stream-error, and the next verb.");
+    ladder::check(
+        w,
+        "stream_refused",
+        "Media Streams: an agent that cannot be reached: stream-error, and the next verb.",
+    );
 }
 
 #[test]
@@ -157,7 +178,11 @@ fn stream_mark_and_clear() {
     w.run_ms(500);
     w.agent_closes(sid);
     over(&mut w);
-    ladder::check(w, "stream_mark_and_clear", "Media Streams to the letter: clear empties the buffer and sends the marks back; keys arrive as dtmf.");
+    ladder::check(
+        w,
+        "stream_mark_and_clear",
+        "Media Streams to the letter: clear empties the buffer and sends the marks back; keys arrive as dtmf.",
+    );
 }
 
 #[test]
@@ -165,5 +190,9 @@ fn stream_start_stop() {
     let doc = "<Start><Stream name=\"s\" url=\"wss://agent.test/media\" statusCallback=\"/status/stream\"/></Start><Pause length=\"2\"/><Stop><Stream name=\"s\"/></Stop><Say>bye</Say>";
     let mut w = talking(516, doc);
     over(&mut w);
-    ladder::check(w, "stream_start_stop", "Start Stream and Stop: in the background, while the next verbs run.");
+    ladder::check(
+        w,
+        "stream_start_stop",
+        "Start Stream and Stop: in the background, while the next verbs run.",
+    );
 }

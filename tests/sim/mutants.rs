@@ -12,7 +12,10 @@ fn mutants_are_all_found() {
         plant(None);
         match sum.failed.first() {
             Some((seed, step, what)) => {
-                println!("{m:?}: seed {seed:#x}, step {step}: {}", what.chars().take(200).collect::<String>());
+                println!(
+                    "{m:?}: seed {seed:#x}, step {step}: {}",
+                    what.chars().take(200).collect::<String>()
+                );
             }
             None => missed.push(m),
         }
