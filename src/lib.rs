@@ -48,6 +48,7 @@ pub mod config;
 pub mod driver;
 pub mod error;
 pub mod first_start;
+pub mod fuzz;
 pub mod idmap;
 pub mod media;
 pub mod retention;

@@ -79,6 +79,8 @@ pub struct Server {
 /// # Errors
 /// One sentence that says what to do.
 pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Server, String> {
+    // Before anything is counted.
+    let _ = crate::telemetry::metrics::recorder();
     let mut rng = api::rng();
     let dir = config.data_dir.clone();
     std::fs::create_dir_all(config.recordings_dir()).map_err(|e| format!("{}: {e}", dir.display()))?;
@@ -120,6 +122,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     };
     let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
     let (http_server, reloader) = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
+    tokio::spawn(crate::telemetry::metrics::show(counts.clone()));
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
     let public_url = config.public_url;
     let disk = Some(disk);

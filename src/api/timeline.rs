@@ -29,8 +29,8 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
         Answer::Timeline(lines) => (true, lines),
         Answer::Busy => return Err(Refusal::unavailable()),
         _ => {
-            let row = ctx.read(move |r| timeline::get(r, scope, sid)).await?;
-            (false, row.map(|r| r.lines).unwrap_or_default())
+            let row = ctx.read(move |r| timeline::whole(r, scope, sid)).await?;
+            (false, row.unwrap_or_default())
         }
     };
     Ok(Outcome::Record(json!({ "call_sid": sid, "live": live, "lines": lines })))

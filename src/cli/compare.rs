@@ -8,6 +8,9 @@ const SLIP: usize = 800;
 /// Pieces quieter than this share of the loudest are not compared: silence is like any silence.
 const QUIET: f64 = 0.05;
 
+/// Smallest magnitude of a sound.
+const SOUND: u16 = 200;
+
 /// mu-law as samples.
 pub fn samples(ulaw: &[u8]) -> Vec<i16> {
     ulaw.iter().map(|o| crate::media::codec::g711::pcm_from_ulaw(*o)).collect()
@@ -40,28 +43,45 @@ fn find(piece: &[i16], heard: &[i16], from: usize, to: usize) -> Option<(usize, 
     best
 }
 
+/// What lies between the first and the last sound: a recording may be trimmed.
+pub fn trimmed(said: &[i16]) -> &[i16] {
+    let loud = |s: &i16| s.unsigned_abs() > SOUND;
+    let start = said.iter().position(loud).unwrap_or(0);
+    let end = said.iter().rposition(loud).map_or(0, |last| last.saturating_add(1));
+    said.get(start..end).unwrap_or_default()
+}
+
 /// How much `heard` holds `said`: the mean correlation of its pieces by their energy; 0 if there is nothing to compare.
+/// The loudest piece finds the alignment, the others are looked for around their place.
 pub fn correlation(said: &[i16], heard: &[i16]) -> f64 {
-    let pieces: Vec<(usize, &[i16])> = said
-        .chunks(PIECE)
-        .enumerate()
-        .map(|(i, p)| (i * PIECE, p))
-        .filter(|(_, p)| p.len() == PIECE)
-        .collect();
-    let loudest = pieces.iter().map(|(_, p)| energy(p)).fold(0.0, f64::max);
-    let mut spoken = pieces.into_iter().filter(|(_, p)| energy(p) > loudest * QUIET);
-    let Some((start, first)) = spoken.next() else { return 0.0 };
-    let Some((at, value)) = find(first, heard, 0, heard.len()) else { return 0.0 };
-    let (mut sum, mut weight) = (value * energy(first), energy(first));
-    let mut shift = at as i64 - start as i64;
-    for (start, piece) in spoken {
-        let near = usize::try_from(start as i64 + shift).unwrap_or(0);
-        let found = find(piece, heard, near.saturating_sub(SLIP), near.saturating_add(SLIP));
-        if let Some((at, value)) = found {
-            sum += value * energy(piece);
-            shift = at as i64 - start as i64;
+    let pieces: Vec<&[i16]> = trimmed(said).chunks_exact(PIECE).collect();
+    let energies: Vec<f64> = pieces.iter().map(|p| energy(p)).collect();
+    let Some((anchor, loudest)) = energies.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
+    else {
+        return 0.0;
+    };
+    let Some((at, value)) = pieces.get(anchor).and_then(|p| find(p, heard, 0, heard.len())) else {
+        return 0.0;
+    };
+    let (mut sum, mut weight) = (value * loudest, loudest);
+    let place = |i: usize| (i * PIECE) as i64;
+    let ways: [Vec<usize>; 2] = [(anchor + 1..pieces.len()).collect(), (0..anchor).rev().collect()];
+    for way in ways {
+        let mut shift = at as i64 - place(anchor);
+        for i in way {
+            let (Some(piece), Some(own)) = (pieces.get(i), energies.get(i)) else { continue };
+            if *own <= loudest * QUIET {
+                continue;
+            }
+            let near = usize::try_from(place(i) + shift).unwrap_or(0);
+            if let Some((at, value)) =
+                find(piece, heard, near.saturating_sub(SLIP), near.saturating_add(SLIP))
+            {
+                sum += value.max(0.0) * own;
+                shift = at as i64 - place(i);
+            }
+            weight += own;
         }
-        weight += energy(piece);
     }
     if weight > 0.0 { sum / weight } else { 0.0 }
 }

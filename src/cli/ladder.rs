@@ -133,9 +133,10 @@ async fn ask(base: &str, account: &str, token: &str, sid: CallSid) -> Result<Tim
 
 async fn from_database(config: &Config, sid: CallSid) -> Result<Timeline, String> {
     let store = open(config, false).await?;
-    let row = store.read(move |r| timeline::get(r, Scope::Operator, sid)).await.map_err(|e| e.to_string());
+    let lines =
+        store.read(move |r| timeline::whole(r, Scope::Operator, sid)).await.map_err(|e| e.to_string());
     let closing = store.clone();
     let _ = tokio::task::spawn_blocking(move || closing.close()).await;
-    let row = row?.ok_or_else(|| format!("there is no timeline of {sid}"))?;
-    Ok(Timeline { live: false, lines: row.lines })
+    let lines = lines?.ok_or_else(|| format!("there is no timeline of {sid}"))?;
+    Ok(Timeline { live: false, lines })
 }

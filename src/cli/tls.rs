@@ -26,7 +26,7 @@ pub enum Command {
     /// Makes a private authority and a certificate for api.twilio.com and this machine.
     Init {
         /// Where the three files go.
-        #[arg(long, default_value = "./tls")]
+        #[arg(default_value = "./tls")]
         dir: PathBuf,
     },
 }

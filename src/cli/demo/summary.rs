@@ -2,7 +2,7 @@
 
 use super::agent::{Notes, TONE_MS};
 use super::app::{self, Asked};
-use crate::cli::compare::{correlation, percentile};
+use crate::cli::compare::{correlation, percentile, trimmed};
 use crate::cli::phone::Report;
 use crate::media::event::Stats;
 use std::path::PathBuf;
@@ -136,7 +136,7 @@ fn recording(s: &Seen) -> Check {
         return check("recording", false, "there is none".to_owned());
     };
     let value = correlation(&s.dictation, &r.samples);
-    let (long, said) = (r.samples.len() as f64 / 8_000.0, s.dictation.len() as f64 / 8_000.0);
+    let (long, said) = (r.samples.len() as f64 / 8_000.0, trimmed(&s.dictation).len() as f64 / 8_000.0);
     let words = format!(
         "{} {long:.1} s, correlation {value:.2} with the {said:.1} s that were said",
         r.path.display()

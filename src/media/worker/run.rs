@@ -167,8 +167,11 @@ impl Thread {
     }
 
     fn publish(&self) {
-        counters::set(&self.counters.legs, self.legs.len());
-        counters::set(&self.counters.streams, self.streams.len());
+        let totals = self.engine.totals();
+        counters::set(&self.counters.dropped, totals.dropped);
+        counters::set(&self.counters.late, totals.late);
+        counters::set(&self.counters.legs, self.legs.len() as u64);
+        counters::set(&self.counters.streams, self.streams.len() as u64);
     }
 
     fn on_ready(&mut self, which: Which, readable: bool, writable: bool) {
