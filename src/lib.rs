@@ -49,6 +49,7 @@ pub mod driver;
 pub mod error;
 pub mod first_start;
 pub mod fuzz;
+pub mod idmap;
 pub mod media;
 pub mod mutants;
 pub mod retention;
