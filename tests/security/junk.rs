@@ -117,3 +117,41 @@ async fn junk_on_the_http_port_is_refused_and_changes_nothing() {
     assert_eq!(calls.json()["calls"].as_array().unwrap().len(), 0);
     house.end().await;
 }
+
+/// Whoever sends junk does not fill the disk: the log says so a few times, then how often it kept silent.
+#[test]
+fn the_log_about_strangers_is_limited() {
+    use chorus::call::cx::CallSettings;
+    use chorus::clock::{Mono, Now, Wall};
+    use chorus::sip::endpoint::EndpointConfig;
+    use chorus::sip::event::{Flow, Transport};
+    use chorus::switch::log::{LINES_MAX, WINDOW};
+    use chorus::switch::{Input, Output, Switch};
+
+    let settings = CallSettings { public_url: String::new(), node: "one".to_owned(), silent_after_s: 60 };
+    let mut switch = Switch::new(Rng::from_number(1), EndpointConfig::default(), settings, 1);
+    let [remote, local] = [7, 1].map(|n| std::net::SocketAddr::from(([192, 0, 2, n], 5060)));
+    let flow = Flow { transport: Transport::Udp, remote, local, conn: 0 };
+    let mut lines = Vec::new();
+    let mut send = |at: Mono, times: u64| {
+        lines.clear();
+        for _ in 0..times {
+            let junk = bytes::Bytes::from_static(b"\xc3 is no method");
+            switch.handle(Now { mono: at, wall: Wall(0) }, Input::Sip(flow, junk));
+            while let Some(o) = switch.poll() {
+                match o {
+                    Output::Log(line) => lines.push(line),
+                    other => panic!("junk made {other:?}"),
+                }
+            }
+        }
+        (lines.clone(), switch.refusals().dropped)
+    };
+    let start = Mono(1);
+    let (said, dropped) = send(start, 1_000);
+    assert_eq!((said.len() as u64, dropped), (LINES_MAX, 1_000));
+    assert!(said[0].contains("192.0.2.7") && said[0].contains("There is no trunk yet"), "{}", said[0]);
+    let (said, dropped) = send(start + WINDOW, 1);
+    assert_eq!((said.len(), dropped), (1, 1_001));
+    assert!(said[0].contains("(980 more like it were not logged)"), "{}", said[0]);
+}

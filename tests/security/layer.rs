@@ -28,7 +28,10 @@ pub fn verdict(text: &str) -> Option<String> {
     if let Some(canary) = canaries.iter().find(|c| text.contains(c.as_str())) {
         return Some(format!("the canary {canary} is in the log: {text}"));
     }
-    (redact::line(text) != text).then(|| format!("not masked: {text}"))
+    // Figures and folders may be long; a plus or a URL says what it is.
+    let tells = |word: &str| ["+", "://", "sip:"].iter().any(|mark| word.contains(mark));
+    let shown = text.split_whitespace().find(|word| tells(word) && redact::line(word) != *word);
+    shown.map(|word| format!("{word} is not masked in: {text}"))
 }
 
 struct Reading(String);
