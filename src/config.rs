@@ -246,6 +246,14 @@ impl Config {
         Config::load(&|name| std::env::var(name).ok(), path.zip(text.as_deref()))
     }
 
+    /// The database as the store wants it.
+    pub fn store_url(&self) -> String {
+        match self.database_url.as_str() {
+            "" => format!("sqlite:{}", self.data_dir.join("chorus.db").display()),
+            url => url.to_owned(),
+        }
+    }
+
     /// Where recordings lie.
     pub fn recordings_dir(&self) -> PathBuf {
         self.data_dir.join("recordings")

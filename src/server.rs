@@ -89,11 +89,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let trust = tls::client_config(config.ca_file.as_deref())?;
     let guard = Guard::new(config.allow_networks.clone(), config.http_listen.ip().is_loopback());
     let fetcher = Fetcher::new(guard, &trust)?;
-    let (sip_in, sip) = mpsc::channel(SIP_QUEUE);
-    let sip_config = transport::Config { listen: config.sip_listen, external: config.external_ip };
-    let transport = Transport::start(sip_config, rng.fork(), sip_in)
-        .await
-        .map_err(|e| format!("CHORUS_SIP_LISTEN {}: {e}", config.sip_listen))?;
+    let (transport, sip) = start_sip(&config, &mut rng).await?;
     let sip_addr = transport.local_addr();
     let (media, reports, disk) = start_media(&config, &mut rng, sip_addr, trust)?;
 
@@ -123,6 +119,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     };
     let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
     let (http_server, reloader) = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
+    tokio::spawn(crate::telemetry::metrics::show(counts.clone()));
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
     let public_url = config.public_url;
     let disk = Some(disk);
@@ -139,6 +136,16 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         disk,
         reloader,
     })
+}
+
+async fn start_sip(
+    config: &Config,
+    rng: &mut Rng,
+) -> Result<(Transport, mpsc::Receiver<transport::Inbound>), String> {
+    let (inbox, messages) = mpsc::channel(SIP_QUEUE);
+    let listen = transport::Config { listen: config.sip_listen, external: config.external_ip };
+    let why = |e| format!("CHORUS_SIP_LISTEN {}: {e}", config.sip_listen);
+    Ok((Transport::start(listen, rng.fork(), inbox).await.map_err(why)?, messages))
 }
 
 /// The HTTP listener; a port that the kernel chose goes into the public URL.
@@ -177,11 +184,7 @@ fn cores() -> usize {
 }
 
 async fn open_store(config: &Config, key: &crate::store::crypt::Key) -> Result<(Store, Recovered), String> {
-    let url = if config.database_url.is_empty() {
-        format!("sqlite:{}", config.data_dir.join("chorus.db").display())
-    } else {
-        config.database_url.clone()
-    };
+    let url = config.store_url();
     let key = key.clone();
     tokio::task::spawn_blocking(move || Store::open(&url, &key, &Options::default()).map_err(|e| e.0))
         .await

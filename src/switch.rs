@@ -5,6 +5,7 @@
 
 mod accept;
 pub mod census;
+mod commits;
 mod dial;
 mod effects;
 mod io;
@@ -31,6 +32,7 @@ use crate::store::tx::{Tx, TxId};
 use crate::webhooks::request::{FetchError, FetchId, Fetched};
 use crate::webhooks::schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::{net::SocketAddr, sync::Arc};
 
 pub use io::{Input, Output};
@@ -45,6 +47,8 @@ struct Gate {
     then: Vec<Effect>,
     or_else: Vec<Effect>,
     tx: Tx,
+    /// It writes the row of this call: one after the other.
+    row: Option<CallSid>,
 }
 
 enum FetchOwner {
@@ -82,6 +86,7 @@ pub struct Switch {
     fetches: HashMap<FetchId, FetchOwner>,
     clips: HashMap<ClipId, CallSid>,
     gates: BTreeMap<TxId, Gate>,
+    lanes: commits::Lanes,
     next_tx: u64,
     journal: outbox::Journal,
     schedule: Schedule,
@@ -111,6 +116,7 @@ impl Switch {
             fetches: HashMap::new(),
             clips: HashMap::new(),
             gates: BTreeMap::new(),
+            lanes: commits::Lanes::default(),
             next_tx: 0,
             journal: outbox::Journal::default(),
             schedule: Schedule::new(),
@@ -315,7 +321,14 @@ impl Switch {
             settings: &self.settings,
             fx: &mut fx,
         };
-        call.handle(&mut cx, event);
+        // A panic in one call ends that call alone: what it wanted is forgotten, its leg gets BYE, its row its end.
+        let handled = std::panic::catch_unwind(AssertUnwindSafe(|| call.handle(&mut cx, event)));
+        if handled.is_err() {
+            cx.fx.clear();
+            call.broke(&mut cx);
+            self.out
+                .push_back(Output::Log(format!("{sid} panicked and was ended: this is an error of Chorus")));
+        }
         self.keep(call);
         self.perform(now, sid, fx);
     }

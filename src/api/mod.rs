@@ -45,6 +45,7 @@ pub mod schema;
 pub mod serve;
 pub mod sip_trunks;
 pub mod streams;
+pub mod timeline;
 pub mod tls;
 pub mod wav;
 pub mod xml;

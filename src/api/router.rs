@@ -165,6 +165,8 @@ pub static ROUTES: &[Operation] = &[
     row("FetchSipTrunk", Verb::Get, "/carrier/v1/sip_trunks/{Sid}", &[], Shape::Carrier(&sip_trunks::TRUNK), run!(sip_trunks::fetch)).saying("A trunk.").by(Access::Carrier),
     delete("DeleteSipTrunk", "/carrier/v1/sip_trunks/{Sid}", run!(sip_trunks::delete), "Deletes a trunk; live calls go on.").by(Access::Carrier),
 
+    get("FetchTimeline", "/chorus/v1/calls/{Sid}/timeline", &timeline::TIMELINE, run!(timeline::fetch), "Who said what to whom in a call, also while it lives."),
+
     row("Health", Verb::Get, "/healthz", &[], Shape::Text, run!(health::alive)).saying("The process lives.").by(Access::Open),
     row("Readiness", Verb::Get, "/readyz", &[], Shape::Text, run!(health::ready)).saying("The server can take calls.").by(Access::Open),
     row("Metrics", Verb::Get, "/metrics", &[], Shape::Text, run!(health::metrics)).saying("Counters in Prometheus' form.").by(Access::Open),

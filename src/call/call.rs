@@ -2,7 +2,7 @@
 //! parent in [`Word`]s. `handle` is the only way in; everything it wants done is an [`Effect`].
 
 use super::cx::Cx;
-use super::event::{Effect, Event, PortError, Ticket, Word};
+use super::event::{Effect, Event, Outcome, PortError, Ticket, Word};
 use super::leg::Leg;
 use super::phase::Phase;
 use super::program::Program;
@@ -51,6 +51,20 @@ pub struct Call {
     pub(super) pending_record: Option<twiml::verb::Record>,
     /// For the post-dial delay.
     pub(super) created: Mono,
+    /// The row before a change of status that something waits for: what it falls back to if that is not written.
+    pub(super) before: Option<Box<CallRow>>,
+}
+
+/// What a parent hears of a child whose row could not be written.
+fn never_began() -> Outcome {
+    Outcome {
+        status: CallStatus::Failed,
+        cause: Cause::new(503, "The database is not available"),
+        duration: 0,
+        call_id: String::new(),
+        headers: vec![],
+        error: None,
+    }
 }
 
 impl Call {
@@ -79,6 +93,16 @@ impl Call {
 
     /// An outbound call: writes its row, answers whoever asked for it, then dials.
     pub fn outbound(cx: &mut Cx<'_>, row: CallRow, target: Target, ticket: Option<Ticket>) -> Call {
+        Call::dialled(cx, row, target, ticket, None)
+    }
+
+    fn dialled(
+        cx: &mut Cx<'_>,
+        row: CallRow,
+        target: Target,
+        ticket: Option<Ticket>,
+        parent: Option<CallSid>,
+    ) -> Call {
         let leg = cx.ids.leg();
         let mut call = Call::new(cx, row, leg);
         call.phase = Phase::Calling;
@@ -91,6 +115,10 @@ impl Call {
         let mut or_else = vec![Effect::Gone];
         if let Some(t) = ticket {
             or_else.push(Effect::Reply(t, Box::new(Answer::Busy)));
+        }
+        if let Some(parent) = parent {
+            call.parent = Some(parent);
+            or_else.insert(0, Effect::Tell(parent, Word::Over(Box::new(never_began()))));
         }
         call.target = Some(target);
         let tx = Tx::one(status::begin(&call.row));
@@ -110,8 +138,7 @@ impl Call {
 
     /// A child of a Dial.
     pub fn child(cx: &mut Cx<'_>, spawn: super::event::Spawn) -> Call {
-        let mut call = Call::outbound(cx, spawn.row, spawn.target, None);
-        call.parent = Some(spawn.parent);
+        let mut call = Call::dialled(cx, spawn.row, spawn.target, None, Some(spawn.parent));
         call.whisper = spawn.whisper;
         call
     }
@@ -134,6 +161,7 @@ impl Call {
             warned: BTreeSet::new(),
             pending_record: None,
             created: cx.now.mono,
+            before: None,
         }
     }
 
@@ -214,9 +242,11 @@ impl Call {
 
     /// Writes a change of status.
     pub(super) fn advance(&mut self, cx: &mut Cx<'_>, to: CallStatus, then: Vec<Effect>) {
+        let before = (!then.is_empty()).then(|| Box::new(self.row.clone()));
         let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
             return;
         };
+        self.before = before.or(self.before.take());
         let mut tx = Tx::one(op);
         if to.is_final() {
             tx.ops.extend(self.closing_ops(cx));
@@ -248,11 +278,15 @@ impl Call {
         }
     }
 
-    /// A commit failed that the call waited for: an unanswered inbound call is refused, an unsent INVITE is not sent.
+    /// A change of status was not written that our 200 or our INVITE waited for: neither leaves, and the change never was.
     fn on_not_stored(&mut self, cx: &mut Cx<'_>) {
-        if !self.leg.answered {
-            self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
-        }
+        let Some(before) = self.before.take().filter(|_| !self.row.status.is_final()) else {
+            return;
+        };
+        (self.row.status, self.row.sequence) = (before.status, before.sequence);
+        (self.row.answered, self.row.invited) = (before.answered, false);
+        (self.leg.answered, self.leg.invited) = (false, self.row.direction == Direction::Inbound);
+        self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
     }
 
     /// Ends the call whatever it is doing: an early leg is refused or cancelled with `cause`, an answered one gets BYE.

@@ -103,11 +103,21 @@ fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
     }
 }
 
+/// A telephone number may be shown the caller, the called number, or a number of the account (13214).
+fn may_show(parent: &Call, caller: &str) -> bool {
+    let own = parent.tables.trunks.number(caller).is_some_and(|n| n.account == parent.row.account);
+    own || caller == parent.row.from || caller == parent.row.to
+}
+
 /// A child for one noun.
 pub fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Result<Spawn, NoRoute> {
     let caller = dial.caller_id.clone().unwrap_or_else(|| parent.row.from.clone());
     let base = parent.program.base.as_deref();
     let p = party(noun)?;
+    if matches!(noun, Noun::Number(_)) && !may_show(parent, &caller) {
+        let words = format!("the caller ID {caller} is neither of this call nor a number of the account");
+        return Err(NoRoute { code: 13214, words });
+    }
     let wish = Wish { to: &p.to, from: &caller, auth: p.auth.clone(), headers: p.headers };
     let target = target::find(cx, parent.row.account, &wish)?;
     let callbacks = p.callback.and_then(|(url, method, events)| {

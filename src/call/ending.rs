@@ -17,6 +17,15 @@ impl Call {
         self.give_up(cx, Cause::new(200, "Normal Clearing"), to);
     }
 
+    /// It panicked: whatever it was doing is dropped, and it ends as failed.
+    pub fn broke(&mut self, cx: &mut Cx<'_>) {
+        self.phase = Phase::Ending;
+        self.row.error = Some(12400);
+        super::notify::write(cx, &self.row, 12400, "an internal error ended the call");
+        let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
+        self.give_up(cx, Cause::new(500, "Internal error"), to);
+    }
+
     /// Reject: never answered (ruling 2.49); after an answer it hangs up.
     pub(super) fn reject(&mut self, cx: &mut Cx<'_>, reject: &Reject) {
         if self.leg.answered {

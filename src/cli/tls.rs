@@ -20,6 +20,34 @@ const AUTHORITY_YEARS: i32 = 10;
 /// Life of the certificate, years: some clients take none that is longer than 825 days.
 const CERTIFICATE_YEARS: i32 = 2;
 
+/// What to do.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Makes a private authority and a certificate for api.twilio.com and this machine.
+    Init {
+        /// Where the three files go.
+        #[arg(default_value = "./tls")]
+        dir: PathBuf,
+    },
+}
+
+/// The exit code.
+pub fn run(command: Command) -> i32 {
+    let Command::Init { dir } = command;
+    match init(&dir, crate::server::now().wall) {
+        Ok(files) => {
+            println!(
+                "Clients must trust {}. The server gets\n  CHORUS_TLS_CERT={}\n  CHORUS_TLS_KEY={}",
+                files.authority.display(),
+                files.cert.display(),
+                files.key.display()
+            );
+            0
+        }
+        Err(why) => super::fail(1, &why),
+    }
+}
+
 /// The files that were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {

@@ -102,7 +102,7 @@ impl Switch {
                 response_body: None,
                 created: now.wall,
             };
-            self.commit(None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
+            self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
     }

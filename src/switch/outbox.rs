@@ -2,8 +2,9 @@
 
 use super::{FetchOwner, Gate, Output, Switch};
 use crate::clock::{Mono, Now};
-use crate::sid::NotificationSid;
-use crate::store::rows::NotificationRow;
+use crate::sid::{CallSid, NotificationSid};
+use crate::store::rows::{NotificationRow, OutboxRow};
+use crate::store::timeline;
 use crate::store::tx::{Op, Tx, TxId};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -27,9 +28,9 @@ impl Journal {
         self.waiting.len() + usize::from(self.trying.is_some())
     }
 
-    /// When to try.
+    /// When to try. Not while one is being tried: its outcome decides.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.next
+        self.next.filter(|_| self.trying.is_none())
     }
 
     /// The one under way was written.
@@ -94,7 +95,7 @@ impl Switch {
             let id = TxId(self.next_tx);
             self.journal.trying = Some(id);
             self.out.push_back(Output::Commit(id, tx.clone()));
-            self.gates.insert(id, Gate { call: None, then: vec![], or_else: vec![], tx });
+            self.gates.insert(id, Gate { call: None, then: vec![], or_else: vec![], tx, row: None });
         }
         let tables = self.tables.clone();
         let token = |account| tables.account(account).map(|a| a.auth_token.clone());
@@ -112,12 +113,7 @@ impl Switch {
     }
 
     fn write_outcome(&mut self, now: Now, outcome: crate::webhooks::schedule::Outcome) {
-        if let Some(call) = outcome.row.call {
-            let what = format!("callback {}", outcome.row.last.clone().unwrap_or_default());
-            if let Some(line) = self.timelines.add(now, call, "app", "chorus", what) {
-                self.out.push_back(Output::Trace(call, line));
-            }
-        }
+        self.trace_outcome(now, &outcome.row);
         let mut tx = Tx::one(Op::PutOutbox(Box::new(outcome.row)));
         if let Some(note) = outcome.note {
             tx.ops.push(Op::PutNotification(Box::new(NotificationRow {
@@ -135,6 +131,16 @@ impl Switch {
                 created: now.wall,
             })));
         }
-        self.commit(None, tx, vec![], vec![]);
+        self.commit(now, None, tx, vec![], vec![]);
+    }
+
+    /// A line for the callback's call. Where the call is over its timeline is written already: the outbox row holds what
+    /// became of the callback, and who watches sees the line.
+    fn trace_outcome(&mut self, now: Now, row: &OutboxRow) {
+        let named = || row.params.iter().find(|(n, _)| n == "CallSid").and_then(|(_, v)| CallSid::parse(v));
+        let Some(call) = row.call.or_else(named) else { return };
+        let line = timeline::delivery(row, now.wall);
+        self.timelines.add(now, call, &line.from, &line.to, line.what.clone());
+        self.out.push_back(Output::Trace(call, line));
     }
 }

@@ -24,12 +24,12 @@ impl Switch {
                 ms: recorded.get(&row.sid).copied().unwrap_or(0),
             };
             let ops = self.with_cx(now, |cx| recordings::ended(cx, row, &end));
-            self.commit(None, Tx { ops }, vec![], vec![]);
+            self.commit(now, None, Tx { ops }, vec![], vec![]);
         }
         for mut row in found.streams {
             row.status = "stopped".to_owned();
             row.updated = now.wall;
-            self.commit(None, Tx::one(Op::PutStream(Box::new(row))), vec![], vec![]);
+            self.commit(now, None, Tx::one(Op::PutStream(Box::new(row))), vec![], vec![]);
         }
         for row in found.calls {
             self.recover_call(now, row);
@@ -66,7 +66,7 @@ impl Switch {
             let last = status::advance(cx, &mut row, CallStatus::Failed, None);
             first.into_iter().chain(last).collect::<Vec<_>>()
         });
-        self.commit(None, Tx { ops }, vec![], vec![]);
+        self.commit(now, None, Tx { ops }, vec![], vec![]);
     }
 
     fn with_cx<T>(&mut self, now: Now, f: impl FnOnce(&mut Cx<'_>) -> T) -> T {

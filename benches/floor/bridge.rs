@@ -1,0 +1,25 @@
+//! Floor of a bridged Dial: what comes on one leg leaves on the other at once, under that leg's own header.
+//! `floor-bridge CALLS`: leg i and leg i + CALLS are one bridge.
+
+mod rig;
+
+use rig::{Floor, Leg};
+
+struct Bridge;
+
+impl Floor for Bridge {
+    fn on_rtp(&mut self, legs: &mut [Leg], i: usize, payload: &[u8]) -> u64 {
+        let half = legs.len() / 2;
+        let other = if i < half { i + half } else { i - half };
+        legs.get_mut(other).map_or(0, |l| u64::from(l.send(payload)))
+    }
+
+    fn on_tick(&mut self, _: &mut [Leg], _: usize) -> u64 {
+        0
+    }
+}
+
+fn main() {
+    let n: usize = rig::argument(1).parse().unwrap_or(1);
+    rig::run(n * 2, |_, _| Bridge);
+}

@@ -1,0 +1,133 @@
+//! (s) INVITE to BYE: calls come at a steady rate, each asks the webhook, is answered after its commit and is hung up at once.
+
+use super::Rig;
+use super::figures::{ARRIVED_MIN, LATE_MAX, Round, percentile};
+use super::process::Process;
+use super::server::Place;
+use super::sip::{News, Sip};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Before the measurement.
+const WARM: Duration = Duration::from_secs(2);
+/// Calls that began may end for this long.
+const TAIL: Duration = Duration::from_secs(3);
+
+#[derive(Default)]
+struct Seen {
+    began: Vec<u64>,
+    counted: Vec<bool>,
+    ended: u64,
+    failed: Vec<String>,
+    trying: Vec<u32>,
+    answered: Vec<u32>,
+    after_webhook: Vec<u32>,
+}
+
+/// A round of the server.
+///
+/// # Errors
+/// It could not be measured at all.
+pub fn server(rig: &Rig) -> Result<Round, String> {
+    let place = Place::new(&rig.program, rig.folder("calls")?)?;
+    let process = place.spawn()?;
+    place.wait()?;
+    let sip = Sip::new(place.sip)?;
+    place.provision(sip.address, &format!("http://{}/calls", rig.app.address))?;
+    rig.say(&format!("  server calls is process {}", process.pid()));
+    measure(rig, &process, sip)
+}
+
+/// A round of the floor.
+///
+/// # Errors
+/// It could not be measured at all.
+pub fn floor(rig: &Rig) -> Result<Round, String> {
+    let arguments = vec![rig.app.address.to_string(), rig.folder("floor")?.join("log").display().to_string()];
+    let mut process = Process::floor(&rig.beside("floor-calls"), &arguments)?;
+    let port: u16 = process.line("sip ")?.parse().map_err(|_| "a floor without a port")?;
+    let sip = Sip::new(SocketAddr::from(([127, 0, 0, 1], port)))?;
+    measure(rig, &process, sip)
+}
+
+fn measure(rig: &Rig, process: &Process, mut sip: Sip) -> Result<Round, String> {
+    rig.app.forget();
+    let mut seen = Seen::default();
+    // Nobody listens there: these calls end before they sound.
+    let rtp = SocketAddr::from(([127, 0, 0, 1], 9));
+    let apart = Duration::from_secs(1) / rig.rate.max(1);
+    let start = Instant::now();
+    let (from, to) = (start + WARM, start + WARM + rig.time);
+    let (mut next, mut before, mut used) = (start, None, None);
+    let mut news = Vec::new();
+    while Instant::now() < to + TAIL {
+        let now = Instant::now();
+        if before.is_none() && now >= from {
+            before = Some(process.cpu()?);
+        }
+        if used.is_none() && now >= to {
+            used = Some(process.cpu()?.since(before.unwrap_or_default()));
+        }
+        if now >= next && now < to {
+            let index = seen.began.len();
+            seen.began.push(rig.now());
+            seen.counted.push(now >= from);
+            sip.invite(index, rtp);
+            next += apart;
+            continue;
+        }
+        sip.pump(if next < to { next } else { to + TAIL }, &mut news);
+        for n in news.drain(..) {
+            seen.take(rig, n, &mut sip);
+        }
+    }
+    Ok(seen.judge(used.unwrap_or_default()))
+}
+
+impl Seen {
+    fn take(&mut self, rig: &Rig, n: News, sip: &mut Sip) {
+        let now = rig.now();
+        let since =
+            |at: Option<u64>| u32::try_from(now.saturating_sub(at.unwrap_or(now))).unwrap_or(u32::MAX);
+        let counts = |i: usize, seen: &Seen| seen.counted.get(i).copied().unwrap_or(false);
+        match n {
+            News::Trying(i) if counts(i, self) => self.trying.push(since(self.began.get(i).copied())),
+            News::Answered(i, _) => {
+                sip.bye(i);
+                if counts(i, self) {
+                    self.answered.push(since(self.began.get(i).copied()));
+                    self.after_webhook.push(since(Some(rig.app.answered(i))));
+                }
+            }
+            News::Ended(i) if counts(i, self) => self.ended += 1,
+            News::Failed(_, why) => self.failed.push(why),
+            _ => {}
+        }
+    }
+
+    fn judge(mut self, used: super::process::Cpu) -> Round {
+        let began = self.counted.iter().filter(|c| **c).count();
+        let arrived = self.ended as f64 / began.max(1) as f64;
+        let late = percentile(&mut self.trying, 99);
+        let fault = match self.failed.first() {
+            Some(why) => Some(format!("{} calls failed, one with {why}", self.failed.len())),
+            None if arrived < ARRIVED_MIN => {
+                Some(format!("{} of {began} calls went to their end", self.ended))
+            }
+            None => {
+                (late >= LATE_MAX).then(|| format!("p99 of INVITE to 100 is {:.1} ms", f64::from(late) / 1e3))
+            }
+        };
+        let ms = |v: &mut Vec<u32>, share| f64::from(percentile(v, share)) / 1e3;
+        let note = format!(
+            "{began} calls, 100 after p99 {:.2} ms, 200 after p50 {:.2} p99 {:.2} ms, webhook-to-200 p50 {:.2} p99 {:.2} ms",
+            f64::from(late) / 1e3,
+            ms(&mut self.answered, 50),
+            ms(&mut self.answered, 99),
+            ms(&mut self.after_webhook, 50),
+            ms(&mut self.after_webhook, 99),
+        );
+        let share = |us: u64| us as f64 / began.max(1) as f64;
+        Round { all: share(used.all()), user: share(used.user), note, fault, pair: None }
+    }
+}

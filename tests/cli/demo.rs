@@ -1,0 +1,127 @@
+//! The demo: whole, spoiled in each way it knows, and kept.
+
+use super::{Folder, chorus};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+/// What is spoiled, and the line of the summary that must say so.
+const BREAKS: &[(&str, &str)] = &[
+    ("mute-agent", "echo"),
+    ("lost-callback", "callbacks"),
+    ("silent-say", "Say"),
+    ("short-recording", "recording"),
+    ("lost-mark", "mark, clear"),
+    ("lost-clear", "mark, clear"),
+    ("wrong-keys", "Gather"),
+    ("lost-packets", "packets"),
+];
+
+fn start(folder: &Folder, args: &[&str]) -> Child {
+    chorus().arg("demo").args(args).env("TMPDIR", &folder.0).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+fn end(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn failed(text: &str, line: &str) -> bool {
+    text.lines().any(|l| l.strip_prefix("FAIL  ").is_some_and(|rest| rest.starts_with(line)))
+}
+
+#[test]
+fn the_demo_is_whole_and_each_break_is_noticed() {
+    let folder = Folder::new("demo");
+    // A binary that knows no other break than those that are tried.
+    let help = chorus().args(["demo", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let known = help.lines().filter(|l| l.trim_start().starts_with("- ")).count();
+    assert_eq!(known, BREAKS.len(), "{help}");
+    let whole = start(&folder, &[]);
+    let spoiled: Vec<_> =
+        BREAKS.iter().map(|(name, line)| (name, line, start(&folder, &["--break", name]))).collect();
+    let (code, text) = end(whole);
+    assert_eq!(code, Some(0), "{text}");
+    for line in ["INVITE", "<Say>", "<Gather>", "<Connect>", "<Record>", "<Hangup>", "BYE", "callback"] {
+        assert!(text.contains(line), "no {line} in the ladder:\n{text}");
+    }
+    for (name, line, child) in spoiled {
+        let (code, text) = end(child);
+        assert_eq!(code, Some(1), "--break {name}:\n{text}");
+        assert!(failed(&text, line), "--break {name} does not fail {line:?}:\n{text}");
+    }
+}
+
+/// What `--keep` prints works: every line is run as it stands.
+#[test]
+fn a_kept_demo_can_be_used() {
+    let folder = Folder::new("keep");
+    let mut child = start(&folder, &["--keep"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let before: Vec<String> = lines.by_ref().take_while(|l| !l.starts_with("The server stays up")).collect();
+    let pasted: Vec<String> = lines.by_ref().take_while(|l| !l.contains("chorus ladder")).collect();
+    let said = before.join("\n");
+    let call = said.split_whitespace().find(|w| w.len() == 34 && w.starts_with("CA")).unwrap();
+    let command =
+        |word: &str| pasted.iter().find(|l| l.contains(word)).unwrap_or_else(|| panic!("{pasted:?}"));
+    let args = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
+
+    let curl = command("curl").replace("curl -s -u ", "");
+    let (user, url) = curl.trim().split_once(' ').unwrap();
+    let (account, token) = user.split_once(':').unwrap();
+    let base = url.split("/2010-04-01").next().unwrap();
+    let saved = folder.0.join("heard.wav");
+    let phone = chorus()
+        .args(args(command("chorus call")))
+        .arg("--save")
+        .arg(&saved)
+        .args(["--seconds", "3"])
+        .output();
+    let phone = phone.unwrap();
+    let heard =
+        hound::WavReader::open(&saved).unwrap().into_samples::<i16>().map(Result::unwrap).collect::<Vec<_>>();
+    let ladder = chorus()
+        .args(["ladder", call, "--url", base, "--account", account, "--token", token])
+        .output()
+        .unwrap();
+    let wrong = chorus()
+        .args(["ladder", call, "--url", base, "--account", account, "--token", "0"])
+        .output()
+        .unwrap();
+    interrupt(&child);
+    let status = child.wait().unwrap();
+
+    assert!(said.contains("Everything was as it must be"), "{said}");
+    assert!(phone.status.success(), "{}", String::from_utf8_lossy(&phone.stderr));
+    assert!(String::from_utf8_lossy(&phone.stdout).contains("-- INVITE"), "the phone's ladder");
+    assert!(
+        heard.len() > 16_000 && heard.iter().any(|s| s.unsigned_abs() > 4_000),
+        "{} samples",
+        heard.len()
+    );
+    let ladder = String::from_utf8(ladder.stdout).unwrap();
+    for word in ["INVITE", "<Record>", "callback", "/status completed: 200"] {
+        assert!(ladder.contains(word), "no {word:?} in\n{ladder}");
+    }
+    assert!(!wrong.status.success(), "a wrong token reads a timeline");
+    assert!(status.success(), "{status}");
+}
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn a_break_that_is_not_known_is_refused() {
+    let mut child = chorus()
+        .args(["demo", "--break", "everything"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut why = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+    assert!(!child.wait().unwrap().success());
+    assert!(why.contains("mute-agent"), "{why}");
+}

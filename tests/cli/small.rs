@@ -1,0 +1,92 @@
+//! The small commands.
+
+use super::{Folder, chorus};
+use chorus::store::handle::Options;
+use chorus::store::{Key, Scope, Store, accounts};
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn account_create_prints_what_works() {
+    let folder = Folder::new("account");
+    let create = || {
+        chorus()
+            .args(["account", "create", "--name", "Second"])
+            .env("CHORUS_DATA_DIR", &folder.0)
+            .output()
+            .unwrap()
+    };
+    let made = create();
+    assert!(made.status.success(), "{}", text(made.stderr));
+    let said = text(made.stdout);
+    let value = |name: &str| {
+        let line =
+            said.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {said}"));
+        line.trim().to_owned()
+    };
+    let (sid, token) = (value("AccountSid"), value("AuthToken"));
+    let key = Key::parse(std::fs::read_to_string(folder.0.join("secret.key")).unwrap().trim()).unwrap();
+    let url = format!("sqlite:{}", folder.0.join("chorus.db").display());
+    let (store, _) = Store::open(&url, &key, &Options { readers: 1 }).unwrap();
+    let wanted = chorus::sid::AccountSid::parse(&sid).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let row =
+        runtime.block_on(store.read(move |r| accounts::get(r, Scope::Operator, wanted))).unwrap().unwrap();
+    assert_eq!((row.auth_token, row.friendly_name.as_str()), (token, "Second"));
+
+    let refused = create();
+    assert!(!refused.status.success());
+    let why = text(refused.stderr);
+    assert!(why.contains("another Chorus serves") && why.trim().lines().count() == 1, "{why}");
+    store.close();
+}
+
+#[test]
+fn a_ladder_of_nothing_says_so() {
+    let folder = Folder::new("ladder");
+    let run = |call: &str| {
+        let out = chorus()
+            .args(["ladder", call])
+            .env("CHORUS_DATA_DIR", &folder.0)
+            .env("CHORUS_HTTP_LISTEN", "127.0.0.1:9")
+            .env("CHORUS_ACCOUNT_SID", "AC00000000000000000000000000000001")
+            .env("CHORUS_AUTH_TOKEN", "secret")
+            .output()
+            .unwrap();
+        assert!(!out.status.success());
+        text(out.stderr)
+    };
+    assert!(run("CA1").contains("no SID of a call"));
+    let why = run("CA00000000000000000000000000000001");
+    assert!(why.contains("could not be reached") && why.contains("there is no database"), "{why}");
+}
+
+#[test]
+fn tls_init_writes_three_files_once() {
+    let folder = Folder::new("tls");
+    let dir = folder.0.join("tls");
+    let init = || chorus().args(["tls", "init"]).arg(&dir).output().unwrap();
+    let made = init();
+    assert!(made.status.success(), "{}", text(made.stderr));
+    assert!(text(made.stdout).contains("CHORUS_TLS_CERT="));
+    for name in ["ca.pem", "cert.pem", "key.pem"] {
+        assert!(std::fs::read_to_string(dir.join(name)).unwrap().starts_with("-----BEGIN"), "{name}");
+    }
+    let again = init();
+    assert!(!again.status.success());
+    assert!(text(again.stderr).contains("exists"));
+}
+
+#[test]
+fn a_call_to_nobody_says_why() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let closed = socket.local_addr().unwrap();
+    drop(socket);
+    let out = chorus().args(["call", "+15005550100", "--server", &closed.to_string()]).output().unwrap();
+    assert!(!out.status.success());
+    assert!(text(out.stderr).contains("not answered"), "a port that nobody listens on");
+    let out = chorus().args(["call", "+15005550100", "--keys", "12x"]).output().unwrap();
+    assert!(text(out.stderr).contains("'x' is no key"));
+}
