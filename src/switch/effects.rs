@@ -1,6 +1,7 @@
 //! From a call's effects to the endpoint, to outputs, to other calls.
 
 use super::{FetchOwner, Gate, Output, Switch};
+use crate::api::command::Answer;
 use crate::call::call::Call;
 use crate::call::event::{Effect, Event};
 use crate::clock::Now;
@@ -86,18 +87,20 @@ impl Switch {
 
     fn not_written(&mut self, now: Now, id: TxId, gate: Gate, e: StoreError) {
         self.out.push_back(Output::Log(format!("a transaction was not written: {e:?}")));
-        let waited = !gate.then.is_empty() || !gate.or_else.is_empty();
-        match (gate.call, e, waited) {
-            (Some(sid), e, true) => {
-                let lasting = !gate.or_else.iter().any(|e| matches!(e, Effect::Gone));
-                self.perform(now, sid, gate.or_else);
-                if lasting {
-                    self.journal_later(now, id, gate.tx);
-                    self.tell(now, sid, Event::NotStored(e));
-                }
-            }
-            (_, StoreError::Duplicate(_) | StoreError::Refused(_), _) => self.journal.written(id),
-            (_, StoreError::Unavailable(_), _) => self.journal_later(now, id, gate.tx),
+        let lasting = !gate.or_else.iter().any(|e| matches!(e, Effect::Gone));
+        let waited = gate.call.filter(|_| !gate.then.is_empty() || !gate.or_else.is_empty());
+        if let Some(sid) = waited {
+            let or_else = gate.or_else.into_iter().map(|effect| explained(effect, &e)).collect();
+            self.perform(now, sid, or_else);
+        }
+        // A transaction that contradicts the rows will do so for ever: only a database that is away is waited for.
+        if !e.is_unavailable() {
+            self.journal.written(id);
+        } else if waited.is_none() || lasting {
+            self.journal_later(now, id, gate.tx);
+        }
+        if let Some(sid) = waited.filter(|_| lasting) {
+            self.tell(now, sid, Event::NotStored(e));
         }
     }
 
@@ -122,5 +125,20 @@ impl Switch {
         if let Some(worker) = self.workers.of(leg) {
             self.out.push_back(Output::Engine(worker, command));
         }
+    }
+}
+
+/// The answer to whoever asked, by the reason why nothing was written: [`Answer::Busy`] stands for a database that is away.
+fn explained(effect: Effect, e: &StoreError) -> Effect {
+    let answer = match e {
+        StoreError::Duplicate(_) => Answer::Duplicate,
+        StoreError::Refused(_) => Answer::NotLive,
+        StoreError::Unavailable(_) => return effect,
+    };
+    match effect {
+        Effect::Reply(ticket, busy) if matches!(*busy, Answer::Busy) => {
+            Effect::Reply(ticket, Box::new(answer))
+        }
+        other => other,
     }
 }
