@@ -9,5 +9,9 @@ pub fn raise() -> u64 {
     }
     let wanted = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
     // SAFETY: the kernel only reads the struct.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } == 0 { wanted.rlim_cur } else { limit.rlim_cur }
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } == 0 {
+        wanted.rlim_cur
+    } else {
+        limit.rlim_cur
+    }
 }

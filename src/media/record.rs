@@ -221,10 +221,16 @@ impl Recorder {
                 let ([a, b], [c, d]) = (i.to_le_bytes(), o.to_le_bytes());
                 slot.copy_from_slice(&[a, b, c, d]);
             }),
-            (_, Track::Inbound) => slots.zip(inbound).for_each(|(slot, i)| slot.copy_from_slice(&i.to_le_bytes())),
-            (_, Track::Outbound) => slots.zip(outbound).for_each(|(slot, o)| slot.copy_from_slice(&o.to_le_bytes())),
+            (_, Track::Inbound) => {
+                slots.zip(inbound).for_each(|(slot, i)| slot.copy_from_slice(&i.to_le_bytes()))
+            }
+            (_, Track::Outbound) => {
+                slots.zip(outbound).for_each(|(slot, o)| slot.copy_from_slice(&o.to_le_bytes()))
+            }
             (_, Track::Both) => {
-                slots.zip(both).for_each(|(slot, (i, o))| slot.copy_from_slice(&i.saturating_add(*o).to_le_bytes()));
+                slots
+                    .zip(both)
+                    .for_each(|(slot, (i, o))| slot.copy_from_slice(&i.saturating_add(*o).to_le_bytes()));
             }
         }
         self.written += n as u64;
