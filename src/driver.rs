@@ -1,5 +1,6 @@
 //! (s) One task: it feeds the Switch and performs what it says, with sockets, threads and tasks. It decides nothing.
 
+mod figures;
 mod media;
 mod outside;
 
@@ -28,6 +29,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 const INBOX_MAX: usize = 4_096;
 /// Inputs taken in a row before deadlines are looked at again.
 const BATCH: usize = 64;
+
+/// Between two looks at what `/metrics` shows.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
 
 /// The clock of the process.
 pub type Clock = fn() -> Now;
@@ -86,6 +90,7 @@ pub struct Driver {
     tickets: HashMap<Ticket, oneshot::Sender<Answer>>,
     next_ticket: u64,
     counts: watch::Sender<Counts>,
+    traffic: figures::Traffic,
 }
 
 impl Driver {
@@ -94,7 +99,10 @@ impl Driver {
         let (inbox, mut inputs) = mpsc::channel(INBOX_MAX);
         let (committed, mut commits) = mpsc::unbounded_channel();
         let mut changed = parts.store.tables_changed();
-        let mut d = Driver { parts, inbox, committed, tickets: HashMap::new(), next_ticket: 0, counts };
+        let (tickets, traffic) = (HashMap::new(), figures::Traffic::default());
+        let mut d = Driver { parts, inbox, committed, tickets, next_ticket: 0, counts, traffic };
+        let mut figures = tokio::time::interval(FIGURES_EVERY);
+        figures.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         d.perform_all();
         loop {
             let deadline = d.deadline();
@@ -122,6 +130,7 @@ impl Driver {
                     Control::HangUpAll => d.hang_up_all(),
                     Control::Stop => break,
                 },
+                _ = figures.tick() => d.publish(),
                 () = tokio::time::sleep(deadline) => d.input(Input::Time),
             }
             d.parts.media.flush();
@@ -148,11 +157,15 @@ impl Driver {
     }
 
     fn on_sip(&mut self, x: Inbound) {
-        self.input(match x {
-            Inbound::Bytes(flow, bytes) => Input::Sip(flow, bytes),
+        let input = match x {
+            Inbound::Bytes(flow, bytes) => {
+                self.traffic.received(flow.transport);
+                Input::Sip(flow, bytes)
+            }
             Inbound::Lost(flow) => Input::FlowLost(flow),
             Inbound::Resolved(id, flows) => Input::Resolved(id, flows),
-        });
+        };
+        self.input(input);
     }
 
     fn on_asked(&mut self, request: Request, reply: oneshot::Sender<Answer>) {
@@ -204,7 +217,10 @@ impl Driver {
 
     fn perform(&mut self, o: Output) {
         match o {
-            Output::Send(flow, bytes) => self.parts.transport.send(flow, bytes),
+            Output::Send(flow, bytes) => {
+                self.traffic.sent(flow.transport);
+                self.parts.transport.send(flow, bytes);
+            }
             Output::CloseFlow(flow) => self.parts.transport.close(flow),
             Output::Resolve { id, host, port, transport } => {
                 self.parts.transport.resolve(id, host, port, transport);

@@ -4,9 +4,12 @@
 //! The driver (sockets) and the simulation's World (none) both feed it with `handle` and perform what `poll` gives.
 
 mod accept;
+pub mod census;
+mod commits;
 mod dial;
 mod effects;
 mod io;
+pub mod log;
 mod outbox;
 mod recover;
 mod timeline;
@@ -44,6 +47,8 @@ struct Gate {
     then: Vec<Effect>,
     or_else: Vec<Effect>,
     tx: Tx,
+    /// It writes the row of this call: one after the other.
+    row: Option<CallSid>,
 }
 
 enum FetchOwner {
@@ -81,6 +86,7 @@ pub struct Switch {
     fetches: HashMap<FetchId, FetchOwner>,
     clips: HashMap<ClipId, CallSid>,
     gates: BTreeMap<TxId, Gate>,
+    lanes: commits::Lanes,
     next_tx: u64,
     journal: outbox::Journal,
     schedule: Schedule,
@@ -93,6 +99,9 @@ pub struct Switch {
     ids: Ids,
     settings: CallSettings,
     draining: bool,
+    refusals: log::Refusals,
+    limit: log::Limit,
+    ended: census::Ended,
     out: VecDeque<Output>,
 }
 
@@ -107,6 +116,7 @@ impl Switch {
             fetches: HashMap::new(),
             clips: HashMap::new(),
             gates: BTreeMap::new(),
+            lanes: commits::Lanes::default(),
             next_tx: 0,
             journal: outbox::Journal::default(),
             schedule: Schedule::new(),
@@ -119,6 +129,9 @@ impl Switch {
             ids: Ids::default(),
             settings,
             draining: false,
+            refusals: log::Refusals::default(),
+            limit: log::Limit::default(),
+            ended: census::Ended::default(),
             out: VecDeque::new(),
         }
     }
@@ -244,10 +257,7 @@ impl Switch {
     fn on_sip(&mut self, now: Now, event: SipEvent) {
         let leg = match &event {
             SipEvent::Incoming { .. } => return self.accept(now, event),
-            SipEvent::Refused { flow, code, words } => {
-                let line = format!("refused {} with {code}: {words}", flow.remote);
-                return self.out.push_back(Output::Log(line));
-            }
+            SipEvent::Refused { flow, code, words } => return self.on_refused(now, flow, *code, words),
             SipEvent::Progress { leg, .. }
             | SipEvent::Answered { leg, .. }
             | SipEvent::Confirmed { leg, .. }

@@ -100,6 +100,8 @@ pub async fn handle(req: HttpRequest, payload: web::Payload) -> HttpResponse {
             built(reply::bad(carrier, form.unwrap_or(Form::Json), &refusal))
         }
     };
+    let class = format!("{}xx", answer.status().as_u16() / 100);
+    metrics::counter!("chorus_http_requests_total", "status" => class).increment(1);
     let ms = (worker.api.clock)().mono.since(started).as_millis();
     finish(answer, ms)
 }

@@ -2,7 +2,7 @@
 //! parent in [`Word`]s. `handle` is the only way in; everything it wants done is an [`Effect`].
 
 use super::cx::Cx;
-use super::event::{Effect, Event, PortError, Ticket, Word};
+use super::event::{Effect, Event, Outcome, PortError, Ticket, Word};
 use super::leg::Leg;
 use super::phase::Phase;
 use super::program::Program;
@@ -15,6 +15,7 @@ use super::{notify, status};
 use crate::api::command::Answer;
 use crate::clock::Mono;
 use crate::media::event::{EngineCommand, MediaEvent};
+use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, Side, SipCmd, SipEvent};
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
@@ -51,6 +52,20 @@ pub struct Call {
     pub(super) pending_record: Option<twiml::verb::Record>,
     /// For the post-dial delay.
     pub(super) created: Mono,
+    /// The row before a change of status that something waits for: what it falls back to if that is not written.
+    pub(super) before: Option<Box<CallRow>>,
+}
+
+/// What a parent hears of a child whose row could not be written.
+fn never_began() -> Outcome {
+    Outcome {
+        status: CallStatus::Failed,
+        cause: Cause::new(503, "The database is not available"),
+        duration: 0,
+        call_id: String::new(),
+        headers: vec![],
+        error: None,
+    }
 }
 
 impl Call {
@@ -79,6 +94,16 @@ impl Call {
 
     /// An outbound call: writes its row, answers whoever asked for it, then dials.
     pub fn outbound(cx: &mut Cx<'_>, row: CallRow, target: Target, ticket: Option<Ticket>) -> Call {
+        Call::dialled(cx, row, target, ticket, None)
+    }
+
+    fn dialled(
+        cx: &mut Cx<'_>,
+        row: CallRow,
+        target: Target,
+        ticket: Option<Ticket>,
+        parent: Option<CallSid>,
+    ) -> Call {
         let leg = cx.ids.leg();
         let mut call = Call::new(cx, row, leg);
         call.phase = Phase::Calling;
@@ -91,6 +116,10 @@ impl Call {
         let mut or_else = vec![Effect::Gone];
         if let Some(t) = ticket {
             or_else.push(Effect::Reply(t, Box::new(Answer::Busy)));
+        }
+        if let Some(parent) = parent {
+            call.parent = Some(parent);
+            or_else.insert(0, Effect::Tell(parent, Word::Over(Box::new(never_began()))));
         }
         call.target = Some(target);
         let tx = Tx::one(status::begin(&call.row));
@@ -110,8 +139,7 @@ impl Call {
 
     /// A child of a Dial.
     pub fn child(cx: &mut Cx<'_>, spawn: super::event::Spawn) -> Call {
-        let mut call = Call::outbound(cx, spawn.row, spawn.target, None);
-        call.parent = Some(spawn.parent);
+        let mut call = Call::dialled(cx, spawn.row, spawn.target, None, Some(spawn.parent));
         call.whisper = spawn.whisper;
         call
     }
@@ -134,6 +162,7 @@ impl Call {
             warned: BTreeSet::new(),
             pending_record: None,
             created: cx.now.mono,
+            before: None,
         }
     }
 
@@ -214,12 +243,20 @@ impl Call {
 
     /// Writes a change of status.
     pub(super) fn advance(&mut self, cx: &mut Cx<'_>, to: CallStatus, then: Vec<Effect>) {
+        let before = (!then.is_empty()).then(|| Box::new(self.row.clone()));
         let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
             return;
         };
+        self.before = before.or(self.before.take());
         let mut tx = Tx::one(op);
         if to.is_final() {
             tx.ops.extend(self.closing_ops(cx));
+        }
+        let early = mutants::on(Mutant::AnswerBeforeCommit) && to == CallStatus::InProgress
+            || mutants::on(Mutant::InviteBeforeCommit) && to == CallStatus::Initiated;
+        if early {
+            cx.fx.extend(then);
+            return cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
         }
         cx.push(Effect::Commit { tx, then, or_else: vec![] });
     }
@@ -248,11 +285,15 @@ impl Call {
         }
     }
 
-    /// A commit failed that the call waited for: an unanswered inbound call is refused, an unsent INVITE is not sent.
+    /// A change of status was not written that our 200 or our INVITE waited for: neither leaves, and the change never was.
     fn on_not_stored(&mut self, cx: &mut Cx<'_>) {
-        if !self.leg.answered {
-            self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
-        }
+        let Some(before) = self.before.take().filter(|_| !self.row.status.is_final()) else {
+            return;
+        };
+        (self.row.status, self.row.sequence) = (before.status, before.sequence);
+        (self.row.answered, self.row.invited) = (before.answered, false);
+        (self.leg.answered, self.leg.invited) = (false, self.row.direction == Direction::Inbound);
+        self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
     }
 
     /// Ends the call whatever it is doing: an early leg is refused or cancelled with `cause`, an answered one gets BYE.
@@ -292,7 +333,7 @@ impl Call {
         self.leg.last_headers = headers;
         self.stop_everything(cx);
         self.timers.clear();
-        if self.leg.open {
+        if self.leg.open && !mutants::on(Mutant::PortNotClosed) {
             self.leg.closing = true;
             self.timers.arm(TimerKind::Linger, cx.now.mono + LINGER);
             cx.push(Effect::Engine(self.leg.id, EngineCommand::Close(self.leg.id)));
@@ -335,6 +376,9 @@ impl Call {
     /// Once nothing is pending the call is let go; its timeline has been handed on.
     pub(super) fn maybe_gone(&mut self, cx: &mut Cx<'_>) {
         if self.row.status.is_final() && !self.leg.closing && self.recordings.is_empty() {
+            if mutants::on(Mutant::TerminalTwice) {
+                self.advance(cx, self.row.status, vec![]);
+            }
             self.timers.clear();
             cx.push(Effect::Gone);
         }

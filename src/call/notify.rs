@@ -44,7 +44,13 @@ pub fn about_fetch(
     let mut n = row(cx, call, e.code, &e.words);
     n.request_url = Some(super::requests::shown(url));
     n.request_method = request.map(|r| r.method);
-    n.request_variables = request.and_then(|r| serde_urlencoded::to_string(&r.params).ok());
+    n.request_variables = request.and_then(|r| serde_urlencoded::to_string(without_keys(&r.params)).ok());
     cx.trace("app", "chorus", format!("error {}", e.code));
     cx.push(Effect::Commit { tx: Tx::one(Op::PutNotification(Box::new(n))), then: vec![], or_else: vec![] });
+}
+
+/// What was asked, without the keys that were pressed (ruling 2.40): they may be a card's or a PIN.
+fn without_keys(params: &[(String, String)]) -> Vec<(&str, &str)> {
+    let shown = |(name, value): &'_ (String, String)| -> bool { name != "Digits" || value.is_empty() };
+    params.iter().map(|p| (p.0.as_str(), if shown(p) { p.1.as_str() } else { "***" })).collect()
 }

@@ -109,6 +109,16 @@ impl Media {
         self.workers.len()
     }
 
+    /// What became of the port range.
+    pub fn ports(&mut self, now: crate::clock::Mono) -> crate::media::port::PortCounts {
+        self.ports.counts(now)
+    }
+
+    /// The figures of each worker.
+    pub fn counters(&self) -> impl Iterator<Item = &crate::media::worker::Counters> {
+        self.workers.iter().map(|w| w.handle().counters())
+    }
+
     /// Binds a pair of ports and gives it to the worker.
     pub fn open(
         &mut self,

@@ -7,6 +7,7 @@ use crate::media::decode;
 use crate::speech::{ClipId, Speech, SpeechError};
 use crate::store::{Scope, outbox};
 use crate::switch::Input;
+use crate::telemetry::redact;
 use crate::webhooks::request::{FetchError, FetchId, FetchRequest};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -19,7 +20,9 @@ impl Driver {
             let result = fetcher.fetch(request).await;
             match &result {
                 Ok(f) => tracing::debug!(?call, ?purpose, status = f.status, ms = f.ms, "fetched"),
-                Err(e) => tracing::info!(?call, ?purpose, code = e.code, ms = e.ms, "{}", e.words),
+                Err(e) => {
+                    tracing::info!(?call, ?purpose, code = e.code, ms = e.ms, "{}", redact::line(&e.words));
+                }
             }
             let _ = inbox.send(Input::Fetched(id, result)).await;
         });

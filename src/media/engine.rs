@@ -18,13 +18,14 @@ use super::event::{EngineCommand, MediaEvent, TapEnd};
 use super::feed::{FRAMES_MAX, Frames};
 use super::plan::{MediaPlan, Source};
 use crate::clock::{Mono, Now};
+use crate::idmap::IdMap;
 use crate::rng::Rng;
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
 use crate::streams::audio::Budget;
 use incoming::{Heard, Kind};
 use sender::Forwarded;
-use std::{collections::HashMap, net::SocketAddr};
+use std::net::SocketAddr;
 use taps::Closing;
 use tick::TICK;
 
@@ -45,21 +46,31 @@ pub struct Counts {
     pub recordings: usize,
 }
 
+/// What happened to packets, of all legs that ever were here; only ever added to.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Packets of a foreign source, or none at all, or for nobody.
+    pub dropped: u64,
+    /// Frames that left more than a tick late.
+    pub late: u64,
+}
+
 /// All legs of one worker.
 pub struct Engine {
     rng: Rng,
-    legs: HashMap<LegId, Box<LegState>>,
+    legs: IdMap<LegId, Box<LegState>>,
     /// Who hears a leg.
-    hearers: HashMap<LegId, Vec<LegId>>,
+    hearers: IdMap<LegId, Vec<LegId>>,
     phases: [Vec<LegId>; PHASES as usize],
-    streams: HashMap<StreamSid, LegId>,
-    recordings: HashMap<RecordingSid, LegId>,
+    streams: IdMap<StreamSid, LegId>,
+    recordings: IdMap<RecordingSid, LegId>,
     closing: Vec<Closing>,
     frames: Frames,
     /// Audio of agents that may wait, all streams together.
     budget: Budget,
     /// When each phase had its last turn.
     ticked: [Option<Mono>; PHASES as usize],
+    totals: Totals,
 }
 
 impl Engine {
@@ -67,15 +78,16 @@ impl Engine {
     pub fn new(rng: Rng) -> Engine {
         Engine {
             rng,
-            legs: HashMap::new(),
-            hearers: HashMap::new(),
+            legs: IdMap::default(),
+            hearers: IdMap::default(),
             phases: Default::default(),
-            streams: HashMap::new(),
-            recordings: HashMap::new(),
+            streams: IdMap::default(),
+            recordings: IdMap::default(),
             closing: Vec::new(),
             frames: Vec::with_capacity(FRAMES_MAX),
             budget: Budget::new(AGENT_AUDIO_MAX),
             ticked: Default::default(),
+            totals: Totals::default(),
         }
     }
 
@@ -196,8 +208,15 @@ impl Engine {
 
     /// A packet on the leg's RTP port.
     pub fn on_rtp(&mut self, now: Now, leg: LegId, from: SocketAddr, packet: &[u8], o: &mut Out) {
-        let Some(speaker) = self.legs.get_mut(&leg) else { return };
-        let Some(h) = speaker.receive(now, from, packet) else { return };
+        let Some(speaker) = self.legs.get_mut(&leg) else {
+            self.totals.dropped = self.totals.dropped.wrapping_add(1);
+            return;
+        };
+        let before = speaker.stats.dropped;
+        let heard = speaker.receive(now, from, packet);
+        let dropped = speaker.stats.dropped.wrapping_sub(before);
+        self.totals.dropped = self.totals.dropped.wrapping_add(dropped);
+        let Some(h) = heard else { return };
         let p = &h.packet;
         let pressed = match h.kind {
             Kind::Keys => speaker.keys_in.on_packet(p.marker, p.ts, p.payload),
@@ -222,7 +241,10 @@ impl Engine {
     /// A packet on the leg's RTCP port, or RTCP that came on its RTP port.
     pub fn on_rtcp(&mut self, now: Now, leg: LegId, from: SocketAddr, packet: &[u8], o: &mut Out) {
         if let Some(leg) = self.legs.get_mut(&leg) {
+            let before = leg.stats.dropped;
             leg.on_rtcp(now, from, packet, o);
+            let dropped = leg.stats.dropped.wrapping_sub(before);
+            self.totals.dropped = self.totals.dropped.wrapping_add(dropped);
         }
     }
 
@@ -241,7 +263,9 @@ impl Engine {
         }
         for id in self.phases.get(usize::from(phase)).into_iter().flatten() {
             let Some(leg) = self.legs.get_mut(id) else { continue };
+            let before = leg.stats.late;
             self.closing.extend(leg.tick(now, &mut self.frames, o));
+            self.totals.late = self.totals.late.wrapping_add(leg.stats.late.wrapping_sub(before));
         }
     }
 
@@ -288,6 +312,11 @@ impl Engine {
     pub fn counts(&self) -> Counts {
         let recordings = self.recordings.len();
         Counts { legs: self.legs.len(), streams: self.streams.len(), recordings }
+    }
+
+    /// What happened to packets since the start.
+    pub fn totals(&self) -> Totals {
+        self.totals
     }
 
     /// The legs of each phase, for balance.

@@ -7,6 +7,7 @@ pub mod buf;
 pub mod codes;
 pub mod connect;
 pub mod frame;
+pub mod fuzz;
 pub mod handshake;
 pub mod message;
 pub mod session;

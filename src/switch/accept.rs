@@ -1,6 +1,6 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
-use super::{CALLS_MAX, Output, Switch};
+use super::{CALLS_MAX, Switch};
 use crate::call::call::Call;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
@@ -86,10 +86,7 @@ impl Switch {
         if r.cause.code == 503 {
             headers.push(("Retry-After".to_owned(), (1 + self.rng.below(8)).to_string()));
         }
-        self.out.push_back(Output::Log(format!(
-            "refused a call from {} with {}: {}",
-            invite.flow.remote, r.cause.code, r.words
-        )));
+        self.on_refused_call(now, &invite.flow, r.cause.code, &r.words);
         if let Some(account) = r.account {
             let note = NotificationRow {
                 sid: NotificationSid::new(&mut self.rng),
@@ -105,7 +102,7 @@ impl Switch {
                 response_body: None,
                 created: now.wall,
             };
-            self.commit(None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
+            self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
     }

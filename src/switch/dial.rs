@@ -45,7 +45,7 @@ impl Switch {
                 self.begin(now, |cx| Call::outbound(cx, row, target, Some(ticket)));
             }
             Err(e) => {
-                self.out.push_back(Output::Log(format!("{account} cannot dial {sid}: {}", e.words)));
+                self.log(&format!("{account} cannot dial {sid}: {}", e.words));
                 let answer = Answer::Refused { code: 21219, words: e.words };
                 self.out.push_back(Output::Reply(ticket, Box::new(answer)));
             }

@@ -1,13 +1,13 @@
 //! From a call's effects to the endpoint, to outputs, to other calls.
 
-use super::{FetchOwner, Gate, Output, Switch};
+use super::{FetchOwner, Output, Switch};
 use crate::call::call::Call;
-use crate::call::event::{Effect, Event};
+use crate::call::event::Effect;
 use crate::clock::Now;
 use crate::media::event::EngineCommand;
 use crate::sid::CallSid;
 use crate::sip::event::LegId;
-use crate::store::tx::{StoreError, Tx, TxId};
+use crate::store::tx::Tx;
 
 impl Switch {
     pub(super) fn perform(&mut self, now: Now, sid: CallSid, fx: Vec<Effect>) {
@@ -43,7 +43,7 @@ impl Switch {
                 self.clips.insert(id, sid);
                 self.out.push_back(Output::Decode(id, content_type, body));
             }
-            Effect::Commit { tx, then, or_else } => self.commit(Some(sid), tx, then, or_else),
+            Effect::Commit { tx, then, or_else } => self.commit(now, Some(sid), tx, then, or_else),
             Effect::Reply(ticket, answer) => self.out.push_back(Output::Reply(ticket, answer)),
             Effect::Spawn(spawn) => {
                 self.begin(now, |cx| Call::child(cx, *spawn));
@@ -59,53 +59,12 @@ impl Switch {
         }
     }
 
-    /// Numbers a transaction and keeps what waits for it.
-    pub(super) fn commit(&mut self, call: Option<CallSid>, tx: Tx, then: Vec<Effect>, or_else: Vec<Effect>) {
-        self.next_tx += 1;
-        let id = TxId(self.next_tx);
-        self.out.push_back(Output::Commit(id, tx.clone()));
-        self.gates.insert(id, Gate { call, then, or_else, tx });
-    }
-
-    /// Written or not: what waited goes on, callbacks of it may leave, or the transaction goes to the journal.
-    pub(super) fn on_committed(&mut self, now: Now, id: TxId, result: Result<(), StoreError>) {
-        let Some(gate) = self.gates.remove(&id) else {
-            return;
-        };
-        match result {
-            Ok(()) => {
-                self.journal.written(id);
-                self.schedule_callbacks(now, &gate.tx);
-                if let Some(sid) = gate.call {
-                    self.perform(now, sid, gate.then);
-                }
-            }
-            Err(e) => self.not_written(now, id, gate, e),
-        }
-    }
-
-    fn not_written(&mut self, now: Now, id: TxId, gate: Gate, e: StoreError) {
-        self.out.push_back(Output::Log(format!("a transaction was not written: {e:?}")));
-        let waited = !gate.then.is_empty() || !gate.or_else.is_empty();
-        match (gate.call, e, waited) {
-            (Some(sid), e, true) => {
-                let lasting = !gate.or_else.iter().any(|e| matches!(e, Effect::Gone));
-                self.perform(now, sid, gate.or_else);
-                if lasting {
-                    self.journal_later(now, id, gate.tx);
-                    self.tell(now, sid, Event::NotStored(e));
-                }
-            }
-            (_, StoreError::Duplicate(_) | StoreError::Refused(_), _) => self.journal.written(id),
-            (_, StoreError::Unavailable(_), _) => self.journal_later(now, id, gate.tx),
-        }
-    }
-
     /// The call holds nothing any more: everything that was its is closed, its timeline is written.
     fn let_go(&mut self, now: Now, sid: CallSid) {
         let Some(call) = self.calls.remove(&sid) else {
             return;
         };
+        self.ended.add(call.row());
         if let Some(at) = self.deadlines.remove(&sid) {
             self.timers.remove(&(at, sid));
         }
@@ -114,7 +73,7 @@ impl Switch {
         self.fetches.retain(|_, owner| !matches!(owner, FetchOwner::Call(c) if *c == sid));
         self.clips.retain(|_, c| *c != sid);
         if let Some(op) = self.timelines.close(now, sid) {
-            self.commit(None, Tx::one(op), vec![], vec![]);
+            self.commit(now, None, Tx::one(op), vec![], vec![]);
         }
     }
 

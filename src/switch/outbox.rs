@@ -28,9 +28,9 @@ impl Journal {
         self.waiting.len() + usize::from(self.trying.is_some())
     }
 
-    /// When to try.
+    /// When to try. Not while one is being tried: its outcome decides.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.next
+        self.next.filter(|_| self.trying.is_none())
     }
 
     /// The one under way was written.
@@ -69,7 +69,7 @@ impl Switch {
     /// Keeps a transaction that could not be written.
     pub(super) fn journal_later(&mut self, now: Now, id: TxId, tx: Tx) {
         if !self.journal.keep(now, id, tx) {
-            self.out.push_back(Output::Log("the journal is full: a transaction is lost".to_owned()));
+            self.log("the journal is full: a transaction is lost");
         }
     }
 
@@ -95,7 +95,7 @@ impl Switch {
             let id = TxId(self.next_tx);
             self.journal.trying = Some(id);
             self.out.push_back(Output::Commit(id, tx.clone()));
-            self.gates.insert(id, Gate { call: None, then: vec![], or_else: vec![], tx });
+            self.gates.insert(id, Gate { call: None, then: vec![], or_else: vec![], tx, row: None });
         }
         let tables = self.tables.clone();
         let token = |account| tables.account(account).map(|a| a.auth_token.clone());
@@ -131,7 +131,7 @@ impl Switch {
                 created: now.wall,
             })));
         }
-        self.commit(None, tx, vec![], vec![]);
+        self.commit(now, None, tx, vec![], vec![]);
     }
 
     /// A line for the callback's call. Where the call is over its timeline is written already: the outbox row holds what

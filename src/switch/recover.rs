@@ -1,11 +1,12 @@
 //! Restart is an input: what the rows say was going on, and what is owed for it (rulings, "Accepted").
 
-use super::{Output, Switch};
+use super::Switch;
 use crate::call::call::Call;
 use crate::call::cx::Cx;
 use crate::call::{recordings, status};
 use crate::clock::Now;
 use crate::media::event::{TapEnd, TapEndReason};
+use crate::mutants::{self, Mutant};
 use crate::sid::RecordingSid;
 use crate::sip::event::{Cause, SipCmd};
 use crate::store::rows::{CallRow, CallStatus, Direction};
@@ -16,7 +17,9 @@ impl Switch {
     /// Takes in the rows of a store that a process before us left. `recorded` has the length in milliseconds of each
     /// recording's repaired file. Its outputs are BYEs, final statuses with their callbacks, and calls still to dial.
     pub fn recover(&mut self, now: Now, found: Recovered, recorded: &HashMap<RecordingSid, u64>) {
-        self.schedule.load(now, found.outbox, None);
+        if !mutants::on(Mutant::CallbackLostOnCrash) {
+            self.schedule.load(now, found.outbox, None);
+        }
         for row in found.recordings {
             let end = TapEnd {
                 recording: row.sid,
@@ -24,12 +27,12 @@ impl Switch {
                 ms: recorded.get(&row.sid).copied().unwrap_or(0),
             };
             let ops = self.with_cx(now, |cx| recordings::ended(cx, row, &end));
-            self.commit(None, Tx { ops }, vec![], vec![]);
+            self.commit(now, None, Tx { ops }, vec![], vec![]);
         }
         for mut row in found.streams {
             row.status = "stopped".to_owned();
             row.updated = now.wall;
-            self.commit(None, Tx::one(Op::PutStream(Box::new(row))), vec![], vec![]);
+            self.commit(now, None, Tx::one(Op::PutStream(Box::new(row))), vec![], vec![]);
         }
         for row in found.calls {
             self.recover_call(now, row);
@@ -41,7 +44,7 @@ impl Switch {
         let untouched =
             row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
         if untouched && let Ok(target) = self.target_of(now, &row) {
-            self.out.push_back(Output::Log(format!("{} was queued and is dialled now", row.sid)));
+            self.log(&format!("{} was queued and is dialled now", row.sid));
             self.begin(now, |cx| Call::redial(cx, row, target));
             return;
         }
@@ -66,7 +69,7 @@ impl Switch {
             let last = status::advance(cx, &mut row, CallStatus::Failed, None);
             first.into_iter().chain(last).collect::<Vec<_>>()
         });
-        self.commit(None, Tx { ops }, vec![], vec![]);
+        self.commit(now, None, Tx { ops }, vec![], vec![]);
     }
 
     fn with_cx<T>(&mut self, now: Now, f: impl FnOnce(&mut Cx<'_>) -> T) -> T {

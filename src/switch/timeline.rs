@@ -4,6 +4,7 @@ use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid};
 use crate::store::rows::{Line, TimelineRow};
 use crate::store::tx::Op;
+use crate::telemetry::redact;
 use std::collections::HashMap;
 
 /// Lines of one call; later ones are counted, not kept.
@@ -32,6 +33,7 @@ impl Timelines {
             t.missed += 1;
             return None;
         }
+        let what = redact::line(&what).into_owned();
         let line = Line { at: now.wall, from: from.to_owned(), to: to.to_owned(), what };
         t.lines.push(line.clone());
         Some(line)

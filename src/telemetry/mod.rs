@@ -3,3 +3,4 @@
 pub mod ladder;
 pub mod log;
 pub mod metrics;
+pub mod redact;

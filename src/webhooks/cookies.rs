@@ -137,11 +137,12 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// For the fuzzer: any Set-Cookie value; what is stored stays within its limits and goes back only where it belongs.
-pub fn fuzz_cookie(data: &[u8]) {
-    let Ok(url) = Url::parse("https://app.example.test/dir/page") else { return };
-    let Ok(other) = Url::parse("https://other.test/dir/page") else { return };
+pub fn fuzz_cookie(data: &[u8]) -> bool {
+    let Ok(url) = Url::parse("https://app.example.test/dir/page") else { return false };
+    let Ok(other) = Url::parse("https://other.test/dir/page") else { return false };
     let mut jar = Vec::new();
     store(&mut jar, &url, &String::from_utf8_lossy(data), Wall(0));
     assert!(header(&jar, &other, Wall(0)).is_none(), "a cookie went to a foreign host");
     assert!(jar.iter().all(|c| c.name.len() + c.value.len() <= COOKIE_MAX), "a cookie passed its limit");
+    !jar.is_empty()
 }

@@ -8,7 +8,7 @@ use super::client::{Clients, send};
 use super::guard::Guard;
 use super::params::{form, with_query};
 use super::policy::{self, REDIRECTS_MAX};
-use super::request::{Cookie, FetchError, FetchRequest, Fetched, Login, Method};
+use super::request::{Cookie, FetchError, FetchRequest, Fetched, Login, Method, Purpose};
 use super::{cookies, digest, sign};
 use crate::clock::Wall;
 use bytes::Bytes;
@@ -91,6 +91,7 @@ impl Fetcher {
             }
         };
         let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        count(request.purpose, &result, start.elapsed());
         match result {
             Ok((mut fetched, validators)) => {
                 fetched.ms = ms;
@@ -232,6 +233,21 @@ impl Fetcher {
         }
         Ok(answer)
     }
+}
+
+/// A request by what it was for and how it ended, for metrics.
+fn count(purpose: Purpose, result: &Result<(Fetched, Validators), FetchError>, took: Duration) {
+    let purpose = match purpose {
+        Purpose::Document => "document",
+        Purpose::Callback => "callback",
+        Purpose::Media => "media",
+    };
+    let outcome = match result {
+        Ok((fetched, _)) => format!("{}xx", fetched.status / 100),
+        Err(e) => e.code.to_string(),
+    };
+    metrics::counter!("chorus_webhooks_total", "purpose" => purpose, "outcome" => outcome).increment(1);
+    metrics::histogram!("chorus_webhook_seconds", "purpose" => purpose).record(took);
 }
 
 /// The answer to the challenge of the call's login with the URL's user info; None: one of the two is missing.

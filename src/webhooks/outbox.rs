@@ -5,6 +5,7 @@ use super::fetch::Fetcher;
 use super::request::FetchRequest;
 use super::schedule::RoundResult;
 use crate::store::rows::OutboxId;
+use crate::telemetry::redact;
 use std::sync::Arc;
 
 /// Makes the request with its own retries (`rc`, `rp`), within its total time.
@@ -16,7 +17,7 @@ pub async fn round(fetcher: Arc<Fetcher>, id: OutboxId, request: FetchRequest) -
     match &result {
         RoundResult::Delivered { status } => tracing::debug!(?call, status, ms, "callback delivered"),
         RoundResult::Failed { code, words, .. } => {
-            tracing::info!(?call, code, ms, "callback failed: {words}")
+            tracing::info!(?call, code, ms, "callback failed: {}", redact::line(words))
         }
     }
     (id, result)

@@ -13,6 +13,8 @@ pub enum Behaviour {
     Echo,
     /// Says nothing.
     Mute,
+    /// Sends every payload back and keeps no note of it.
+    Forgetful,
 }
 
 /// In memory: what came in, what goes out.
@@ -60,6 +62,8 @@ pub struct Agent {
     lines: Vec<String>,
     pub stream_sid: String,
     pub closed: bool,
+    /// It said goodbye.
+    pub closing: bool,
 }
 
 impl Default for Agent {
@@ -71,6 +75,7 @@ impl Default for Agent {
             lines: vec![],
             stream_sid: String::new(),
             closed: false,
+            closing: false,
         }
     }
 }
@@ -118,7 +123,7 @@ impl Agent {
         }
         let mut back = vec![];
         if event == "media" {
-            if self.behaviour == Behaviour::Echo {
+            if self.behaviour != Behaviour::Mute {
                 let payload = m["media"]["payload"].as_str().unwrap();
                 let sid = &self.stream_sid;
                 let reply =
@@ -133,18 +138,22 @@ impl Agent {
             };
             self.lines.push(format!("{event} {extra}").trim().to_owned());
         }
-        self.messages.push(m);
+        if self.behaviour == Behaviour::Echo || event != "media" {
+            self.messages.push(m);
+        }
         back
     }
 
     /// A text frame.
     pub fn text(&mut self, text: &str) -> Vec<u8> {
-        self.socket.send(Message::text(text.to_owned())).unwrap();
+        // Chorus may have said goodbye already: then nothing is sent.
+        let _ = self.socket.send(Message::text(text.to_owned()));
         std::mem::take(&mut self.socket.get_mut().outbox)
     }
 
     /// A close frame.
     pub fn close(&mut self) -> Vec<u8> {
+        self.closing = true;
         let _ = self.socket.close(None);
         let _ = self.socket.flush();
         std::mem::take(&mut self.socket.get_mut().outbox)

@@ -46,8 +46,14 @@ pub struct Asked {
     pub token: String,
 }
 
+/// Answers from a seed, for paths that nobody prepared.
+pub type Improvise = Box<dyn FnMut(Now, &FetchRequest) -> Reply + Send>;
+
 #[derive(Default)]
 pub struct App {
+    pub improvise: Option<Improvise>,
+    /// Keeps no more than the tokens of what it was asked.
+    pub forgetful: bool,
     replies: HashMap<String, VecDeque<Reply>>,
     pub asked: Vec<Asked>,
 }
@@ -71,14 +77,24 @@ impl App {
             params,
             token: r.token.clone(),
         });
+        let improvised = self.improvise.as_mut().map(|f| f(now, r));
         let reply = match self.replies.get_mut(&path) {
+            None if improvised.is_some() => improvised.unwrap(),
             Some(q) if q.len() > 1 => q.pop_front().unwrap(),
             Some(q) => q.front().unwrap().clone(),
             None if path.starts_with("/status") => Reply::status(200),
             None => Reply::status(404),
         };
-        let ms = reply.after_ms;
-        let result = if reply.status >= 400 {
+        let total = r.policy.total.as_millis() as u64;
+        let ms = reply.after_ms.min(total);
+        let result = if reply.after_ms > total {
+            Err(FetchError {
+                code: 11200,
+                words: "the application did not answer in time".to_owned(),
+                status: None,
+                ms,
+            })
+        } else if reply.status >= 400 {
             let words = format!("{} answered {}", url.host_str().unwrap_or(""), reply.status);
             Err(FetchError { code: 11200, words, status: Some(reply.status), ms })
         } else {

@@ -5,7 +5,9 @@ pub mod agent;
 pub mod app;
 pub mod ladder;
 pub mod net;
+pub mod oracle;
 pub mod phone;
+pub mod raw;
 pub mod world;
 
 pub use app::Reply;

@@ -28,6 +28,8 @@ pub enum OnCall {
     EarlyMedia(u64),
     /// A final response at once.
     Refuse(u16),
+    /// 407, and 180, 200 to whoever comes again.
+    Challenge,
 }
 
 pub struct Phone {
@@ -44,8 +46,24 @@ pub struct Phone {
     pub heard: Vec<u8>,
     pub headers: Vec<(String, String)>,
     pub rtp_received: u64,
+    /// Signals like any other, but has no media engine: its few packets are made by hand (the long simulation).
+    pub light: bool,
+    /// It sends no RTP although it could.
+    pub silent: bool,
+    /// What it writes instead of an offer of its own.
+    pub offer_with: Option<Bytes>,
+    /// Its INVITE has no offer; the answer to ours comes with the ACK.
+    pub offerless: bool,
+    /// The answer of an offerless phone, once known.
+    pub late_answer: Option<Bytes>,
+    /// The dialog of its call.
+    pub dialog: Option<DialogIds>,
+    /// For requests made by hand.
+    pub raw_cseq: u32,
+    pub packets: Vec<(bool, SocketAddr, Bytes)>,
+    pub rtp_seq: u16,
     talk: Option<(SourceId, Arc<Clip>)>,
-    peer: Option<plan::Peer>,
+    pub peer: Option<plan::Peer>,
     version: u64,
     next: u64,
 }
@@ -86,6 +104,15 @@ impl Phone {
             heard: vec![],
             headers: vec![],
             rtp_received: 0,
+            light: false,
+            silent: false,
+            offer_with: None,
+            offerless: false,
+            late_answer: None,
+            dialog: None,
+            raw_cseq: 0,
+            packets: vec![],
+            rtp_seq: 1,
             talk: None,
             peer: None,
             version: 0,
@@ -93,7 +120,7 @@ impl Phone {
         }
     }
 
-    fn local(&mut self) -> sdp::Local {
+    pub fn local(&mut self) -> sdp::Local {
         self.version += 1;
         sdp::Local { ip: self.rtp.ip(), port: self.rtp.port(), session_id: 77, version: self.version }
     }
@@ -105,6 +132,9 @@ impl Phone {
 
     fn open(&mut self, now: Now, leg: LegId) {
         self.leg = Some(leg);
+        if self.light {
+            return;
+        }
         let ssrc = 0x1000 + leg.0 as u32;
         self.engine.on_command(now, EngineCommand::Open { leg, ssrc }, &mut self.out);
     }
@@ -121,7 +151,8 @@ impl Phone {
         let leg = LegId(self.id());
         self.open(now, leg);
         let local = self.local();
-        let offer = Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv));
+        let own = Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv));
+        let offer = self.offer_with.clone().unwrap_or(own);
         let cmd = InviteCmd {
             leg,
             call_id: format!("{}-{}@{}", self.name, leg.0, self.addr.ip()),
@@ -147,6 +178,9 @@ impl Phone {
 
     /// Presses keys (RFC 4733).
     pub fn press(&mut self, now: Now, keys: &str) {
+        if self.light {
+            return self.press_by_hand(keys);
+        }
         let id = SourceId(self.id());
         let Some(leg) = self.leg else { return };
         let source = Source::Clips { list: vec![plan::Item::Keys(keys.to_owned())], closed: true };
@@ -176,7 +210,7 @@ impl Phone {
     }
 
     fn plan(&mut self, now: Now) {
-        if let Some(leg) = self.leg {
+        if let Some(leg) = self.leg.filter(|_| !self.light) {
             let plan = self.plan_of();
             self.engine.on_command(now, EngineCommand::Plan(leg, Box::new(plan)), &mut self.out);
         }
@@ -211,8 +245,9 @@ impl Phone {
         match event {
             SipEvent::Incoming { leg, invite, .. } => return self.ring(now, leg, *invite),
             SipEvent::Progress { body, .. } => self.heard_sdp(now, body.as_ref()),
-            SipEvent::Answered { body, headers, .. } => {
+            SipEvent::Answered { dialog, body, headers, .. } => {
                 self.answered = true;
+                self.dialog = Some(*dialog);
                 self.headers = headers;
                 self.heard_sdp(now, body.as_ref());
             }
@@ -224,6 +259,7 @@ impl Phone {
                 let body = Some(self.answer_body(now, body.as_ref()));
                 self.endpoint.command(now, SipCmd::AcceptOffer { leg, offer, body });
             }
+            SipEvent::Ended { leg, .. } if self.leg != Some(leg) => {}
             SipEvent::Ended { leg, cause, headers, .. } => {
                 self.ended.push(cause);
                 self.headers = headers;
@@ -231,6 +267,8 @@ impl Phone {
                 self.leg = None;
                 self.peer = None;
                 self.talk = None;
+                self.dialog = None;
+                self.raw_cseq = 0;
                 self.engine.on_command(now, EngineCommand::Close(leg), &mut self.out);
             }
             SipEvent::OfferAnswered { .. }
@@ -248,10 +286,20 @@ impl Phone {
             return vec![];
         }
         self.headers = invite.headers.clone();
+        self.dialog = Some(invite.dialog.clone());
         match self.on_call.clone() {
             OnCall::Refuse(code) => {
                 let cause = Cause::new(code, "No");
                 self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
+                vec![]
+            }
+            OnCall::Challenge => {
+                self.on_call = OnCall::Answer(500);
+                let challenge =
+                    "Digest realm=\"carrier\", nonce=\"n0nce\", algorithm=MD5, qop=\"auth\"".to_owned();
+                let headers = vec![("Proxy-Authenticate".to_owned(), challenge)];
+                let cause = Cause::new(407, "Proxy Authentication Required");
+                self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers });
                 vec![]
             }
             OnCall::Ring => {
@@ -295,7 +343,7 @@ impl Phone {
 
     /// Packets it sends: (rtcp?, to, octets). Its recording goes into `heard`.
     pub fn drain(&mut self, now: Now) -> Vec<(bool, SocketAddr, Bytes)> {
-        let mut packets = vec![];
+        let mut packets = std::mem::take(&mut self.packets);
         let mut back = vec![];
         let heard = &mut self.heard;
         self.out.drain(|item, bytes| match item {

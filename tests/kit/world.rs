@@ -4,6 +4,7 @@
 use super::agent::Agent;
 use super::app::App;
 use super::net::Net;
+use super::oracle::Oracle;
 use super::phone::{Later, Phone};
 use bytes::Bytes;
 use chorus::call::cx::CallSettings;
@@ -24,6 +25,7 @@ use chorus::store::tx::{Backend, Op, StoreError, Tx, TxId};
 use chorus::switch::{Input, Output, Switch, WorkerId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::hash::{DefaultHasher, Hash};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +34,9 @@ pub const CHORUS: &str = "10.0.0.1:5060";
 pub const ACCOUNT: AccountSid = AccountSid(0xac);
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const WALL0: i64 = 1_700_000_000_000;
-const COMMIT_US: u64 = 1_000;
+const APPLY_US: u64 = 500;
+const SYNC_US: u64 = 500;
+const COMMIT_US: u64 = APPLY_US + SYNC_US;
 const APP_US: u64 = 2_000;
 const ENGINES: usize = 2;
 
@@ -43,6 +47,7 @@ enum Ev {
     RtpToChorus(LegId, bool, SocketAddr, Bytes),
     Later(usize, Later),
     Commit(TxId, Tx),
+    Synced(u64, TxId, Result<(), StoreError>),
     Disk(usize, DiskReport),
     ToEngine(usize, StreamSid, StreamIn),
     ToAgent(StreamSid, Vec<u8>),
@@ -57,15 +62,48 @@ enum StreamIn {
     Eof,
 }
 
+struct Entry {
+    at: u64,
+    seq: u64,
+    ev: Ev,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
+        (self.at, self.seq).cmp(&(other.at, other.seq))
+    }
+}
+
 struct Home {
     worker: usize,
     local: SocketAddr,
 }
 
+/// When a process dies, seen from one of its transactions.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Death {
+    /// It was given to the writer, nothing of it was written.
+    Unwritten,
+    /// It was written; the disk had not synced it.
+    Unsynced,
+    /// It was synced; nobody was told.
+    Untold,
+}
+
 pub struct World {
     pub now: Now,
-    queue: BinaryHeap<Reverse<(u64, u64)>>,
-    events: HashMap<u64, Ev>,
+    queue: BinaryHeap<Reverse<Entry>>,
     seq: u64,
     pub rng: Rng,
     pub switch: Switch,
@@ -97,6 +135,22 @@ pub struct World {
     phase: u8,
     wake_at: Option<u64>,
     tickets: u64,
+    pub oracle: Oracle,
+    /// Transactions given to the writer so far.
+    pub commits: u64,
+    /// Dies at this transaction.
+    pub dies: Option<(u64, Death)>,
+    pub crashes: u64,
+    /// Reports of the workers reach the switch this much later, by chance.
+    pub slack_us: u64,
+    /// No ladder is kept: what the long simulation wants.
+    pub quiet: bool,
+    /// Legs are placed on the engines by chance.
+    pub at_random: bool,
+    /// Of every message, request and transaction that left Chorus, with its time.
+    pub hash: DefaultHasher,
+    /// How often each output, crash and so on occurred.
+    pub counted: BTreeMap<&'static str, u64>,
 }
 
 /// What a clip of speech sounds like: a tone whose length follows the text.
@@ -118,10 +172,9 @@ impl World {
         let mut w = World {
             now: Now { mono: Mono(0), wall: Wall(WALL0) },
             queue: BinaryHeap::new(),
-            events: HashMap::new(),
             seq: 0,
             switch,
-            store: Memory::new(),
+            store: Memory::lazy(),
             engines: (0..ENGINES).map(|_| Engine::new(rng.fork())).collect(),
             out: Out::new(),
             homes: BTreeMap::new(),
@@ -146,6 +199,15 @@ impl World {
             phase: 0,
             wake_at: None,
             tickets: 0,
+            oracle: Oracle::default(),
+            commits: 0,
+            dies: None,
+            crashes: 0,
+            slack_us: 0,
+            quiet: false,
+            at_random: false,
+            hash: DefaultHasher::new(),
+            counted: BTreeMap::new(),
             rng,
         };
         w.configure();
@@ -198,6 +260,7 @@ impl World {
             Op::PutNumber(Box::new(number)),
         ];
         self.store.apply(&[Tx { ops }]).into_iter().for_each(|r| r.unwrap());
+        self.store.sync();
         self.reload();
     }
 
@@ -206,6 +269,7 @@ impl World {
         let mut row = self.store.get::<NumberRow>(NumberSid(0x91)).unwrap().clone();
         change(&mut row);
         self.store.apply(&[Tx::one(Op::PutNumber(Box::new(row)))])[0].clone().unwrap();
+        self.store.sync();
         self.reload();
     }
 
@@ -213,6 +277,7 @@ impl World {
         let mut row = self.store.get::<TrunkRow>(TrunkSid(0x71)).unwrap().clone();
         change(&mut row);
         self.store.apply(&[Tx::one(Op::PutTrunk(Box::new(row)))])[0].clone().unwrap();
+        self.store.sync();
         self.reload();
     }
 
@@ -277,6 +342,30 @@ impl World {
         self.settle_phone(phone);
     }
 
+    /// A request that the phone's endpoint knows nothing of: re-INVITE, UPDATE, INFO, OPTIONS.
+    pub fn raw(&mut self, phone: usize, method: &str, body: Option<(&str, Bytes)>) {
+        if let Some(bytes) = self.phones[phone].raw_request(method, body) {
+            self.send_raw(phone, bytes);
+        }
+    }
+
+    /// Hold, resume or refresh by re-INVITE or UPDATE.
+    pub fn reoffer(&mut self, phone: usize, method: &str, direction: chorus::sdp::Direction) {
+        let body = self.phones[phone].offer(direction);
+        self.raw(phone, method, Some(("application/sdp", body)));
+    }
+
+    pub fn send_raw(&mut self, phone: usize, bytes: Bytes) {
+        if !self.quiet {
+            let what = self.named(Some(phone), &bytes);
+            self.line("phone", "chorus", &what);
+        }
+        let flow = flow_to(self.phones[phone].addr);
+        for after in self.net.deliveries(&mut self.rng) {
+            self.at(after, Ev::Switch(Box::new(Input::Sip(flow, bytes.clone()))));
+        }
+    }
+
     /// Asks as the REST API would; the answer is in `replies` later.
     pub fn ask(&mut self, request: chorus::api::command::Request) -> Ticket {
         self.tickets += 1;
@@ -285,7 +374,14 @@ impl World {
         ticket
     }
 
+    pub fn count(&mut self, what: &'static str) {
+        *self.counted.entry(what).or_default() += 1;
+    }
+
     pub fn line(&mut self, from: &str, to: &str, what: &str) {
+        if self.quiet {
+            return;
+        }
         self.lines.push(Line {
             at: Wall(self.now.wall.0 - WALL0),
             from: from.to_owned(),
@@ -296,8 +392,7 @@ impl World {
 
     fn at(&mut self, delay_us: u64, ev: Ev) {
         self.seq += 1;
-        self.queue.push(Reverse((self.now.mono.0 + delay_us, self.seq)));
-        self.events.insert(self.seq, ev);
+        self.queue.push(Reverse(Entry { at: self.now.mono.0 + delay_us, seq: self.seq, ev }));
     }
 
     /// One input for the switch, and everything that follows at once.
@@ -327,6 +422,7 @@ impl World {
     }
 
     fn perform(&mut self, o: Output) {
+        self.count(name_of(&o));
         match o {
             Output::Send(flow, bytes) => self.send_sip(flow, bytes),
             Output::CloseFlow(_) => {}
@@ -335,10 +431,17 @@ impl World {
                 let input = Input::Resolved(id, flows.into_iter().collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
-            Output::Commit(id, tx) => self.at(COMMIT_US, Ev::Commit(id, tx)),
+            Output::Commit(id, tx) => {
+                (self.now.mono.0, id.0, tx.ops.len()).hash(&mut self.hash);
+                self.at(APPLY_US, Ev::Commit(id, tx));
+            }
             Output::Fetch(id, request) => {
-                let path = url::Url::parse(&request.url).map(|u| u.path().to_owned()).unwrap_or_default();
-                self.line("chorus", "app", &fetch_line(&path, &request.params));
+                (self.now.mono.0, &request.url, &request.params).hash(&mut self.hash);
+                if !self.quiet {
+                    let path = url::Url::parse(&request.url).map(|u| u.path().to_owned()).unwrap_or_default();
+                    self.line("chorus", "app", &fetch_line(&path, &request.params));
+                }
+                self.oracle.fetched(&request);
                 let (after, result) = self.app.answer(self.now, &request);
                 let input = Input::Fetched(id, result);
                 self.at(APP_US + after, Ev::Switch(Box::new(input)));
@@ -362,14 +465,21 @@ impl World {
             Output::Move { leg, from, to } => self.move_leg(leg, from, to),
             Output::Connect(worker, c) => self.connect(worker, &c),
             Output::Reply(ticket, answer) => {
+                self.oracle.replied(ticket, &answer);
+                if !self.quiet {
+                    let what = answer_line(&answer);
+                    self.line("chorus", "app", &what);
+                }
                 self.replies.insert(ticket, *answer);
             }
             Output::LoadOutbox(_) => {
                 let rows = self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
                 self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, None))));
             }
-            Output::Trace(call, line) => self.trace.push((call, line)),
-            Output::Log(words) => self.logs.push(words),
+            Output::Trace(call, line) if !self.quiet => self.trace.push((call, line)),
+            Output::Log(words) if words.contains("panicked") => self.oracle.complain(words),
+            Output::Log(words) if !self.quiet => self.logs.push(words),
+            Output::Trace(..) | Output::Log(_) => {}
         }
     }
 
@@ -441,6 +551,10 @@ impl World {
                 continue;
             };
             if let Some(phone) = self.phones.iter().position(|p| p.rtp.ip() == to.ip()) {
+                if self.phones[phone].light {
+                    self.phones[phone].rtp_received += 1;
+                    continue;
+                }
                 for after in self.net.deliveries(&mut self.rng) {
                     self.at(after, Ev::RtpToPhone(phone, rtcp, local, bytes.clone()));
                 }
@@ -450,15 +564,29 @@ impl World {
             let delay = match &ev {
                 Ev::Disk(..) => 2_000,
                 Ev::ToAgent(..) => 1_000,
-                _ => 20,
+                _ => 20 + self.rng.below(self.slack_us.max(1)),
             };
             self.at(delay, ev);
         }
     }
 
+    /// A message in short, with the phone's name if there are several.
+    fn named(&self, phone: Option<usize>, bytes: &Bytes) -> String {
+        match phone.filter(|i| *i > 0) {
+            Some(i) => format!("{}: {}", self.phones[i].name, sip_line(bytes)),
+            None => sip_line(bytes),
+        }
+    }
+
     fn send_sip(&mut self, flow: Flow, bytes: Bytes) {
-        self.line("chorus", "phone", &sip_line(&bytes));
-        if let Some(phone) = self.phones.iter().position(|p| p.addr == flow.remote) {
+        (self.now.mono.0, &bytes).hash(&mut self.hash);
+        self.oracle.sent(self.now.mono, &bytes);
+        let phone = self.phones.iter().position(|p| p.addr == flow.remote);
+        if !self.quiet {
+            let what = self.named(phone, &bytes);
+            self.line("chorus", "phone", &what);
+        }
+        if let Some(phone) = phone {
             for after in self.net.deliveries(&mut self.rng) {
                 self.at(after, Ev::SipToPhone(phone, bytes.clone()));
             }
@@ -474,7 +602,11 @@ impl World {
                 moved = true;
                 match out {
                     SipOut::Send(_, bytes) => {
-                        self.line("phone", "chorus", &sip_line(&bytes));
+                        let bytes = self.phones[i].mangle(bytes);
+                        if !self.quiet {
+                            let what = self.named(Some(i), &bytes);
+                            self.line("phone", "chorus", &what);
+                        }
                         let flow = Flow {
                             transport: Transport::Udp,
                             remote: self.phones[i].addr,
@@ -529,9 +661,8 @@ impl World {
 
     /// One event; false if nothing is left.
     pub fn step(&mut self) -> bool {
-        let Some(Reverse((at, seq))) = self.queue.pop() else { return false };
+        let Some(Reverse(Entry { at, ev, .. })) = self.queue.pop() else { return false };
         self.advance_to(at);
-        let Some(ev) = self.events.remove(&seq) else { return true };
         self.on(ev);
         true
     }
@@ -545,7 +676,12 @@ impl World {
         let now = self.now;
         match ev {
             Ev::Switch(input) => {
-                if let Input::Fetched(_, r) = &*input {
+                if let Input::Sip(_, bytes) = &*input {
+                    self.oracle.received(bytes);
+                }
+                if let Input::Fetched(_, r) = &*input
+                    && !self.quiet
+                {
                     let what = match r {
                         Ok(f) => format!("{} {}", f.status, body_line(&f.body)),
                         Err(e) => format!("error {}", e.code),
@@ -561,7 +697,10 @@ impl World {
                     local: self.phones[i].addr,
                     conn: 0,
                 };
-                self.phones[i].endpoint.on_bytes(now, flow, &bytes);
+                match self.phones[i].raw_response(now, &bytes) {
+                    Some(acks) => acks.into_iter().for_each(|ack| self.send_raw(i, ack)),
+                    None => self.phones[i].endpoint.on_bytes(now, flow, &bytes),
+                }
                 self.settle_phone(i);
             }
             Ev::RtpToPhone(i, rtcp, from, bytes) => {
@@ -591,26 +730,13 @@ impl World {
                 self.phones[i].later(now, later);
                 self.settle_phone(i);
             }
-            Ev::Commit(id, tx) => {
-                let result = if self.database_down {
-                    Err(StoreError::Unavailable("down".to_owned()))
-                } else {
-                    self.store.apply(std::slice::from_ref(&tx)).remove(0)
-                };
-                self.input(Input::Committed(id, result));
-            }
-            Ev::Disk(worker, report) => {
-                let mut out = std::mem::take(&mut self.out);
-                for e in 0..self.engines.len() {
-                    // A recording whose leg moved is reported to where it lives now.
-                    let _ = e;
-                }
-                self.engines[worker].on_disk(now, report, &mut out);
-                self.out = out;
-                self.drain_engine(worker);
-            }
-            Ev::ToEngine(worker, stream, input) => self.feed_engine(worker, stream, input),
-            Ev::ToAgent(stream, bytes) => self.feed_agent(stream, &bytes),
+            Ev::Commit(id, tx) => self.write(id, &tx),
+            Ev::Synced(n, id, result) => self.synced(n, id, result),
+            Ev::Disk(_, report) => self.disk_reports(report),
+            Ev::ToEngine(worker, stream, input) => self.to_engine(worker, stream, input),
+            Ev::ToAgent(stream, bytes) => self.to_agent(stream, &bytes),
+            // One that an earlier one has made needless: to follow it would double them for ever.
+            Ev::Wake if self.wake_at.is_some_and(|at| at > now.mono.0) => {}
             Ev::Wake => {
                 self.wake_at = None;
                 for i in 0..self.phones.len() {
@@ -623,12 +749,68 @@ impl World {
         }
     }
 
+    fn dies_at(&mut self, n: u64, how: Death) -> bool {
+        let dies = self.dies == Some((n, how));
+        if dies {
+            self.count(match how {
+                Death::Unwritten => "crash unwritten",
+                Death::Unsynced => "crash unsynced",
+                Death::Untold => "crash untold",
+            });
+            self.dies = None;
+            self.crash();
+        }
+        dies
+    }
+
+    fn write(&mut self, id: TxId, tx: &Tx) {
+        self.commits += 1;
+        if self.dies_at(self.commits, Death::Unwritten) {
+            return;
+        }
+        if self.database_down {
+            let result = Err(StoreError::Unavailable("down".to_owned()));
+            return self.at(SYNC_US, Ev::Synced(self.commits, id, result));
+        }
+        let result = self.store.apply(std::slice::from_ref(tx)).remove(0);
+        self.oracle.applied(tx, &result);
+        if !self.dies_at(self.commits, Death::Unsynced) {
+            self.at(SYNC_US, Ev::Synced(self.commits, id, result));
+        }
+    }
+
+    fn synced(&mut self, n: u64, id: TxId, result: Result<(), StoreError>) {
+        if result.is_ok() {
+            self.store.sync();
+            self.oracle.synced();
+        }
+        if !self.dies_at(n, Death::Untold) {
+            self.input(Input::Committed(id, result));
+        }
+    }
+
+    /// A recording whose leg moved is reported to where it lives now: the others do not know it.
+    fn disk_reports(&mut self, report: DiskReport) {
+        let now = self.now;
+        let mut out = std::mem::take(&mut self.out);
+        for engine in &mut self.engines {
+            engine.on_disk(now, copy(&report), &mut out);
+        }
+        self.out = out;
+        self.drain_engine(0);
+    }
+
+    /// Ports that are open and not draining.
+    pub fn ports(&self) -> usize {
+        self.homes.len()
+    }
+
     fn worker_of_stream(&self, fallback: usize, stream: StreamSid) -> usize {
         let _ = stream;
         fallback
     }
 
-    fn feed_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
+    fn to_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
         let worker = self.worker_of_stream(worker, stream);
         let mut out = std::mem::take(&mut self.out);
         let now = self.now;
@@ -650,7 +832,7 @@ impl World {
         self.drain_engine(worker);
     }
 
-    fn feed_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
+    fn to_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
         let Some(agent) = self.agents.get_mut(&stream) else { return };
         let back = if bytes.is_empty() { agent.ended() } else { agent.on_bytes(bytes) };
         let heard: Vec<String> = agent.take_lines();
@@ -698,6 +880,9 @@ impl World {
         }
         for i in 0..self.phones.len() {
             let p = &mut self.phones[i];
+            if p.light {
+                continue;
+            }
             p.engine.on_tick(now, self.phase, &mut p.out);
             self.settle_phone(i);
         }
@@ -707,7 +892,7 @@ impl World {
     /// Runs for a while.
     pub fn run(&mut self, d: Duration) {
         let until = self.now.mono.0 + d.as_micros() as u64;
-        while self.queue.peek().is_some_and(|Reverse((at, _))| *at <= until) {
+        while self.queue.peek().is_some_and(|Reverse(e)| e.at <= until) {
             self.step();
         }
         self.advance_to(until);
@@ -728,13 +913,22 @@ impl World {
     /// The process dies and another one starts on what the store and the disk kept.
     pub fn crash(&mut self) {
         self.store.crash();
-        self.events.retain(|_, e| matches!(e, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
+        self.crashes += 1;
+        self.oracle.crashed(self.now.mono);
+        for agent in self.agents.values_mut() {
+            agent.ended();
+        }
+        self.queue
+            .retain(|Reverse(e)| matches!(e.ev, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
         let settings = CallSettings {
             public_url: "http://chorus.test".to_owned(),
             node: "one".to_owned(),
             silent_after_s: 60,
         };
         self.switch = Switch::new(self.rng.fork(), EndpointConfig::default(), settings, ENGINES);
+        if self.at_random {
+            self.switch.place_at_random();
+        }
         self.engines = (0..ENGINES).map(|_| Engine::new(self.rng.fork())).collect();
         self.out = Out::new();
         self.homes.clear();
@@ -754,6 +948,16 @@ impl World {
 
     pub fn picture(&self) -> String {
         chorus::telemetry::ladder::render(&self.lines)
+    }
+}
+
+fn copy(r: &DiskReport) -> DiskReport {
+    match r {
+        DiskReport::Written { recording, buffer } => {
+            DiskReport::Written { recording: *recording, buffer: buffer.clone() }
+        }
+        DiskReport::Failed { recording } => DiskReport::Failed { recording: *recording },
+        DiskReport::Closed { recording, ms } => DiskReport::Closed { recording: *recording, ms: *ms },
     }
 }
 
@@ -779,6 +983,45 @@ fn disk(files: &mut BTreeMap<RecordingSid, Vec<u8>>, full: bool, worker: usize, 
     Some(Ev::Disk(worker, report))
 }
 
+fn answer_line(answer: &chorus::api::command::Answer) -> String {
+    use chorus::api::command::Answer;
+    match answer {
+        Answer::Call(row) => format!("2xx call {}", row.status.as_str()),
+        Answer::Recording(row) => format!("2xx recording {}", row.status),
+        Answer::Stream(row) => format!("2xx stream {}", row.status),
+        Answer::Refused { code, .. } => format!("refused {code}"),
+        Answer::Busy => "503".to_owned(),
+        Answer::NotLive => "not live".to_owned(),
+        _ => "done".to_owned(),
+    }
+}
+
+fn name_of(o: &Output) -> &'static str {
+    match o {
+        Output::Send(..) => "effect Send",
+        Output::CloseFlow(_) => "effect CloseFlow",
+        Output::Resolve { .. } => "effect Resolve",
+        Output::Commit(..) => "effect Commit",
+        Output::Fetch(..) => "effect Fetch",
+        Output::Speak(..) => "effect Speak",
+        Output::Load(..) => "effect Load",
+        Output::Decode(..) => "effect Decode",
+        Output::OpenPort { .. } => "effect OpenPort",
+        Output::Engine(_, EngineCommand::Open { .. }) => "effect Open",
+        Output::Engine(_, EngineCommand::Plan(..)) => "effect Plan",
+        Output::Engine(_, EngineCommand::OpenStream(_)) => "effect OpenStream",
+        Output::Engine(_, EngineCommand::CloseStream(_)) => "effect CloseStream",
+        Output::Engine(_, EngineCommand::Key(..)) => "effect Key",
+        Output::Engine(_, EngineCommand::Close(_)) => "effect Close",
+        Output::Move { .. } => "effect Move",
+        Output::Connect(..) => "effect Connect",
+        Output::Reply(..) => "effect Reply",
+        Output::LoadOutbox(_) => "effect LoadOutbox",
+        Output::Trace(..) => "effect Trace",
+        Output::Log(_) => "effect Log",
+    }
+}
+
 pub fn hook(path: &str) -> Hook {
     Hook { url: format!("http://app.test{path}"), method: chorus::webhooks::request::Method::Post }
 }
@@ -796,6 +1039,9 @@ fn sip_line(bytes: &[u8]) -> String {
     let sdp = if text.contains("\r\n\r\nv=0") { " (sdp)" } else { "" };
     match first.strip_prefix("SIP/2.0 ") {
         Some(status) => format!("{} {method}{sdp}", status.split(' ').next().unwrap_or("")),
+        None if text.contains("\r\nAuthorization:") || text.contains("\r\nProxy-Authorization:") => {
+            format!("{}{sdp} (digest)", first.split(' ').next().unwrap_or(""))
+        }
         None => format!("{}{sdp}", first.split(' ').next().unwrap_or("")),
     }
 }

@@ -11,21 +11,18 @@ fn hex(s: &str) -> Vec<u8> {
     d.chunks(2).map(|c| u8::from_str_radix(std::str::from_utf8(c).unwrap(), 16).unwrap()).collect()
 }
 
-/// Lines of `tests/corpus/rtp/*.txt`: verdict, protocol, octets, words.
+/// Lines of `rtp_cases.txt`: verdict, protocol, octets, words.
 fn corpus() -> Vec<(bool, bool, Vec<u8>, String)> {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/rtp");
     let mut all = Vec::new();
-    for file in std::fs::read_dir(dir).unwrap() {
-        for line in std::fs::read_to_string(file.unwrap().path()).unwrap().lines() {
-            let mut parts = line.split('|').map(str::trim);
-            let (Some(verdict), Some(protocol), Some(octets), Some(words)) =
-                (parts.next(), parts.next(), parts.next(), parts.next())
-            else {
-                assert!(line.is_empty() || line.starts_with('#'), "{line}");
-                continue;
-            };
-            all.push((verdict == "ok", protocol == "rtp", hex(octets), words.to_owned()));
-        }
+    for line in include_str!("rtp_cases.txt").lines() {
+        let mut parts = line.split('|').map(str::trim);
+        let (Some(verdict), Some(protocol), Some(octets), Some(words)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            assert!(line.is_empty() || line.starts_with('#'), "{line}");
+            continue;
+        };
+        all.push((verdict == "ok", protocol == "rtp", hex(octets), words.to_owned()));
     }
     all
 }

@@ -8,7 +8,7 @@ mod guarding;
 mod parameters;
 mod policies;
 mod scheduling;
-mod server;
+pub mod server;
 mod signatures;
 mod speaking;
 mod tls;

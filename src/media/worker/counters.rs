@@ -11,6 +11,10 @@ pub struct Counters {
     pub sent: AtomicU64,
     /// Datagrams that the kernel did not take.
     pub unsent: AtomicU64,
+    /// Datagrams of those read that were dropped: foreign source, malformed, for no leg.
+    pub dropped: AtomicU64,
+    /// Frames that left more than a tick late.
+    pub late: AtomicU64,
     /// Octets read from agents.
     pub stream_in: AtomicU64,
     /// Octets given to agents.
@@ -40,6 +44,6 @@ pub(super) fn add(counter: &AtomicU64, n: u64) {
     counter.fetch_add(n, Ordering::Relaxed);
 }
 
-pub(super) fn set(counter: &AtomicU64, n: usize) {
-    counter.store(n as u64, Ordering::Relaxed);
+pub(super) fn set(counter: &AtomicU64, n: u64) {
+    counter.store(n, Ordering::Relaxed);
 }

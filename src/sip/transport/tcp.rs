@@ -82,7 +82,7 @@ impl Tcp {
             return;
         }
         // It does not read, or it is gone.
-        metrics::counter!("sip_tcp_unsent_total").increment(1);
+        metrics::counter!("chorus_sip_unsent_total", "transport" => "tcp").increment(1);
         if let Some(connection) = id.and_then(|id| state.remove(id)) {
             connection.stop();
         }
@@ -157,7 +157,7 @@ impl Inner {
     /// Reported without waiting: a driver that is this far behind learns it from the transaction's timer.
     fn lost(&self, flow: Flow) {
         if self.inbox.try_send(Inbound::Lost(flow)).is_err() {
-            metrics::counter!("sip_tcp_lost_unreported_total").increment(1);
+            metrics::counter!("chorus_sip_lost_unreported_total").increment(1);
         }
     }
 
@@ -196,14 +196,14 @@ async fn accept(listener: TcpListener, inner: Arc<Inner>) {
     loop {
         let Ok((stream, remote)) = listener.accept().await else {
             // Out of descriptors: others must close first.
-            metrics::counter!("sip_tcp_accept_errors_total").increment(1);
+            metrics::counter!("chorus_sip_socket_errors_total", "transport" => "tcp").increment(1);
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
         let mut state = inner.state();
         let Some((id, _, waiting)) = state.add(remote, false) else {
-            metrics::counter!("sip_tcp_refused_total").increment(1);
+            metrics::counter!("chorus_sip_connections_refused_total").increment(1);
             continue;
         };
         let served = inner.clone();

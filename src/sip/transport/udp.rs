@@ -36,7 +36,7 @@ impl Udp {
             _ => remote,
         };
         if self.socket.try_send_to(bytes, to).is_err() {
-            metrics::counter!("sip_udp_unsent_total").increment(1);
+            metrics::counter!("chorus_sip_unsent_total", "transport" => "udp").increment(1);
         }
     }
 }
@@ -64,14 +64,16 @@ async fn read(socket: Arc<UdpSocket>, local: Arc<Local>, inbox: mpsc::Sender<Inb
                     match inbox.try_send(Inbound::Bytes(flow, bytes)) {
                         Ok(()) => {}
                         Err(mpsc::error::TrySendError::Full(_)) => {
-                            metrics::counter!("sip_udp_dropped_total").increment(1);
+                            metrics::counter!("chorus_sip_queue_full_total").increment(1);
                         }
                         Err(mpsc::error::TrySendError::Closed(_)) => return,
                     }
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
                 // An ICMP error of something sent before: the transaction's timer notices.
-                Err(_) => metrics::counter!("sip_udp_errors_total").increment(1),
+                Err(_) => {
+                    metrics::counter!("chorus_sip_socket_errors_total", "transport" => "udp").increment(1)
+                }
             }
         }
         tokio::task::yield_now().await;

@@ -1,0 +1,149 @@
+//! What waits for a commit, and the order in which a call's row is written.
+//!
+//! ```text
+//!  commit --row free--------> writer --written--> then, callbacks may leave
+//!     |     row being written   |
+//!     +--> lane of the call ----+--not written--> or_else | the change never was | journal
+//!  while the journal holds something, what nobody waits for goes behind it: order is kept
+//! ```
+
+use super::{Gate, Output, Switch};
+use crate::api::command::Answer;
+use crate::call::event::{Effect, Event};
+use crate::clock::Now;
+use crate::sid::CallSid;
+use crate::store::tx::{Op, StoreError, Tx, TxId};
+use std::collections::{HashMap, VecDeque};
+
+/// Transactions that write a call's row, oldest first: the first is with the writer, the others wait for its outcome.
+#[derive(Default)]
+pub struct Lanes(HashMap<CallSid, VecDeque<TxId>>);
+
+/// The call whose row a transaction writes.
+fn row_of(tx: &Tx) -> Option<CallSid> {
+    tx.ops.iter().find_map(|op| match op {
+        Op::InsertCall(row) | Op::PutCall(row) => Some(row.sid),
+        Op::Status(change) => Some(change.row().sid),
+        _ => None,
+    })
+}
+
+fn begins(tx: &Tx) -> bool {
+    tx.ops.iter().any(|op| matches!(op, Op::InsertCall(_)))
+}
+
+impl Switch {
+    /// Numbers a transaction, keeps what waits for it, and gives it to the writer when its turn comes.
+    pub(super) fn commit(
+        &mut self,
+        now: Now,
+        call: Option<CallSid>,
+        tx: Tx,
+        then: Vec<Effect>,
+        or_else: Vec<Effect>,
+    ) {
+        self.next_tx += 1;
+        let id = TxId(self.next_tx);
+        let row = row_of(&tx);
+        self.gates.insert(id, Gate { call, then, or_else, tx, row });
+        if let Some(sid) = row {
+            let lane = self.lanes.0.entry(sid).or_default();
+            lane.push_back(id);
+            if lane.len() > 1 {
+                return;
+            }
+        }
+        self.submit(now, id);
+    }
+
+    /// To the writer; or behind what waits for the database already.
+    fn submit(&mut self, now: Now, id: TxId) {
+        let Some(gate) = self.gates.get(&id) else { return };
+        let behind = self.journal.len() > 0 && !begins(&gate.tx);
+        if !behind || (gate.row.is_none() && gate.waited()) {
+            return self.out.push_back(Output::Commit(id, gate.tx.clone()));
+        }
+        let error = StoreError::Unavailable("the database has not caught up".to_owned());
+        self.on_committed(now, id, Err(error));
+    }
+
+    /// Written or not: what waited goes on, callbacks of it may leave, or the transaction goes to the journal.
+    pub(super) fn on_committed(&mut self, now: Now, id: TxId, result: Result<(), StoreError>) {
+        let Some(gate) = self.gates.remove(&id) else { return };
+        let row = gate.row;
+        match result {
+            Ok(()) => {
+                self.journal.written(id);
+                self.schedule_callbacks(now, &gate.tx);
+                if let Some(sid) = gate.call {
+                    self.perform(now, sid, gate.then);
+                }
+            }
+            Err(e) => self.not_written(now, id, gate, e),
+        }
+        if let Some(sid) = row {
+            self.next_in_lane(now, sid);
+        }
+    }
+
+    fn next_in_lane(&mut self, now: Now, sid: CallSid) {
+        let Some(lane) = self.lanes.0.get_mut(&sid) else { return };
+        lane.pop_front();
+        match lane.front().copied() {
+            Some(next) => self.submit(now, next),
+            None => {
+                self.lanes.0.remove(&sid);
+            }
+        }
+    }
+
+    fn not_written(&mut self, now: Now, id: TxId, gate: Gate, e: StoreError) {
+        self.log(&format!("a transaction was not written: {e}"));
+        let waited = gate.waited();
+        match (gate.call, e, waited) {
+            (Some(sid), e, true) if begins(&gate.tx) => {
+                // The call never was: nor was anything that wanted to write its row.
+                for id in self.lanes.0.get_mut(&sid).into_iter().flat_map(|lane| lane.drain(1..)) {
+                    self.gates.remove(&id);
+                }
+                self.perform(now, sid, explained(gate.or_else, &e));
+            }
+            // A change of status that our 200 or INVITE waited for: neither leaves.
+            (Some(sid), e, true) if gate.or_else.is_empty() => self.tell(now, sid, Event::NotStored(e)),
+            (Some(sid), e, true) => {
+                self.perform(now, sid, explained(gate.or_else, &e));
+                // A transaction that contradicts the rows will do so for ever: only a database that is away is waited for.
+                if e.is_unavailable() {
+                    self.journal_later(now, id, gate.tx);
+                } else {
+                    self.journal.written(id);
+                }
+            }
+            (_, StoreError::Duplicate(_) | StoreError::Refused(_), _) => self.journal.written(id),
+            (_, StoreError::Unavailable(_), _) => self.journal_later(now, id, gate.tx),
+        }
+    }
+}
+
+impl Gate {
+    fn waited(&self) -> bool {
+        !self.then.is_empty() || !self.or_else.is_empty()
+    }
+}
+
+/// What happens instead, with the answer to whoever asked by the reason why nothing was written: [`Answer::Busy`] stands for a
+/// database that is away.
+fn explained(effects: Vec<Effect>, e: &StoreError) -> Vec<Effect> {
+    let answer = match e {
+        StoreError::Duplicate(_) => Answer::Duplicate,
+        StoreError::Refused(_) => Answer::NotLive,
+        StoreError::Unavailable(_) => return effects,
+    };
+    let explain = |effect| match effect {
+        Effect::Reply(ticket, busy) if matches!(*busy, Answer::Busy) => {
+            Effect::Reply(ticket, Box::new(answer.clone()))
+        }
+        other => other,
+    };
+    effects.into_iter().map(explain).collect()
+}

@@ -1,0 +1,86 @@
+//! The door to the log: everything the switch says there is redacted, and what strangers cause is limited, because otherwise
+//! whoever sends junk fills the disk.
+
+use super::{Output, Switch};
+use crate::clock::{Mono, Now};
+use crate::sip::event::Flow;
+use crate::telemetry::redact;
+use std::time::Duration;
+
+/// Lines about refused packets and requests in one window; the others are counted and told at its end.
+pub const LINES_MAX: u64 = 20;
+/// The window.
+pub const WINDOW: Duration = Duration::from_secs(10);
+
+/// What was refused, for metrics; only ever added to.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// SIP that could not be read, or of no known source: dropped without an answer (ruling 2.7).
+    pub dropped: u64,
+    /// SIP answered with a refusal before a call came of it.
+    pub answered: u64,
+    /// INVITEs of known sources without a number, a handler, a place.
+    pub calls: u64,
+}
+
+/// How much was said in this window.
+#[derive(Debug, Default)]
+pub(super) struct Limit {
+    since: Mono,
+    said: u64,
+    unsaid: u64,
+}
+
+impl Limit {
+    /// None: say nothing. Otherwise how many were passed over before this one.
+    fn take(&mut self, now: Mono) -> Option<u64> {
+        if now.since(self.since) >= WINDOW {
+            self.since = now;
+            self.said = 0;
+        }
+        self.said = self.said.saturating_add(1);
+        if self.said > LINES_MAX {
+            self.unsaid = self.unsaid.saturating_add(1);
+            return None;
+        }
+        Some(std::mem::take(&mut self.unsaid))
+    }
+}
+
+impl Switch {
+    /// A line of the log.
+    pub(super) fn log(&mut self, words: &str) {
+        self.out.push_back(Output::Log(redact::line(words).into_owned()));
+    }
+
+    /// A line that strangers can cause as often as they like.
+    fn log_limited(&mut self, now: Now, words: impl FnOnce(&Switch) -> String) {
+        match self.limit.take(now.mono) {
+            Some(0) => self.log(&words(self)),
+            Some(n) => self.log(&format!("{} ({n} more like it were not logged)", words(self))),
+            None => {}
+        }
+    }
+
+    /// SIP that came to nothing. Code 0: it was dropped.
+    pub(super) fn on_refused(&mut self, now: Now, flow: &Flow, code: u16, words: &str) {
+        let counter = if code == 0 { &mut self.refusals.dropped } else { &mut self.refusals.answered };
+        *counter = counter.saturating_add(1);
+        let remote = flow.remote;
+        self.log_limited(now, |switch| {
+            if code > 0 {
+                return format!("refused {remote} with {code}: {words}");
+            }
+            let trunks = &switch.tables.trunks;
+            let known = !trunks.identify(remote.ip()).is_empty();
+            let why = if known { Vec::new() } else { trunks.explain(remote.ip(), "") };
+            format!("dropped from {remote}: {words}. {}", why.join(" "))
+        });
+    }
+
+    /// A call that was refused, with the reason.
+    pub(super) fn on_refused_call(&mut self, now: Now, flow: &Flow, code: u16, words: &str) {
+        self.refusals.calls = self.refusals.calls.saturating_add(1);
+        self.log_limited(now, |_| format!("refused a call from {} with {code}: {words}", flow.remote));
+    }
+}

@@ -1,0 +1,81 @@
+//! Applications that hang, flood, loop or lie: each ends in its documented error within its limit, the debugger says so, and the caller
+//! hears what the fallback says (issue, section 7.6).
+
+use super::house::{House, NUMBER, Phone, twiml};
+use crate::webhooks::server::{Seen, Step, raw, reply};
+
+/// A path that misbehaves, overrides that make its limit short, and the code it ends in.
+const LIES: &[(&str, &str, &str)] = &[
+    ("/hang", "#rt=150", "11200"),
+    ("/trickle", "#tt=400", "11203"),
+    ("/reset", "", "11200"),
+    ("/flood", "", "11750"),
+    ("/flood-without-length", "", "11750"),
+    ("/redirects", "", "11215"),
+    ("/away", "", "11200"),
+    ("/image", "", "12300"),
+    ("/html", "", "12100"),
+    ("/no-http", "", "11200"),
+    ("/status", "", "11200"),
+    ("/documents", "", "12400"),
+];
+
+const GIGABYTE: usize = 1 << 30;
+
+fn liar(_: usize, seen: &Seen) -> Vec<Step> {
+    let head = |more: &str| format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n{more}\r\n").into_bytes();
+    match seen.target.split('?').next().unwrap_or_default() {
+        "/hang" => vec![Step::Hang],
+        "/trickle" => {
+            vec![Step::Send(head("Content-Length: 100\r\n")), Step::Send(b"<Res".to_vec()), Step::Hang]
+        }
+        "/reset" => vec![Step::Reset],
+        "/flood" => vec![Step::Send(head(&format!("Content-Length: {GIGABYTE}\r\n"))), Step::Flood(GIGABYTE)],
+        "/flood-without-length" => vec![Step::Send(head("")), Step::Flood(GIGABYTE)],
+        "/redirects" => reply(302, "Location: /redirects\r\n", ""),
+        "/away" => reply(302, "Location: http://192.168.255.254/\r\n", ""),
+        "/image" => reply(200, "Content-Type: image/png\r\n", "<Response/>"),
+        "/html" => reply(200, "Content-Type: text/xml\r\n", "<html><body>It works!</body>"),
+        "/no-http" => raw("220 mail.test ESMTP\r\n"),
+        "/status" => reply(503, "", "busy"),
+        "/documents" => twiml("<Redirect/>"),
+        _ => twiml("<Hangup/>"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_lie_ends_in_its_error_and_the_caller_is_looked_after() {
+    let house = House::start(liar).await;
+    house.trunk(serde_json::json!({})).await;
+    house.number(&[]).await;
+    let numbers = house.api("GET", "/IncomingPhoneNumbers.json", &[]).await.json();
+    let sid = numbers["incoming_phone_numbers"][0]["sid"].as_str().unwrap().to_owned();
+    let mut wrong = Vec::new();
+    for (path, overrides, code) in LIES {
+        let voice = house.app.url(&format!("{path}{overrides}"));
+        let fallback = house.app.url(&format!("/fallback?of={path}"));
+        let form = [("VoiceUrl", voice.as_str()), ("VoiceFallbackUrl", fallback.as_str())];
+        let changed = house.api("POST", &format!("/IncomingPhoneNumbers/{sid}.json"), &form).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        let mut phone = Phone::new(house.server.sip).await;
+        phone.dial().await;
+        phone.ended().await;
+        let asked: Vec<Seen> =
+            house.app.seen().into_iter().filter(|s| s.target == format!("/fallback?of={path}")).collect();
+        let told = asked.first().map(Seen::form).unwrap_or_default();
+        let told = told.iter().find(|(n, _)| n == "ErrorCode").map_or("", |(_, v)| v.as_str());
+        if told != *code || asked.len() != 1 {
+            wrong.push(format!("{path}: ErrorCode {told} instead of {code}, {} fallbacks", asked.len()));
+        }
+        let notes = house
+            .until(path, "/Notifications.json?PageSize=200", |n| {
+                n["notifications"].as_array().unwrap().iter().any(|n| n["error_code"] == *code)
+            })
+            .await;
+        let about = notes["notifications"].as_array().unwrap().iter().filter(|n| n["error_code"] == *code);
+        assert!(about.count() > 0, "{path}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let _ = NUMBER;
+    house.end().await;
+}
