@@ -32,7 +32,7 @@ pub enum Break {
     LostCallback,
     /// The app's document has a pause where it should speak.
     SilentSay,
-    /// The app's Record ends after a second.
+    /// The app's Record ends after two seconds.
     ShortRecording,
     /// The agent sends no marks.
     LostMark,
