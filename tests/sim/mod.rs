@@ -5,6 +5,7 @@ mod docs;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod one_call;
+mod regressions;
 mod run;
 
 /// What must have occurred over the seeds: else they show nothing about it. (Two outputs cannot occur here: there is no TCP to close
