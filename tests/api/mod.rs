@@ -12,7 +12,7 @@ mod limits;
 mod lists;
 mod media;
 mod openapi;
-mod postgres;
+pub mod postgres;
 mod resources;
 mod schema;
 mod stub;
