@@ -12,7 +12,7 @@ use chorus::sip::event::{Cause, InviteCmd, LegId, SipCmd, SipEvent, SipOut};
 use chorus::sip::transport::{self, Inbound, Transport};
 use chorus::store::rows::TrunkRow;
 use chorus::trunk::Snapshot;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -70,7 +70,6 @@ struct Work {
     next: u64,
     callee: Box<dyn Fn(&mut Rng) -> Manner + Send>,
     tone: Vec<u8>,
-    calls: HashMap<LegId, String>,
 }
 
 fn sources() -> Arc<Snapshot> {
@@ -118,7 +117,6 @@ impl Bank {
             next: 0,
             callee: Box::new(callee),
             tone: tone(),
-            calls: HashMap::new(),
         };
         tokio::spawn(work.run(sip, tasks));
         Bank { address, book, todo }
@@ -226,6 +224,9 @@ impl Work {
     }
 
     fn hang_up(&mut self, leg: LegId) {
+        if let Some(line) = self.lines.get_mut(&leg) {
+            line.hang_up_at = None;
+        }
         let cause = Cause::new(200, "Normal");
         self.endpoint.command(now(), SipCmd::Hangup { leg, cause, headers: vec![] });
     }
@@ -296,7 +297,6 @@ impl Work {
                 let refuse = manner.refuse;
                 let answer_at = at + manner.answer;
                 self.open(leg, manner, invite.offer.clone());
-                self.calls.insert(leg, invite.dialog.call_id.clone());
                 self.note(leg, invite.to_user.clone(), "callee".to_owned(), false);
                 let mut book = self.book.lock().unwrap();
                 book.invites.entry(invite.to_user.clone()).or_default().push(invite.dialog.call_id.clone());

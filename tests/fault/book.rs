@@ -49,7 +49,7 @@ impl Seen {
 pub struct Created {
     pub sid: String,
     pub key: String,
-    /// Of this round, or already reconciled.
+    /// A kill is behind it.
     pub done: bool,
 }
 
@@ -72,9 +72,9 @@ impl Book {
         for leg in self.legs.values().filter(|l| l.ended.is_none() && !l.given_up) {
             *counts.entry(format!("{} {}", leg.verb, leg.state())).or_default() += 1;
         }
-        for c in self.created.iter().filter(|c| !c.done && !self.invites.contains_key(&c.key)) {
-            let _ = c;
-            *counts.entry("api queued".to_owned()).or_default() += 1;
+        let queued = self.created.iter().filter(|c| !c.done && !self.invites.contains_key(&c.key)).count();
+        if queued > 0 {
+            counts.insert("api queued".to_owned(), queued);
         }
         counts
     }

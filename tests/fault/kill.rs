@@ -52,6 +52,7 @@ async fn one_kill(
             *t.states.entry(state).or_default() += n;
         }
         t.cuts.extend(cuts(book.legs.values().cloned(), killed));
+        book.created.iter_mut().for_each(|c| c.done = true);
     }
     world.bank.give_up_early();
     let server = place.start().await;

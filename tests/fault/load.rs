@@ -130,8 +130,8 @@ impl World {
             let mut form = vec![
                 ("To", to.as_str()),
                 ("From", "+15550000000"),
-                ("Url", &url),
-                ("StatusCallback", &status),
+                ("Url", url.as_str()),
+                ("StatusCallback", status.as_str()),
             ];
             for event in ["initiated", "ringing", "answered", "completed"] {
                 form.push(("StatusCallbackEvent", event));

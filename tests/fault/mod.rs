@@ -11,4 +11,4 @@ pub mod http;
 mod kill;
 mod load;
 mod reconcile;
-mod wave;
+pub mod wave;

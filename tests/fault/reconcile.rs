@@ -101,14 +101,14 @@ pub fn order(seen: &[Request], faults: &mut Vec<String>) -> usize {
             faults.push(format!("a callback without token: {r:?}"));
         }
         let (call, number) = (r.get("CallSid"), r.get("SequenceNumber"));
-        if let Some(first) = tokens.insert(&r.token, r) {
+        if let Some(first) = tokens.insert(r.token.as_str(), r) {
             twice += 1;
             if first.params != r.params {
                 faults.push(format!("one token, two callbacks: {first:?} and {r:?}"));
             }
             continue;
         }
-        if let Some(other) = places.insert((&r.path, call, number), &r.token) {
+        if let Some(other) = places.insert((r.path.as_str(), call, number), r.token.as_str()) {
             faults.push(format!("{call} {number} came with the tokens {other} and {}", r.token));
         }
         let number: u64 = number.parse().unwrap_or(0);
@@ -117,7 +117,7 @@ pub fn order(seen: &[Request], faults: &mut Vec<String>) -> usize {
         }
         let status = r.get("CallStatus");
         if FINAL.contains(&status)
-            && let Some(other) = ends.insert((&r.path, call), status)
+            && let Some(other) = ends.insert((r.path.as_str(), call), status)
         {
             faults.push(format!("{call} ended as {other} and as {status}"));
         }
@@ -158,7 +158,7 @@ pub async fn rows(world: &World, server: &Server, faults: &mut Vec<String>) -> B
             by_from.entry(row["from"].as_str().unwrap()).or_default().push(row);
         }
     }
-    let mut book = world.bank.book.lock().unwrap();
+    let book = world.bank.book.lock().unwrap();
     let accepted = |l: &&Seen| l.caller && l.answered.is_some();
     for leg in book.legs.values().filter(accepted) {
         let n = by_from.get(leg.key.as_str()).map_or(0, Vec::len);
@@ -181,6 +181,5 @@ pub async fn rows(world: &World, server: &Server, faults: &mut Vec<String>) -> B
             Some(_) => {}
         }
     }
-    book.created.iter_mut().for_each(|c| c.done = true);
     statuses
 }

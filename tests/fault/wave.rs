@@ -40,6 +40,9 @@ for name in sys.stdin.read().split('\\n'):
     print(w.getnframes() // 8)
 ";
     use std::io::Write;
+    if files.is_empty() {
+        return vec![];
+    }
     let mut child = std::process::Command::new("python3")
         .args(["-c", SCRIPT])
         .stdin(std::process::Stdio::piped())
@@ -47,9 +50,6 @@ for name in sys.stdin.read().split('\\n'):
         .spawn()
         .expect("python3 is installed");
     let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
-    if names.is_empty() {
-        return vec![];
-    }
     child.stdin.take().unwrap().write_all(names.join("\n").as_bytes()).unwrap();
     let out = child.wait_with_output().unwrap();
     assert!(out.status.success(), "Python's wave opens every recording");

@@ -44,7 +44,7 @@ impl Baresip {
             modules()
         );
         std::fs::write(dir.join("config"), config).unwrap();
-        let account = format!("<sip:{}@{at}>;regint=0;answermode=auto;audio_codecs=PCMU\n", "+12125550001");
+        let account = format!("<sip:+12125550001@{at}>;regint=0;answermode=auto;audio_codecs=PCMU\n");
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
         let mut process = Command::new("baresip")
@@ -96,13 +96,13 @@ impl Baresip {
 
 /// Debian puts them beside the architecture's libraries or not, as the version goes.
 fn modules() -> String {
-    let place = |d: &&str| std::path::Path::new(d).join("aufile.so").is_file();
     let places = [
         "/usr/lib/baresip/modules",
         "/usr/lib/x86_64-linux-gnu/baresip/modules",
         "/usr/lib/aarch64-linux-gnu/baresip/modules",
     ];
-    places.iter().find(place).expect("baresip's modules").to_string()
+    let found = places.into_iter().find(|d| std::path::Path::new(d).join("aufile.so").is_file());
+    found.expect("baresip's modules").to_owned()
 }
 
 /// The samples of a mono WAV.

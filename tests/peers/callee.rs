@@ -39,8 +39,12 @@ impl Scene {
     /// POST Calls over the trunk, with every callback.
     async fn calls(&self) -> String {
         let status = self.app.url("/status");
-        let mut form =
-            vec![("To", "+17185550000"), ("From", FROM), ("Twiml", SAYS), ("StatusCallback", &status)];
+        let mut form = vec![
+            ("To", "+17185550000"),
+            ("From", FROM),
+            ("Twiml", SAYS),
+            ("StatusCallback", status.as_str()),
+        ];
         for event in ["initiated", "ringing", "answered", "completed"] {
             form.push(("StatusCallbackEvent", event));
         }
