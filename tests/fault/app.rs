@@ -4,7 +4,7 @@ use super::http;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -12,7 +12,6 @@ use tokio::sync::watch;
 /// A request that arrived.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub at: Instant,
     /// Path with query.
     pub path: String,
     pub params: BTreeMap<String, String>,
@@ -86,7 +85,7 @@ async fn serve(mut stream: TcpStream, app: Arc<App>, answer: Arc<Answerer>) {
     let mut params: BTreeMap<String, String> = serde_urlencoded::from_str(query).unwrap_or_default();
     params.extend(serde_urlencoded::from_bytes::<Vec<(String, String)>>(&body).unwrap_or_default());
     let token = http::header(&head, "i-twilio-idempotency-token").unwrap_or("").to_owned();
-    let request = Request { at: Instant::now(), path, params, token, answered: false };
+    let request = Request { path, params, token, answered: false };
     let (wait, content, body) = answer(&request);
     let index = {
         let mut seen = app.seen.lock().unwrap();

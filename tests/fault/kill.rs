@@ -192,6 +192,12 @@ fn print(
         rtp / 50,
         t.byes,
     );
+    let unanswered = world.app.seen().iter().filter(|r| !r.answered).count();
+    println!(
+        "  {} media messages at the agent; {unanswered} requests broken off by a kill; {} requests that a phone refused",
+        world.agent.load(std::sync::atomic::Ordering::Relaxed),
+        book.refused,
+    );
     println!(
         "  rows: {statuses:?}; {twice} callbacks came twice, with the same token; {recordings} recordings, {cut} cut by a \
          kill; slowest start {:?}",

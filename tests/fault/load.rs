@@ -24,6 +24,8 @@ const LATE: u64 = 4;
 pub struct World {
     pub app: Arc<App>,
     pub bank: Bank,
+    /// Media messages that the agent got.
+    pub agent: Arc<AtomicU64>,
     rng: Rng,
     next: u64,
     http: SocketAddr,
@@ -85,11 +87,11 @@ fn manner(rng: &mut Rng) -> Manner {
 
 impl World {
     pub async fn new(place: &Place, seed: u64) -> World {
-        let agent = agent::start();
+        let agent::Agent { address, media } = agent::start();
         let late = AtomicU64::new(1);
-        let app = App::start(move |r| answer(r, agent.address, &late)).await;
+        let app = App::start(move |r| answer(r, address, &late)).await;
         let bank = Bank::start(place.sip, seed, manner).await;
-        World { app, bank, rng: Rng::from_number(seed), next: 0, http: place.http }
+        World { app, bank, agent: media, rng: Rng::from_number(seed), next: 0, http: place.http }
     }
 
     /// The trunk and a number for each verb.
