@@ -9,6 +9,7 @@ mod kit;
 mod ladder;
 mod media;
 mod sdk;
+mod peers;
 mod security;
 mod sim;
 mod sip;
