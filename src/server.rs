@@ -39,6 +39,9 @@ const SIP_QUEUE: usize = 16_384;
 /// Media events that may wait.
 const MEDIA_QUEUE: usize = 16_384;
 
+/// Legs that a media worker gets before the next one gets any: as streams they keep it busy for half of the time.
+const WORKER_FILL: usize = 640;
+
 /// Both clocks of this process.
 pub fn now() -> Now {
     static START: OnceLock<Instant> = OnceLock::new();
@@ -223,7 +226,9 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
         user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")),
         ..EndpointConfig::default()
     };
-    Switch::new(rng.fork(), endpoint, settings, workers)
+    let mut switch = Switch::new(rng.fork(), endpoint, settings, workers);
+    switch.fill_workers(WORKER_FILL);
+    switch
 }
 
 async fn load_tables(switch: &mut Switch, store: &Store) -> Result<(), String> {

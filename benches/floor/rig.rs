@@ -75,8 +75,8 @@ pub fn cpu_us() -> u64 {
 
 /// CPU of one send and one receive over many sockets, epoll between, microseconds.
 pub fn pair_us() -> f64 {
-    const SOCKETS: usize = 300;
-    const ROUNDS: usize = 300;
+    const SOCKETS: usize = 2_000;
+    const ROUNDS: usize = 50;
     let mut poll = Poll::new().unwrap();
     let legs: Vec<Leg> = (0..SOCKETS).map(|i| Leg::new(i, poll.registry())).collect();
     let to: Vec<SocketAddr> = legs.iter().map(|l| l.socket.local_addr().unwrap()).collect();

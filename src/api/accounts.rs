@@ -1,12 +1,14 @@
-//! (s) Accounts: list, fetch, update.
+//! (s) Accounts: list, create below the main one, fetch, update.
 
 use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Prop, Schema, Type, always};
+use crate::sid::AccountSid;
+use crate::store::Page;
 use crate::store::accounts::{self, AccountFilter};
-use crate::store::query::Scope;
+use crate::store::query::{PAGE_MAX, Scope};
 use crate::store::rows::AccountRow;
 use crate::store::tx::{Op, Tx};
 use serde_json::{Value, json};
@@ -19,6 +21,12 @@ pub const FILTERS: &[Param] = &[
     param("FriendlyName", Kind::Text(64), "Only those with exactly this name.").example("Main"),
     param("Status", Kind::OneOf(STATUSES), "Only those in this state.").example("active"),
 ];
+
+/// Parameters of create.
+pub const CREATE: &[Param] = &[param("FriendlyName", Kind::Text(64), "Name.").bad(20002).example("Shop")];
+
+/// Subaccounts of one account at most.
+pub const CHILDREN_MAX: u32 = PAGE_MAX;
 
 /// Parameters of update.
 pub const UPDATE: &[Param] = &[
@@ -76,6 +84,33 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let listed = ctx.read(move |r| accounts::list(r, scope, &filter, &asked)).await?;
     let envelope = Envelope { key: "accounts", path: &ctx.path, filters: &ctx.filters, page: &page };
     Ok(Outcome::Page(envelope.body(&listed, show)))
+}
+
+/// POST Accounts: a subaccount of the caller's own account; one level only.
+pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let parent = ctx.account()?;
+    if parent.owner != parent.sid {
+        return Err(Refusal::plain(21101));
+    }
+    let (scope, all) = (Scope::WithChildren(parent.sid), Page::first(CHILDREN_MAX));
+    let family = ctx.read(move |r| accounts::list(r, scope, &AccountFilter::default(), &all)).await?;
+    // The page holds the parent too: one more than the page is one child too many.
+    if family.next.is_some() {
+        return Err(Refusal::plain(21480));
+    }
+    let mut rng = super::rng();
+    let unnamed = || format!("SubAccount Created at {}", ctx.now.rfc2822());
+    let row = AccountRow {
+        sid: AccountSid::new(&mut rng),
+        owner: parent.sid,
+        friendly_name: ctx.params.owned("FriendlyName").unwrap_or_else(unnamed),
+        status: "active".to_string(),
+        auth_token: rng.hex(32),
+        created: ctx.now,
+        updated: ctx.now,
+    };
+    ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
+    Ok(Outcome::Record(show(&row)))
 }
 
 /// GET Accounts/{Sid}.

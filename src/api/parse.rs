@@ -4,6 +4,7 @@ use super::form::Fields;
 use super::params::*;
 use super::refusal::Refusal;
 use super::{dates, not_offered};
+use crate::webhooks::policy;
 use crate::webhooks::request::Method;
 
 /// Reads the fields by their declarations, in the order of the table, so that the first refusal is always the same.
@@ -53,7 +54,12 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
             None => Err(bad(param)),
         };
     }
-    value(param.kind, first).ok_or_else(|| bad(param)).map(Some)
+    let value = value(param.kind, first).ok_or_else(|| bad(param))?;
+    if matches!(param.kind, Kind::Url | Kind::StreamUrl) {
+        // A URL that could never be fetched is refused here, not in the middle of a call.
+        policy::split(first).map_err(|e| Refusal::new(e.code, format!("{}: {}.", param.name, e.words)))?;
+    }
+    Ok(Some(value))
 }
 
 fn bad(param: &Param) -> Refusal {

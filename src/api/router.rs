@@ -108,6 +108,7 @@ impl Operation {
 #[rustfmt::skip]
 pub static ROUTES: &[Operation] = &[
     list("ListAccount", V, accounts::FILTERS, "accounts", &accounts::ACCOUNT, run!(accounts::list), "The account and its subaccounts.").by(Access::Main),
+    post("CreateAccount", V, accounts::CREATE, &accounts::ACCOUNT, run!(accounts::create), "Makes a subaccount.").status(201).by(Access::Main),
     get("FetchAccount", path!(""), &accounts::ACCOUNT, run!(accounts::fetch), "An account.").by(Access::Main),
     post("UpdateAccount", path!(""), accounts::UPDATE, &accounts::ACCOUNT, run!(accounts::update), "Renames an account, or suspends, wakes or closes a subaccount.").by(Access::Main),
 

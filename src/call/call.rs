@@ -15,6 +15,7 @@ use super::{notify, status};
 use crate::api::command::Answer;
 use crate::clock::Mono;
 use crate::media::event::{EngineCommand, MediaEvent};
+use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, Side, SipCmd, SipEvent};
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
@@ -251,6 +252,12 @@ impl Call {
         if to.is_final() {
             tx.ops.extend(self.closing_ops(cx));
         }
+        let early = mutants::on(Mutant::AnswerBeforeCommit) && to == CallStatus::InProgress
+            || mutants::on(Mutant::InviteBeforeCommit) && to == CallStatus::Initiated;
+        if early {
+            cx.fx.extend(then);
+            return cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+        }
         cx.push(Effect::Commit { tx, then, or_else: vec![] });
     }
 
@@ -326,7 +333,7 @@ impl Call {
         self.leg.last_headers = headers;
         self.stop_everything(cx);
         self.timers.clear();
-        if self.leg.open {
+        if self.leg.open && !mutants::on(Mutant::PortNotClosed) {
             self.leg.closing = true;
             self.timers.arm(TimerKind::Linger, cx.now.mono + LINGER);
             cx.push(Effect::Engine(self.leg.id, EngineCommand::Close(self.leg.id)));
@@ -369,6 +376,9 @@ impl Call {
     /// Once nothing is pending the call is let go; its timeline has been handed on.
     pub(super) fn maybe_gone(&mut self, cx: &mut Cx<'_>) {
         if self.row.status.is_final() && !self.leg.closing && self.recordings.is_empty() {
+            if mutants::on(Mutant::TerminalTwice) {
+                self.advance(cx, self.row.status, vec![]);
+            }
             self.timers.clear();
             cx.push(Effect::Gone);
         }

@@ -10,7 +10,7 @@ use super::timers::TimerKind;
 use crate::api::command::{Answer, CallUpdate, Document, EndWish, RecordingChange, RecordingRef, Request};
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::Cause;
-use crate::store::rows::{CallStatus, Direction, Hook, RecordWish};
+use crate::store::rows::{CallStatus, Direction, Hook, RecordWish, Subscription};
 use crate::store::tx::{Op, Tx};
 use std::time::Duration;
 use twiml::verb::{Channels, Recording, Trim};
@@ -62,6 +62,9 @@ impl Call {
             self.row.fallback = Some(hook);
         }
         if let Some(hook) = update.status_callback {
+            if self.row.callbacks.is_empty() {
+                self.row.callbacks.push(Subscription { completed: true, ..Subscription::default() });
+            }
             self.row.callbacks.iter_mut().for_each(|s| s.hook = hook.clone());
         }
         if let Some(seconds) = update.time_limit_s {

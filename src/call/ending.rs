@@ -5,6 +5,7 @@ use super::cx::Cx;
 use super::event::Effect;
 use super::phase::Phase;
 use super::timers::TimerKind;
+use crate::mutants::{self, Mutant};
 use crate::sip::event::{Cause, SipCmd};
 use crate::store::rows::CallStatus;
 use twiml::verb::{Reject, RejectReason};
@@ -42,7 +43,9 @@ impl Call {
     pub(super) fn stop_everything(&mut self, cx: &mut Cx<'_>) {
         let was = std::mem::replace(&mut self.phase, Phase::Ending);
         self.abandon(cx, was);
-        self.close_streams(cx);
+        if !mutants::on(Mutant::StreamNotClosed) {
+            self.close_streams(cx);
+        }
         self.recordings.stop_all();
         self.forget_plan();
         self.send_plan(cx);

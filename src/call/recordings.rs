@@ -6,6 +6,7 @@ use super::event::Effect;
 use super::program::method_of;
 use crate::media::event::{TapEnd, TapEndReason};
 use crate::media::plan::{RecordTap, Tap, TapId, Track};
+use crate::mutants::{self, Mutant};
 use crate::sid::{AccountSid, CallSid, RecordingSid};
 use crate::store::rows::{CallRow, Hook, OutboxRow, RecordWish, RecordingRow};
 use crate::store::tx::{Op, Tx};
@@ -210,7 +211,9 @@ fn ops(cx: &mut Cx<'_>, row: &RecordingRow, event: &str) -> Vec<Op> {
     let mut ops = vec![Op::PutRecording(Box::new(row.clone()))];
     let wanted = if event == "failed" { "completed" } else { event };
     let subscribed = row.events.split_whitespace().any(|e| e == wanted);
-    if let Some(hook) = row.callback.clone().filter(|_| subscribed) {
+    if let Some(hook) =
+        row.callback.clone().filter(|_| subscribed && !mutants::on(Mutant::RecordingCallbackMissing))
+    {
         let url = params::recording_url(&cx.settings.public_url, row.account, row.sid);
         ops.push(Op::Callback(Box::new(OutboxRow {
             id: cx.rng.next_u128(),

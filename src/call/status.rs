@@ -8,9 +8,11 @@
 //! ```
 
 use super::cx::Cx;
+use super::event::Effect;
+use crate::mutants::{self, Mutant};
 use crate::sip::event::Cause;
 use crate::store::rows::{CallRow, CallStatus, OutboxRow, RecordingRow, Subscription};
-use crate::store::tx::Op;
+use crate::store::tx::{Op, Tx};
 use crate::webhooks::params;
 
 /// A change of status with the callbacks that it owes. Its fields are private: only [`advance`] makes one.
@@ -86,7 +88,7 @@ pub fn advance(
     to: CallStatus,
     recording: Option<&RecordingRow>,
 ) -> Option<Op> {
-    if !allowed(row.status, to) {
+    if !allowed(row.status, to) && !(mutants::on(Mutant::TerminalTwice) && row.status.is_final()) {
         return None;
     }
     // A call cancelled in the queue was never heard of: no callbacks (webhooks.md 3).
@@ -104,6 +106,12 @@ pub fn advance(
     for s in subscriptions.iter().filter(|s| !silent && wants(s, to)) {
         callbacks.push(callback(cx, row, s, recording));
         row.sequence += 1;
+    }
+    if mutants::on(Mutant::CallbackOutsideTx) {
+        for c in callbacks.drain(..) {
+            let tx = Tx::one(Op::Callback(Box::new(c)));
+            cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+        }
     }
     Some(Op::Status(StatusChange { row: Box::new(row.clone()), callbacks }))
 }

@@ -171,11 +171,11 @@ fn one(rig: &Rig, case: Case, rounds: usize) -> Result<String, String> {
     let (goal, pairs) = match sound {
         Sound::Play => (1.3, 218.0 / 3.91),
         Sound::Bridge => (1.3, 430.0 / 3.91),
-        // A receive alone, and the write.
-        Sound::Record => (1.3, (50.0 * 0.91 + 9.0) / 3.91),
+        // There is no such composition of a receive alone.
+        Sound::Record => (1.3, 0.0),
         Sound::Stream => (1.4, 700.0 / 3.91),
     };
-    let head = (sound.word(), "us/s and call", Some(goal), Some(pairs));
+    let head = (sound.word(), "us/s and call", Some(goal), Some(pairs).filter(|p| *p > 0.0));
     row(rig, rounds, head, || rounds::floor(rig, sound), || rounds::server(rig, sound)).map(|r| r.text())
 }
 

@@ -7,6 +7,7 @@ pub mod check;
 pub mod compare;
 pub mod demo;
 pub mod ear;
+pub mod files;
 pub mod ladder;
 pub mod phone;
 pub mod serve;
@@ -68,6 +69,7 @@ enum Command {
 impl Arguments {
     /// Does it; the exit code.
     pub fn run(self) -> i32 {
+        files::raise();
         let path = self.config;
         let with = |command: fn(config::Config) -> i32| match config::Config::from_process(path.as_deref()) {
             Ok(c) => command(c),

@@ -18,13 +18,14 @@ use super::event::{EngineCommand, MediaEvent, TapEnd};
 use super::feed::{FRAMES_MAX, Frames};
 use super::plan::{MediaPlan, Source};
 use crate::clock::{Mono, Now};
+use crate::idmap::IdMap;
 use crate::rng::Rng;
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
 use crate::streams::audio::Budget;
 use incoming::{Heard, Kind};
 use sender::Forwarded;
-use std::{collections::HashMap, net::SocketAddr};
+use std::net::SocketAddr;
 use taps::Closing;
 use tick::TICK;
 
@@ -57,12 +58,12 @@ pub struct Totals {
 /// All legs of one worker.
 pub struct Engine {
     rng: Rng,
-    legs: HashMap<LegId, Box<LegState>>,
+    legs: IdMap<LegId, Box<LegState>>,
     /// Who hears a leg.
-    hearers: HashMap<LegId, Vec<LegId>>,
+    hearers: IdMap<LegId, Vec<LegId>>,
     phases: [Vec<LegId>; PHASES as usize],
-    streams: HashMap<StreamSid, LegId>,
-    recordings: HashMap<RecordingSid, LegId>,
+    streams: IdMap<StreamSid, LegId>,
+    recordings: IdMap<RecordingSid, LegId>,
     closing: Vec<Closing>,
     frames: Frames,
     /// Audio of agents that may wait, all streams together.
@@ -77,11 +78,11 @@ impl Engine {
     pub fn new(rng: Rng) -> Engine {
         Engine {
             rng,
-            legs: HashMap::new(),
-            hearers: HashMap::new(),
+            legs: IdMap::default(),
+            hearers: IdMap::default(),
             phases: Default::default(),
-            streams: HashMap::new(),
-            recordings: HashMap::new(),
+            streams: IdMap::default(),
+            recordings: IdMap::default(),
             closing: Vec::new(),
             frames: Vec::with_capacity(FRAMES_MAX),
             budget: Budget::new(AGENT_AUDIO_MAX),

@@ -109,10 +109,10 @@ impl Timeline {
         let first = place + skip;
         let at = first.rem_euclid(CAPACITY as i64) as usize;
         let (before, after) = ring.split_at_mut_checked(at).unwrap_or_default();
-        let samples = samples.skip(skip as usize).take((limit - first) as usize);
-        for (slot, s) in after.iter_mut().chain(before).zip(samples) {
-            *slot = s;
-        }
+        let mut samples = samples.skip(skip as usize).take((limit - first) as usize);
+        // One loop a part: an adapter over both would ask at every sample in which of them it is.
+        after.iter_mut().zip(&mut samples).for_each(|(slot, s)| *slot = s);
+        before.iter_mut().zip(&mut samples).for_each(|(slot, s)| *slot = s);
     }
 
     /// Moves what a channel holds to earlier places; what would lie before the base is dropped.

@@ -79,7 +79,9 @@ impl Player {
         let at = self.offset.checked_rem(len).unwrap_or(0);
         let part = ulaw.get(at as usize..).unwrap_or_default();
         let n = part.len().min(out.len());
-        out.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
+        if let (Some(to), Some(from)) = (out.get_mut(..n), part.get(..n)) {
+            to.copy_from_slice(from);
+        }
         self.offset = self.offset.saturating_add(n as u64);
         if self.offset >= total {
             self.next_item();

@@ -186,7 +186,8 @@ impl Recorder {
         let frame = self.timeline.take();
         let [inbound, outbound] = &frame;
         let quiet = level::is_silent(inbound);
-        let loud = frame.iter().zip(listens).any(|(f, on)| on && !level::is_silent(f));
+        let [hears_in, hears_out] = listens;
+        let loud = (hears_in && !quiet) || (hears_out && !level::is_silent(outbound));
         if !self.leading {
             let left = self.tap.max_length_ms.map(|ms| (ms.saturating_mul(8)).saturating_sub(self.written));
             let n = left.map_or(n, |l| n.min(usize::try_from(l).unwrap_or(n)));
@@ -207,23 +208,32 @@ impl Recorder {
 
     fn write(&mut self, inbound: &[i16; FRAME], outbound: &[i16; FRAME], n: usize) -> bool {
         let size = BUFFER * 2 * usize::from(self.tap.channels.clamp(1, 2));
-        let two = self.tap.channels >= 2;
-        let track = self.tap.track;
+        let octets = size / BUFFER;
         let [filling, other] = &mut self.buffers;
         let Some(buffer) = filling else { return false };
-        for (i, o) in inbound.iter().zip(outbound).take(n) {
-            match (two, track) {
-                (true, _) => {
-                    buffer.extend_from_slice(&i.to_le_bytes());
-                    buffer.extend_from_slice(&o.to_le_bytes());
-                }
-                (false, Track::Inbound) => buffer.extend_from_slice(&i.to_le_bytes()),
-                (false, Track::Outbound) => buffer.extend_from_slice(&o.to_le_bytes()),
-                (false, Track::Both) => buffer.extend_from_slice(&i.saturating_add(*o).to_le_bytes()),
+        // Never beyond the capacity: the last frame that would not fit has ended the recording.
+        let start = buffer.len();
+        buffer.resize(start + n * octets, 0);
+        let slots = buffer.get_mut(start..).unwrap_or_default().chunks_exact_mut(octets);
+        let both = inbound.iter().zip(outbound);
+        match (octets, self.tap.track) {
+            (4, _) => slots.zip(both).for_each(|(slot, (i, o))| {
+                let ([a, b], [c, d]) = (i.to_le_bytes(), o.to_le_bytes());
+                slot.copy_from_slice(&[a, b, c, d]);
+            }),
+            (_, Track::Inbound) => {
+                slots.zip(inbound).for_each(|(slot, i)| slot.copy_from_slice(&i.to_le_bytes()))
+            }
+            (_, Track::Outbound) => {
+                slots.zip(outbound).for_each(|(slot, o)| slot.copy_from_slice(&o.to_le_bytes()))
+            }
+            (_, Track::Both) => {
+                slots
+                    .zip(both)
+                    .for_each(|(slot, (i, o))| slot.copy_from_slice(&i.saturating_add(*o).to_le_bytes()));
             }
         }
         self.written += n as u64;
-        let octets = size / BUFFER;
         if buffer.len() >= SWAP * octets && other.is_some() {
             self.full = filling.take();
             *filling = other.take();

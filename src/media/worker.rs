@@ -163,7 +163,9 @@ impl WorkerHandle {
     fn disk_reply(&self) -> Reply {
         let (commands, waker) = (self.commands.clone(), self.waker.clone());
         Arc::new(move |report| {
-            if commands.send(WorkerCommand::Disk(report)).is_ok() {
+            // A buffer that comes back is not waited for: the next tick finds it, and a wake-up costs more than the write.
+            let urgent = !matches!(report, DiskReport::Written { .. });
+            if commands.send(WorkerCommand::Disk(report)).is_ok() && urgent {
                 let _ = waker.wake();
             }
         })

@@ -1,7 +1,7 @@
 //! Calls: their table and the questions about them.
 
 use super::page::{Listed, Page};
-use super::query::{Period, Query, Scope};
+use super::query::{Cond, Period, Query, Scope};
 use super::reader::Reader;
 use super::rows::{CallRow, CallStatus};
 use super::table::{Row, Table, Unique, Value};
@@ -79,10 +79,17 @@ pub fn list(
     f: &CallFilter,
     page: &Page,
 ) -> Result<Listed<CallRow>, StoreError> {
-    let q = Query::new::<CallRow>(scope)
+    let q = match f.status {
+        // To the REST API a call that is being dialled is still queued.
+        Some(CallStatus::Queued) => {
+            let both = [CallStatus::Queued, CallStatus::Initiated].map(|s| Value::text(s.as_str()));
+            Query::new::<CallRow>(scope).and(Cond::In("status", both.to_vec()))
+        }
+        other => Query::new::<CallRow>(scope).is("status", other.map(CallStatus::as_str)),
+    };
+    let q = q
         .is("called", f.to.as_ref())
         .is("caller", f.from.as_ref())
-        .is("status", f.status.map(CallStatus::as_str))
         .is("parent", f.parent)
         .within("started", f.started)
         .within("ended", f.ended);

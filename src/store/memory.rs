@@ -203,6 +203,7 @@ impl Tables {
     fn holds(&self, r: &Record, c: &Cond) -> bool {
         match c {
             Cond::Is(column, v) => !v.is_null() && r.value(column) == v,
+            Cond::In(column, list) => list.iter().any(|v| !v.is_null() && r.value(column) == v),
             Cond::Flag(column) => *r.value(column) == Value::flag(true),
             Cond::From(column, n) => matches!(r.value(column), Value::Int(Some(v)) if v >= n),
             Cond::To(column, n) => matches!(r.value(column), Value::Int(Some(v)) if v <= n),

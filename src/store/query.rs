@@ -37,6 +37,8 @@ pub struct Period {
 pub enum Cond {
     /// Equal; never true of NULL.
     Is(&'static str, Value),
+    /// Equal to one of a few.
+    In(&'static str, Vec<Value>),
     /// A 0/1 column that is 1. Written as a literal, so that a partial index serves it.
     Flag(&'static str),
     /// At least.

@@ -129,6 +129,13 @@ fn condition(d: Dialect, s: Stmt, c: &Cond) -> Stmt {
     let int = |n: i64| Value::Int(Some(n));
     match c {
         Cond::Is(column, v) => s.sql(column).sql(" = ").bind(v.clone()),
+        Cond::In(column, list) => {
+            let mut s = s.sql(column).sql(" IN (");
+            for (i, v) in list.iter().enumerate() {
+                s = s.sql(if i == 0 { "" } else { ", " }).bind(v.clone());
+            }
+            s.sql(")")
+        }
         Cond::Flag(column) => s.sql(column).sql(" = 1"),
         Cond::From(column, n) => s.sql(column).sql(" >= ").bind(int(*n)),
         Cond::To(column, n) => s.sql(column).sql(" <= ").bind(int(*n)),

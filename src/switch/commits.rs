@@ -8,6 +8,7 @@
 //! ```
 
 use super::{Gate, Output, Switch};
+use crate::api::command::Answer;
 use crate::call::event::{Effect, Event};
 use crate::clock::Now;
 use crate::sid::CallSid;
@@ -100,18 +101,23 @@ impl Switch {
         self.log(&format!("a transaction was not written: {e}"));
         let waited = gate.waited();
         match (gate.call, e, waited) {
-            (Some(sid), _, true) if begins(&gate.tx) => {
+            (Some(sid), e, true) if begins(&gate.tx) => {
                 // The call never was: nor was anything that wanted to write its row.
                 for id in self.lanes.0.get_mut(&sid).into_iter().flat_map(|lane| lane.drain(1..)) {
                     self.gates.remove(&id);
                 }
-                self.perform(now, sid, gate.or_else);
+                self.perform(now, sid, explained(gate.or_else, &e));
             }
             // A change of status that our 200 or INVITE waited for: neither leaves.
             (Some(sid), e, true) if gate.or_else.is_empty() => self.tell(now, sid, Event::NotStored(e)),
-            (Some(sid), _, true) => {
-                self.perform(now, sid, gate.or_else);
-                self.journal_later(now, id, gate.tx);
+            (Some(sid), e, true) => {
+                self.perform(now, sid, explained(gate.or_else, &e));
+                // A transaction that contradicts the rows will do so for ever: only a database that is away is waited for.
+                if e.is_unavailable() {
+                    self.journal_later(now, id, gate.tx);
+                } else {
+                    self.journal.written(id);
+                }
             }
             (_, StoreError::Duplicate(_) | StoreError::Refused(_), _) => self.journal.written(id),
             (_, StoreError::Unavailable(_), _) => self.journal_later(now, id, gate.tx),
@@ -123,4 +129,21 @@ impl Gate {
     fn waited(&self) -> bool {
         !self.then.is_empty() || !self.or_else.is_empty()
     }
+}
+
+/// What happens instead, with the answer to whoever asked by the reason why nothing was written: [`Answer::Busy`] stands for a
+/// database that is away.
+fn explained(effects: Vec<Effect>, e: &StoreError) -> Vec<Effect> {
+    let answer = match e {
+        StoreError::Duplicate(_) => Answer::Duplicate,
+        StoreError::Refused(_) => Answer::NotLive,
+        StoreError::Unavailable(_) => return effects,
+    };
+    let explain = |effect| match effect {
+        Effect::Reply(ticket, busy) if matches!(*busy, Answer::Busy) => {
+            Effect::Reply(ticket, Box::new(answer.clone()))
+        }
+        other => other,
+    };
+    effects.into_iter().map(explain).collect()
 }

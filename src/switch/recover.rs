@@ -6,6 +6,7 @@ use crate::call::cx::Cx;
 use crate::call::{recordings, status};
 use crate::clock::Now;
 use crate::media::event::{TapEnd, TapEndReason};
+use crate::mutants::{self, Mutant};
 use crate::sid::RecordingSid;
 use crate::sip::event::{Cause, SipCmd};
 use crate::store::rows::{CallRow, CallStatus, Direction};
@@ -16,7 +17,9 @@ impl Switch {
     /// Takes in the rows of a store that a process before us left. `recorded` has the length in milliseconds of each
     /// recording's repaired file. Its outputs are BYEs, final statuses with their callbacks, and calls still to dial.
     pub fn recover(&mut self, now: Now, found: Recovered, recorded: &HashMap<RecordingSid, u64>) {
-        self.schedule.load(now, found.outbox, None);
+        if !mutants::on(Mutant::CallbackLostOnCrash) {
+            self.schedule.load(now, found.outbox, None);
+        }
         for row in found.recordings {
             let end = TapEnd {
                 recording: row.sid,

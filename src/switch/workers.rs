@@ -17,6 +17,8 @@ pub struct Workers {
     of: HashMap<LegId, WorkerId>,
     load: Vec<usize>,
     rng: Rng,
+    /// A worker gets so many legs before the next one gets any; 0: the least busy gets the next leg.
+    fill: usize,
     /// Legs are placed by chance instead of by load (tests).
     pub at_random: bool,
 }
@@ -24,13 +26,15 @@ pub struct Workers {
 impl Workers {
     /// `n` workers, none of them busy.
     pub fn new(n: usize, rng: Rng) -> Workers {
-        Workers { of: HashMap::new(), load: vec![0; n.max(1)], rng, at_random: false }
+        Workers { of: HashMap::new(), load: vec![0; n.max(1)], rng, fill: 0, at_random: false }
     }
 
-    /// The least busy one.
+    /// The first that is not filled, else the least busy one.
     fn place(&mut self, leg: LegId) -> WorkerId {
         let at = if self.at_random {
             self.rng.below(self.load.len() as u64) as usize
+        } else if let Some(at) = self.load.iter().position(|n| *n < self.fill) {
+            at
         } else {
             self.load.iter().enumerate().min_by_key(|(_, n)| **n).map_or(0, |(i, _)| i)
         };
@@ -70,6 +74,12 @@ impl Switch {
     /// Places legs by chance, for tests.
     pub fn place_at_random(&mut self) {
         self.workers.at_random = true;
+    }
+
+    /// Fills a worker up to `legs` before the next one gets any: few threads that wake up often cost less than many, and the
+    /// legs of a bridge need not move.
+    pub fn fill_workers(&mut self, legs: usize) {
+        self.workers.fill = legs;
     }
 
     pub(super) fn open_port(&mut self, leg: LegId, near: Option<SocketAddr>) {

@@ -15,6 +15,7 @@ use super::request::{FetchError, FetchRequest, Policy, Purpose};
 use super::round::note;
 pub use super::round::{Note, Outcome, RoundResult};
 use crate::clock::{Mono, Now, Wall};
+use crate::mutants::{self, Mutant};
 use crate::sid::{AccountSid, CallSid};
 use crate::store::rows::{OutboxId, OutboxRow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -217,7 +218,11 @@ impl Schedule {
             method: held.row.hook.method,
             params: held.row.params.clone(),
             auth_token: token(held.row.account),
-            token: token_text(id),
+            token: token_text(if mutants::on(Mutant::TokenChangesOnRetry) {
+                id ^ u128::from(held.row.rounds)
+            } else {
+                id
+            }),
             policy: policy.clone(),
             cookies: Vec::new(),
             login: None,

@@ -177,9 +177,7 @@ fn health_needs_no_credentials_and_readiness_says_why_not() {
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(server.send("GET", path, &[], b"").status, 200, "{path}");
     }
-    let not_yet = Setup { ready: || Err("The database does not answer.".to_string()), ..Setup::default() };
-    let server = Server::with(not_yet);
-    let words = server.send("GET", "/readyz", &[], b"").bad(503, 20503);
+    let words = unready("/readyz", "The database does not answer.").bad(503, 20503);
     assert_eq!(words, "The database does not answer.");
 }
 

@@ -1,31 +1,80 @@
-//! Calls.
+//! Calls: made, shown, ended, deleted; what is refused.
 
 use super::harness::*;
 use chorus::store::rows::CallStatus;
-use std::sync::atomic::Ordering;
+use serde_json::Value;
 
 fn number(server: &Server) {
+    server.callee();
     server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)]).good(201);
 }
 
-const TWIML: (&str, &str) = ("Twiml", "<Response><Hangup/></Response>");
+const TWIML: (&str, &str) = ("Twiml", "<Response><Pause length=\"600\"/></Response>");
+
+fn text<'a>(v: &'a Value, name: &str) -> &'a str {
+    v[name].as_str().unwrap_or_else(|| panic!("{name} of {v}"))
+}
 
 #[test]
 fn a_call_is_made_shown_ended_and_deleted() {
     let server = Server::start();
     number(&server);
-    let made = server.post("/Calls.json", &[("To", "+15005550006"), ("From", FROM), TWIML]).good(201);
-    assert_eq!((made["status"].as_str(), made["direction"].as_str()), (Some("queued"), Some("outbound-api")));
+    let made = server.call("+15005550006", &[TWIML]);
+    assert_eq!((text(&made, "status"), text(&made, "direction")), ("queued", "outbound-api"));
     assert_eq!(made["to_formatted"], "(500) 555-0006");
-    let path = format!("/Calls/{}.json", made["sid"].as_str().unwrap());
-    assert_eq!(server.get(&path).good(200)["sid"], made["sid"]);
+    assert!(made["duration"].is_null() && made["start_time"].is_null() && made["price"].is_null());
+    let path = format!("/Calls/{}.json", text(&made, "sid"));
+    let live = server.in_status(text(&made, "sid"), "in-progress");
+    assert!(live["start_time"].is_string() && live["end_time"].is_null());
     server.delete(&path).bad(409, 20009);
-    assert_eq!(server.post(&path, &[("Status", "completed")]).good(200)["status"], "completed");
+    assert_eq!(server.post(&path, &[("Status", "completed")]).good(200)["sid"], made["sid"]);
+    let over = server.in_status(text(&made, "sid"), "completed");
+    assert!(over["duration"].is_string() && over["end_time"].is_string());
     server.post(&path, &[("Status", "completed")]).bad(400, 21220);
     let words = server.post(&path, &[("Url", "https://example.com/")]).bad(400, 21220);
     assert_eq!(words, "Call is not in-progress. Cannot redirect.");
     assert_eq!(server.delete(&path).status, 204);
     server.get(&path).bad(404, 20404);
+    server.delete(&path).bad(404, 20404);
+    assert_eq!(server.callee().ended.first(|_| true).code, 200);
+}
+
+#[test]
+fn how_a_call_ends_is_shown() {
+    let server = Server::start();
+    number(&server);
+    let busy = server.call(BUSY, &[TWIML]);
+    let busy = server.in_status(text(&busy, "sid"), "busy");
+    assert_eq!(text(&busy, "duration"), "0");
+    let ringing = server.call(RINGS, &[TWIML]);
+    server.in_status(text(&ringing, "sid"), "ringing");
+    let path = format!("/Calls/{}.json", text(&ringing, "sid"));
+    server.post(&path, &[TWIML]).bad(400, 21220);
+    server.post(&path, &[("Status", "canceled")]).good(200);
+    server.in_status(text(&ringing, "sid"), "canceled");
+    let given_up = server.call(RINGS, &[TWIML, ("Timeout", "1")]);
+    server.in_status(text(&given_up, "sid"), "no-answer");
+    let nowhere = server.call("sip:x@127.0.0.1:9;transport=tcp", &[TWIML]);
+    server.in_status(text(&nowhere, "sid"), "failed");
+    let answered = server.call("+15005550006", &[TWIML]);
+    server.in_status(text(&answered, "sid"), "in-progress");
+    let path = format!("/Calls/{}.json", text(&answered, "sid"));
+    server.post(&path, &[("Status", "canceled")]).bad(400, 21220);
+}
+
+#[test]
+fn what_waits_is_found_as_queued_from_its_first_moment() {
+    let server = Server::start();
+    for status in [CallStatus::Queued, CallStatus::Initiated, CallStatus::Ringing, CallStatus::Completed] {
+        server.seed_call(server.account.sid, status);
+    }
+    let queued = server.get("/Calls.json?Status=queued").good(200);
+    let queued = queued["calls"].as_array().unwrap();
+    assert!(queued.len() == 2 && queued.iter().all(|c| c["status"] == "queued"), "{queued:?}");
+    let paged = server.get("/Calls.json?Status=queued&PageSize=1").good(200);
+    let next = paged["next_page_uri"].as_str().unwrap();
+    let next = server.send("GET", next, &[("Authorization", &server.auth())], b"").good(200);
+    assert_ne!(next["calls"][0]["sid"], paged["calls"][0]["sid"]);
 }
 
 #[test]
@@ -42,9 +91,23 @@ fn what_is_missing_is_named_in_twilios_order() {
     server.post("/Calls.json", &[to, ("From", FROM), TWIML, ("SipAuthUsername", "u")]).bad(400, 21225);
     let nobody = "AP00000000000000000000000000000000";
     server.post("/Calls.json", &[to, ("From", FROM), ("ApplicationSid", nobody)]).bad(400, 21218);
-    assert_eq!(server.dials.load(Ordering::SeqCst), 0);
-    let sip = [("To", "sip:bob@192.0.2.7:5070;transport=tcp?X-a=b"), ("From", "alice"), TWIML];
-    assert_eq!(server.post("/Calls.json", &sip).good(201)["to"], sip[0].1);
+    let callee = server.callee();
+    assert_eq!(callee.calls(), 0);
+    let sip = format!("{};transport=tcp?X-a=b", callee.uri("bob"));
+    let made = server.call(&sip, &[TWIML]);
+    assert_eq!(made["to"], sip);
+    let rang = callee.rang.first(|_| true);
+    assert_eq!(rang.user, "bob");
+    assert!(rang.headers.iter().any(|(n, v)| n.eq_ignore_ascii_case("X-a") && v == "b"), "{rang:?}");
+}
+
+#[test]
+fn no_way_to_a_number_is_said_at_once() {
+    let server = Server::start();
+    server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)]).good(201);
+    let words = server.post("/Calls.json", &[("To", "+15005550006"), ("From", FROM), TWIML]).bad(400, 21219);
+    assert!(words.contains("outbound_host"), "{words}");
+    assert_eq!(server.get("/Calls.json").good(200)["calls"].as_array().unwrap().len(), 0);
 }
 
 #[test]
@@ -53,49 +116,9 @@ fn an_application_stands_for_its_urls() {
     number(&server);
     let app = server.post("/Applications.json", &[("VoiceUrl", "https://example.com/v")]).good(201);
     let empty = server.post("/Applications.json", &[]).good(201);
-    let sid = |v: &serde_json::Value| v["sid"].as_str().unwrap().to_string();
-    let fields = |sid: &str| {
-        vec![("To", "+15005550006".to_string()), ("From", FROM.into()), ("ApplicationSid", sid.into())]
-    };
-    let post = |f: Vec<(&str, String)>| {
-        server.post("/Calls.json", &f.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>())
-    };
-    post(fields(&sid(&app))).good(201);
-    post(fields(&sid(&empty))).bad(400, 21218);
-}
-
-#[test]
-fn a_live_call_is_recorded_and_streamed() {
-    let server = Server::start();
-    let call = server.seed_call(server.account.sid, CallStatus::InProgress);
-    let below = |rest: &str| format!("/Calls/{}/{rest}", call.sid);
-    let recording = server.post(&below("Recordings.json"), &[("RecordingChannels", "dual")]).good(201);
-    assert_eq!(
-        (recording["status"].as_str(), recording["channels"].as_u64()),
-        (Some("in-progress"), Some(2))
-    );
-    let current = below("Recordings/Twilio.CURRENT.json");
-    assert_eq!(server.get(&current).good(200)["sid"], recording["sid"]);
-    assert_eq!(server.post(&current, &[("Status", "paused")]).good(200)["status"], "paused");
-    server.post(&current, &[("Status", "stopped"), ("PauseBehavior", "skip")]).bad(400, 20001);
-    assert_eq!(server.post(&current, &[("Status", "in-progress")]).good(200)["status"], "in-progress");
-    let sid = recording["sid"].as_str().unwrap();
-    server.delete(&below(&format!("Recordings/{sid}.json"))).bad(409, 20009);
-    assert_eq!(server.post(&current, &[("Status", "stopped")]).good(200)["status"], "stopped");
-    server.post(&current, &[("Status", "stopped")]).bad(404, 20404);
-    assert_eq!(server.delete(&below(&format!("Recordings/{sid}.json"))).status, 204);
-
-    let wish = [
-        ("Url", "wss://example.com/s"),
-        ("Name", "my ear"),
-        ("Parameter1.Name", "a"),
-        ("Parameter1.Value", "b"),
-    ];
-    let stream = server.post(&below("Streams.json"), &wish).good(200);
-    assert_eq!(stream["name"], "my ear");
-    let by_name = below("Streams/my%20ear.json");
-    assert_eq!(server.post(&by_name, &[("Status", "stopped")]).good(200)["status"], "stopped");
-    server.post(&below("Streams/other.json"), &[("Status", "stopped")]).bad(404, 20404);
+    server.call("+15005550006", &[("ApplicationSid", text(&app, "sid"))]);
+    let fields = [("To", "+15005550006"), ("From", FROM), ("ApplicationSid", text(&empty, "sid"))];
+    server.post("/Calls.json", &fields).bad(400, 21218);
 }
 
 #[test]

@@ -1,22 +1,25 @@
-//! The real actix application on a loopback port, a real store, and a task that answers for the live calls until the
-//! server itself takes its place: then only `Server::start` changes.
+//! The real server on loopback ports with a database of its own. What it dials is a telephone of this host (`callee`); rows
+//! that no call of a moment can make (an old call, another account) are written into its store.
 
+pub use super::callee::*;
 pub use super::http::*;
-use super::stub::answer_all;
-use chorus::api::live::Live;
+pub use super::rows::*;
 use chorus::api::{Api, ApiConfig, configure};
 use chorus::clock::{Mono, Now, Wall};
+use chorus::config::Config;
 use chorus::rng::Rng;
+use chorus::server;
 use chorus::sid::*;
 use chorus::store::query::Scope;
 use chorus::store::rows::*;
 use chorus::store::tx::{Op, Tx};
-use chorus::store::{Key, Options, Store, calls, recordings};
+use chorus::store::{Store, calls, recordings};
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, mpsc as std_mpsc};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 pub const CARRIER_TOKEN: &str = "carrier0token0of0the0tests";
 pub const FROM: &str = "+15005550001";
@@ -27,9 +30,8 @@ pub struct Server {
     pub account: AccountRow,
     pub store: Store,
     pub dir: PathBuf,
-    /// Dial requests that reached the live calls.
-    pub dials: Arc<AtomicU32>,
-    handle: actix_web::dev::ServerHandle,
+    callee: OnceLock<Callee>,
+    running: Option<server::Server>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -42,24 +44,41 @@ fn rng() -> Rng {
     chorus::api::rng()
 }
 
-/// A database of its own: SQLite, or a schema in PostgreSQL if the suite is run on it.
-fn database(dir: &std::path::Path) -> String {
+/// A database of its own: SQLite in the data directory, or one in PostgreSQL if the suite is run on it.
+fn database() -> String {
     match std::env::var("CHORUS_TEST_POSTGRES") {
         Ok(base) => crate::api::postgres::fresh(&base),
-        Err(_) => format!("sqlite:{}", dir.join("chorus.sqlite").display()),
+        Err(_) => String::new(),
     }
 }
 
 pub struct Setup {
     pub numbers_open: bool,
-    pub ready: fn() -> Result<(), String>,
     pub tls: Option<(PathBuf, PathBuf)>,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { numbers_open: true, ready: || Ok(()), tls: None }
+        Setup { numbers_open: true, tls: None }
     }
+}
+
+fn config(dir: &std::path::Path, setup: &Setup) -> Config {
+    let mut env: std::collections::HashMap<&str, String> = [
+        ("CHORUS_HTTP_LISTEN", "127.0.0.1:0".to_owned()),
+        ("CHORUS_SIP_LISTEN", "127.0.0.1:0".to_owned()),
+        ("CHORUS_DATA_DIR", dir.display().to_string()),
+        ("CHORUS_DATABASE_URL", database()),
+        ("CHORUS_CARRIER_TOKEN", CARRIER_TOKEN.to_owned()),
+        ("CHORUS_MEDIA_WORKERS", "1".to_owned()),
+        ("CHORUS_NUMBERS", if setup.numbers_open { "open" } else { "carrier" }.to_owned()),
+    ]
+    .into();
+    if let Some((cert, key)) = &setup.tls {
+        env.insert("CHORUS_TLS_CERT", cert.display().to_string());
+        env.insert("CHORUS_TLS_KEY", key.display().to_string());
+    }
+    Config::load(&|name| env.get(name).cloned(), None).unwrap()
 }
 
 impl Server {
@@ -69,49 +88,74 @@ impl Server {
 
     pub fn with(setup: Setup) -> Server {
         let dir = std::env::temp_dir().join(format!("chorus-api-{}", rng().hex(12)));
-        std::fs::create_dir_all(dir.join("recordings")).unwrap();
-        let key = Key::new(&[7; 32]);
-        let (store, _) = Store::open(&database(&dir), &key, &Options { readers: 2 }).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (live, asked) = Live::new();
-        let dials = Arc::new(AtomicU32::new(0));
-        runtime.spawn(answer_all(asked, store.clone(), dials.clone()));
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let scheme = if setup.tls.is_some() { "https" } else { "http" };
-        let config = ApiConfig {
-            public_url: format!("{scheme}://{address}"),
-            recordings_dir: dir.join("recordings"),
-            carrier_token: CARRIER_TOKEN.to_string(),
-            numbers_open: setup.numbers_open,
-        };
-        let ready = setup.ready;
-        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-        metrics::with_local_recorder(&recorder, || metrics::counter!("chorus_tests_servers").increment(1));
-        let api = Api::new(
-            store.clone(),
-            live,
-            config,
-            now,
-            Arc::new(ready),
-            Some(recorder.handle()),
-            runtime.handle().clone(),
-        );
-        let handle = serve(listener, api, setup.tls);
+        let running = runtime.block_on(server::start(config(&dir, &setup), None)).unwrap();
+        let known = running.credentials.clone();
         let mut server = Server {
-            address,
-            account: account(AccountSid::new(&mut rng()), None),
-            store,
+            address: running.http,
+            account: account(known.account, None),
+            store: running.store.clone(),
             dir,
-            dials,
-            handle,
+            callee: OnceLock::new(),
+            running: Some(running),
             runtime: Some(runtime),
         };
-        let row = server.account.clone();
-        server.put(Op::PutAccount(Box::new(row)));
-        server.account = server.account.clone();
+        server.account.auth_token = known.auth_token;
         server
+    }
+
+    /// The telephone that this server's calls reach: by `sip:` address, and by number over a trunk.
+    pub fn callee(&self) -> &Callee {
+        self.callee.get_or_init(|| {
+            let callee = Callee::start();
+            let body = serde_json::json!({
+                "authentication_mode": "ip_address",
+                "inbound_source_ips": ["192.0.2.1"],
+                "outbound_host": callee.address.to_string(),
+            });
+            self.carrier("POST", "/carrier/v1/sip_trunks", &body.to_string()).good(201);
+            callee
+        })
+    }
+
+    /// POST Calls to this address or number.
+    pub fn call(&self, to: &str, fields: &[(&str, &str)]) -> Value {
+        let who = [("To", to), ("From", if to.starts_with("sip:") { "alice" } else { FROM })];
+        self.post("/Calls.json", &[&who, fields].concat()).good(201)
+    }
+
+    /// A call that was answered and waits.
+    pub fn live_call(&self) -> CallRow {
+        let twiml = "<Response><Pause length=\"600\"/></Response>";
+        let made = self.call(&self.callee().uri("answer"), &[("Twiml", twiml)]);
+        self.in_status(made["sid"].as_str().unwrap(), "in-progress");
+        let sid = CallSid::parse(made["sid"].as_str().unwrap()).unwrap();
+        self.wait(self.store.read(move |r| calls::get(r, Scope::Operator, sid))).unwrap().unwrap()
+    }
+
+    /// What a path shows once it is so.
+    #[track_caller]
+    pub fn until(&self, rest: &str, so: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.get(rest).good(200);
+            if so(&shown) {
+                return shown;
+            }
+            assert!(Instant::now() < until, "{rest} is still {shown}");
+        }
+    }
+
+    /// A call once it is in this status.
+    #[track_caller]
+    pub fn in_status(&self, sid: &str, status: &str) -> Value {
+        self.until(&format!("/Calls/{sid}.json"), |call| call["status"] == status)
+    }
+
+    /// As SIGHUP does.
+    pub fn reload_certificate(&self) {
+        self.running.as_ref().unwrap().reload_certificate();
     }
 
     /// Runs a future of the store to its end.
@@ -160,13 +204,8 @@ impl Server {
         self.send(method, path, &head, body.as_bytes())
     }
 
-    /// One request on a connection of its own.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        let mut socket = TcpStream::connect(self.address).unwrap();
-        socket.write_all(&request(method, path, headers, body)).unwrap();
-        let mut octets = Vec::new();
-        socket.read_to_end(&mut octets).unwrap();
-        Reply::parse(&octets)
+        ask(self.address, method, path, headers, body)
     }
 
     /// Everything that the API could have changed, as text to compare.
@@ -237,131 +276,53 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let handle = self.handle.clone();
-        if let Some(runtime) = self.runtime.take() {
-            runtime.block_on(handle.stop(false));
-            self.store.close();
+        if let (Some(runtime), Some(running)) = (self.runtime.take(), self.running.take()) {
+            runtime.block_on(running.stop());
             runtime.shutdown_background();
         }
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 
-fn serve(
-    listener: std::net::TcpListener,
-    api: Api,
-    tls: Option<(PathBuf, PathBuf)>,
-) -> actix_web::dev::ServerHandle {
-    let (out, started) = std_mpsc::channel();
-    std::thread::spawn(move || {
-        actix_web::rt::System::new().block_on(async move {
-            let factory = move || {
-                let api = api.clone();
-                actix_web::App::new().configure(|cfg| configure(cfg, api))
-            };
-            let server = actix_web::HttpServer::new(factory).workers(2).disable_signals().shutdown_timeout(1);
-            let server = match tls {
-                None => server.listen(listener).unwrap().run(),
-                Some((cert, key)) => {
-                    let (config, _) = chorus::api::tls::rustls_config(&cert, &key).unwrap();
-                    server.listen_rustls_0_23(listener, config).unwrap().run()
-                }
-            };
-            out.send(server.handle()).unwrap();
-            server.await.unwrap();
-        });
-    });
-    started.recv().unwrap()
-}
-
-pub fn account(sid: AccountSid, owner: Option<AccountSid>) -> AccountRow {
-    AccountRow {
-        sid,
-        owner: owner.unwrap_or(sid),
-        friendly_name: "Main".to_string(),
-        status: "active".to_string(),
-        auth_token: rng().hex(32),
-        created: now().wall,
-        updated: now().wall,
-    }
-}
-
-pub fn call(account: AccountSid, status: CallStatus) -> CallRow {
-    CallRow {
-        sid: CallSid::new(&mut rng()),
-        account,
-        parent: None,
-        to: "+15005550006".to_string(),
-        from: FROM.to_string(),
-        number: None,
-        application: None,
-        trunk: None,
-        status,
-        direction: Direction::Inbound,
-        created: now().wall,
-        updated: now().wall,
-        started: Some(now().wall),
-        answered: Some(now().wall),
-        ended: status.is_final().then(|| now().wall),
-        callbacks: Vec::new(),
-        voice: None,
-        fallback: None,
-        twiml: None,
-        timeout_s: 60,
-        time_limit_s: 14_400,
-        send_digits: None,
-        record: None,
-        sip_auth: None,
-        caller_id: None,
-        sequence: 0,
-        dialog: None,
-        invited: false,
-        cause: None,
-        ended_by: None,
-        error: None,
-        stats: None,
-        post_dial_delay_ms: None,
-        idempotency: None,
-        node: "tests".to_string(),
-    }
-}
-
-pub fn recording(call: &CallRow, sid: RecordingSid, channels: u8, status: &str) -> RecordingRow {
-    RecordingRow {
-        sid,
-        account: call.account,
-        call: call.sid,
-        status: status.to_string(),
-        source: "RecordVerb".to_string(),
-        channels,
-        track: "both".to_string(),
-        ms: Some(1_000),
-        file: format!("{sid}.wav"),
-        error: None,
-        callback: None,
-        events: "completed".to_string(),
-        started: now().wall,
-        created: now().wall,
-        updated: now().wall,
-    }
-}
-
-/// One second: the first channel is 1000 throughout, the second 200.
-pub fn wav(channels: u8) -> Vec<u8> {
-    let spec = hound::WavSpec {
-        channels: channels.into(),
-        sample_rate: 8_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
+/// An API without live calls whose readiness is what the test says, asked once at this path.
+pub fn unready(path: &str, why: &'static str) -> Reply {
+    let dir = std::env::temp_dir().join(format!("chorus-api-{}", rng().hex(12)));
+    std::fs::create_dir_all(&dir).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let store = Store::memory().unwrap();
+    let (live, _asked) = chorus::api::live::Live::new();
+    let config = ApiConfig {
+        public_url: String::new(),
+        recordings_dir: dir.clone(),
+        carrier_token: CARRIER_TOKEN.to_string(),
+        numbers_open: true,
     };
-    let mut out = std::io::Cursor::new(Vec::new());
-    let mut writer = hound::WavWriter::new(&mut out, spec).unwrap();
-    for _ in 0..8_000 {
-        writer.write_sample(1_000i16).unwrap();
-        if channels == 2 {
-            writer.write_sample(200i16).unwrap();
-        }
-    }
-    writer.finalize().unwrap();
-    out.into_inner()
+    let ready: chorus::api::Ready = Arc::new(move || Err(why.to_owned()));
+    let api = Api::new(store, live, config, now, ready, None, runtime.handle().clone());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let http = runtime.block_on(async move {
+        let app = move || {
+            let api = api.clone();
+            actix_web::App::new().configure(|cfg| configure(cfg, api))
+        };
+        let server =
+            actix_web::HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        handle
+    });
+    let reply = ask(address, "GET", path, &[], b"");
+    runtime.block_on(http.stop(false));
+    let _ = std::fs::remove_dir_all(&dir);
+    reply
+}
+
+/// One request on a connection of its own.
+pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(&request(method, path, headers, body)).unwrap();
+    let mut octets = Vec::new();
+    socket.read_to_end(&mut octets).unwrap();
+    Reply::parse(&octets)
 }

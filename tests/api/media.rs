@@ -84,7 +84,7 @@ fn every_part_is_the_same_part_of_the_whole() {
 #[test]
 fn there_is_no_audio_while_it_is_made_nor_after_deletion() {
     let server = Server::start();
-    let call = server.seed_call(server.account.sid, CallStatus::InProgress);
+    let call = server.live_call();
     let made = server.post(&format!("/Calls/{}/Recordings.json", call.sid), &[]).good(201);
     fetch(&server, &format!("/Recordings/{}.wav", made["sid"].as_str().unwrap()), None).bad(404, 20404);
     let row = server.seed_recording(&call, 1);

@@ -1,8 +1,11 @@
 //! Tests of the REST API on a real socket with a real store.
 
 mod access;
+pub mod app;
 mod bad_input;
+pub mod callee;
 mod calls;
+mod differences;
 mod errors;
 mod forms;
 pub mod harness;
@@ -10,12 +13,13 @@ mod http;
 mod idempotency;
 mod limits;
 mod lists;
+mod live;
 mod media;
 mod openapi;
 mod postgres;
 mod resources;
-mod schema;
-mod stub;
+pub mod rows;
+pub mod schema;
 mod targets;
 mod tls;
 mod trunks;

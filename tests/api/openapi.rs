@@ -74,7 +74,7 @@ fn parameters_are_twilios() {
         assert_eq!(ours, required, "{}", op.id);
         compared += 1;
     }
-    assert_eq!(compared, 43);
+    assert_eq!(compared, 44);
 }
 
 #[test]

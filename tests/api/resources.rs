@@ -132,6 +132,42 @@ fn a_main_account_is_renamed_and_not_suspended() {
 }
 
 #[test]
+fn a_subaccount_is_made_and_makes_none() {
+    let server = Server::start();
+    let send = |auth: &str, body: &str| {
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        server.send("POST", "/2010-04-01/Accounts.json", &[("Authorization", auth), form], body.as_bytes())
+    };
+    let made = send(&server.auth(), "FriendlyName=Shop").good(201);
+    assert_eq!((made["friendly_name"].as_str(), made["status"].as_str()), (Some("Shop"), Some("active")));
+    assert_eq!(made["owner_account_sid"], server.account.sid.to_string());
+    let unnamed = send(&server.auth(), "").good(201);
+    assert!(unnamed["friendly_name"].as_str().unwrap().starts_with("SubAccount Created at "), "{unnamed}");
+    let own = basic(made["sid"].as_str().unwrap(), made["auth_token"].as_str().unwrap());
+    send(&own, "").bad(400, 21101);
+    let calls = format!("/2010-04-01/Accounts/{}/Calls.json", made["sid"].as_str().unwrap());
+    server.send("GET", &calls, &[("Authorization", &own)], b"").good(200);
+}
+
+#[test]
+fn a_url_that_could_never_be_fetched_is_refused_at_once() {
+    let server = Server::start();
+    for (fragment, code) in
+        [("ct=5", 11100), ("rt=x", 11100), ("rc=9", 11100), ("rp=6xx", 11243), ("e=moon", 11241)]
+    {
+        let url = format!("https://example.com/v#{fragment}");
+        let words = server.post("/Applications.json", &[("VoiceUrl", &url)]).bad(400, code);
+        assert!(words.starts_with("VoiceUrl: "), "{words}");
+        server.post("/Calls.json", &[("To", "sip:a@b"), ("From", "x"), ("Url", &url)]).bad(400, code);
+    }
+    for fragment in ["ct=500&rt=900&tt=1000&rc=2&rp=5xx,ct", "section", "e=dublin"] {
+        let url = format!("https://example.com/v#{fragment}");
+        let made = server.post("/Applications.json", &[("VoiceUrl", &url)]).good(201);
+        assert_eq!(made["voice_url"], url);
+    }
+}
+
+#[test]
 fn the_suffix_or_accept_chooses_json_or_xml() {
     let server = Server::start();
     let call = server.seed_call(server.account.sid, CallStatus::Completed);

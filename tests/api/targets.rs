@@ -26,7 +26,8 @@ impl Targets {
     /// Everything in the server's own account.
     pub fn new(server: &Server) -> Targets {
         let account = server.account.clone();
-        let live = server.seed_call(account.sid, CallStatus::InProgress);
+        let live = server.live_call();
+        let agent = format!("ws://{}/", server.callee().agent);
         let over = server.seed_call(account.sid, CallStatus::Completed);
         let recording = server.seed_recording(&over, 2);
         let spare = server.seed_recording(&over, 1);
@@ -40,10 +41,9 @@ impl Targets {
         );
         Targets {
             running: sid(server.post(&format!("{below}/Recordings.json"), &[])),
-            stream: sid(server.post(
-                &format!("{below}/Streams.json"),
-                &[("Url", "wss://example.com/s"), ("Name", "first")],
-            )),
+            stream: sid(
+                server.post(&format!("{below}/Streams.json"), &[("Url", agent.as_str()), ("Name", "first")])
+            ),
             number: sid(server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)])),
             application: sid(server.post("/Applications.json", &[("VoiceUrl", "https://example.com/a")])),
             key: sid(server.post("/Keys.json", &[("FriendlyName", "k")])),

@@ -97,3 +97,26 @@ fn a_new_certificate_is_shown_after_a_reload_and_a_bad_one_never() {
         std::fs::remove_dir_all(d).unwrap();
     }
 }
+
+#[test]
+fn the_server_shows_a_new_certificate_once_it_is_told_to() {
+    let (old, new) = (dir(), dir());
+    let (first, second) = (init(&old, now().wall).unwrap(), init(&new, now().wall).unwrap());
+    let tls = Some((first.cert.clone(), first.key.clone()));
+    let server = Server::with(Setup { tls, ..Setup::default() });
+    let trusts = |authority: &Path| {
+        let mut client = connect(authority, "localhost", TcpStream::connect(server.address).unwrap());
+        client.conn.complete_io(&mut client.sock).is_ok()
+    };
+    assert!(trusts(&first.authority) && !trusts(&second.authority));
+    std::fs::write(&first.cert, "nonsense").unwrap();
+    server.reload_certificate();
+    assert!(trusts(&first.authority), "a bad file changes nothing");
+    std::fs::copy(&second.cert, &first.cert).unwrap();
+    std::fs::copy(&second.key, &first.key).unwrap();
+    server.reload_certificate();
+    assert!(trusts(&second.authority) && !trusts(&first.authority));
+    for d in [old, new] {
+        std::fs::remove_dir_all(d).unwrap();
+    }
+}

@@ -36,6 +36,8 @@ pub struct Oracle {
     first_tokens: HashMap<String, String>,
     last_sequence: HashMap<CallSid, u32>,
     pub born: Mono,
+    /// Streams whose start was told, and whether their end was, since the last crash.
+    streams: BTreeMap<String, bool>,
     /// Edges of Twilio's graph that were written, with how often.
     pub edges: BTreeMap<String, u64>,
 }
@@ -110,6 +112,7 @@ impl Oracle {
 
     pub fn crashed(&mut self, now: Mono) {
         self.unsynced.clear();
+        self.streams.clear();
         self.born = now;
         // What is on its way at a crash may come again: the order begins anew at the first that was not noted.
         self.last_sequence.clear();
@@ -126,6 +129,12 @@ impl Oracle {
             Op::Status(change) => self.status(change),
             Op::Callback(row) => {
                 self.callbacks.insert(row.id);
+                let ended = match param(&row.params, "StreamEvent") {
+                    "stream-started" => false,
+                    "stream-stopped" | "stream-error" => true,
+                    _ => return,
+                };
+                self.streams.insert(param(&row.params, "StreamSid").to_owned(), ended);
             }
             _ => {}
         }
@@ -343,6 +352,9 @@ impl World {
         }
         for row in self.store.all::<StreamRow>().filter(|r| r.status != "stopped") {
             wrong.push(format!("stream {} is still {}", row.sid, row.status));
+        }
+        for (sid, _) in self.oracle.streams.iter().filter(|(_, ended)| !**ended) {
+            wrong.push(format!("nobody was told that stream {sid} ended"));
         }
         for p in self.phones.iter().filter(|p| p.leg.is_some()) {
             wrong.push(format!("{} still has a call", p.name));

@@ -466,6 +466,10 @@ impl World {
             Output::Connect(worker, c) => self.connect(worker, &c),
             Output::Reply(ticket, answer) => {
                 self.oracle.replied(ticket, &answer);
+                if !self.quiet {
+                    let what = answer_line(&answer);
+                    self.line("chorus", "app", &what);
+                }
                 self.replies.insert(ticket, *answer);
             }
             Output::LoadOutbox(_) => {
@@ -473,6 +477,7 @@ impl World {
                 self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, None))));
             }
             Output::Trace(call, line) if !self.quiet => self.trace.push((call, line)),
+            Output::Log(words) if words.contains("panicked") => self.oracle.complain(words),
             Output::Log(words) if !self.quiet => self.logs.push(words),
             Output::Trace(..) | Output::Log(_) => {}
         }
@@ -730,6 +735,8 @@ impl World {
             Ev::Disk(_, report) => self.disk_reports(report),
             Ev::ToEngine(worker, stream, input) => self.to_engine(worker, stream, input),
             Ev::ToAgent(stream, bytes) => self.to_agent(stream, &bytes),
+            // One that an earlier one has made needless: to follow it would double them for ever.
+            Ev::Wake if self.wake_at.is_some_and(|at| at > now.mono.0) => {}
             Ev::Wake => {
                 self.wake_at = None;
                 for i in 0..self.phones.len() {
@@ -974,6 +981,19 @@ fn disk(files: &mut BTreeMap<RecordingSid, Vec<u8>>, full: bool, worker: usize, 
         }
     };
     Some(Ev::Disk(worker, report))
+}
+
+fn answer_line(answer: &chorus::api::command::Answer) -> String {
+    use chorus::api::command::Answer;
+    match answer {
+        Answer::Call(row) => format!("2xx call {}", row.status.as_str()),
+        Answer::Recording(row) => format!("2xx recording {}", row.status),
+        Answer::Stream(row) => format!("2xx stream {}", row.status),
+        Answer::Refused { code, .. } => format!("refused {code}"),
+        Answer::Busy => "503".to_owned(),
+        Answer::NotLive => "not live".to_owned(),
+        _ => "done".to_owned(),
+    }
 }
 
 fn name_of(o: &Output) -> &'static str {

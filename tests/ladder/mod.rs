@@ -1,3 +1,30 @@
 //! The readable specification: whole conversations, byte-stable. Each begins with the sentence of the issue that it shows.
 
+mod dial;
+mod faults;
 mod inbound;
+mod outbound;
+mod rest;
+mod scene;
+mod signalling;
+mod verbs;
+
+/// The names that tests give to `ladder::check`, read from their sources: a ladder that nobody shows is a mistake.
+#[test]
+fn every_ladder_is_shown() {
+    let sources = [
+        include_str!("dial.rs"),
+        include_str!("faults.rs"),
+        include_str!("inbound.rs"),
+        include_str!("outbound.rs"),
+        include_str!("rest.rs"),
+        include_str!("signalling.rs"),
+        include_str!("verbs.rs"),
+    ];
+    let names: Vec<&str> = sources.iter().flat_map(|s| s.split('"')).collect();
+    let left = crate::kit::ladder::unreferenced(&names);
+    assert!(left.is_empty(), "nobody shows {left:?}");
+    let kept = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ladder")).unwrap();
+    let kept = kept.filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == "ladder")).count();
+    assert!(kept >= 40, "{kept} ladders");
+}

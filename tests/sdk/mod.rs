@@ -1,6 +1,7 @@
 //! The official SDKs against a running server, both as they are told where to go and as they are (docs/POINTING_APPS.md).
 //! `scripts/sdk-install` installs them; where they are missing the tests say so, and fail in CI.
 
+use crate::api::app::App;
 use crate::api::harness::*;
 use chorus::store::rows::CallStatus;
 use std::io::{BufRead, BufReader, Write};
@@ -26,9 +27,11 @@ fn root(path: &str) -> PathBuf {
 }
 
 /// A command with what the scripts want to know: the account, and things that are there already.
-fn script(server: &Server, program: &Path, file: &str) -> Command {
+fn script(server: &Server, app: &App, program: &Path, file: &str) -> Command {
     let account = server.account.sid;
-    let live = server.seed_call(account, CallStatus::InProgress);
+    app.on("/twiml", "<Pause length=\"600\"/>", "");
+    let live = server.live_call();
+    let callee = server.callee();
     let over = server.seed_call(account, CallStatus::Completed);
     let recording = server.seed_recording(&over, 1);
     server.seed_recording(&over, 2);
@@ -40,6 +43,8 @@ fn script(server: &Server, program: &Path, file: &str) -> Command {
         .env("ACCOUNT_SID", account.to_string())
         .env("AUTH_TOKEN", &server.account.auth_token);
     command.env("LIVE_CALL", live.sid.to_string()).env("OVER_CALL", over.sid.to_string());
+    command.env("CALLEE", callee.uri("answer")).env("AGENT", format!("ws://{}/", callee.agent));
+    command.env("APP", app.url(""));
     command.env("RECORDING", recording.sid.to_string()).env("NOTIFICATION", note.sid.to_string());
     for name in
         ["TWILIO_EDGE", "TWILIO_REGION", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "BASE"]
@@ -62,7 +67,7 @@ fn python_does_everything_at_a_base_url() {
         return;
     }
     let server = Server::start();
-    let mut command = script(&server, &python, "tests/sdk/rest.py");
+    let mut command = script(&server, &App::start(), &python, "tests/sdk/rest.py");
     command.env("BASE", server.base());
     passes(command);
 }
@@ -74,7 +79,7 @@ fn node_does_everything_at_a_base_url() {
         return;
     }
     let server = Server::start();
-    let mut command = script(&server, Path::new("node"), "tests/sdk/rest.mjs");
+    let mut command = script(&server, &App::start(), Path::new("node"), "tests/sdk/rest.mjs");
     command.env("BASE", server.base()).env("SDK", root("target/sdk/node"));
     passes(command);
 }
@@ -122,7 +127,7 @@ fn unmodified_python_is_brought_here_by_name_and_authority() {
     let dir = std::env::temp_dir().join(format!("chorus-sdk-{}", chorus::api::rng().hex(12)));
     let files = chorus::cli::tls::init(&dir, now().wall).unwrap();
     let server = Server::with(Setup { tls: Some((files.cert, files.key)), ..Setup::default() });
-    let mut command = script(&server, &python, "tests/sdk/rest.py");
+    let mut command = script(&server, &App::start(), &python, "tests/sdk/rest.py");
     command.env("HTTPS_PROXY", format!("http://{}", proxy(server.address)));
     command.env("REQUESTS_CA_BUNDLE", &files.authority);
     passes(command);

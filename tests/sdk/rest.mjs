@@ -82,19 +82,30 @@ async function numbers() {
   return made[0];
 }
 
+// What is shown, once it is so.
+async function until(what, so) {
+  const end = Date.now() + 20000;
+  let shown;
+  while (Date.now() < end) {
+    shown = await what();
+    if (so(shown)) return shown;
+  }
+  throw new Error(`it stays ${JSON.stringify(shown)}`);
+}
+
 async function calls(number) {
-  const twiml = "<Response><Say>Hello</Say></Response>";
+  const twiml = "<Response><Pause length='600'/></Response>";
   const made = [];
   for (let n = 0; n < 3; n += 1) {
     made.push(await client.calls.create({ to: "+15005550006", from: number.phoneNumber, twiml }));
   }
   assert.equal(made[0].status, "queued");
   await client.calls.create({
-    to: "sip:bob@example.com",
+    to: `${env.CALLEE}?X-a=b`,
     from: "alice",
-    url: "https://example.com/v",
+    url: `${env.APP}/twiml`,
     record: true,
-    statusCallback: "https://example.com/s",
+    statusCallback: `${env.APP}/status`,
     statusCallbackEvent: ["initiated", "completed"],
     sendDigits: "12#w",
   });
@@ -103,7 +114,10 @@ async function calls(number) {
   await refused(13223, 400, () => client.calls.create({ to: "nonsense", from: number.phoneNumber, twiml }));
   await refused(20001, 400, () =>
     client.calls.create({ to: "+15005550006", from: number.phoneNumber, twiml, machineDetection: "Enable" }));
-  assert.equal((await client.calls(made[0].sid).update({ status: "completed" })).status, "completed");
+  for (const call of made) await until(() => client.calls(call.sid).fetch(), (c) => c.status === "in-progress");
+  assert.equal((await client.calls(made[0].sid).update({ status: "completed" })).sid, made[0].sid);
+  const over = await until(() => client.calls(made[0].sid).fetch(), (c) => c.status === "completed");
+  assert.match(over.duration, /^[0-9]+$/);
   await refused(21220, 400, () => client.calls(made[0].sid).update({ twiml }));
   await refused(20009, 409, () => client.calls(made[1].sid).remove());
   assert.ok(await client.calls(made[0].sid).remove());
@@ -112,18 +126,24 @@ async function calls(number) {
 
 async function liveCall() {
   const call = client.calls(env.LIVE_CALL);
-  assert.equal((await call.update({ twiml: "<Response/>" })).sid, env.LIVE_CALL);
+  const twiml = "<Response><Pause length='600'/></Response>";
+  assert.equal((await call.update({ twiml })).sid, env.LIVE_CALL);
+  assert.equal((await call.update({ url: `${env.APP}/twiml` })).status, "in-progress");
   const recording = await call.recordings.create({ recordingChannels: "dual" });
   assert.equal(recording.channels, 2);
   const running = call.recordings("Twilio.CURRENT");
   assert.equal((await running.update({ status: "paused" })).status, "paused");
   assert.equal((await running.update({ status: "in-progress" })).status, "in-progress");
-  assert.equal((await call.recordings(recording.sid).update({ status: "stopped" })).status, "stopped");
-  await paged(call.recordings, 1);
-  assert.ok(await call.recordings(recording.sid).remove());
-  const wish = { url: "wss://example.com/s", name: "ear", "parameter1.name": "a", "parameter1.value": "b" };
+  const wish = { url: env.AGENT, name: "ear", "parameter1.name": "a", "parameter1.value": "b" };
   assert.equal((await call.streams.create(wish)).status, "in-progress");
   assert.equal((await call.streams("ear").update({ status: "stopped" })).status, "stopped");
+  assert.equal((await call.recordings(recording.sid).update({ status: "stopped" })).status, "stopped");
+  await paged(call.recordings, 1);
+  await until(() => call.recordings(recording.sid).fetch(), (r) => ["completed", "absent"].includes(r.status));
+  assert.ok(await call.recordings(recording.sid).remove());
+  await call.update({ status: "completed" });
+  await until(() => call.fetch(), (c) => c.status === "completed");
+  await refused(21220, 400, () => call.recordings.create());
 }
 
 async function recordings() {

@@ -3,8 +3,12 @@
 Without BASE the SDK is not told where to go: then the environment (a proxy and a CA file) brings it here.
 """
 
+import io
 import os
+import time
+import wave
 
+import requests
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
@@ -84,23 +88,38 @@ def numbers():
     return made[0]
 
 
+def until(what, so):
+    """What is shown, once it is so."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        shown = what()
+        if so(shown):
+            return shown
+    raise AssertionError(f"it stays {shown.__dict__}")
+
+
 def calls(number):
-    twiml = "<Response><Say>Hello</Say></Response>"
+    twiml = "<Response><Pause length='600'/></Response>"
     made = [client.calls.create(to="+15005550006", from_=number.phone_number, twiml=twiml) for _ in range(3)]
     assert made[0].status == "queued" and made[0].direction == "outbound-api"
     client.calls.create(
-        to="sip:bob@example.com", from_="alice", url="https://example.com/v", method="GET", timeout=20, record=True,
-        recording_channels="dual", status_callback="https://example.com/s",
+        to=env["CALLEE"] + "?X-a=b", from_="alice", url=env["APP"] + "/twiml", method="GET", timeout=20, record=True,
+        recording_channels="dual", status_callback=env["APP"] + "/status",
         status_callback_event=["initiated", "ringing", "answered", "completed"], status_callback_method="POST",
         send_digits="12#w", sip_auth_username="u", sip_auth_password="p", time_limit=600,
     )
     paged(client.calls, "calls", 5)
-    assert len(client.calls.list(status="queued")) == 4
+    assert len(client.calls.list(status="queued", to="+447700900999")) == 0
     assert client.calls.list(start_time_after=made[0].date_created.replace(year=2099)) == []
     refused(13223, 400, lambda: client.calls.create(to="nonsense", from_=number.phone_number, twiml=twiml))
     refused(20001, 400, lambda: client.calls.create(
         to="+15005550006", from_=number.phone_number, twiml=twiml, machine_detection="Enable"))
-    assert client.calls(made[0].sid).update(status="completed").status == "completed"
+    for call in made:
+        until(client.calls(call.sid).fetch, lambda c: c.status == "in-progress")
+    assert client.calls(made[0].sid).update(status="completed").sid == made[0].sid
+    over = until(client.calls(made[0].sid).fetch, lambda c: c.status == "completed")
+    assert over.duration.isdigit() and over.end_time >= over.start_time and over.price is None
+    assert any(c.sid == made[0].sid for c in client.calls.list(status="completed"))
     refused(21220, 400, lambda: client.calls(made[0].sid).update(twiml=twiml))
     refused(20009, 409, lambda: client.calls(made[1].sid).delete())
     assert client.calls(made[0].sid).delete()
@@ -109,19 +128,42 @@ def calls(number):
 
 def live_call():
     call = client.calls(env["LIVE_CALL"])
-    assert call.update(twiml="<Response/>").sid == env["LIVE_CALL"]
+    assert call.fetch().status == "in-progress"
+    assert call.update(twiml="<Response><Pause length='600'/></Response>").sid == env["LIVE_CALL"]
+    assert call.update(url=env["APP"] + "/twiml", method="POST").status == "in-progress"
     recording = call.recordings.create(recording_channels="dual", recording_status_callback_event=["completed"])
     assert recording.status == "in-progress" and recording.channels == 2
     running = call.recordings("Twilio.CURRENT")
     assert running.update(status="paused", pause_behavior="silence").status == "paused"
     assert running.update(status="in-progress").status == "in-progress"
-    assert call.recordings(recording.sid).update(status="stopped").status == "stopped"
-    paged(call.recordings, "call recordings", 1)
-    assert call.recordings(recording.sid).fetch().sid == recording.sid
-    assert call.recordings(recording.sid).delete()
-    stream = call.streams.create(url="wss://example.com/s", name="ear", parameter1_name="a", parameter1_value="b")
+    begun = time.monotonic()
+    stream = call.streams.create(url=env["AGENT"], name="ear", parameter1_name="a", parameter1_value="b")
     assert stream.status == "in-progress"
     assert call.streams("ear").update(status="stopped").status == "stopped"
+    until(call.fetch, lambda _: time.monotonic() > begun + 1)
+    assert call.recordings(recording.sid).update(status="stopped").status == "stopped"
+    done = until(call.recordings(recording.sid).fetch, lambda r: r.status == "completed")
+    assert int(done.duration) >= 1
+    paged(call.recordings, "call recordings", 1)
+    heard(client.recordings(recording.sid).fetch().media_url, 2)
+    assert call.recordings(recording.sid).delete()
+    refused(20404, 404, lambda: call.recordings(recording.sid).fetch())
+    assert call.update(status="completed").sid == env["LIVE_CALL"]
+    until(call.fetch, lambda c: c.status == "completed")
+    refused(21220, 400, lambda: call.recordings.create())
+
+
+def heard(url, channels):
+    """The audio behind a media URL opens as WAV and is not silent."""
+    if "BASE" not in env:
+        url = "https://api.twilio.com" + url[url.index("/2010"):]
+    reply = client.request("GET", url + ".wav")
+    assert reply.status_code == 200, reply.status_code
+    raw = requests.get(url + ".wav", auth=(env["ACCOUNT_SID"], env["AUTH_TOKEN"]))
+    with wave.open(io.BytesIO(raw.content)) as w:
+        assert (w.getnchannels(), w.getframerate(), w.getsampwidth()) == (channels, 8000, 2)
+        assert w.getnframes() >= 8000 and len(set(w.readframes(w.getnframes()))) > 4
+    done.append("audio")
 
 
 def recordings():

@@ -455,8 +455,3 @@ fn wish() -> RecordWish {
         events: "completed".to_owned(),
     }
 }
-
-/// Rows are looked at by type here, so that a failing seed shows them.
-pub fn calls_of(w: &World) -> usize {
-    w.store.all::<CallRow>().count()
-}

@@ -2,6 +2,8 @@
 
 mod chance;
 mod docs;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod one_call;
 mod run;
 

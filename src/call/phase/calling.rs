@@ -5,6 +5,7 @@ use crate::call::call::Call;
 use crate::call::cx::Cx;
 use crate::call::event::{Effect, Word};
 use crate::call::timers::TimerKind;
+use crate::mutants::{self, Mutant};
 use crate::sip::event::{Cause, DialogIds, Flow, SipCmd, Transport};
 use crate::store::rows::{CallStatus, Direction};
 use bytes::Bytes;
@@ -62,7 +63,9 @@ impl Call {
         self.leg.confirmed = true;
         self.heard_headers = headers;
         self.keep_dialog(dialog);
-        self.timers.disarm(TimerKind::Ring);
+        if !mutants::on(Mutant::TimerNotDisarmed) {
+            self.timers.disarm(TimerKind::Ring);
+        }
         if matches!(self.phase, Phase::Ending) {
             // Our CANCEL crossed the 200: the endpoint says BYE, the call keeps the status it was going to have.
             self.leg.answered = false;

@@ -6,6 +6,7 @@ use crate::call::cx::Cx;
 use crate::call::event::Effect;
 use crate::call::notify;
 use crate::media::plan::{Clip, Item, Keys, Source, SourceId};
+use crate::mutants::{self, Mutant};
 use crate::speech::{ClipId, Speech, SpeechError};
 use crate::webhooks::request::FetchError;
 use std::{sync::Arc, time::Duration};
@@ -225,7 +226,7 @@ impl Call {
 
     /// A source ended; one that is not ours any more is ignored.
     pub(in crate::call) fn on_source_ended(&mut self, cx: &mut Cx<'_>, source: SourceId) {
-        if self.playlist().is_some_and(|l| l.source == Some(source)) {
+        if self.playlist().is_some_and(|l| l.source == Some(source) || mutants::on(Mutant::StaleMediaId)) {
             self.list_played(cx);
         }
     }

@@ -122,7 +122,7 @@ impl Shared {
     fn answer(&self, path: &str, index: usize) -> (&'static str, Vec<u8>) {
         let verbs = match path {
             "/tone.wav" => return ("audio/wav", self.wav.to_vec()),
-            "/calls" => r#"<Pause length="60"/>"#.to_owned(),
+            "/calls" => r#"<Gather timeout="60"/>"#.to_owned(),
             "/play" => format!(r#"<Play loop="1000">http://{}/tone.wav</Play>"#, self.address),
             "/bridge" => format!(r#"<Dial answerOnBridge="true">{}</Dial>"#, callee(index)),
             "/record" => {

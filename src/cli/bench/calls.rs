@@ -76,7 +76,8 @@ fn measure(rig: &Rig, process: &Process, mut sip: Sip) -> Result<Round, String> 
             next += apart;
             continue;
         }
-        sip.pump(if next < to { next } else { to + TAIL }, &mut news);
+        let until = if before.is_none() { next.min(from) } else { next };
+        sip.pump(if now < to { until.min(to) } else { to + TAIL }, &mut news);
         for n in news.drain(..) {
             seen.take(rig, n, &mut sip);
         }

@@ -22,6 +22,8 @@ const TRYING_MAX: f64 = 200.0;
 const IDLE_MAX: f64 = 40.0 * 1024.0;
 /// Starts of which the median counts.
 const STARTS: usize = 5;
+/// Between two waves: SIP keeps its answers for 32 s (RFC 3261 timers D, H, J; RFC 6026 timer L), and they are no leak.
+const REST: Duration = Duration::from_secs(36);
 /// How long calls talk before memory is read.
 const TALK: Duration = Duration::from_secs(4);
 
@@ -49,7 +51,7 @@ pub fn memory(rig: &Rig) -> Result<String, String> {
     std::thread::sleep(Duration::from_secs(1));
     let warm = process.rss_kb()?;
     let (first, sip) = wave(rig.calls, sip)?;
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(REST);
     let between = process.rss_kb()?;
     let (second, _) = wave(rig.calls, sip)?;
     let call = first.saturating_sub(warm) as f64 / rig.calls as f64;

@@ -1,10 +1,10 @@
 //! (s) The sockets of the legs.
 
 use super::slots::{Slots, Which};
+use crate::idmap::IdMap;
 use crate::media::port::{Lease, PortPair};
 use crate::sip::event::LegId;
 use mio::{Interest, Registry, net::UdpSocket};
-use std::collections::HashMap;
 use std::{io, net::SocketAddr};
 
 /// One leg's ports.
@@ -28,12 +28,12 @@ impl LegSockets {
 
 pub(super) struct Legs {
     slots: Slots<LegSockets>,
-    by_id: HashMap<LegId, usize>,
+    by_id: IdMap<LegId, usize>,
 }
 
 impl Legs {
     pub(super) fn new() -> Legs {
-        Legs { slots: Slots::new(), by_id: HashMap::new() }
+        Legs { slots: Slots::new(), by_id: IdMap::default() }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -3,10 +3,10 @@
 use super::slots::{Slots, Which};
 use super::stream::StreamSocket;
 use crate::clock::Mono;
+use crate::idmap::IdMap;
 use crate::sid::StreamSid;
 use crate::sip::event::LegId;
 use mio::{Interest, Registry};
-use std::collections::HashMap;
 use std::io;
 
 struct Known {
@@ -16,12 +16,12 @@ struct Known {
 
 pub(super) struct Streams {
     slots: Slots<StreamSocket>,
-    known: HashMap<StreamSid, Known>,
+    known: IdMap<StreamSid, Known>,
 }
 
 impl Streams {
     pub(super) fn new() -> Streams {
-        Streams { slots: Slots::new(), known: HashMap::new() }
+        Streams { slots: Slots::new(), known: IdMap::default() }
     }
 
     /// Connections.

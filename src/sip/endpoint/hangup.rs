@@ -4,6 +4,7 @@ use super::engine::{cause_of, reason_header, summary};
 use super::leg::{GIVE_UP, Leg, Phase, Stage, Verdict};
 use super::{Endpoint, REMEMBERED_MAX, User};
 use crate::clock::Mono;
+use crate::mutants::{self, Mutant};
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Cause, DialogIds, Flow, LegId, Side, SipEvent};
 use crate::sip::transaction::{Key, T4};
@@ -39,7 +40,7 @@ impl Endpoint {
         leg.verdict.get_or_insert(Verdict { by: Side::Us, cause });
         leg.patience.get_or_insert(now + PATIENCE);
         leg.phase = Phase::Leaving;
-        if leg.unacked.as_ref().is_some_and(|u| u.first) {
+        if leg.unacked.as_ref().is_some_and(|u| u.first) && !mutants::on(Mutant::ByeBeforeAck) {
             leg.bye_after_ack = Some(fields);
         } else {
             leg.unacked = None;

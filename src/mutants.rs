@@ -1,0 +1,72 @@
+//! Planted bugs: what the simulation must find before it is believed (feature `mutants`, never in a release). Without the
+//! feature [`on`] is a constant and nothing of this is in the binary.
+
+/// One bug each; the comment where it is asked for says nothing more.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mutant {
+    /// BYE leaves before the ACK of our 200 came.
+    ByeBeforeAck = 1,
+    /// A status callback is written by a transaction of its own.
+    CallbackOutsideTx,
+    /// 200 leaves before the row says so.
+    AnswerBeforeCommit,
+    /// INVITE leaves before the row says so.
+    InviteBeforeCommit,
+    /// The end of a source that is not ours any more goes on with the document.
+    StaleMediaId,
+    /// Callbacks that were pending at a crash are forgotten.
+    CallbackLostOnCrash,
+    /// Each round of a callback has another token.
+    TokenChangesOnRetry,
+    /// A call ends twice.
+    TerminalTwice,
+    /// The port of a call that is over stays open.
+    PortNotClosed,
+    /// The streams of a call that is over are not told so.
+    StreamNotClosed,
+    /// An answered call still waits for an answer.
+    TimerNotDisarmed,
+    /// Nobody is told of a recording.
+    RecordingCallbackMissing,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Mutant; 12] = [
+        Mutant::ByeBeforeAck,
+        Mutant::CallbackOutsideTx,
+        Mutant::AnswerBeforeCommit,
+        Mutant::InviteBeforeCommit,
+        Mutant::StaleMediaId,
+        Mutant::CallbackLostOnCrash,
+        Mutant::TokenChangesOnRetry,
+        Mutant::TerminalTwice,
+        Mutant::PortNotClosed,
+        Mutant::StreamNotClosed,
+        Mutant::TimerNotDisarmed,
+        Mutant::RecordingCallbackMissing,
+    ];
+}
+
+#[cfg(feature = "mutants")]
+static PLANTED: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+
+/// Plants one in the whole process; None takes it out.
+#[cfg(feature = "mutants")]
+pub fn plant(m: Option<Mutant>) {
+    PLANTED.store(m.map_or(0, |m| m as u8), std::sync::atomic::Ordering::SeqCst);
+}
+
+/// Is it planted?
+#[cfg(feature = "mutants")]
+pub fn on(m: Mutant) -> bool {
+    PLANTED.load(std::sync::atomic::Ordering::Relaxed) == m as u8
+}
+
+/// Is it planted? Never.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub const fn on(_: Mutant) -> bool {
+    false
+}
