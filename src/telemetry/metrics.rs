@@ -154,6 +154,11 @@ pub const METRICS: &[Metric] = &[
         "",
         "mistakes of Chorus after a commit; please report them",
     ),
+    counter(
+        "chorus_store_refused_total",
+        "queue (writes, reads)",
+        "transactions and reads refused because too many waited",
+    ),
     gauge("chorus_store_healthy", "", "1 while the database takes what is written"),
     gauge("chorus_store_journal", "", "transactions of live calls that wait for the database to come back"),
 ];
