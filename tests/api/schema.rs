@@ -139,7 +139,7 @@ fn word(kind: Type) -> &'static str {
 fn declared_properties_are_twilios() {
     let Some(twilio) = twilio() else { return };
     let mut seen = BTreeSet::new();
-    for op in ROUTES {
+    for op in ROUTES.iter().filter(|o| o.path.starts_with("/2010")) {
         let (Shape::Record(schema) | Shape::List(_, schema)) = op.shape else { continue };
         if schema.name.starts_with("chorus.") {
             continue;
