@@ -9,7 +9,7 @@ use chorus::api::command::*;
 use chorus::rng::Rng;
 use chorus::sdp::Direction;
 use chorus::sid::*;
-use chorus::store::rows::{CallRow, RecordWish, Subscription};
+use chorus::store::rows::{RecordWish, Subscription};
 use chorus::switch::Input;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
