@@ -10,7 +10,7 @@ use super::timers::TimerKind;
 use crate::api::command::{Answer, CallUpdate, Document, EndWish, RecordingChange, RecordingRef, Request};
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::Cause;
-use crate::store::rows::{CallStatus, Direction, Hook, RecordWish, Subscription};
+use crate::store::rows::{CallStatus, Direction, Hook, RecordWish, RecordingRow, Subscription};
 use crate::store::tx::{Op, Tx};
 use std::time::Duration;
 use twiml::verb::{Channels, Recording, Trim};
