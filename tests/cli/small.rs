@@ -90,3 +90,22 @@ fn a_call_to_nobody_says_why() {
     let out = chorus().args(["call", "+15005550100", "--keys", "12x"]).output().unwrap();
     assert!(text(out.stderr).contains("'x' is no key"));
 }
+
+/// A socket that was never looked at counts as full: the first INVITE went out only with its first retransmission.
+#[tokio::test]
+async fn the_first_datagram_of_a_fresh_socket_leaves() {
+    use chorus::sip::event::{Flow, Transport as Kind};
+    use chorus::sip::transport::{Config, Transport};
+    let peer = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let remote = peer.local_addr().unwrap();
+    for seed in 0..50 {
+        let (inbox, _kept) = tokio::sync::mpsc::channel(1);
+        let config = Config { listen: "127.0.0.1:0".parse().unwrap(), external: None };
+        let transport = Transport::start(config, chorus::rng::Rng::from_number(seed), inbox).await.unwrap();
+        let flow = Flow { transport: Kind::Udp, remote, local: transport.local_addr(), conn: 0 };
+        transport.send(flow, bytes::Bytes::from_static(b"first"));
+        let mut buffer = [0; 16];
+        let came = tokio::time::timeout(std::time::Duration::from_secs(5), peer.recv(&mut buffer)).await;
+        assert_eq!(came.expect("nothing came").unwrap(), 5);
+    }
+}

@@ -90,15 +90,12 @@ fn call(s: &Seen) -> Check {
 
 fn say(s: &Seen) -> Check {
     let value = correlation(&s.say, &s.report.ear.samples);
-    check("Say", value >= SAME, format!("the caller heard {:?}, correlation {value:.2}", app::SAY))
+    check("Say", value >= SAME, format!("{:?} as the caller heard it: correlation {value:.2}", app::SAY))
 }
 
 fn keys(s: &Seen) -> Check {
-    let words = format!(
-        "the keys {:?} were pressed, {:?} came by way of Gather to the agent",
-        app::KEYS,
-        s.agent.keys
-    );
+    let words =
+        format!("{:?} was asked for, {:?} came by way of Gather to the agent", app::KEYS, s.agent.keys);
     check("Gather", s.agent.keys == app::KEYS, words)
 }
 
@@ -119,7 +116,7 @@ fn stream(s: &Seen) -> Check {
 
 fn echo(s: &Seen) -> Check {
     let value = correlation(&s.talk, &s.report.ear.samples);
-    check("echo", value >= SAME, format!("the caller's own speech came back, correlation {value:.2}"))
+    check("echo", value >= SAME, format!("the caller's own speech as it came back: correlation {value:.2}"))
 }
 
 fn marks(s: &Seen) -> Check {
