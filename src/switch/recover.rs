@@ -55,7 +55,7 @@ impl Switch {
     fn end_orphan(&mut self, now: Now, mut row: CallRow) {
         let leg = self.ids.leg();
         let cause = Cause::new(500, "The server was restarted");
-        if let Some(dialog) = row.dialog.clone().filter(|_| row.status != CallStatus::Queued) {
+        if let Some(dialog) = row.dialog.clone().filter(|_| row.invited || row.status != CallStatus::Queued) {
             self.endpoint
                 .command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
         }

@@ -160,8 +160,9 @@ impl Scene {
         assert_eq!(end.get("Digits"), "42");
         phone.says("terminated").await;
         let heard = phone.heard().await;
-        let (lag, value) = audio::correlate_within(&audio::speech(3, PLAYED), &heard, heard.len() as i64);
-        println!("baresip heard what was played: {value:.3}, {lag} samples in");
+        // Piece by piece: baresip's jitter buffer may slip once.
+        let value = chorus::cli::compare::correlation(&audio::speech(3, PLAYED), &heard);
+        println!("baresip heard what was played: {value:.3}");
         assert!(value >= SAME, "baresip heard what was played: {value:.3}");
         let sid = recorded.get("RecordingSid");
         let media = self.server.get(&format!("/Recordings/{sid}.wav")).await;

@@ -2,7 +2,7 @@
 
 use super::engine::{cause_of, reason_header, summary};
 use super::leg::{GIVE_UP, Leg, Phase, Stage, Verdict};
-use super::{Endpoint, REMEMBERED_MAX, User};
+use super::{Endpoint, OwnCall, REMEMBERED_MAX, User};
 use crate::clock::Mono;
 use crate::mutants::{self, Mutant};
 use crate::sip::dialog::Dialog;
@@ -83,6 +83,9 @@ impl Endpoint {
         if self.legs.contains_key(&id) || self.dialogs.contains_key(&key) {
             return;
         }
+        if ids.remote_tag.is_empty() {
+            return self.await_late_answer(now, id, ids, cause);
+        }
         let mut dialog = Dialog { ids, remote_cseq: None };
         dialog.ids.local_cseq = dialog.ids.local_cseq.saturating_add(ORPHAN_CSEQ);
         // The connections of a former life are gone.
@@ -90,6 +93,16 @@ impl Endpoint {
         self.dialogs.insert(key, id);
         self.legs.insert(id, Leg::new(dialog, Phase::Up));
         self.leave(now, id, Cause { code: 200, ..cause }, Vec::new());
+    }
+
+    /// Our INVITE of a former life had no answer yet, so there is no dialog to leave; its CANCEL would need the branch,
+    /// which is not stored. A 2xx that still comes is ACKed and left by BYE.
+    fn await_late_answer(&mut self, now: Mono, id: LegId, ids: DialogIds, cause: Cause) {
+        let call = OwnCall { local_tag: ids.local_tag, leg: None, forks: Vec::new() };
+        if self.calls.insert(ids.call_id.clone(), call).is_none() {
+            self.forgetting.push_back((now + MEMORY, ids.call_id));
+        }
+        self.emit(SipEvent::Ended { leg: id, by: Side::Us, cause, headers: Vec::new() });
     }
 
     /// The peer's BYE was answered: over at once.
