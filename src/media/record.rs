@@ -214,24 +214,16 @@ impl Recorder {
         // Never beyond the capacity: the last frame that would not fit has ended the recording.
         let start = buffer.len();
         buffer.resize(start + n * octets, 0);
-        let slots = buffer.get_mut(start..).unwrap_or_default().chunks_exact_mut(octets);
+        let room = buffer.get_mut(start..).unwrap_or_default();
         let both = inbound.iter().zip(outbound);
         match (octets, self.tap.track) {
-            (4, _) => slots.zip(both).for_each(|(slot, (i, o))| {
+            (4, _) => room.as_chunks_mut().0.iter_mut().zip(both).for_each(|(slot, (i, o))| {
                 let ([a, b], [c, d]) = (i.to_le_bytes(), o.to_le_bytes());
-                slot.copy_from_slice(&[a, b, c, d]);
+                *slot = [a, b, c, d];
             }),
-            (_, Track::Inbound) => {
-                slots.zip(inbound).for_each(|(slot, i)| slot.copy_from_slice(&i.to_le_bytes()))
-            }
-            (_, Track::Outbound) => {
-                slots.zip(outbound).for_each(|(slot, o)| slot.copy_from_slice(&o.to_le_bytes()))
-            }
-            (_, Track::Both) => {
-                slots
-                    .zip(both)
-                    .for_each(|(slot, (i, o))| slot.copy_from_slice(&i.saturating_add(*o).to_le_bytes()));
-            }
+            (_, Track::Inbound) => put_samples(room, inbound.iter().copied()),
+            (_, Track::Outbound) => put_samples(room, outbound.iter().copied()),
+            (_, Track::Both) => put_samples(room, both.map(|(i, o)| i.saturating_add(*o))),
         }
         self.written += n as u64;
         if buffer.len() >= SWAP * octets && other.is_some() {
@@ -270,4 +262,9 @@ impl Recorder {
             *other = Some(Vec::with_capacity(size));
         }
     }
+}
+
+/// Little endian, as many as there is room for. The length of a slot is known here, so that no sample costs a call.
+fn put_samples(room: &mut [u8], samples: impl Iterator<Item = i16>) {
+    room.as_chunks_mut().0.iter_mut().zip(samples).for_each(|(slot, s)| *slot = s.to_le_bytes());
 }
