@@ -91,6 +91,7 @@ pub struct Driver {
     next_ticket: u64,
     counts: watch::Sender<Counts>,
     traffic: figures::Traffic,
+    shown: figures::Shown,
 }
 
 impl Driver {
@@ -99,8 +100,8 @@ impl Driver {
         let (inbox, mut inputs) = mpsc::channel(INBOX_MAX);
         let (committed, mut commits) = mpsc::unbounded_channel();
         let mut changed = parts.store.tables_changed();
-        let (tickets, traffic) = (HashMap::new(), figures::Traffic::default());
-        let mut d = Driver { parts, inbox, committed, tickets, next_ticket: 0, counts, traffic };
+        let (tickets, traffic, shown) = Default::default();
+        let mut d = Driver { parts, inbox, committed, tickets, next_ticket: 0, counts, traffic, shown };
         let mut figures = tokio::time::interval(FIGURES_EVERY);
         figures.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         d.perform_all();

@@ -110,7 +110,8 @@ fn failed(e: &SymphoniaError) -> DecodeError {
     DecodeError(format!("the audio cannot be decoded: {e}"))
 }
 
-/// The library's readers compute with what files say and overflow on some (found by fuzzing); such a file is one that cannot be
+/// The library's reader of WAV is left out of the build, ours is used. Its others may compute with what files say and overflow, as that one did
+/// (found by fuzzing); such a file is one that cannot be
 /// decoded, as any other. What was half read is dropped with the panic, so that nothing broken is kept.
 fn probe(bytes: bytes::Bytes, extension: &str) -> Result<Clip, DecodeError> {
     let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read_with(bytes, extension)));

@@ -12,7 +12,14 @@ fn names_in(dir: &Path, out: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("telemetry/metrics.rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             let squeezed: String = text.split_whitespace().collect();
-            for macro_name in ["counter!(\"", "gauge!(\"", "histogram!(\"", "set(\"chorus"] {
+            for macro_name in [
+                "counter!(\"",
+                "gauge!(\"",
+                "histogram!(\"",
+                "set(\"chorus",
+                "plain(\"chorus",
+                "labelled(\"chorus",
+            ] {
                 for part in squeezed.split(macro_name).skip(1) {
                     let name = part.split('"').next().unwrap();
                     let prefix = if macro_name.ends_with("chorus") { "chorus" } else { "" };

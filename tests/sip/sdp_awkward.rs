@@ -73,7 +73,8 @@ fn the_rest_of_the_folder_is_refused() {
     for file in std::fs::read_dir(folder()).unwrap() {
         let path = file.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if !known.contains(name) {
+        // What the fuzzer kept is replayed elsewhere and has no row.
+        if !known.contains(name) && !name.starts_with("found-") {
             assert!(name.starts_with("bad-"), "{name} has no row in the table");
             assert!(read(&std::fs::read(&path).unwrap()).is_err(), "{name} was read");
             bad += 1;
