@@ -122,7 +122,6 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     };
     let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
     let (http_server, reloader) = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
-    tokio::spawn(crate::telemetry::metrics::show(counts.clone()));
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
     let public_url = config.public_url;
     let disk = Some(disk);

@@ -8,6 +8,7 @@ mod fault;
 mod kit;
 mod ladder;
 mod media;
+mod peers;
 mod sdk;
 mod security;
 mod sim;

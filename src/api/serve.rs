@@ -182,7 +182,14 @@ async fn serve(
             None
         }
         Access::Account | Access::Main => {
-            Some(path_account(api, operation, route, caller.ok_or_else(|| Refusal::plain(20003))?).await?)
+            let caller = match caller {
+                Some(known) => known,
+                // Paths of ours beside Twilio's.
+                None => {
+                    auth::recognise(api, &worker.guard, head.authorization.as_deref(), head.source).await?
+                }
+            };
+            Some(path_account(api, operation, route, caller).await?)
         }
     };
     let _place = place(worker, account.as_ref())?;

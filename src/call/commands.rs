@@ -10,7 +10,7 @@ use super::timers::TimerKind;
 use crate::api::command::{Answer, CallUpdate, Document, EndWish, RecordingChange, RecordingRef, Request};
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::Cause;
-use crate::store::rows::{CallStatus, Direction, Hook, RecordWish, Subscription};
+use crate::store::rows::{CallStatus, Direction, Hook, RecordWish, RecordingRow, Subscription};
 use crate::store::tx::{Op, Tx};
 use std::time::Duration;
 use twiml::verb::{Channels, Recording, Trim};
@@ -156,13 +156,7 @@ impl Call {
         self.reply_recording(cx, ticket, row, vec![]);
     }
 
-    fn reply_recording(
-        &self,
-        cx: &mut Cx<'_>,
-        ticket: Ticket,
-        row: crate::store::rows::RecordingRow,
-        ops: Vec<Op>,
-    ) {
+    fn reply_recording(&self, cx: &mut Cx<'_>, ticket: Ticket, row: RecordingRow, ops: Vec<Op>) {
         let ops = if ops.is_empty() { vec![Op::PutRecording(Box::new(row.clone()))] } else { ops };
         let answer = Effect::Reply(ticket, Box::new(Answer::Recording(Box::new(row))));
         let busy = Effect::Reply(ticket, Box::new(Answer::Busy));
@@ -198,7 +192,9 @@ impl Call {
             RecordingChange::Stop => {
                 if let Some(row) = self.recordings.stopping_row(id) {
                     self.recordings.stop(id);
-                    self.reply_recording(cx, ticket, row, vec![]);
+                    let stored = RecordingRow { status: "processing".to_owned(), ..row.clone() };
+                    let ops = vec![Op::PutRecording(Box::new(stored))];
+                    self.reply_recording(cx, ticket, row, ops);
                 }
             }
         }

@@ -51,6 +51,9 @@ pub fn about_fetch(
 
 /// What was asked, without the keys that were pressed (ruling 2.40): they may be a card's or a PIN.
 fn without_keys(params: &[(String, String)]) -> Vec<(&str, &str)> {
-    let shown = |(name, value): &'_ (String, String)| -> bool { name != "Digits" || value.is_empty() };
-    params.iter().map(|p| (p.0.as_str(), if shown(p) { p.1.as_str() } else { "***" })).collect()
+    let pairs = params.iter().map(|(name, value)| {
+        let hidden = name == "Digits" && !value.is_empty();
+        (name.as_str(), if hidden { "***" } else { value.as_str() })
+    });
+    pairs.collect()
 }

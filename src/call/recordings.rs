@@ -152,7 +152,8 @@ impl Recordings {
         Some((row, ops))
     }
 
-    /// The row as REST shows it when `stopped` was asked for.
+    /// The row as REST shows it when `stopped` was asked for; in the store it is `processing` until its file is closed, so
+    /// that a crash meanwhile does not lose its end.
     pub fn stopping_row(&self, id: TapId) -> Option<RecordingRow> {
         let mut row = self.running.get(&id)?.row.clone();
         row.status = "stopped".to_owned();

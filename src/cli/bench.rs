@@ -131,7 +131,9 @@ impl Rig {
 /// Measures; the exit code: 0 if every figure is one and every goal is met.
 pub fn run(a: &Arguments) -> i32 {
     if cfg!(any(feature = "invariants", feature = "mutants")) {
-        eprintln!("chorus: this build checks its invariants at every step; `cargo build --release` makes one to be measured");
+        eprintln!(
+            "chorus: this build checks its invariants at every step; `cargo build --release` makes one to be measured"
+        );
         return 1;
     }
     let rig = match Rig::new(a) {

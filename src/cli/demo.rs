@@ -32,7 +32,7 @@ pub enum Break {
     LostCallback,
     /// The app's document has a pause where it should speak.
     SilentSay,
-    /// The app's Record ends after a second.
+    /// The app's Record ends after two seconds.
     ShortRecording,
     /// The agent sends no marks.
     LostMark,
@@ -100,17 +100,21 @@ async fn demo(options: Options) -> Result<bool, String> {
         server.sip,
         dir.display()
     ));
-    let printer = tokio::spawn(print(lines));
-    let passed = played(&server, &dir, &options).await;
+    let mut printer = Printer { lines, layout: Layout::live(), since: None };
+    let passed = played(&server, &mut printer, &dir, &options).await;
     match (options.keep, &passed) {
-        (true, Ok(_)) => keep::wait(server).await,
+        (true, Ok(_)) => printer.during(keep::wait(server)).await,
         _ => server.stop().await,
     }
-    printer.abort();
     passed
 }
 
-async fn played(server: &Server, dir: &Path, options: &Options) -> Result<bool, String> {
+async fn played(
+    server: &Server,
+    printer: &mut Printer,
+    dir: &Path,
+    options: &Options,
+) -> Result<bool, String> {
     let token = &server.credentials.auth_token;
     let agent = agent::start(token, options.broken)?;
     let app = app::start(token, &agent.url, options.broken)?;
@@ -120,8 +124,9 @@ async fn played(server: &Server, dir: &Path, options: &Options) -> Result<bool, 
     let number = [("PhoneNumber", NUMBER), ("VoiceUrl", &voice), ("StatusCallback", &status)];
     rest.post("/IncomingPhoneNumbers.json", &number).await?;
     say(&format!("The app answers on {}, the agent on {}. {CALLER} calls {NUMBER}.\n", app.url, agent.url));
-    say(&Layout::live().head());
-    let seen = script::play(server, &app, &agent, &rest, dir, options.broken).await?;
+    say(&printer.layout.head());
+    let call = script::play(server, &app, &agent, &rest, dir, options.broken);
+    let seen = printer.during(call).await?;
     say("");
     let checks = summary::checks(&seen);
     for c in &checks {
@@ -136,11 +141,31 @@ async fn played(server: &Server, dir: &Path, options: &Options) -> Result<bool, 
 }
 
 /// The ladder while it happens.
-async fn print(mut lines: mpsc::UnboundedReceiver<(CallSid, Line)>) {
-    let layout = Layout::live();
-    let mut since = None;
-    while let Some((_, line)) = lines.recv().await {
-        let since = *since.get_or_insert(line.at.0);
-        say(&layout.line(&line, since));
+struct Printer {
+    lines: mpsc::UnboundedReceiver<(CallSid, Line)>,
+    layout: Layout,
+    since: Option<i64>,
+}
+
+impl Printer {
+    fn show(&mut self, line: &Line) {
+        let since = *self.since.get_or_insert(line.at.0);
+        say(&self.layout.line(line, since));
+    }
+
+    /// Prints what comes until the work is done, and what came by then.
+    async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    while let Ok((_, line)) = self.lines.try_recv() {
+                        self.show(&line);
+                    }
+                    return done;
+                }
+                Some((_, line)) = self.lines.recv() => self.show(&line),
+            }
+        }
     }
 }

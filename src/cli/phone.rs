@@ -188,7 +188,12 @@ async fn ports(ip: IpAddr, rng: &mut Rng) -> std::io::Result<(UdpSocket, UdpSock
         let port = PORTS.start.saturating_add((rng.below(u64::from(PORTS.end - PORTS.start)) as u16) & !1);
         let pair = (UdpSocket::bind((ip, port)).await, UdpSocket::bind((ip, port.saturating_add(1))).await);
         match pair {
-            (Ok(rtp), Ok(rtcp)) => return Ok((rtp, rtcp)),
+            (Ok(rtp), Ok(rtcp)) => {
+                // Before the first look at it a socket counts as full, and the first packet would be lost.
+                rtp.writable().await?;
+                rtcp.writable().await?;
+                return Ok((rtp, rtcp));
+            }
             (Err(e), _) | (_, Err(e)) => last = e,
         }
     }

@@ -39,13 +39,8 @@ pub fn whole(r: &mut Reader, scope: Scope, call: CallSid) -> Result<Option<Vec<L
 
 /// A line about what became of a callback: where it went, what it told, how it was answered. No query, no other parameter.
 pub fn delivery(row: &OutboxRow, at: Wall) -> Line {
-    let place = match Url::parse(&row.hook.url) {
-        Ok(url) => {
-            let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
-            format!("{}{port}{}", url.host_str().unwrap_or(""), url.path())
-        }
-        Err(_) => "an unreadable URL".to_owned(),
-    };
+    let place =
+        Url::parse(&row.hook.url).map_or_else(|_| "an unreadable URL".to_owned(), |u| u.path().to_owned());
     let told = ["StreamEvent", "RecordingStatus", "CallStatus"];
     let told = told.iter().find_map(|name| row.params.iter().find(|(n, _)| n == name));
     let told = told.map_or("", |(_, value)| value.as_str());

@@ -14,7 +14,7 @@ const GAP: (usize, usize) = (16, 76);
 /// What an arrow needs beside its text.
 const ARROW: usize = 7;
 /// Gaps of a picture that grows: the texts of SIP, of webhooks, of a stream.
-const LIVE_GAPS: [usize; 3] = [26, 40, 14];
+const LIVE_GAPS: [usize; 3] = [26, 44, 14];
 /// Longest text; what is longer says nothing more.
 const TEXT_MAX: usize = 240;
 

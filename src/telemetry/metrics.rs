@@ -1,11 +1,8 @@
 //! (s) The recorder behind `/metrics`, and the table of everything it shows. docs/METRICS.md is made from the table; a test holds
 //! the table to the names in the code.
 
-use crate::switch::Counts;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::sync::OnceLock;
-use std::time::Duration;
-use tokio::sync::watch;
 
 /// How a metric behaves.
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -157,6 +154,11 @@ pub const METRICS: &[Metric] = &[
         "",
         "mistakes of Chorus after a commit; please report them",
     ),
+    counter(
+        "chorus_store_refused_total",
+        "queue (writes, reads)",
+        "transactions and reads refused because too many waited",
+    ),
     gauge("chorus_store_healthy", "", "1 while the database takes what is written"),
     gauge("chorus_store_journal", "", "transactions of live calls that wait for the database to come back"),
 ];
@@ -209,25 +211,4 @@ pub fn page() -> String {
         out.push_str(&format!("| `{}` | {kind} | {} | {} |\n", m.name, m.labels, m.words));
     }
     out
-}
-
-/// Pause between two looks at the counts.
-const EVERY: Duration = Duration::from_secs(1);
-
-/// Shows what lives as gauges, until the driver is gone.
-pub async fn show(mut counts: watch::Receiver<Counts>) {
-    while counts.changed().await.is_ok() {
-        let c = *counts.borrow_and_update();
-        let shown = [
-            ("chorus_calls_live", c.calls),
-            ("chorus_callbacks_pending", c.outbox),
-            ("chorus_rtp_legs", c.ports),
-            ("chorus_sip_transactions", c.transactions),
-            ("chorus_sip_dialogs", c.dialogs),
-            ("chorus_timers", c.timers),
-            ("chorus_journal", c.journal),
-        ];
-        shown.into_iter().for_each(|(name, value)| metrics::gauge!(name).set(value as f64));
-        tokio::time::sleep(EVERY).await;
-    }
 }

@@ -99,7 +99,9 @@ impl Schedule {
 
     /// Pending rows from the store, at start (all, or a first page) and when [`Schedule::wants`] asked; rows already held are passed
     /// over. `later`: the smallest `next` of pending rows that are not in this page; None: there are no others.
-    pub fn load(&mut self, now: Now, rows: Vec<OutboxRow>, later: Option<Wall>) {
+    pub fn load(&mut self, now: Now, mut rows: Vec<OutboxRow>, later: Option<Wall>) {
+        // Two of one call may be of the same millisecond: the one that was produced first leaves first.
+        rows.sort_by_key(|row| (row.next, row.position));
         let asked = std::mem::take(&mut self.store.asked);
         let turned_away = asked && self.store.refused;
         self.store.refused = turned_away || later.is_some_and(|at| at <= now.wall);

@@ -30,6 +30,8 @@ pub struct Server {
     pub account: AccountRow,
     pub store: Store,
     pub dir: PathBuf,
+    /// Who signed its certificate, if it speaks HTTPS: beside the certificate, as `chorus tls init` leaves it.
+    authority: Option<PathBuf>,
     callee: OnceLock<Callee>,
     running: Option<server::Server>,
     runtime: Option<tokio::runtime::Runtime>,
@@ -97,6 +99,7 @@ impl Server {
             account: account(known.account, None),
             store: running.store.clone(),
             dir,
+            authority: setup.tls.as_ref().map(|(cert, _)| cert.with_file_name("ca.pem")),
             callee: OnceLock::new(),
             running: Some(running),
             runtime: Some(runtime),
@@ -205,7 +208,15 @@ impl Server {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        ask(self.address, method, path, headers, body)
+        let Some(authority) = &self.authority else {
+            return ask(self.address, method, path, headers, body);
+        };
+        let mut stream =
+            super::tls::connect(authority, "localhost", TcpStream::connect(self.address).unwrap());
+        stream.write_all(&request(method, path, headers, body)).unwrap();
+        let mut octets = Vec::new();
+        let _ = stream.read_to_end(&mut octets);
+        Reply::parse(&octets)
     }
 
     /// Everything that the API could have changed, as text to compare.

@@ -16,7 +16,7 @@ mod lists;
 mod live;
 mod media;
 mod openapi;
-mod postgres;
+pub mod postgres;
 mod resources;
 pub mod rows;
 pub mod schema;

@@ -20,7 +20,7 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 }
 
 /// A client that trusts this authority only, under this name.
-fn connect(
+pub fn connect(
     authority: &Path,
     name: &str,
     socket: TcpStream,

@@ -84,6 +84,7 @@ fn a_kept_demo_can_be_used() {
         .args(["ladder", call, "--url", base, "--account", account, "--token", token])
         .output()
         .unwrap();
+    assert!(ladder.status.success(), "{}", String::from_utf8_lossy(&ladder.stderr));
     let wrong = chorus()
         .args(["ladder", call, "--url", base, "--account", account, "--token", "0"])
         .output()

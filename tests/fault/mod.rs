@@ -1,1 +1,14 @@
-//! Tests of fault.
+//! What is promised when something breaks, on the real binary: a server process is killed or told to stop while phones,
+//! an application and an agent in the test's own process note everything they saw.
+
+pub mod agent;
+pub mod app;
+pub mod bank;
+mod book;
+pub mod child;
+mod drain;
+pub mod http;
+mod kill;
+mod load;
+mod reconcile;
+pub mod wave;

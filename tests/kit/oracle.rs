@@ -183,7 +183,8 @@ impl Oracle {
     pub fn received(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
         let Some(call) = header(&text, "Call-ID") else { return };
-        if text.starts_with("INVITE ") {
+        let begins = !header(&text, "To").unwrap_or_default().contains("tag=");
+        if text.starts_with("INVITE ") && begins {
             self.inbound.entry(call).or_default();
         } else if text.starts_with("ACK ")
             && let Some(i) = self.inbound.get_mut(&call)

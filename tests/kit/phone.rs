@@ -259,7 +259,7 @@ impl Phone {
                 let body = Some(self.answer_body(now, body.as_ref()));
                 self.endpoint.command(now, SipCmd::AcceptOffer { leg, offer, body });
             }
-            SipEvent::Ended { leg, .. } if self.leg != Some(leg) => {}
+            SipEvent::Ended { leg, .. } if self.leg.is_some_and(|l| l != leg) => {}
             SipEvent::Ended { leg, cause, headers, .. } => {
                 self.ended.push(cause);
                 self.headers = headers;

@@ -55,8 +55,9 @@ fn fault_database_at_answer() {
 fn fault_database_in_a_call() {
     let mut w = talking(
         603,
-        "<Record timeout=\"0\" maxLength=\"2\" recordingStatusCallback=\"/status/rec\"/><Say>bye</Say>",
+        "<Record timeout=\"0\" action=\"/recorded\" maxLength=\"2\" recordingStatusCallback=\"/status/rec\"/><Say>bye</Say>",
     );
+    w.app.on("/recorded", Reply::twiml("<Hangup/>"));
     w.database_down = true;
     over(&mut w);
     w.run_ms(5_000);
@@ -74,8 +75,9 @@ fn fault_database_in_a_call() {
 fn fault_disk_full() {
     let mut w = talking(
         604,
-        "<Record timeout=\"0\" maxLength=\"5\" recordingStatusCallback=\"/status/rec\"/><Say>bye</Say>",
+        "<Record timeout=\"0\" action=\"/recorded\" maxLength=\"5\" recordingStatusCallback=\"/status/rec\"/><Say>bye</Say>",
     );
+    w.app.on("/recorded", Reply::twiml("<Hangup/>"));
     w.run_ms(1_500);
     w.line("chorus", "chorus", "the disk is full");
     w.disk_full = true;
@@ -98,7 +100,7 @@ fn fault_no_port() {
 
 #[test]
 fn fault_crash() {
-    let mut w = talking(606, "<Pause length=\"30\"/>");
+    let mut w = talking(606, "<Say>hi</Say><Pause length=\"30\"/>");
     w.run_ms(1_000);
     w.crash();
     over(&mut w);

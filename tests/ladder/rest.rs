@@ -27,7 +27,7 @@ fn rest_in_say() {
 
 #[test]
 fn rest_in_pause() {
-    redirected(calling(401, "<Pause length=\"30\"/>"), "rest_in_pause", "Pause");
+    redirected(calling(401, "<Say>hi</Say><Pause length=\"30\"/>"), "rest_in_pause", "Pause");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn rest_in_connect() {
 
 #[test]
 fn rest_completed() {
-    let mut w = talking(406, "<Pause length=\"30\"/>");
+    let mut w = talking(406, "<Say>hi</Say><Pause length=\"30\"/>");
     w.run_ms(1_000);
     let sid = first(&w);
     end(&mut w, sid, EndWish::Completed);
@@ -69,7 +69,7 @@ fn rest_completed() {
 
 #[test]
 fn rest_recording() {
-    let mut w = talking(407, "<Pause length=\"30\"/>");
+    let mut w = talking(407, "<Say>hi</Say><Pause length=\"30\"/>");
     let sid = first(&w);
     let wish = RecordWish {
         channels: 1,
@@ -97,7 +97,7 @@ fn rest_recording() {
 
 #[test]
 fn rest_stream() {
-    let mut w = talking(408, "<Pause length=\"30\"/>");
+    let mut w = talking(408, "<Say>hi</Say><Pause length=\"30\"/>");
     let sid = first(&w);
     let start = StreamStartRequest {
         sid: StreamSid(0x57),

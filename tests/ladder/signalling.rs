@@ -7,7 +7,7 @@ use chorus::switch::Input;
 
 #[test]
 fn sip_hold() {
-    let mut w = talking(300, "<Pause length=\"10\"/>");
+    let mut w = talking(300, "<Say>hi</Say><Pause length=\"10\"/>");
     w.reoffer(0, "INVITE", Direction::SendOnly);
     w.run_ms(2_000);
     w.reoffer(0, "INVITE", Direction::SendRecv);
@@ -19,7 +19,7 @@ fn sip_hold() {
 
 #[test]
 fn sip_update() {
-    let mut w = talking(301, "<Pause length=\"10\"/>");
+    let mut w = talking(301, "<Say>hi</Say><Pause length=\"10\"/>");
     w.reoffer(0, "UPDATE", Direction::SendRecv);
     w.run_ms(1_000);
     w.hang_up(0);
@@ -62,7 +62,7 @@ fn sip_info() {
 
 #[test]
 fn sip_drain() {
-    let mut w = talking(305, "<Pause length=\"3\"/>");
+    let mut w = talking(305, "<Say>hi</Say><Pause length=\"3\"/>");
     w.phone("second", 11);
     w.line("chorus", "chorus", "SIGTERM");
     w.input(Input::Drain);
@@ -74,7 +74,7 @@ fn sip_drain() {
 
 #[test]
 fn sip_silence() {
-    let mut w = caller(306, "<Pause length=\"120\"/>");
+    let mut w = caller(306, "<Say>hi</Say><Pause length=\"120\"/>");
     w.phones[0].light = true;
     w.dial(0, "+15550001");
     over(&mut w);
@@ -96,7 +96,7 @@ fn sip_headers_in() {
 
 #[test]
 fn sip_lost_200() {
-    let mut w = calling(308, "<Pause length=\"3\"/>");
+    let mut w = calling(308, "<Say>hi</Say><Pause length=\"3\"/>");
     w.run_ms(25);
     w.net.loss = 100;
     w.run_ms(2_000);

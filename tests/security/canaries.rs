@@ -22,7 +22,7 @@ fn app(_: usize, seen: &Seen) -> Vec<Step> {
     }
     match seen.target.split('?').next().unwrap_or_default() {
         "/voice" => twiml(&format!(
-            "<Gather numDigits=\"10\" action=\"/gathered?q={QUERY}\"><Pause length=\"30\"/></Gather>"
+            "<Gather numDigits=\"10\" action=\"/gathered?q={QUERY}\"><Say>Hello, hello, hello.</Say><Pause length=\"30\"/></Gather>"
         )),
         // The keys were in this request; its failure must not show them.
         "/gathered" => reply(500, "", "no"),
@@ -38,8 +38,8 @@ fn secrets(house: &House, key_secret: &str) -> Vec<(&'static str, String)> {
         ("password of a URL", PASSWORD),
         ("password of a trunk", TRUNK_PASSWORD),
         ("SIP password", SIP_PASSWORD),
-        ("auth token", &house.auth_token),
-        ("carrier token", &house.carrier_token),
+        ("auth token", house.auth_token.as_str()),
+        ("carrier token", house.carrier_token.as_str()),
         ("secret of an API key", key_secret),
         ("keys pressed", KEYS),
     ];
@@ -69,7 +69,7 @@ async fn challenged(house: &House) -> String {
     let to = format!("sip:bob@{}", phone.address());
     let form = [
         ("To", to.as_str()),
-        ("From", CALLER),
+        ("From", NUMBER),
         ("Twiml", "<Response><Hangup/></Response>"),
         ("SipAuthUsername", "bob"),
         ("SipAuthPassword", SIP_PASSWORD),
@@ -112,9 +112,16 @@ async fn lines(house: &House, sid: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_canary_is_seen_anywhere() {
     let house = House::start(app).await;
-    for canary in
-        [USER, PASSWORD, QUERY, TRUNK_PASSWORD, SIP_PASSWORD, KEYS, &house.auth_token, &house.carrier_token]
-    {
+    for canary in [
+        USER,
+        PASSWORD,
+        QUERY,
+        TRUNK_PASSWORD,
+        SIP_PASSWORD,
+        KEYS,
+        house.auth_token.as_str(),
+        house.carrier_token.as_str(),
+    ] {
         layer::plant(canary);
     }
     let key = house.api("POST", "/Keys.json", &[("FriendlyName", "k")]).await;
@@ -129,6 +136,7 @@ async fn no_canary_is_seen_anywhere() {
 
     let mut phone = Phone::new(house.server.sip).await;
     let media = phone.dial().await;
+    phone.hears().await;
     phone.press(media, KEYS).await;
     phone.ended().await;
     let calls = house
@@ -171,7 +179,7 @@ async fn no_canary_is_seen_anywhere() {
     assert_eq!(stranger.status, 401);
     clean("the refusal of a stranger", &stranger.body, &shown);
     let bad = format!("ftp://{USER}:{PASSWORD}@host/?q={QUERY}");
-    let refused = house.api("POST", "/Calls.json", &[("To", NUMBER), ("From", CALLER), ("Url", &bad)]).await;
+    let refused = house.api("POST", "/Calls.json", &[("To", CALLER), ("From", NUMBER), ("Url", &bad)]).await;
     assert_eq!(refused.status, 400, "{}", refused.body);
     clean("the refusal of a parameter", &refused.body, &shown);
 

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 /// Everything here is on one machine: what is not there after this long never comes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const NUMBER: &str = "+15558675309";
 pub const CALLER: &str = "+15557654321";
@@ -263,6 +263,12 @@ impl Phone {
     pub async fn ended(&self) {
         let bye = self.expect("BYE ").await;
         self.reply(&bye, "200 OK", "").await;
+    }
+
+    /// Waits for audio: from then on the server listens for keys.
+    pub async fn hears(&self) {
+        let mut buffer = [0; 2_048];
+        within("audio", self.rtp.recv_from(&mut buffer)).await.unwrap();
     }
 
     fn packet(&mut self, pt: u8, timestamp: u32, payload: &[u8]) -> Vec<u8> {

@@ -57,7 +57,7 @@ async fn junk_on_the_sip_port_is_counted_and_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn junk_on_the_rtp_and_rtcp_ports_is_counted_and_dropped() {
     let house = House::start(|_, seen| match seen.target.as_str() {
-        "/voice" => twiml("<Gather numDigits=\"3\" action=\"/done\"><Pause length=\"30\"/></Gather>"),
+        "/voice" => twiml("<Gather numDigits=\"3\" action=\"/done\"><Say>Hello, hello, hello.</Say><Pause length=\"30\"/></Gather>"),
         _ => twiml("<Hangup/>"),
     })
     .await;
@@ -66,6 +66,7 @@ async fn junk_on_the_rtp_and_rtcp_ports_is_counted_and_dropped() {
     let before = house.metric("chorus_rtp_dropped_total").await;
     let mut phone = Phone::new(house.server.sip).await;
     let rtp = phone.dial().await;
+    phone.hears().await;
     let rtcp = std::net::SocketAddr::new(rtp.ip(), rtp.port() + 1);
     let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut rng = Rng::from_number(77);

@@ -1,7 +1,7 @@
 //! Applications that hang, flood, loop or lie: each ends in its documented error within its limit, the debugger says so, and the caller
 //! hears what the fallback says (issue, section 7.6).
 
-use super::house::{House, NUMBER, Phone, twiml};
+use super::house::{House, Phone, twiml};
 use crate::webhooks::server::{Seen, Step, raw, reply};
 
 /// A path that misbehaves, overrides that make its limit short, and the code it ends in.
@@ -12,10 +12,10 @@ const LIES: &[(&str, &str, &str)] = &[
     ("/flood", "", "11750"),
     ("/flood-without-length", "", "11750"),
     ("/redirects", "", "11215"),
-    ("/away", "", "11200"),
+    ("/away", "", "11205"),
     ("/image", "", "12300"),
     ("/html", "", "12100"),
-    ("/no-http", "", "11200"),
+    ("/no-http", "", "11206"),
     ("/status", "", "11200"),
     ("/documents", "", "12400"),
 ];
@@ -36,7 +36,7 @@ fn liar(_: usize, seen: &Seen) -> Vec<Step> {
         "/away" => reply(302, "Location: http://192.168.255.254/\r\n", ""),
         "/image" => reply(200, "Content-Type: image/png\r\n", "<Response/>"),
         "/html" => reply(200, "Content-Type: text/xml\r\n", "<html><body>It works!</body>"),
-        "/no-http" => raw("220 mail.test ESMTP\r\n"),
+        "/no-http" => raw("220 mail.test ESMTP\r\n\r\n"),
         "/status" => reply(503, "", "busy"),
         "/documents" => twiml("<Redirect/>"),
         _ => twiml("<Hangup/>"),
@@ -62,20 +62,17 @@ async fn every_lie_ends_in_its_error_and_the_caller_is_looked_after() {
         phone.ended().await;
         let asked: Vec<Seen> =
             house.app.seen().into_iter().filter(|s| s.target == format!("/fallback?of={path}")).collect();
-        let told = asked.first().map(Seen::form).unwrap_or_default();
-        let told = told.iter().find(|(n, _)| n == "ErrorCode").map_or("", |(_, v)| v.as_str());
-        if told != *code || asked.len() != 1 {
-            wrong.push(format!("{path}: ErrorCode {told} instead of {code}, {} fallbacks", asked.len()));
+        let told: Vec<String> =
+            asked.iter().flat_map(Seen::form).filter(|(n, _)| n == "ErrorCode").map(|(_, v)| v).collect();
+        // A document that asks for itself for ever is no failed document: the call ends, there is nothing to fall back from.
+        let expected: &[&str] = if *path == "/documents" { &[] } else { &[code] };
+        if told != expected {
+            wrong.push(format!("{path}: the fallback was told {told:?} instead of {expected:?}"));
         }
-        let notes = house
-            .until(path, "/Notifications.json?PageSize=200", |n| {
-                n["notifications"].as_array().unwrap().iter().any(|n| n["error_code"] == *code)
-            })
-            .await;
-        let about = notes["notifications"].as_array().unwrap().iter().filter(|n| n["error_code"] == *code);
-        assert!(about.count() > 0, "{path}");
+        let about = |n: &serde_json::Value| n["error_code"] == *code;
+        let any = |n: &serde_json::Value| n["notifications"].as_array().unwrap().iter().any(about);
+        house.until(path, "/Notifications.json?PageSize=200", any).await;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let _ = NUMBER;
     house.end().await;
 }

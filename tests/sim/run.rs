@@ -12,6 +12,7 @@ pub struct Outcome {
     pub wrong: Vec<String>,
     pub step: usize,
     pub picture: String,
+    pub trace: Vec<(chorus::sid::CallSid, chorus::store::rows::Line)>,
 }
 
 /// One seed, until it is over or something is wrong.
@@ -29,7 +30,7 @@ pub fn seed(seed: u64, steps: usize, loud: bool) -> Outcome {
     let mut counted: BTreeMap<String, u64> = c.w.counted.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
     counted.extend(c.w.oracle.edges.iter().map(|(k, v)| (format!("status {k}"), *v)));
     let picture = if loud { c.w.picture() } else { String::new() };
-    Outcome { hash: c.w.hash.finish(), counted, wrong: c.w.oracle.wrong, step, picture }
+    Outcome { hash: c.w.hash.finish(), counted, wrong: c.w.oracle.wrong, step, picture, trace: c.w.trace }
 }
 
 #[derive(Default)]

@@ -153,7 +153,7 @@ fn twiml(path: &str, form: &[(String, String)], shared: &Shared) -> Option<Strin
         "/keys" => {
             let keys = form.iter().find(|(n, _)| n == "Digits").map_or("", |(_, v)| v.as_str());
             let keys: String = keys.chars().filter(|c| c.is_ascii_digit() || "*#".contains(*c)).collect();
-            let length = if broken == Some(Break::ShortRecording) { 1 } else { 30 };
+            let length = if broken == Some(Break::ShortRecording) { 2 } else { 30 };
             format!(
                 "<Connect><Stream url=\"{}\" statusCallback=\"/stream\"><Parameter name=\"keys\" value=\"{keys}\"/></Stream>\
                  </Connect><Record maxLength=\"{length}\" timeout=\"2\" action=\"/recorded\" recordingStatusCallback=\"/recording\"/>",

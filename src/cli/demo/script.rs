@@ -69,6 +69,9 @@ pub async fn play(
     let tone_ms = converse(&phone, agent, &talk, &dictation, broken).await;
     let report = phone.finish(STEP).await;
     app.until(CALLBACKS, |asked| app::CALLBACKS.iter().all(|c| app::delivered(asked, c))).await;
+    // What came of the last callback is written after the app has answered it.
+    let mut counts = server.counts.clone();
+    let _ = tokio::time::timeout(CALLBACKS, counts.wait_for(|c| c.calls == 0 && c.outbox == 0)).await;
     let seen = Seen {
         call: String::new(),
         status: "unknown".to_owned(),

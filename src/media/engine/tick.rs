@@ -34,8 +34,9 @@ enum Made {
 impl LegState {
     /// One turn of the leg's phase.
     pub(super) fn tick(&mut self, now: Now, frames: &mut Frames, o: &mut Out) -> Option<Closing> {
-        let due = *self.due.get_or_insert(now.mono);
-        if self.plan.peer.is_some() && now.mono + EARLY >= due {
+        // Before the peer is known there is no beat: the time it rang is not the source's to make up for.
+        let due = self.plan.peer.is_some().then(|| *self.due.get_or_insert(now.mono));
+        if let Some(due) = due.filter(|due| now.mono + EARLY >= *due) {
             let late = now.mono.since(due);
             let count = 1 + late.as_micros() as u64 / TICK.as_micros() as u64;
             self.due = Some(due + TICK * u32::try_from(count).unwrap_or(u32::MAX));

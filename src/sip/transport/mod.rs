@@ -51,6 +51,8 @@ impl Transport {
     /// Binds and starts to read. Errors: the address is not ours or taken.
     pub async fn start(config: Config, rng: Rng, inbox: mpsc::Sender<Inbound>) -> io::Result<Transport> {
         let (socket, listener) = bind(config.listen).await?;
+        // Before the first look at it a socket counts as full, and the first datagram would be lost.
+        socket.writable().await?;
         let bound = socket.local_addr()?;
         let local = Arc::new(Local::new(bound, config.external));
         let udp = udp::Udp::start(socket, local.clone(), inbox.clone());
