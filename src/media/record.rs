@@ -217,7 +217,7 @@ impl Recorder {
         let room = buffer.get_mut(start..).unwrap_or_default();
         let both = inbound.iter().zip(outbound);
         match (octets, self.tap.track) {
-            (4, _) => room.as_chunks_mut().0.iter_mut().zip(both).for_each(|(slot, (i, o))| {
+            (4, _) => room.as_chunks_mut::<4>().0.iter_mut().zip(both).for_each(|(slot, (i, o))| {
                 let ([a, b], [c, d]) = (i.to_le_bytes(), o.to_le_bytes());
                 *slot = [a, b, c, d];
             }),
@@ -266,5 +266,5 @@ impl Recorder {
 
 /// Little endian, as many as there is room for. The length of a slot is known here, so that no sample costs a call.
 fn put_samples(room: &mut [u8], samples: impl Iterator<Item = i16>) {
-    room.as_chunks_mut().0.iter_mut().zip(samples).for_each(|(slot, s)| *slot = s.to_le_bytes());
+    room.as_chunks_mut::<2>().0.iter_mut().zip(samples).for_each(|(slot, s)| *slot = s.to_le_bytes());
 }
