@@ -55,7 +55,9 @@ fn no_account_sees_another_ones() {
     let before = server.dump();
     for other in [&child, &stranger] {
         let auth = basic(&other.sid.to_string(), &other.auth_token);
-        for op in ROUTES.iter().filter(|o| matches!(o.access, Access::Account | Access::Main) && o.id != TIMELINE) {
+        for op in
+            ROUTES.iter().filter(|o| matches!(o.access, Access::Account | Access::Main) && o.id != TIMELINE)
+        {
             if op.path == "/2010-04-01/Accounts" {
                 continue;
             }

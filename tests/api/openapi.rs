@@ -86,8 +86,10 @@ fn every_curl_line_works() {
     }
     let server = Server::start();
     let targets = Targets::new(&server);
-    let (last, first): (Vec<&Operation>, Vec<&Operation>) =
-        ROUTES.iter().filter(|o| o.id != "FetchTimeline").partition(|o| o.verb == Verb::Delete || o.id == "UpdateCall");
+    let (last, first): (Vec<&Operation>, Vec<&Operation>) = ROUTES
+        .iter()
+        .filter(|o| o.id != "FetchTimeline")
+        .partition(|o| o.verb == Verb::Delete || o.id == "UpdateCall");
     for op in first.into_iter().chain(last.into_iter().rev()) {
         let reply = run(&server, &targets, op);
         assert_eq!(reply.0, op.status, "{}\n{}", curl(op), reply.1);

@@ -75,8 +75,10 @@ fn every_operation_answers_what_it_declares() {
     let server = Server::start();
     let targets = Targets::new(&server);
     // Deletions last, so that the others find their targets.
-    let (last, first): (Vec<&Operation>, Vec<&Operation>) =
-        ROUTES.iter().filter(|o| o.id != "FetchTimeline").partition(|o| o.verb == Verb::Delete || o.id == "UpdateCall");
+    let (last, first): (Vec<&Operation>, Vec<&Operation>) = ROUTES
+        .iter()
+        .filter(|o| o.id != "FetchTimeline")
+        .partition(|o| o.verb == Verb::Delete || o.id == "UpdateCall");
     let mut listed = 0;
     for op in first.into_iter().chain(last.into_iter().rev()) {
         let fields = match op.shape {
