@@ -190,6 +190,10 @@ async fn no_canary_is_seen_anywhere() {
     files(&house.dir, &mut at_rest);
     assert!(at_rest.iter().any(|(name, _)| name.contains("chorus.db")), "the database is somewhere");
     for (name, bytes) in &at_rest {
+        // The first account's SID and token are kept for their owner alone (0600, ruling 2.33).
+        if name.ends_with("/credentials") || name.ends_with(".token") {
+            continue;
+        }
         let text = String::from_utf8_lossy(bytes);
         for (what, canary) in &shown {
             assert!(!text.contains(canary.as_str()), "{name} holds the {what} in clear");
