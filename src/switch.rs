@@ -295,6 +295,7 @@ impl Switch {
     }
 
     fn on_port(&mut self, now: Now, leg: LegId, result: Result<SocketAddr, PortError>) {
+        self.workers.opening.remove(&leg);
         if result.is_err() {
             self.workers.close(leg);
         }

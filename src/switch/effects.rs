@@ -69,7 +69,10 @@ impl Switch {
             self.timers.remove(&(at, sid));
         }
         self.legs.remove(&call.leg());
-        self.workers.close(call.leg());
+        // A port that is still on its way is closed when it comes.
+        if !self.workers.opening.contains(&call.leg()) {
+            self.workers.close(call.leg());
+        }
         self.fetches.retain(|_, owner| !matches!(owner, FetchOwner::Call(c) if *c == sid));
         self.clips.retain(|_, c| *c != sid);
         if let Some(op) = self.timelines.close(now, sid) {

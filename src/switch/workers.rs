@@ -5,7 +5,7 @@ use crate::media::event::EngineCommand;
 use crate::media::plan::{MediaPlan, Source};
 use crate::rng::Rng;
 use crate::sip::event::LegId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 /// Index of a media worker.
@@ -16,6 +16,8 @@ pub struct WorkerId(pub usize);
 pub struct Workers {
     of: HashMap<LegId, WorkerId>,
     load: Vec<usize>,
+    /// Ports that were asked for and have not come.
+    pub opening: HashSet<LegId>,
     rng: Rng,
     /// A worker gets so many legs before the next one gets any; 0: the least busy gets the next leg.
     fill: usize,
@@ -26,7 +28,14 @@ pub struct Workers {
 impl Workers {
     /// `n` workers, none of them busy.
     pub fn new(n: usize, rng: Rng) -> Workers {
-        Workers { of: HashMap::new(), load: vec![0; n.max(1)], rng, fill: 0, at_random: false }
+        Workers {
+            of: HashMap::new(),
+            opening: HashSet::new(),
+            load: vec![0; n.max(1)],
+            rng,
+            fill: 0,
+            at_random: false,
+        }
     }
 
     /// The first that is not filled, else the least busy one.
@@ -84,6 +93,7 @@ impl Switch {
 
     pub(super) fn open_port(&mut self, leg: LegId, near: Option<SocketAddr>) {
         let worker = self.workers.place(leg);
+        self.workers.opening.insert(leg);
         let ssrc = self.rng.next_u64() as u32;
         self.out.push_back(Output::OpenPort { leg, worker, near, ssrc });
     }
