@@ -14,7 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use wav::HEADER;
 
-/// Operations that may wait for the disk. A recording writes every 400 ms, so that this is a second of 400 of them.
+/// Operations that may wait for the disk. Every 100 ms a quarter of the recordings writes: room for 4,000 of them.
 pub const QUEUE_MAX: usize = 1_024;
 
 /// Where the answers to an operation go: to the worker that asked.

@@ -225,12 +225,13 @@ impl Engine {
         for code in pressed.iter() {
             speaker.key(now, code, o);
         }
-        if let Some(hearers) = self.hearers.get(&leg) {
-            for id in hearers {
-                if let Some(hearer) = self.legs.get_mut(id) {
-                    pressed.iter().for_each(|code| hearer.relay_key(code));
-                    forward(hearer, now, &h, &mut self.frames, o);
-                }
+        let Some(hearers) = self.hearers.get(&leg) else {
+            return speaker.tap_inbound(now, &h, &mut self.frames, o);
+        };
+        for id in hearers {
+            if let Some(hearer) = self.legs.get_mut(id) {
+                pressed.iter().for_each(|code| hearer.relay_key(code));
+                forward(hearer, now, &h, &mut self.frames, o);
             }
         }
         if let Some(speaker) = self.legs.get_mut(&leg) {

@@ -1,4 +1,4 @@
-//! The jitter buffer of recordings: a ring of 16 frames on the media clock. Both directions are put at the place their
+//! The jitter buffer of recordings: a ring of 20 frames on the media clock. Both directions are put at the place their
 //! timestamps name, so late and reordered packets fall into their gaps, both channels stay aligned, and what never comes is
 //! silence, not shrinkage.
 
@@ -7,7 +7,9 @@ use super::rtp::ts_after;
 /// Samples in 20 ms.
 pub const FRAME: usize = 160;
 /// Frames in the ring.
-pub const FRAMES: usize = 16;
+pub const FRAMES: usize = 20;
+/// Frames that are taken out at a time.
+pub const TURN_FRAMES: usize = 4;
 /// How far behind the clock frames are taken out: packets up to this late still find their place (240 ms).
 pub const LAG: i64 = 12 * FRAME as i64;
 const CAPACITY: usize = FRAMES * FRAME;
@@ -82,6 +84,8 @@ impl Anchor {
 #[derive(Debug)]
 pub struct Timeline {
     channels: [Box<[i16]>; 2],
+    /// Something was ever put there: what was not needs no clearing.
+    used: [bool; 2],
     base: i64,
 }
 
@@ -89,7 +93,7 @@ impl Timeline {
     /// Empty, its first sample at place 0.
     pub fn new() -> Timeline {
         let ring = || vec![0i16; CAPACITY].into_boxed_slice();
-        Timeline { channels: [ring(), ring()], base: 0 }
+        Timeline { channels: [ring(), ring()], used: [false; 2], base: 0 }
     }
 
     /// The place of the next sample to be taken.
@@ -98,21 +102,26 @@ impl Timeline {
     }
 
     /// Puts samples at a place of channel 0 or 1. What lies before the base or beyond the ring is dropped.
-    pub fn put(&mut self, channel: usize, place: i64, samples: impl ExactSizeIterator<Item = i16>) {
-        let len = samples.len() as i64;
+    pub fn put(&mut self, channel: usize, place: i64, octets: &[u8], pcm: impl Fn(u8) -> i16) {
+        let len = octets.len() as i64;
         let Some(ring) = self.channels.get_mut(channel) else { return };
         let skip = self.base.saturating_sub(place).max(0);
         let limit = self.base.saturating_add(CAPACITY as i64);
         if skip >= len || place >= limit {
             return;
         }
+        if let Some(used) = self.used.get_mut(channel) {
+            *used = true;
+        }
         let first = place + skip;
         let at = first.rem_euclid(CAPACITY as i64) as usize;
         let (before, after) = ring.split_at_mut_checked(at).unwrap_or_default();
-        let mut samples = samples.skip(skip as usize).take((limit - first) as usize);
-        // One loop a part: an adapter over both would ask at every sample in which of them it is.
-        after.iter_mut().zip(&mut samples).for_each(|(slot, s)| *slot = s);
-        before.iter_mut().zip(&mut samples).for_each(|(slot, s)| *slot = s);
+        let octets = octets.get(skip as usize..).unwrap_or_default();
+        let octets = octets.get(..(limit - first) as usize).unwrap_or(octets);
+        // Two plain loops: an adapter over both parts would ask at every sample in which of them it is.
+        let (straight, wrapped) = octets.split_at_checked(after.len()).unwrap_or((octets, &[]));
+        after.iter_mut().zip(straight).for_each(|(slot, o)| *slot = pcm(*o));
+        before.iter_mut().zip(wrapped).for_each(|(slot, o)| *slot = pcm(*o));
     }
 
     /// Moves what a channel holds to earlier places; what would lie before the base is dropped.
@@ -126,18 +135,25 @@ impl Timeline {
         after.iter_mut().chain(before).take(by).for_each(|s| *s = 0);
     }
 
-    /// Takes the next frame of both channels, leaving silence.
-    pub fn take(&mut self) -> [[i16; FRAME]; 2] {
+    fn slot(&self) -> std::ops::Range<usize> {
         let at = self.base.rem_euclid(CAPACITY as i64) as usize;
-        let mut frame = [[0; FRAME]; 2];
-        for (out, ring) in frame.iter_mut().zip(&mut self.channels) {
-            if let Some(part) = ring.get_mut(at..at + FRAME) {
-                out.copy_from_slice(part);
+        at..at + FRAME
+    }
+
+    /// The next frame of both channels.
+    pub fn frame(&self) -> [&[i16]; 2] {
+        self.channels.each_ref().map(|ring| ring.get(self.slot()).unwrap_or_default())
+    }
+
+    /// Goes on to the frame after it, leaving silence for the next round.
+    pub fn advance(&mut self) {
+        let slot = self.slot();
+        for (ring, used) in self.channels.iter_mut().zip(self.used) {
+            if used && let Some(part) = ring.get_mut(slot.clone()) {
                 part.fill(0);
             }
         }
         self.base += FRAME as i64;
-        frame
     }
 
     /// Whether the next `frames` frames hold something louder than silence on one of the channels.

@@ -1,8 +1,11 @@
 //! One recording: takes what both directions carry, puts it on the media clock, and hands PCM to the disk in two buffers
 //! that change places. Bounds: the ring of `jitter`, two buffers of one second.
+//!
+//! What costs is the memory that is touched, and threads that wake up: a recording takes four frames out of the ring at a time,
+//! and those of one phase change their buffers on the same tick, so that the disk thread wakes up once for all of them.
 
 use super::event::TapEndReason;
-use super::jitter::{Anchor, FRAME, LAG, Timeline};
+use super::jitter::{Anchor, FRAME, LAG, TURN_FRAMES, Timeline};
 use super::level;
 use super::plan::{RecordTap, Track};
 use super::reception::samples;
@@ -10,12 +13,23 @@ use crate::clock::Mono;
 
 /// Samples of one buffer: what the disk may be late by (1 s).
 const BUFFER: usize = 8_000;
-/// From this fill on a buffer goes to the disk if the other one is back (400 ms; with the tick at most 420).
-const SWAP: usize = 3_200;
+/// Between two turns of a recording: 80 ms in samples of the media clock.
+const TURN: i64 = TURN_FRAMES as i64 * FRAME as i64;
+/// Buffers change on every fifth turn: 400 ms.
+const TURNS: i64 = 5;
+/// A phase has its turns this much after the phase before it: the disk has a quarter of the recordings at a time.
+const APART: i64 = 800;
+/// From this fill on a buffer does not wait for that: the other one came back too late for its turn.
+const FULL: usize = 3_360;
 /// Frames before the first sound that trimming keeps.
 const LEAD: usize = 5;
 /// Samples after the last sound that trimming keeps.
 const TAIL: u64 = 800;
+
+/// The number of the turn that recordings of a leg of this phase have now: its change is what they wait for.
+pub fn turn(now: Mono, phase: u8) -> i64 {
+    samples(now).saturating_sub(i64::from(phase) * APART).div_euclid(TURN)
+}
 
 /// Which side of the leg audio is from.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -37,6 +51,8 @@ pub struct Recorder {
     paused_at: Option<i64>,
     buffers: [Option<Vec<u8>>; 2],
     full: Option<Vec<u8>>,
+    /// In which `TURNS` the last turn was.
+    round: i64,
     /// Samples that were put into buffers.
     written: u64,
     /// `written` after the last loud frame.
@@ -59,6 +75,7 @@ impl Recorder {
             paused_at,
             buffers: [Some(Vec::with_capacity(size)), Some(Vec::with_capacity(size))],
             full: None,
+            round: 0,
             written: 0,
             loud_end: 0,
             silent_samples: 0,
@@ -119,14 +136,15 @@ impl Recorder {
         self.tap.max_length_ms = tap.max_length_ms;
     }
 
-    /// Audio of one side with its timestamp.
+    /// Audio of one side with its timestamp, as octets that `pcm` expands.
     pub fn put(
         &mut self,
         now: Mono,
         side: Side,
         ts: u32,
         restart: bool,
-        pcm: impl ExactSizeIterator<Item = i16>,
+        octets: &[u8],
+        pcm: impl Fn(u8) -> i16,
     ) {
         let [inbound, outbound] = self.listens();
         let listens =
@@ -144,18 +162,19 @@ impl Recorder {
         if moved > 0 && self.timeline.base() == 0 {
             self.timeline.shift(side as usize, moved);
         }
-        self.timeline.put(side as usize, place, pcm);
+        self.timeline.put(side as usize, place, octets, pcm);
     }
 
-    /// Time passes: frames older than the lag are written. Some if the recording ended by itself.
-    pub fn on_tick(&mut self, now: Mono) -> Option<TapEndReason> {
-        if self.paused_at.is_some() {
-            return None;
-        }
-        let until = self.clock(now).saturating_sub(LAG);
+    /// A new turn: frames older than the lag are written. Some if the recording ended by itself.
+    pub fn on_turn(&mut self, now: Mono, turn: i64) -> Option<TapEndReason> {
+        let until = if self.paused_at.is_none() { self.clock(now).saturating_sub(LAG) } else { 0 };
         let mut end = None;
         while end.is_none() && self.timeline.base().saturating_add(FRAME as i64) <= until {
             end = self.frame(FRAME);
+        }
+        let round = turn.div_euclid(TURNS);
+        if std::mem::replace(&mut self.round, round) != round {
+            self.swap();
         }
         end
     }
@@ -183,15 +202,14 @@ impl Recorder {
         if self.leading && self.timeline.loud_within(LEAD, listens) {
             self.leading = false;
         }
-        let frame = self.timeline.take();
-        let [inbound, outbound] = &frame;
+        let [inbound, outbound] = self.timeline.frame();
         let quiet = level::is_silent(inbound);
         let [hears_in, hears_out] = listens;
         let loud = (hears_in && !quiet) || (hears_out && !level::is_silent(outbound));
         if !self.leading {
             let left = self.tap.max_length_ms.map(|ms| (ms.saturating_mul(8)).saturating_sub(self.written));
             let n = left.map_or(n, |l| n.min(usize::try_from(l).unwrap_or(n)));
-            if !self.write(inbound, outbound, n) {
+            if !self.write(n) {
                 return Some(TapEndReason::Failed);
             }
             if loud {
@@ -201,16 +219,18 @@ impl Recorder {
                 return Some(TapEndReason::Length);
             }
         }
+        self.timeline.advance();
         self.silent_samples = if quiet && !self.tap.paused { self.silent_samples + n as u64 } else { 0 };
         let limit = self.tap.max_silence_ms?;
         (self.silent_samples >= u64::from(limit) * 8).then_some(TapEndReason::Silence)
     }
 
-    fn write(&mut self, inbound: &[i16; FRAME], outbound: &[i16; FRAME], n: usize) -> bool {
+    /// Puts so many samples into the buffer; false if it will not take another frame.
+    fn write(&mut self, n: usize) -> bool {
+        let [inbound, outbound] = self.timeline.frame();
         let size = BUFFER * 2 * usize::from(self.tap.channels.clamp(1, 2));
         let octets = size / BUFFER;
-        let [filling, other] = &mut self.buffers;
-        let Some(buffer) = filling else { return false };
+        let [Some(buffer), _] = &mut self.buffers else { return false };
         // Never beyond the capacity: the last frame that would not fit has ended the recording.
         let start = buffer.len();
         buffer.resize(start + n * octets, 0);
@@ -226,12 +246,18 @@ impl Recorder {
             (_, Track::Both) => put_samples(room, both.map(|(i, o)| i.saturating_add(*o))),
         }
         self.written += n as u64;
-        if buffer.len() >= SWAP * octets && other.is_some() {
-            self.full = filling.take();
-            *filling = other.take();
-            return true;
+        let len = buffer.len();
+        (len >= FULL * octets && self.swap()) || len + FRAME * octets <= size
+    }
+
+    /// What there is goes to the disk, if the other buffer is back to be filled.
+    fn swap(&mut self) -> bool {
+        let [filling, other] = &mut self.buffers;
+        let ready = self.full.is_none() && other.is_some() && filling.as_ref().is_some_and(|b| !b.is_empty());
+        if ready {
+            self.full = std::mem::replace(filling, other.take());
         }
-        buffer.len() + FRAME * octets <= size
+        ready
     }
 
     /// A buffer that shall go to the disk.

@@ -42,11 +42,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Allocations of this thread until now.
+pub fn so_far() -> u64 {
+    COUNT.with(Cell::get)
+}
+
 /// Allocations of this thread while `f` runs.
 fn allocations(f: impl FnOnce()) -> u64 {
-    let before = COUNT.with(Cell::get);
+    let before = so_far();
     f();
-    COUNT.with(Cell::get) - before
+    so_far() - before
 }
 
 /// What an agent does each 20 ms.

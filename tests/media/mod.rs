@@ -1,6 +1,6 @@
 //! Tests of media: virtual time, no sockets.
 
-mod alloc;
+pub mod alloc;
 pub mod audio;
 mod bridge;
 mod dtmf;

@@ -1,6 +1,7 @@
 //! Tests of streams: frames, messages, sessions, the worker's sockets, ports and the disk.
 
 mod agent;
+mod allocations;
 mod backlog;
 mod disk;
 mod frames;

@@ -29,22 +29,28 @@ fn provider() {
     });
 }
 
-/// A clock that can be put forward.
+/// A clock that can be put forward. Only workers read it, so it also tells what they have allocated.
 #[derive(Clone)]
-pub struct Jumping(Arc<AtomicU64>, Clock);
+pub struct Jumping(Arc<AtomicU64>, Clock, Arc<AtomicU64>);
 
 impl Jumping {
     pub fn new() -> Jumping {
-        Jumping(Arc::new(AtomicU64::new(0)), system_clock())
+        Jumping(Arc::default(), system_clock(), Arc::default())
     }
 
     pub fn jump(&self, by: Duration) {
         self.0.fetch_add(by.as_micros() as u64, Ordering::SeqCst);
     }
 
+    /// Allocations of the thread that read the clock last, until then: of the worker, if there is one.
+    pub fn allocations(&self) -> u64 {
+        self.2.load(Ordering::SeqCst)
+    }
+
     pub fn clock(&self) -> Clock {
         let me = self.clone();
         Arc::new(move || {
+            me.2.store(crate::media::alloc::so_far(), Ordering::SeqCst);
             let now = (me.1)();
             Now { mono: Mono(now.mono.0 + me.0.load(Ordering::SeqCst)), wall: now.wall }
         })

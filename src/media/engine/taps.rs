@@ -8,7 +8,7 @@ use crate::media::engine::incoming::{self, Heard, Kind};
 use crate::media::event::TapEndReason;
 use crate::media::feed::{Feed, Frames, PACKET};
 use crate::media::plan::{Codec, Tap, TapId, Track};
-use crate::media::record::{Recorder, Side};
+use crate::media::record::{self, Recorder, Side};
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
 use std::collections::BTreeMap;
@@ -155,8 +155,8 @@ impl LegState {
     fn record(&mut self, now: Now, side: Side, codec: Codec, ts: u32, restart: bool, payload: &[u8]) {
         for r in self.taps.iter_mut().filter_map(TapState::recorder) {
             match codec {
-                Codec::Pcmu => r.put(now.mono, side, ts, restart, payload.iter().map(|o| pcm_from_ulaw(*o))),
-                Codec::Pcma => r.put(now.mono, side, ts, restart, payload.iter().map(|o| pcm_from_alaw(*o))),
+                Codec::Pcmu => r.put(now.mono, side, ts, restart, payload, pcm_from_ulaw),
+                Codec::Pcma => r.put(now.mono, side, ts, restart, payload, pcm_from_alaw),
             }
         }
     }
@@ -221,10 +221,14 @@ impl LegState {
             feed.on_tick(now.mono, frames);
             self.feed_streams(now, Track::Outbound, frames, o);
         }
+        let turn = record::turn(now.mono, self.phase);
+        if std::mem::replace(&mut self.record_turn, turn) == turn {
+            return None;
+        }
         let mut ended = None;
         for (i, t) in self.taps.iter_mut().enumerate() {
             let Some(r) = t.recorder() else { continue };
-            if let Some(reason) = r.on_tick(now.mono) {
+            if let Some(reason) = r.on_turn(now.mono, turn) {
                 ended = Some((i, reason));
                 break;
             }

@@ -50,6 +50,8 @@ pub(super) struct Thread {
     pub broken: Vec<StreamSid>,
     /// What streams are read into.
     pub scratch: Vec<u8>,
+    /// What legs are read into.
+    datagram: Vec<u8>,
     commands: mpsc::Receiver<WorkerCommand>,
     disk: Disk,
     reply: Reply,
@@ -85,6 +87,7 @@ impl Thread {
             again: Vec::new(),
             broken: Vec::new(),
             scratch: vec![0; READ],
+            datagram: vec![0; DATAGRAM_MAX],
             commands,
             disk: config.disk,
             reply,
@@ -189,9 +192,15 @@ impl Thread {
     }
 
     fn read_datagrams(&mut self, which: Which) {
-        let mut datagram = [0; DATAGRAM_MAX];
+        // Not made anew each time: to clear it costs as much as to read a packet's header.
+        let mut datagram = std::mem::take(&mut self.datagram);
+        self.read_all(which, &mut datagram);
+        self.datagram = datagram;
+    }
+
+    fn read_all(&mut self, which: Which, datagram: &mut [u8]) {
         for _ in 0..PACKETS_AT_ONCE {
-            let Some((leg, n, from)) = self.legs.receive(which, &mut datagram) else { return };
+            let Some((leg, n, from)) = self.legs.receive(which, datagram) else { return };
             let now = self.stamp();
             let packet = datagram.get(..n).unwrap_or_default();
             counters::add(&self.counters.received, 1);
