@@ -185,6 +185,7 @@ impl Work {
             accepted: None,
             sent: 0,
             received: 0,
+            hung_up: false,
             ended: None,
             given_up: false,
         };
@@ -227,6 +228,7 @@ impl Work {
         if let Some(line) = self.lines.get_mut(&leg) {
             line.hang_up_at = None;
         }
+        self.see(leg, |s| s.hung_up = true);
         let cause = Cause::new(200, "Normal");
         self.endpoint.command(now(), SipCmd::Hangup { leg, cause, headers: vec![] });
     }

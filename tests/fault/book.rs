@@ -21,6 +21,8 @@ pub struct Seen {
     /// RTP packets sent and received.
     pub sent: u64,
     pub received: u64,
+    /// The phone sent BYE. A killed server answers it after its start, if the phone was first.
+    pub hung_up: bool,
     pub ended: Option<(Instant, Side, u16)>,
     /// The server died before this leg was accepted: nothing is owed.
     pub given_up: bool,

@@ -28,6 +28,8 @@ pub struct Place {
     pub database: String,
     pub extra: Vec<(&'static str, String)>,
     pub log: Arc<Mutex<VecDeque<String>>>,
+    /// A disk that loses what was not synced.
+    pub power: Option<super::power::Power>,
     rtp: u16,
 }
 
@@ -43,6 +45,7 @@ impl Place {
             database: String::new(),
             extra: vec![],
             log: Arc::default(),
+            power: None,
             rtp: 20_000 + 1_000 * rng.below(12) as u16,
         }
     }

@@ -10,5 +10,6 @@ mod drain;
 pub mod http;
 mod kill;
 mod load;
+mod power;
 mod reconcile;
 pub mod wave;

@@ -44,6 +44,7 @@ pub async fn byes(world: &World, server: &Server, faults: &mut Vec<String>) -> u
         let leg = &book.legs[id];
         match leg.ended {
             Some((at, Side::Peer, _)) if at <= server.began + BYE_MAX => {}
+            Some((at, Side::Us, 200)) if leg.hung_up && at <= server.began + BYE_MAX => {}
             Some((at, by, code)) => {
                 let after = at.saturating_duration_since(server.began);
                 faults.push(format!(
