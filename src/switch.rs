@@ -109,7 +109,7 @@ impl Switch {
     /// An empty switch with `workers` media workers.
     pub fn new(mut rng: Rng, endpoint: EndpointConfig, settings: CallSettings, workers: usize) -> Switch {
         Switch {
-            endpoint: Endpoint::new(rng.fork(), endpoint),
+            endpoint: Endpoint::new(rng.fork(), EndpointConfig { hold_ack: true, ..endpoint }),
             calls: BTreeMap::new(),
             legs: HashMap::new(),
             workers: workers::Workers::new(workers, rng.fork()),

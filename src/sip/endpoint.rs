@@ -49,6 +49,9 @@ pub struct EndpointConfig {
     pub user_agent: String,
     /// Responses on UDP go to the source port even if `rport` was not asked for: what NAT needs.
     pub symmetric: bool,
+    /// The ACK of the first 2xx to an INVITE of ours waits for [`SipCmd::Acknowledge`]: whoever must keep the dialog over a
+    /// crash commits it first. Until then the callee repeats its 200, also to our next life, which leaves by BYE.
+    pub hold_ack: bool,
     /// See [`TRANSACTIONS_MAX`].
     pub transactions_max: usize,
     /// See [`LEGS_MAX`].
@@ -60,6 +63,7 @@ impl Default for EndpointConfig {
         EndpointConfig {
             user_agent: "Chorus".to_owned(),
             symmetric: true,
+            hold_ack: false,
             transactions_max: TRANSACTIONS_MAX,
             legs_max: LEGS_MAX,
         }
@@ -190,6 +194,7 @@ impl Endpoint {
             SipCmd::Answer { leg, body, headers } => self.answer(now, leg, &body, &headers),
             SipCmd::Refuse { leg, cause, headers } => self.refuse(now, leg, cause, &headers),
             SipCmd::Invite(cmd) => self.invite(now, *cmd),
+            SipCmd::Acknowledge { leg } => self.release_ack(leg),
             SipCmd::Hangup { leg, cause, headers } => self.hangup(now, leg, cause, headers),
             SipCmd::AcceptOffer { leg, offer, body } => self.accept_offer(now, leg, offer, body),
             SipCmd::RefuseOffer { leg, offer, cause } => self.refuse_offer(now, leg, offer, &cause),

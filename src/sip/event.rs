@@ -156,6 +156,11 @@ pub enum SipCmd {
     },
     /// A new INVITE of ours.
     Invite(Box<InviteCmd>),
+    /// The ACK of an answered leg, if the endpoint holds it (`EndpointConfig::hold_ack`).
+    Acknowledge {
+        /// The outbound leg.
+        leg: LegId,
+    },
     /// Ends a leg whatever its state: refuses or CANCELs an early one, sends BYE to an answered one.
     /// `Ended` follows in every case.
     Hangup {

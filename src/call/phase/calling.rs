@@ -73,7 +73,11 @@ impl Call {
         }
         let limit = Duration::from_secs(self.row.time_limit_s.into());
         self.timers.arm(TimerKind::TimeLimit, cx.now.mono + limit);
-        self.advance(cx, CallStatus::InProgress, vec![]);
+        // A dialog that is not in its row cannot be left after a crash, so the ACK waits for it. A call that was answered while
+        // the database is away goes on like every other.
+        let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: self.leg.id })];
+        let (then, or_else) = (ack(), ack());
+        self.advance_or(cx, CallStatus::InProgress, then, or_else);
         if !self.take_answer(cx, body.as_ref()) {
             self.leg.error = Some(32014);
             let cause = Cause::new(488, "Not Acceptable Here");

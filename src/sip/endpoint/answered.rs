@@ -1,7 +1,7 @@
-//! 2xx to an INVITE of ours: the first one makes the leg's dialog; a retransmitted one gets its ACK again; every other,
+//! 2xx to an INVITE of ours: the first one makes the leg's dialog, and its ACK may wait for a commit; a retransmitted one gets its ACK again; every other,
 //! from a fork or after the end, is ACKed and its dialog left by BYE at once (RFC 3261 13.2.2.4).
 
-use super::leg::{Auth, Calling, Cancel, Phase, Stage};
+use super::leg::{Auth, Calling, Cancel, HeldAck, Phase, Stage};
 use super::{Endpoint, Fork, User};
 use crate::clock::Mono;
 use crate::sip::dialog::Dialog;
@@ -26,6 +26,9 @@ impl Endpoint {
             self.out.push_back(SipOut::Send(fork.flow, fork.ack.clone()));
             return;
         }
+        if call.leg.and_then(|id| self.legs.get(&id)).is_some_and(|l| l.holds_ack_of(&to_tag)) {
+            return;
+        }
         let full = call.forks.len() >= FORKS_MAX;
         let waiting = call.leg.filter(|id| {
             self.legs.get(id).is_some_and(|l| {
@@ -48,8 +51,12 @@ impl Endpoint {
         leg.dialog = dialog.clone();
         leg.auth = auth(&calling, flow);
         self.seen(id, false, "200 INVITE".to_owned());
-        self.seen(id, true, "ACK".to_owned());
-        self.acknowledge(&dialog, number, &calling.authorization);
+        if let Some(leg) = self.leg_mut(id) {
+            leg.held_ack = Some(HeldAck { cseq: number, authorization: calling.authorization });
+        }
+        if !self.config.hold_ack {
+            self.release_ack(id);
+        }
         if let Stage::Sent { txn, .. } = calling.stage {
             // A 2xx under a foreign branch answers the INVITE too: its machine must not wait on.
             self.run(txn, |machine, out| {
@@ -69,6 +76,15 @@ impl Endpoint {
         if let Some(verdict) = verdict {
             self.leave(now, id, verdict.cause, Vec::new());
         }
+    }
+
+    /// Sends the ACK of the callee's 200, once.
+    pub(super) fn release_ack(&mut self, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let Some(held) = leg.held_ack.take() else { return };
+        let dialog = leg.dialog.clone();
+        self.seen(id, true, "ACK".to_owned());
+        self.acknowledge(&dialog, held.cseq, &held.authorization);
     }
 
     /// ACK of a 2xx goes where the dialog says, not where the INVITE went.

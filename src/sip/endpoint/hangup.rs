@@ -34,6 +34,7 @@ impl Endpoint {
     /// BYE, at once or after the ACK of our first 200 (RFC 3261 section 15).
     pub(super) fn leave(&mut self, now: Mono, id: LegId, cause: Cause, headers: Vec<(String, String)>) {
         self.withdraw_offer(now, id, None);
+        self.release_ack(id);
         let Some(leg) = self.leg_mut(id) else { return };
         let mut fields = vec![reason_header(&cause)];
         fields.extend(headers);
@@ -111,6 +112,7 @@ impl Endpoint {
         let Verdict { by, cause } = by_us
             .unwrap_or_else(|| Verdict { by: Side::Peer, cause: Cause { code: 200, ..cause_of(bye, 200) } });
         self.withdraw_offer(now, id, None);
+        self.release_ack(id);
         self.end(id, by, cause, bye.headers.with_prefix("X-"));
         self.drop_leg(now, id);
     }
