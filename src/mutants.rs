@@ -29,11 +29,13 @@ pub enum Mutant {
     TimerNotDisarmed,
     /// Nobody is told of a recording.
     RecordingCallbackMissing,
+    /// Legs that were up at a crash get no BYE.
+    OrphanForgotten,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 12] = [
+    pub const ALL: [Mutant; 13] = [
         Mutant::ByeBeforeAck,
         Mutant::CallbackOutsideTx,
         Mutant::AnswerBeforeCommit,
@@ -46,7 +48,13 @@ impl Mutant {
         Mutant::StreamNotClosed,
         Mutant::TimerNotDisarmed,
         Mutant::RecordingCallbackMissing,
+        Mutant::OrphanForgotten,
     ];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Mutant> {
+        Mutant::ALL.into_iter().find(|m| format!("{m:?}") == name)
+    }
 }
 
 #[cfg(feature = "mutants")]

@@ -6,6 +6,10 @@ use crate::{server, telemetry};
 /// Runs until a signal; the exit code.
 pub fn run(config: Config) -> i32 {
     telemetry::log::start(&config.log);
+    #[cfg(feature = "mutants")]
+    crate::mutants::plant(
+        std::env::var("CHORUS_MUTANT").ok().and_then(|name| crate::mutants::Mutant::named(&name)),
+    );
     let Ok(runtime) = tokio::runtime::Runtime::new() else {
         eprintln!("chorus: no threads could be started");
         return 1;

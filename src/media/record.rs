@@ -10,7 +10,8 @@ use crate::clock::Mono;
 
 /// Samples of one buffer: what the disk may be late by (1 s).
 const BUFFER: usize = 8_000;
-/// From this fill on a buffer goes to the disk if the other one is back (400 ms; with the tick at most 420).
+/// From this fill on a buffer goes to the disk if the other one is back (400 ms; with the tick at most 420). The first
+/// frame goes at once, so that a kill leaves an empty file only of a recording that was younger than the lag.
 const SWAP: usize = 3_200;
 /// Frames before the first sound that trimming keeps.
 const LEAD: usize = 5;
@@ -37,6 +38,8 @@ pub struct Recorder {
     paused_at: Option<i64>,
     buffers: [Option<Vec<u8>>; 2],
     full: Option<Vec<u8>>,
+    /// The disk has something of it.
+    begun: bool,
     /// Samples that were put into buffers.
     written: u64,
     /// `written` after the last loud frame.
@@ -59,6 +62,7 @@ impl Recorder {
             paused_at,
             buffers: [Some(Vec::with_capacity(size)), Some(Vec::with_capacity(size))],
             full: None,
+            begun: false,
             written: 0,
             loud_end: 0,
             silent_samples: 0,
@@ -226,7 +230,9 @@ impl Recorder {
             (_, Track::Both) => put_samples(room, both.map(|(i, o)| i.saturating_add(*o))),
         }
         self.written += n as u64;
-        if buffer.len() >= SWAP * octets && other.is_some() {
+        let enough = if self.begun { SWAP * octets } else { 1 };
+        if buffer.len() >= enough && other.is_some() {
+            self.begun = true;
             self.full = filling.take();
             *filling = other.take();
             return true;

@@ -21,11 +21,10 @@ impl Switch {
             self.schedule.load(now, found.outbox, None);
         }
         for row in found.recordings {
-            let end = TapEnd {
-                recording: row.sid,
-                reason: TapEndReason::Stopped,
-                ms: recorded.get(&row.sid).copied().unwrap_or(0),
-            };
+            let ms = recorded.get(&row.sid).copied().unwrap_or(0);
+            // An empty file is not silence: whatever was said was still in our buffers. Whoever waits for `completed` is told.
+            let reason = if ms == 0 { TapEndReason::Failed } else { TapEndReason::Stopped };
+            let end = TapEnd { recording: row.sid, reason, ms };
             let ops = self.with_cx(now, |cx| recordings::ended(cx, row, &end));
             self.commit(now, None, Tx { ops }, vec![], vec![]);
         }
@@ -55,7 +54,8 @@ impl Switch {
     fn end_orphan(&mut self, now: Now, mut row: CallRow) {
         let leg = self.ids.leg();
         let cause = Cause::new(500, "The server was restarted");
-        if let Some(dialog) = row.dialog.clone().filter(|_| row.invited || row.status != CallStatus::Queued) {
+        let left = (row.invited || row.status != CallStatus::Queued) && !mutants::on(Mutant::OrphanForgotten);
+        if let Some(dialog) = row.dialog.clone().filter(|_| left) {
             self.endpoint
                 .command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
         }

@@ -175,20 +175,8 @@ impl Work {
         sdp::Local { ip: at.ip(), port: at.port(), session_id: leg.0 + 1, version: 1 }
     }
 
-    fn note(&self, leg: LegId, key: String, verb: String, caller: bool) {
-        let seen = Seen {
-            key,
-            verb,
-            caller,
-            ringing: false,
-            answered: None,
-            accepted: None,
-            sent: 0,
-            received: 0,
-            hung_up: false,
-            ended: None,
-            given_up: false,
-        };
+    fn note(&self, leg: LegId, key: &str, verb: &str, caller: bool) {
+        let seen = Seen::new(key, verb, caller);
         self.book.lock().unwrap().legs.insert(leg, seen);
     }
 
@@ -196,7 +184,7 @@ impl Work {
         self.next += 2;
         let leg = LegId(self.next);
         let local = self.open(leg, manner, None);
-        self.note(leg, from.clone(), verb, true);
+        self.note(leg, &from, &verb, true);
         let cmd = InviteCmd {
             leg,
             call_id: self.rng.hex(24),
@@ -299,7 +287,7 @@ impl Work {
                 let refuse = manner.refuse;
                 let answer_at = at + manner.answer;
                 self.open(leg, manner, invite.offer.clone());
-                self.note(leg, invite.to_user.clone(), "callee".to_owned(), false);
+                self.note(leg, &invite.to_user, "callee", false);
                 let mut book = self.book.lock().unwrap();
                 book.invites.entry(invite.to_user.clone()).or_default().push(invite.dialog.call_id.clone());
                 book.legs.get_mut(&leg).unwrap().ringing = true;

@@ -122,7 +122,7 @@ pub struct Server {
 
 impl Server {
     /// kill -9.
-    pub async fn kill(mut self) {
+    pub async fn kill(&mut self) {
         self.process.start_kill().unwrap();
         self.process.wait().await.unwrap();
     }

@@ -1,6 +1,6 @@
 //! The load of the kill test: ten calls a second, each doing another verb, and the application that they meet.
 
-use super::app::{self, App, Reply, Request, twiml};
+use super::app::{App, Reply, Request, twiml};
 use super::bank::{Bank, Manner};
 use super::book::Created;
 use super::child::{Place, Server, post};
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 /// What inbound calls do, each with a number of its own.
 pub const VERBS: &[&str] =
     &["say", "play", "pause", "gather", "record", "dial", "stream", "redirect", "dialrecord", "reject"];
+/// The longest recording of a Record.
+pub const RECORDED_MAX: Duration = Duration::from_secs(4);
 /// Calls a second.
 const RATE: u64 = 10;
 /// One of so many calls is made by REST.
@@ -37,7 +39,7 @@ fn number(verb: &str) -> String {
 }
 
 /// The number that a Dial of the call from `from` calls: as unique as the call.
-fn child(from: &str) -> String {
+pub fn child(from: &str) -> String {
     from.replacen("+1212", "+1646", 1)
 }
 
@@ -53,14 +55,19 @@ fn answer(request: &Request, agent: SocketAddr, late: &AtomicU64) -> Reply {
         "/gather" => twiml(
             "<Gather numDigits=\"2\" timeout=\"2\" action=\"/done\"><Say>Press two keys, whatever they are.</Say></Gather>",
         ),
-        "/record" => twiml(
-            "<Record maxLength=\"4\" timeout=\"0\" playBeep=\"false\" trim=\"do-not-trim\" action=\"/done\" \
+        // Twilio's default event is `completed` alone.
+        "/record" => twiml(format!(
+            "<Record maxLength=\"{}\" timeout=\"0\" playBeep=\"false\" trim=\"do-not-trim\" action=\"/done\" \
              recordingStatusCallback=\"/recording\"/>",
-        ),
+            RECORDED_MAX.as_secs()
+        )),
         "/dial" | "/dialrecord" => {
             let record = match path {
                 "/dial" => "",
-                _ => " record=\"record-from-answer-dual\" recordingStatusCallback=\"/recording\"",
+                _ => {
+                    " record=\"record-from-answer-dual\" recordingStatusCallback=\"/recording\" \
+                     recordingStatusCallbackEvent=\"in-progress completed absent\""
+                }
             };
             twiml(format!(
                 "<Dial timeout=\"20\" action=\"/done\"{record}><Number statusCallback=\"/child\" \
@@ -145,18 +152,4 @@ impl World {
             }
         });
     }
-}
-
-/// What the application was asked about a call.
-pub fn completed<'a>(
-    seen: &'a [app::Request],
-    path: &str,
-    field: &str,
-    value: &str,
-) -> Option<&'a app::Request> {
-    seen.iter().find(|r| {
-        r.path == path
-            && r.get(field) == value
-            && matches!(r.get("CallStatus"), "completed" | "busy" | "failed" | "no-answer" | "canceled")
-    })
 }

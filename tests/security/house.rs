@@ -281,8 +281,17 @@ impl Phone {
         p
     }
 
-    /// Presses keys: each its first packet and three ends.
-    pub async fn press(&mut self, to: SocketAddr, keys: &str) {
+    /// So many packets of silence, well made; how many they are.
+    pub async fn talk(&mut self, to: SocketAddr, packets: usize) -> usize {
+        for i in 0..packets {
+            let p = self.packet(0, i as u32 * 160, &[0xff; 160]);
+            self.rtp.send_to(&p, to).await.unwrap();
+        }
+        packets
+    }
+
+    /// Presses keys: each its first packet and three ends; how many packets they are.
+    pub async fn press(&mut self, to: SocketAddr, keys: &str) -> usize {
         for (i, key) in keys.bytes().enumerate() {
             let event = key - b'0';
             let at = 8_000 + i as u32 * 1_600;
@@ -292,6 +301,7 @@ impl Phone {
                 self.rtp.send_to(&p, to).await.unwrap();
             }
         }
+        4 * keys.len()
     }
 }
 

@@ -115,7 +115,7 @@ impl Sender {
         self.last = None;
     }
 
-    /// Lets the time of a frame pass that is not sent.
+    /// Lets the time of so many samples pass in which nothing was sent.
     pub fn skip(&mut self, octets: u32) {
         self.ts = self.ts.wrapping_add(octets);
     }
