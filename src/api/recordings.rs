@@ -185,11 +185,11 @@ pub async fn audio(ctx: Ctx) -> Result<Outcome, Refusal> {
         return Err(Refusal::plain(16113));
     }
     let (file, size, layout) = media::open(&path).await?.ok_or_else(|| ctx.not_found())?;
+    let mix = ctx.params.int("RequestedChannels") == Some(1) && layout.channels == 2;
     if ctx.suffix.as_deref() == Some("mp3") {
-        let bytes = mp3::of(&ctx.api, &path).await?;
+        let bytes = mp3::of(&ctx.api, &path, mix).await?;
         return Media::held("audio/mpeg", bytes, range).map(|m| Outcome::Media(Box::new(m)));
     }
-    let mix = ctx.params.int("RequestedChannels") == Some(1) && layout.channels == 2;
     let media = match mix {
         true => Media::mixed(file, layout, range).await?,
         false => Media::whole(file, size, range).await?,

@@ -1,7 +1,8 @@
 //! The jitter buffer of recordings: a ring of 16 frames on the media clock. Both directions are put at the place their
 //! timestamps name, so late and reordered packets fall into their gaps, both channels stay aligned, and what never comes is
-//! silence, not shrinkage.
+//! concealed or silence, not shrinkage.
 
+use super::conceal::{Concealer, HISTORY, LOST};
 use super::rtp::ts_after;
 
 /// Samples in 20 ms.
@@ -10,7 +11,8 @@ pub const FRAME: usize = 160;
 pub const FRAMES: usize = 16;
 /// How far behind the clock frames are taken out: packets up to this late still find their place (240 ms).
 pub const LAG: i64 = 12 * FRAME as i64;
-const CAPACITY: usize = FRAMES * FRAME;
+/// Samples in the ring.
+pub const CAPACITY: usize = FRAMES * FRAME;
 
 /// A packet this much before its place proves that the anchor was late by as much: half of the room before the ring's end.
 const EARLY_MAX: i64 = 320;
@@ -36,11 +38,6 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// Forgets the sender's clock: its next packet is put where it arrives.
-    pub fn reset(&mut self) {
-        *self = Anchor::default();
-    }
-
     /// The place of a packet with timestamp `ts` that arrived at `at` (samples of the media clock), and by how much the
     /// packets before it turned out to have been late.
     pub fn place(&mut self, at: i64, ts: u32) -> (i64, i64) {
@@ -83,13 +80,38 @@ impl Anchor {
 pub struct Timeline {
     channels: [Box<[i16]>; 2],
     base: i64,
+    past: [Past; 2],
+}
+
+/// What was taken from a channel last, from which a loss is concealed.
+#[derive(Debug)]
+struct Past {
+    samples: [i16; HISTORY],
+    concealer: Concealer,
+}
+
+impl Past {
+    /// Mends a frame that is taken, and remembers it. A frame without a loss is left as it is.
+    fn take(&mut self, frame: &mut [i16; FRAME]) {
+        if self.concealer.is_active() || frame.contains(&LOST) {
+            self.concealer.mend(&self.samples, frame);
+        }
+        self.samples.copy_within(FRAME.., 0);
+        self.samples.iter_mut().rev().zip(frame.iter().rev()).for_each(|(to, from)| *to = *from);
+    }
+}
+
+impl Default for Past {
+    fn default() -> Past {
+        Past { samples: [0; HISTORY], concealer: Concealer::default() }
+    }
 }
 
 impl Timeline {
     /// Empty, its first sample at place 0.
     pub fn new() -> Timeline {
         let ring = || vec![0i16; CAPACITY].into_boxed_slice();
-        Timeline { channels: [ring(), ring()], base: 0 }
+        Timeline { channels: [ring(), ring()], base: 0, past: Default::default() }
     }
 
     /// The place of the next sample to be taken.
@@ -115,6 +137,13 @@ impl Timeline {
         before.iter_mut().zip(&mut samples).for_each(|(slot, s)| *slot = s);
     }
 
+    /// Marks what lies between two places as lost. A packet that comes late after all takes its place.
+    pub fn lose(&mut self, channel: usize, from: i64, to: i64) {
+        let from = from.max(self.base);
+        let len = usize::try_from(to.saturating_sub(from)).unwrap_or(0).min(CAPACITY);
+        self.put(channel, from, std::iter::repeat_n(LOST, len));
+    }
+
     /// Moves what a channel holds to earlier places; what would lie before the base is dropped.
     pub fn shift(&mut self, channel: usize, by: i64) {
         let Some(ring) = self.channels.get_mut(channel) else { return };
@@ -126,15 +155,16 @@ impl Timeline {
         after.iter_mut().chain(before).take(by).for_each(|s| *s = 0);
     }
 
-    /// Takes the next frame of both channels, leaving silence.
+    /// Takes the next frame of both channels, its losses concealed, leaving silence.
     pub fn take(&mut self) -> [[i16; FRAME]; 2] {
         let at = self.base.rem_euclid(CAPACITY as i64) as usize;
         let mut frame = [[0; FRAME]; 2];
-        for (out, ring) in frame.iter_mut().zip(&mut self.channels) {
+        for ((out, ring), past) in frame.iter_mut().zip(&mut self.channels).zip(&mut self.past) {
             if let Some(part) = ring.get_mut(at..at + FRAME) {
                 out.copy_from_slice(part);
                 part.fill(0);
             }
+            past.take(out);
         }
         self.base += FRAME as i64;
         frame
@@ -149,7 +179,7 @@ impl Timeline {
                 .chunks_exact(FRAME)
                 .chain(before.chunks_exact(FRAME))
                 .take(frames)
-                .any(|f| !super::level::is_silent(f))
+                .any(|f| !f.contains(&LOST) && !super::level::is_silent(f))
         })
     }
 }

@@ -1,12 +1,16 @@
 //! One recording: takes what both directions carry, puts it on the media clock, and hands PCM to the disk in two buffers
 //! that change places. Bounds: the ring of `jitter`, two buffers of one second.
 
+mod party;
+
+use super::comfort::Noise;
 use super::event::TapEndReason;
-use super::jitter::{Anchor, FRAME, LAG, Timeline};
+use super::jitter::{FRAME, LAG, Timeline};
 use super::level;
 use super::plan::{RecordTap, Track};
 use super::reception::samples;
 use crate::clock::Mono;
+use party::Party;
 
 /// Samples of one buffer: what the disk may be late by (1 s).
 const BUFFER: usize = 8_000;
@@ -33,7 +37,7 @@ pub struct Recorder {
     /// As the plan has it now.
     pub tap: RecordTap,
     timeline: Timeline,
-    anchors: [Anchor; 2],
+    parties: [Party; 2],
     start: i64,
     paused_at: Option<i64>,
     buffers: [Option<Vec<u8>>; 2],
@@ -57,7 +61,7 @@ impl Recorder {
             leading: tap.trim,
             tap,
             timeline: Timeline::new(),
-            anchors: Default::default(),
+            parties: [Party::new(0), Party::new(1)],
             start: samples(now),
             paused_at,
             buffers: [Some(Vec::with_capacity(size)), Some(Vec::with_capacity(size))],
@@ -115,7 +119,10 @@ impl Recorder {
             self.start = self.start.saturating_add(paused);
             // The flush went on to a whole frame.
             self.start = self.start.min(samples(now).saturating_sub(self.timeline.base()));
-            self.anchors = Default::default();
+            self.parties.iter_mut().for_each(Party::reset);
+        }
+        if tap.paused != self.tap.paused {
+            self.parties.iter_mut().for_each(Party::interrupt);
         }
         self.tap.paused = tap.paused;
         self.tap.skip = tap.skip;
@@ -123,32 +130,56 @@ impl Recorder {
         self.tap.max_length_ms = tap.max_length_ms;
     }
 
-    /// Audio of one side with its timestamp.
-    pub fn put(
-        &mut self,
-        now: Mono,
-        side: Side,
-        ts: u32,
-        restart: bool,
-        pcm: impl ExactSizeIterator<Item = i16>,
-    ) {
+    /// The side, if it is recorded or waited for now, with what it puts its audio into, and the place of this moment.
+    fn party(&mut self, now: Mono, side: Side) -> Option<(&mut Party, &mut Timeline, i64)> {
         let [inbound, outbound] = self.listens();
         let listens =
             if side == Side::Inbound { inbound || self.tap.max_silence_ms.is_some() } else { outbound };
         if self.tap.paused || !listens {
-            return;
+            return None;
         }
         let at = self.clock(now);
-        let Some(anchor) = self.anchors.get_mut(side as usize) else { return };
-        if restart {
-            anchor.reset();
+        Some((self.parties.get_mut(side as usize)?, &mut self.timeline, at))
+    }
+
+    /// Audio of one side with its timestamp. `sequence`: extended number, and whether the timestamps have nothing to do with those
+    /// before; None for audio made here.
+    pub fn put(
+        &mut self,
+        now: Mono,
+        side: Side,
+        sequence: Option<(i64, bool)>,
+        ts: u32,
+        pcm: impl ExactSizeIterator<Item = i16>,
+    ) {
+        if let Some((party, timeline, at)) = self.party(now, side) {
+            party.audio(timeline, at, sequence, ts, pcm);
         }
-        let (place, moved) = anchor.place(at, ts);
-        // Only at the start does the ring hold nothing else, and all of it.
-        if moved > 0 && self.timeline.base() == 0 {
-            self.timeline.shift(side as usize, moved);
+    }
+
+    /// Comfort noise of one side.
+    pub fn comfort(&mut self, now: Mono, side: Side, ext: i64, ts: u32, noise: Noise) {
+        if let Some((party, timeline, at)) = self.party(now, side) {
+            party.comfort(timeline, at, ext, ts, noise);
         }
-        self.timeline.put(side as usize, place, pcm);
+    }
+
+    /// A packet of one side that is neither.
+    pub fn other(&mut self, side: Side, ext: i64) {
+        if let Some(party) = self.parties.get_mut(side as usize) {
+            party.other(ext);
+        }
+    }
+
+    /// What comes of one side next is of another sequence.
+    pub fn interrupt(&mut self, side: Side) {
+        if let Some(party) = self.parties.get_mut(side as usize) {
+            party.interrupt();
+        }
+    }
+
+    fn comfort_until(&mut self, until: i64) {
+        self.parties.iter_mut().for_each(|p| p.comfort_until(&mut self.timeline, until));
     }
 
     /// Time passes: frames older than the lag are written. Some if the recording ended by itself.
@@ -157,6 +188,7 @@ impl Recorder {
             return None;
         }
         let until = self.clock(now).saturating_sub(LAG);
+        self.comfort_until(until);
         let mut end = None;
         while end.is_none() && self.timeline.base().saturating_add(FRAME as i64) <= until {
             end = self.frame(FRAME);
@@ -173,6 +205,7 @@ impl Recorder {
     }
 
     fn flush_to(&mut self, until: i64) {
+        self.comfort_until(until);
         while self.timeline.base() < until {
             let n = usize::try_from(until - self.timeline.base()).unwrap_or(0).min(FRAME);
             if self.frame(n).is_some() {

@@ -3,6 +3,7 @@
 mod alloc;
 pub mod audio;
 mod bridge;
+mod conceal;
 mod dtmf;
 mod g711;
 mod lock;
@@ -10,5 +11,6 @@ mod phone;
 mod play;
 mod record;
 mod rig;
+mod silence;
 mod stream;
 mod wire;
