@@ -120,6 +120,7 @@ impl LegState {
                 Made::Audio
             }
             Some(Source::Leg(_)) => match self.keys_out.current() {
+                Some(key) if events => key.event().map_or(Made::Nothing, Made::Event),
                 Some(key) => {
                     key.tone(ulaw);
                     Made::Audio
