@@ -204,7 +204,7 @@ impl Engine {
         speaker.key(now, code, o);
         for id in self.hearers.get(&leg).into_iter().flatten() {
             if let Some(hearer) = self.legs.get_mut(id) {
-                hearer.relay_key(code);
+                hearer.relay_info_key(code);
             }
         }
     }

@@ -4,6 +4,7 @@ use super::audio::{share, speech};
 use super::rig::{Network, Rig, clip};
 use chorus::media::dtmf::incoming::KeyReader;
 use chorus::media::dtmf::{code, frequencies, key};
+use chorus::media::event::EngineCommand;
 use chorus::media::plan::{Codec, Item};
 use chorus::media::rtp::ts_after;
 
@@ -241,4 +242,17 @@ fn a_peer_without_events_hears_dual_tones() {
         assert!(heard[i * 1_600 + 800..(i + 1) * 1_600].iter().all(|s| *s == 0));
     }
     assert!(rig.phones[&leg].got.iter().all(|g| g.pt == 0));
+}
+
+#[test]
+fn a_key_by_info_reaches_the_other_end_of_a_bridge() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(0, Codec::Pcmu), rig.leg(0, Codec::Pcma));
+    rig.bridge(a, b, 1);
+    rig.run(500);
+    rig.command(0, EngineCommand::Key(a, '9'));
+    rig.run(500);
+    let events: Vec<_> = rig.phones[&b].got.iter().filter(|p| p.pt == 101).collect();
+    assert_eq!(read(&events.iter().map(|p| (p.marker, p.ts, p.payload.clone())).collect::<Vec<_>>()), "9");
+    assert_eq!(events.len(), 8, "five with the growing event, three ends");
 }

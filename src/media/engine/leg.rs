@@ -42,7 +42,7 @@ pub struct LegState {
     pub(super) lock: SourceLock,
     pub(super) reception: Reception,
     pub(super) keys_in: KeyReader,
-    /// Keys of a bridged leg for a peer without telephone-event.
+    /// Keys of a bridged leg for a peer without telephone-event, and those that came by INFO.
     pub(super) keys_out: KeyQueue,
     /// Silence of a bridged leg for a peer without comfort noise.
     pub(super) comfort: Option<Noise>,
@@ -173,6 +173,13 @@ impl LegState {
                 self.sender.swallow(f.ext);
                 self.comfort = Some(noise);
             }
+        }
+    }
+
+    /// A key of the leg that this one hears which came by INFO: no packet brings it, so it is made here.
+    pub(super) fn relay_info_key(&mut self, code: u8) {
+        if self.plan.peer.as_ref().is_some_and(|p| p.send) {
+            self.keys_out.push(code);
         }
     }
 

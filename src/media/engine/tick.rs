@@ -114,6 +114,7 @@ impl LegState {
                 Made::Audio
             }
             Some(Source::Leg(_)) => match (self.keys_out.current(), &mut self.comfort) {
+                (Some(key), _) if events => key.event().map_or(Made::Nothing, Made::Event),
                 (Some(key), _) => {
                     key.tone(ulaw);
                     Made::Audio
