@@ -24,8 +24,6 @@ pub struct Seen {
     /// The phone sent BYE. A killed server answers it after its start, if the phone was first.
     pub hung_up: bool,
     pub ended: Option<(Instant, Side, u16)>,
-    /// The phone sent BYE.
-    pub hung_up: bool,
     /// When the server died while this leg was going on.
     pub cut: Option<Instant>,
     /// The server died before this leg was accepted: nothing is owed.
