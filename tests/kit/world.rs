@@ -6,6 +6,7 @@ use super::app::App;
 use super::net::Net;
 use super::oracle::Oracle;
 use super::phone::{Later, Phone};
+use crate::security::{layer, secrets};
 use bytes::Bytes;
 use chorus::call::cx::CallSettings;
 use chorus::call::event::{PortError, Ticket};
@@ -121,6 +122,7 @@ pub struct World {
     pub lines: Vec<Line>,
     pub logs: Vec<String>,
     pub replies: BTreeMap<Ticket, chorus::api::command::Answer>,
+    /// By path.
     pub sounds: HashMap<String, Arc<Clip>>,
     pub files: BTreeMap<RecordingSid, Vec<u8>>,
     pub trace: Vec<(CallSid, Line)>,
@@ -217,6 +219,7 @@ impl World {
     /// One account, one trunk for every phone, the number +15550001 with /voice, /fallback and /status.
     fn configure(&mut self) {
         let at = self.now.wall;
+        secrets::plant(TOKEN);
         let account = AccountRow {
             sid: ACCOUNT,
             owner: ACCOUNT,
@@ -451,7 +454,8 @@ impl World {
                 self.at(3_000, Ev::Switch(Box::new(input)));
             }
             Output::Load(id, request) => {
-                let found = self.sounds.get(&request.url).cloned();
+                let path = url::Url::parse(&request.url).map(|u| u.path().to_owned()).unwrap_or_default();
+                let found = self.sounds.get(&path).cloned();
                 let words = "no such sound".to_owned();
                 let input = Input::Clip(id, found.ok_or(SpeechError { code: 11200, words }));
                 self.at(20_000, Ev::Switch(Box::new(input)));
@@ -476,10 +480,19 @@ impl World {
                 let rows = self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
                 self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, None))));
             }
-            Output::Trace(call, line) if !self.quiet => self.trace.push((call, line)),
+            Output::Trace(call, line) => {
+                layer::heard("a timeline", &line.what);
+                if !self.quiet {
+                    self.trace.push((call, line));
+                }
+            }
             Output::Log(words) if words.contains("panicked") => self.oracle.complain(words),
-            Output::Log(words) if !self.quiet => self.logs.push(words),
-            Output::Trace(..) | Output::Log(_) => {}
+            Output::Log(words) => {
+                layer::heard("the log", &words);
+                if !self.quiet {
+                    self.logs.push(words);
+                }
+            }
         }
     }
 
@@ -733,8 +746,8 @@ impl World {
             Ev::Commit(id, tx) => self.write(id, &tx),
             Ev::Synced(n, id, result) => self.synced(n, id, result),
             Ev::Disk(_, report) => self.disk_reports(report),
-            Ev::ToEngine(worker, stream, input) => self.to_engine(worker, stream, input),
-            Ev::ToAgent(stream, bytes) => self.to_agent(stream, &bytes),
+            Ev::ToEngine(worker, stream, input) => self.feed_engine(worker, stream, input),
+            Ev::ToAgent(stream, bytes) => self.feed_agent(stream, &bytes),
             // One that an earlier one has made needless: to follow it would double them for ever.
             Ev::Wake if self.wake_at.is_some_and(|at| at > now.mono.0) => {}
             Ev::Wake => {
@@ -810,7 +823,7 @@ impl World {
         fallback
     }
 
-    fn to_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
+    fn feed_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
         let worker = self.worker_of_stream(worker, stream);
         let mut out = std::mem::take(&mut self.out);
         let now = self.now;
@@ -832,7 +845,7 @@ impl World {
         self.drain_engine(worker);
     }
 
-    fn to_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
+    fn feed_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
         let Some(agent) = self.agents.get_mut(&stream) else { return };
         let back = if bytes.is_empty() { agent.ended() } else { agent.on_bytes(bytes) };
         let heard: Vec<String> = agent.take_lines();
@@ -1023,7 +1036,7 @@ fn name_of(o: &Output) -> &'static str {
 }
 
 pub fn hook(path: &str) -> Hook {
-    Hook { url: format!("http://app.test{path}"), method: chorus::webhooks::request::Method::Post }
+    Hook { url: secrets::url("app.test", path), method: chorus::webhooks::request::Method::Post }
 }
 
 fn flow_to(remote: SocketAddr) -> Flow {
