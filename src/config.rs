@@ -104,7 +104,12 @@ pub const KEYS: &[Key] = &[
     ),
     key("speech_key", "CHORUS_SPEECH_KEY", "", "its API key"),
     key("speech_model", "CHORUS_SPEECH_MODEL", "tts-1", "its model"),
-    key("log", "CHORUS_LOG", "info", "filter of the log, as `info,chorus::sip=debug`"),
+    key(
+        "log",
+        "CHORUS_LOG",
+        "info",
+        "filter of the log, as `info,chorus::timeline=trace`, which shows timelines as they grow",
+    ),
 ];
 
 /// All of them, typed.
@@ -136,6 +141,13 @@ pub struct Config {
     pub log: String,
 }
 
+/// Where a file is wrong, without the line itself: it may hold a token.
+fn unreadable(path: &std::path::Path, text: &str, e: &toml::de::Error) -> String {
+    let before = e.span().and_then(|s| text.get(..s.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    format!("{}, line {line}: {}", path.display(), e.message())
+}
+
 /// Where each value came from, for messages.
 struct Values(BTreeMap<&'static str, (String, String)>);
 
@@ -165,7 +177,7 @@ impl Config {
     ) -> Result<Config, String> {
         let mut from_file = BTreeMap::new();
         if let Some((path, text)) = file {
-            let table: toml::Table = text.parse().map_err(|e| format!("{}: {e}", path.display()))?;
+            let table: toml::Table = text.parse().map_err(|e| unreadable(path, text, &e))?;
             for (name, value) in table {
                 if !KEYS.iter().any(|k| k.name == name) {
                     return Err(format!("{}: unknown key '{name}'", path.display()));

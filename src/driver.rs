@@ -246,6 +246,9 @@ impl Driver {
             }
             Output::LoadOutbox(upto) => self.load_outbox(upto),
             Output::Trace(call, line) => {
+                // For `CHORUS_LOG=info,chorus::timeline=trace`: timelines as they grow, in the log.
+                let Line { from, to, what, .. } = &line;
+                tracing::trace!(target: "chorus::timeline", %call, from, to, what);
                 if let Some(w) = &self.parts.watcher {
                     let _ = w.send((call, line));
                 }

@@ -67,21 +67,15 @@ pub async fn credentials(
     now: Now,
     rng: &mut Rng,
 ) -> Result<Credentials, String> {
-    let path = config.data_dir.join("credentials");
     let (carrier_token, _) = if config.carrier_token.is_empty() {
         kept(&config.data_dir.join("carrier.token"), || rng.hex(48))?
     } else {
         (config.carrier_token.clone(), false)
     };
-    let found = first_account(config, store).await?;
-    let row = match found {
+    let row = match first_account(config, store).await? {
         Some(row) => row,
-        None => make_account(config, store, now, rng).await?,
+        None => make_account(config, store, now, rng, &carrier_token).await?,
     };
-    let (_, fresh) = kept(&path, || format!("{} {}", row.sid, row.auth_token))?;
-    if fresh {
-        tell(&path, &row, &carrier_token);
-    }
     Ok(Credentials { account: row.sid, auth_token: row.auth_token, carrier_token })
 }
 
@@ -104,9 +98,27 @@ async fn first_account(config: &Config, store: &Store) -> Result<Option<AccountR
     Ok(row)
 }
 
-async fn make_account(config: &Config, store: &Store, now: Now, rng: &mut Rng) -> Result<AccountRow, String> {
+/// A token that was given is in the configuration: only one that is made here is kept for its owner. The file comes first, so that a
+/// crash in between loses nothing: the next start takes what stands there.
+async fn make_account(
+    config: &Config,
+    store: &Store,
+    now: Now,
+    rng: &mut Rng,
+    carrier: &str,
+) -> Result<AccountRow, String> {
     let sid = AccountSid::parse(&config.account_sid).unwrap_or_else(|| AccountSid::new(rng));
-    let auth_token = if config.auth_token.is_empty() { rng.hex(32) } else { config.auth_token.clone() };
+    let path = config.data_dir.join("credentials");
+    let (sid, auth_token, fresh) = if config.auth_token.is_empty() {
+        let (text, fresh) = kept(&path, || format!("{sid} {}", rng.hex(32)))?;
+        let known =
+            text.split_once(' ').and_then(|(sid, token)| Some((AccountSid::parse(sid)?, token.to_owned())));
+        let (sid, token) =
+            known.ok_or_else(|| format!("{}: AccountSid and AuthToken are expected", path.display()))?;
+        (sid, token, fresh)
+    } else {
+        (sid, config.auth_token.clone(), false)
+    };
     let row = AccountRow {
         sid,
         owner: sid,
@@ -120,6 +132,10 @@ async fn make_account(config: &Config, store: &Store, now: Now, rng: &mut Rng) -
         .commit(Tx::one(Op::PutAccount(Box::new(row.clone()))))
         .await
         .map_err(|e: StoreError| format!("the first account could not be written: {e}"))?;
+    match fresh {
+        true => tell(&path, &row, carrier),
+        false => tracing::info!("the first account is {}", row.sid),
+    }
     Ok(row)
 }
 

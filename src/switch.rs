@@ -12,7 +12,7 @@ mod io;
 pub mod log;
 mod outbox;
 mod recover;
-mod timeline;
+pub mod timeline;
 mod workers;
 
 use crate::api::command::Answer;
@@ -93,6 +93,7 @@ pub struct Switch {
     timers: BTreeSet<(Mono, CallSid)>,
     deadlines: HashMap<CallSid, Mono>,
     timelines: timeline::Timelines,
+    calls_max: usize,
     told: VecDeque<(CallSid, CallSid, Word)>,
     tables: Arc<Tables>,
     rng: Rng,
@@ -123,6 +124,7 @@ impl Switch {
             timers: BTreeSet::new(),
             deadlines: HashMap::new(),
             timelines: timeline::Timelines::default(),
+            calls_max: CALLS_MAX,
             told: VecDeque::new(),
             tables: Arc::new(Tables::default()),
             rng,
@@ -305,6 +307,16 @@ impl Switch {
         }
     }
 
+    /// Takes fewer calls than [`CALLS_MAX`], for tests: to fill the house takes minutes.
+    pub fn limit_calls(&mut self, calls: usize) {
+        self.calls_max = calls.min(CALLS_MAX);
+    }
+
+    /// What a call sees while it handles something; its effects go to `fx`.
+    fn cx<'a>(&'a mut self, now: Now, fx: &'a mut Vec<Effect>) -> Cx<'a> {
+        Cx { now, rng: &mut self.rng, ids: &mut self.ids, tables: &self.tables, settings: &self.settings, fx }
+    }
+
     /// Gives a call an event and performs what it answers. A call that is gone hears nothing.
     fn tell(&mut self, now: Now, sid: CallSid, event: Event) {
         let Some(mut call) = self.calls.remove(&sid) else {
@@ -314,14 +326,7 @@ impl Switch {
             return;
         };
         let mut fx = Vec::new();
-        let mut cx = Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &self.tables,
-            settings: &self.settings,
-            fx: &mut fx,
-        };
+        let mut cx = self.cx(now, &mut fx);
         // A panic in one call ends that call alone: what it wanted is forgotten, its leg gets BYE, its row its end.
         let handled = std::panic::catch_unwind(AssertUnwindSafe(|| call.handle(&mut cx, event)));
         if handled.is_err() {
@@ -352,16 +357,7 @@ impl Switch {
     /// Makes a call by `make` and performs its first effects.
     fn begin(&mut self, now: Now, make: impl FnOnce(&mut Cx<'_>) -> Call) -> CallSid {
         let mut fx = Vec::new();
-        let tables = self.tables.clone();
-        let mut cx = Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &tables,
-            settings: &self.settings,
-            fx: &mut fx,
-        };
-        let call = make(&mut cx);
+        let call = make(&mut self.cx(now, &mut fx));
         let sid = call.sid();
         self.timelines.open(sid, call.row().account);
         self.keep(call);

@@ -280,7 +280,8 @@ fn cidr(text: &str) -> Option<String> {
     let address: std::net::IpAddr = address.parse().ok()?;
     let bits = if address.is_ipv4() { 32 } else { 128 };
     let length = match length {
-        Some(l) => l.parse::<u8>().ok().filter(|l| *l <= bits)?,
+        // `+8` and `008` are read by `parse`, too.
+        Some(l) => l.parse::<u8>().ok().filter(|n| *n <= bits && n.to_string() == l)?,
         None => bits,
     };
     Some(format!("{address}/{length}"))

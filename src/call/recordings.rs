@@ -216,20 +216,14 @@ fn ops(cx: &mut Cx<'_>, row: &RecordingRow, event: &str) -> Vec<Op> {
         row.callback.clone().filter(|_| subscribed && !mutants::on(Mutant::RecordingCallbackMissing))
     {
         let url = params::recording_url(&cx.settings.public_url, row.account, row.sid);
-        ops.push(Op::Callback(Box::new(OutboxRow {
-            id: cx.rng.next_u128(),
-            account: row.account,
-            call: None,
-            position: 0,
+        let params = params::recording_callback(row, event, &url);
+        ops.push(Op::Callback(Box::new(OutboxRow::pending(
+            cx.rng.next_u128(),
+            row.account,
             hook,
-            params: params::recording_callback(row, event, &url),
-            state: "pending".to_owned(),
-            rounds: 0,
-            next: cx.now.wall,
-            last: None,
-            created: cx.now.wall,
-            done: None,
-        })));
+            params,
+            cx.now.wall,
+        ))));
     }
     ops
 }

@@ -125,18 +125,10 @@ pub fn begin(row: &CallRow) -> Op {
 fn callback(cx: &mut Cx<'_>, row: &CallRow, s: &Subscription, recording: Option<&RecordingRow>) -> OutboxRow {
     let url = recording.map(|r| params::recording_url(&cx.settings.public_url, row.account, r.sid));
     let recording = recording.zip(url.as_deref());
+    let params = params::status_callback(row, cx.now.wall, row.sequence, recording);
     OutboxRow {
-        id: cx.rng.next_u128(),
-        account: row.account,
         call: Some(row.sid),
         position: row.sequence,
-        hook: s.hook.clone(),
-        params: params::status_callback(row, cx.now.wall, row.sequence, recording),
-        state: "pending".to_owned(),
-        rounds: 0,
-        next: cx.now.wall,
-        last: None,
-        created: cx.now.wall,
-        done: None,
+        ..OutboxRow::pending(cx.rng.next_u128(), row.account, s.hook.clone(), params, cx.now.wall)
     }
 }

@@ -210,20 +210,8 @@ impl Call {
             return;
         };
         let id = cx.rng.next_u128();
-        let row = OutboxRow {
-            id,
-            account: self.row.account,
-            call: None,
-            position: 0,
-            hook,
-            params: params::stream_callback(&r.row, event, error, cx.now.wall),
-            state: "pending".to_owned(),
-            rounds: 0,
-            next: cx.now.wall,
-            last: None,
-            created: cx.now.wall,
-            done: None,
-        };
+        let params = params::stream_callback(&r.row, event, error, cx.now.wall);
+        let row = OutboxRow::pending(id, self.row.account, hook, params, cx.now.wall);
         let tx = Tx::one(Op::Callback(Box::new(row)));
         cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
     }

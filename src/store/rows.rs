@@ -464,6 +464,32 @@ pub struct OutboxRow {
     pub done: Option<Wall>,
 }
 
+impl OutboxRow {
+    /// A callback of its own, outside of a call's order, that has not been tried yet and is due at once.
+    pub fn pending(
+        id: OutboxId,
+        account: AccountSid,
+        hook: Hook,
+        params: Vec<(String, String)>,
+        at: Wall,
+    ) -> OutboxRow {
+        OutboxRow {
+            id,
+            account,
+            call: None,
+            position: 0,
+            hook,
+            params,
+            state: "pending".to_owned(),
+            rounds: 0,
+            next: at,
+            last: None,
+            created: at,
+            done: None,
+        }
+    }
+}
+
 /// The bounded timeline of one call, appended to in batches.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TimelineRow {

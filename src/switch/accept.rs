@@ -1,6 +1,6 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
-use super::{CALLS_MAX, Switch};
+use super::Switch;
 use crate::call::call::Call;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
@@ -33,9 +33,13 @@ impl Switch {
         let tables = self.tables.clone();
         let source = invite.flow.remote.ip();
         let explain = || tables.trunks.explain(source, &invite.to_user).join(" ");
-        if self.calls.len() >= CALLS_MAX {
+        if self.calls.len() >= self.calls_max {
             let cause = Cause::new(503, "Service Unavailable");
-            return Err(Refusal { cause, words: format!("{CALLS_MAX} calls are live"), account: None });
+            return Err(Refusal {
+                cause,
+                words: format!("{} calls are live", self.calls_max),
+                account: None,
+            });
         }
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number(&invite.to_user) else {

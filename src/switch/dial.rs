@@ -1,6 +1,6 @@
 //! What the REST API asks: new calls, and whatever concerns live ones.
 
-use super::{CALLS_MAX, Output, Switch};
+use super::{Output, Switch};
 use crate::api::command::{Answer, DialRequest, Document, Request};
 use crate::call::call::Call;
 use crate::call::event::{Event, Ticket};
@@ -35,7 +35,7 @@ impl Switch {
     }
 
     fn dial(&mut self, now: Now, ticket: Ticket, dial: DialRequest) {
-        if self.draining || self.calls.len() >= CALLS_MAX {
+        if self.draining || self.calls.len() >= self.calls_max {
             return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
         }
         let (sid, account) = (dial.sid, dial.account);
@@ -55,14 +55,7 @@ impl Switch {
     /// The way of an outbound call, also of one found at start.
     pub(super) fn target_of(&mut self, now: Now, row: &CallRow) -> Result<Target, target::NoRoute> {
         let mut fx = Vec::new();
-        let cx = crate::call::cx::Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &self.tables,
-            settings: &self.settings,
-            fx: &mut fx,
-        };
+        let cx = self.cx(now, &mut fx);
         let from = row.caller_id.as_deref().unwrap_or(&row.from);
         target::find(
             &cx,

@@ -73,15 +73,6 @@ impl Switch {
     }
 
     fn with_cx<T>(&mut self, now: Now, f: impl FnOnce(&mut Cx<'_>) -> T) -> T {
-        let mut fx = Vec::new();
-        let mut cx = Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &self.tables,
-            settings: &self.settings,
-            fx: &mut fx,
-        };
-        f(&mut cx)
+        f(&mut self.cx(now, &mut Vec::new()))
     }
 }

@@ -1,17 +1,15 @@
 //! Many phones behind one SIP socket: the house's endpoint from the other side, and RTP written by hand.
 
 use super::book::{Book, Seen};
+use crate::kit::rows::known;
 use bytes::Bytes;
 use chorus::media::plan::Peer;
 use chorus::rng::Rng;
 use chorus::sdp;
 use chorus::server::now;
-use chorus::sid::TrunkSid;
 use chorus::sip::endpoint::{Endpoint, EndpointConfig};
 use chorus::sip::event::{Cause, InviteCmd, LegId, SipCmd, SipEvent, SipOut};
 use chorus::sip::transport::{self, Inbound, Transport};
-use chorus::store::rows::TrunkRow;
-use chorus::trunk::Snapshot;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
@@ -72,25 +70,6 @@ struct Work {
     tone: Vec<u8>,
 }
 
-fn sources() -> Arc<Snapshot> {
-    let zero = chorus::clock::Wall(0);
-    let trunk = TrunkRow {
-        sid: TrunkSid(1),
-        name: "server".to_owned(),
-        account: None,
-        authentication_mode: "ip_address".to_owned(),
-        inbound_source_ips: vec!["127.0.0.1".to_owned()],
-        outbound_host: None,
-        transport: "udp".to_owned(),
-        username: None,
-        password: None,
-        country: None,
-        created: zero,
-        updated: zero,
-    };
-    Arc::new(Snapshot::new(vec![trunk], vec![]))
-}
-
 impl Bank {
     /// Phones that call `server` and take its calls in the manner that `callee` draws.
     pub async fn start(
@@ -104,7 +83,7 @@ impl Bank {
         let transport = Transport::start(config, rng.fork(), inbox).await.unwrap();
         let address = transport.local_addr();
         let mut endpoint = Endpoint::new(rng.fork(), EndpointConfig::default());
-        endpoint.set_sources(sources());
+        endpoint.set_sources(known("127.0.0.1"));
         let book = Arc::new(Mutex::new(Book::default()));
         let (todo, tasks) = mpsc::unbounded_channel();
         let work = Work {

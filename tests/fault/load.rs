@@ -44,7 +44,7 @@ pub fn child(from: &str) -> String {
 }
 
 fn answer(request: &Request, agent: SocketAddr, late: &AtomicU64) -> Reply {
-    let path = request.path.split('?').next().unwrap();
+    let path = request.path.as_str();
     match path {
         "/tone.wav" => (Duration::ZERO, "audio/wav", wave::tone(2_000)),
         "/say" => twiml(
@@ -80,7 +80,7 @@ fn answer(request: &Request, agent: SocketAddr, late: &AtomicU64) -> Reply {
         "/reject" => twiml("<Reject reason=\"busy\"/>"),
         "/done" => twiml("<Hangup/>"),
         _ => {
-            let wait = if late.fetch_add(1, Ordering::Relaxed) % LATE == 0 { 250 } else { 0 };
+            let wait = if late.fetch_add(1, Ordering::Relaxed).is_multiple_of(LATE) { 250 } else { 0 };
             (Duration::from_millis(wait), "text/plain", vec![])
         }
     }
@@ -117,7 +117,7 @@ impl World {
         while Instant::now() < end {
             ticks.tick().await;
             self.next += 1;
-            if self.next % BY_API == 0 { self.create() } else { self.dial() }
+            if self.next.is_multiple_of(BY_API) { self.create() } else { self.dial() }
         }
     }
 

@@ -1,19 +1,17 @@
 //! A phone in virtual time: the endpoint and the engine of the house from the other side, so that both ends are exercised.
 
+use super::rows;
 use bytes::Bytes;
 use chorus::clock::Now;
-use chorus::clock::Wall;
 use chorus::media::engine::Engine;
 use chorus::media::engine::out::{DiskOp, DiskReport, Item, Out};
 use chorus::media::event::EngineCommand;
 use chorus::media::plan::{self, Clip, Keys, MediaPlan, RecordTap, Source, SourceId, Tap, TapId, Track};
 use chorus::rng::Rng;
 use chorus::sdp;
-use chorus::sid::{RecordingSid, TrunkSid};
+use chorus::sid::RecordingSid;
 use chorus::sip::endpoint::{Endpoint, EndpointConfig};
 use chorus::sip::event::*;
-use chorus::store::rows::TrunkRow;
-use chorus::trunk::snapshot::Snapshot;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -68,28 +66,10 @@ pub struct Phone {
     next: u64,
 }
 
-fn sources(chorus: SocketAddr) -> Arc<Snapshot> {
-    let trunk = TrunkRow {
-        sid: TrunkSid(1),
-        name: "chorus".to_owned(),
-        account: None,
-        authentication_mode: "ip_address".to_owned(),
-        inbound_source_ips: vec![chorus.ip().to_string()],
-        outbound_host: None,
-        transport: "udp".to_owned(),
-        username: None,
-        password: None,
-        country: None,
-        created: Wall(0),
-        updated: Wall(0),
-    };
-    Arc::new(Snapshot::new(vec![trunk], vec![]))
-}
-
 impl Phone {
     pub fn new(name: &'static str, addr: SocketAddr, chorus: SocketAddr, seed: u64) -> Phone {
         let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
-        endpoint.set_sources(sources(chorus));
+        endpoint.set_sources(rows::known(&chorus.ip().to_string()));
         Phone {
             name,
             addr,

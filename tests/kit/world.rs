@@ -68,6 +68,7 @@ pub struct World {
     pub lines: Vec<Line>,
     pub logs: Vec<String>,
     pub replies: BTreeMap<Ticket, chorus::api::command::Answer>,
+    /// By path.
     pub sounds: HashMap<String, Arc<Clip>>,
     pub files: BTreeMap<RecordingSid, Vec<u8>>,
     pub trace: Vec<(CallSid, Line)>,

@@ -5,7 +5,7 @@ mod faults;
 mod inbound;
 mod outbound;
 mod rest;
-mod scene;
+pub mod scene;
 mod signalling;
 mod verbs;
 

@@ -154,7 +154,7 @@ fn api_sip_uri() {
 fn api_challenge() {
     let mut w = to(112, OnCall::Challenge, "<Hangup/>", |d| {
         d.to = "sip:bob@10.0.1.2".to_owned();
-        d.sip_auth = Some(("bob".to_owned(), "secret".to_owned()));
+        d.sip_auth = Some(("bob".to_owned(), "password-of-a-ladder".to_owned()));
     });
     over(&mut w);
     ladder::check(w, "api_challenge", "Digest as client: 407, then the same INVITE with its credentials.");

@@ -16,8 +16,11 @@ use std::time::Duration;
 
 const PHONES: u8 = 7;
 
-/// Every action with its weight.
-const ACTIONS: [(&str, u64, fn(&mut Chance)); 36] = [
+/// What is done, how often among the others, and how.
+type Action = (&'static str, u64, fn(&mut Chance));
+
+/// All of them.
+const ACTIONS: [Action; 36] = [
     ("action phone dials", 30, Chance::dial),
     ("action phone dials nobody", 2, Chance::dial_nobody),
     ("action phone hangs up", 10, Chance::hang_up),
@@ -75,7 +78,7 @@ impl Chance {
         w.agent.behaviour = Behaviour::Forgetful;
         let at = Switches::default();
         w.app.improvise = Some(improvise(w.rng.fork(), at.clone()));
-        w.sounds.insert("http://app.test/sound.wav".to_owned(), spoken("sound"));
+        w.sounds.insert("/sound.wav".to_owned(), spoken("sound"));
         w.number(|n| n.fallback = Some(hook("/fallback")));
         for host in 2..2 + PHONES {
             let phone = w

@@ -5,6 +5,7 @@ use super::phones::flow_to;
 use super::queue::Ev;
 use super::words::{answer_line, fetch_line};
 use super::{APP_US, APPLY_US, COMMIT_US, World};
+use crate::security::layer;
 use chorus::call::event::Ticket;
 use chorus::media::event::EngineCommand;
 use chorus::speech::SpeechError;
@@ -60,7 +61,8 @@ impl World {
                 self.at(3_000, Ev::Switch(Box::new(input)));
             }
             Output::Load(id, request) => {
-                let found = self.sounds.get(&request.url).cloned();
+                let path = url::Url::parse(&request.url).map(|u| u.path().to_owned()).unwrap_or_default();
+                let found = self.sounds.get(&path).cloned();
                 let words = "no such sound".to_owned();
                 let input = Input::Clip(id, found.ok_or(SpeechError { code: 11200, words }));
                 self.at(20_000, Ev::Switch(Box::new(input)));
@@ -85,10 +87,19 @@ impl World {
                 let rows = self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
                 self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, None))));
             }
-            Output::Trace(call, line) if !self.quiet => self.trace.push((call, line)),
+            Output::Trace(call, line) => {
+                layer::heard("a timeline", &line.what);
+                if !self.quiet {
+                    self.trace.push((call, line));
+                }
+            }
             Output::Log(words) if words.contains("panicked") => self.oracle.complain(words),
-            Output::Log(words) if !self.quiet => self.logs.push(words),
-            Output::Trace(..) | Output::Log(_) => {}
+            Output::Log(words) => {
+                layer::heard("the log", &words);
+                if !self.quiet {
+                    self.logs.push(words);
+                }
+            }
         }
     }
 }

@@ -156,8 +156,8 @@ impl World {
             Ev::Commit(id, tx) => self.write(id, &tx),
             Ev::Synced(n, id, result) => self.synced(n, id, result),
             Ev::Disk(_, report) => self.disk_reports(report),
-            Ev::ToEngine(worker, stream, input) => self.to_engine(worker, stream, input),
-            Ev::ToAgent(stream, bytes) => self.to_agent(stream, &bytes),
+            Ev::ToEngine(worker, stream, input) => self.feed_engine(worker, stream, input),
+            Ev::ToAgent(stream, bytes) => self.feed_agent(stream, &bytes),
             // One that an earlier one has made needless: to follow it would double them for ever.
             Ev::Wake if self.wake_at.is_some_and(|at| at > now.mono.0) => {}
             Ev::Wake => {

@@ -18,7 +18,7 @@ impl World {
         self.at(10_000, Ev::ToEngine(worker.0, c.stream, input));
     }
 
-    pub(super) fn to_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
+    pub(super) fn feed_engine(&mut self, worker: usize, stream: StreamSid, input: StreamIn) {
         let mut out = std::mem::take(&mut self.out);
         let now = self.now;
         for engine in &mut self.engines {
@@ -39,7 +39,7 @@ impl World {
         self.drain_engine(worker);
     }
 
-    pub(super) fn to_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
+    pub(super) fn feed_agent(&mut self, stream: StreamSid, bytes: &[u8]) {
         let Some(agent) = self.agents.get_mut(&stream) else { return };
         let back = if bytes.is_empty() { agent.ended() } else { agent.on_bytes(bytes) };
         let heard: Vec<String> = agent.take_lines();

@@ -1,6 +1,7 @@
 //! The account, its trunk and its number; what a test changes of them.
 
 use super::{ACCOUNT, TOKEN, World};
+use crate::security::secrets;
 use chorus::call::tables::Tables;
 use chorus::sid::{NumberSid, TrunkSid};
 use chorus::store::rows::{AccountRow, ApplicationRow, Hook, NumberRow, TrunkRow};
@@ -12,6 +13,7 @@ impl World {
     /// One account, one trunk for every phone, the number +15550001 with /voice, /fallback and /status.
     pub(super) fn configure(&mut self) {
         let at = self.now.wall;
+        secrets::plant(TOKEN);
         let account = AccountRow {
             sid: ACCOUNT,
             owner: ACCOUNT,
@@ -88,5 +90,5 @@ impl World {
 }
 
 pub fn hook(path: &str) -> Hook {
-    Hook { url: format!("http://app.test{path}"), method: chorus::webhooks::request::Method::Post }
+    Hook { url: secrets::url("app.test", path), method: chorus::webhooks::request::Method::Post }
 }
