@@ -11,7 +11,7 @@ use std::time::Duration;
 const LOSSES: [u64; 4] = [0, 5, 15, 30];
 const DEATHS: [Death; 3] = [Death::Unwritten, Death::Unsynced, Death::Untold];
 
-fn dial_request(w: &World, sid: CallSid) -> DialRequest {
+pub(super) fn dial_request(w: &World, sid: CallSid) -> DialRequest {
     DialRequest {
         sid,
         account: ACCOUNT,

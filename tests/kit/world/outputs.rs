@@ -7,9 +7,11 @@ use super::words::{answer_line, fetch_line};
 use super::{APP_US, APPLY_US, COMMIT_US, World};
 use chorus::call::event::Ticket;
 use chorus::media::event::EngineCommand;
+use chorus::sip::event::{Flow, Transport};
 use chorus::speech::SpeechError;
 use chorus::store::rows::OutboxRow;
 use chorus::switch::{Input, Output};
+use chorus::webhooks::schedule::{WINDOW, page};
 use std::hash::Hash;
 
 impl World {
@@ -34,9 +36,9 @@ impl World {
         self.count(name_of(&o));
         match o {
             Output::Send(flow, bytes) => self.send_sip(flow, bytes),
-            Output::CloseFlow(_) => {}
-            Output::Resolve { id, host, port, .. } => {
-                let flows = format!("{host}:{}", port.unwrap_or(5060)).parse().ok().map(flow_to);
+            Output::Resolve { id, host, port, transport } => {
+                let to = format!("{host}:{}", port.unwrap_or(5060)).parse().ok().map(flow_to);
+                let flows = to.map(|f| Flow { transport: transport.unwrap_or(Transport::Udp), ..f });
                 let input = Input::Resolved(id, flows.into_iter().collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
@@ -81,12 +83,14 @@ impl World {
                 }
                 self.replies.insert(ticket, *answer);
             }
-            Output::LoadOutbox(_) => {
-                let rows = self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
-                self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, None))));
+            Output::LoadOutbox(upto) => {
+                let pending =
+                    self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
+                let (rows, later) = page(pending, upto, self.window.unwrap_or(WINDOW));
+                self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, later))));
             }
             Output::Trace(call, line) if !self.quiet => self.trace.push((call, line)),
-            Output::Log(words) if words.contains("panicked") => self.oracle.complain(words),
+            Output::Log(words) if words.contains("panicked") => self.panicked(words),
             Output::Log(words) if !self.quiet => self.logs.push(words),
             Output::Trace(..) | Output::Log(_) => {}
         }
@@ -96,7 +100,6 @@ impl World {
 pub(super) fn name_of(o: &Output) -> &'static str {
     match o {
         Output::Send(..) => "effect Send",
-        Output::CloseFlow(_) => "effect CloseFlow",
         Output::Resolve { .. } => "effect Resolve",
         Output::Commit(..) => "effect Commit",
         Output::Fetch(..) => "effect Fetch",
