@@ -222,7 +222,6 @@ impl Driver {
                 self.traffic.sent(flow.transport);
                 self.parts.transport.send(flow, bytes);
             }
-            Output::CloseFlow(flow) => self.parts.transport.close(flow),
             Output::Resolve { id, host, port, transport } => {
                 self.parts.transport.resolve(id, host, port, transport);
             }

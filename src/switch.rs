@@ -8,6 +8,7 @@ pub mod census;
 mod commits;
 mod dial;
 mod effects;
+mod guard;
 mod io;
 pub mod log;
 mod outbox;
@@ -32,7 +33,6 @@ use crate::store::tx::{Tx, TxId};
 use crate::webhooks::request::{FetchError, FetchId, Fetched};
 use crate::webhooks::schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::panic::AssertUnwindSafe;
 use std::{net::SocketAddr, sync::Arc};
 
 pub use io::{Input, Output};
@@ -47,8 +47,8 @@ struct Gate {
     then: Vec<Effect>,
     or_else: Vec<Effect>,
     tx: Tx,
-    /// It writes the row of this call: one after the other.
-    row: Option<CallSid>,
+    /// It writes this row: one after the other.
+    row: Option<commits::Row>,
 }
 
 enum FetchOwner {
@@ -136,6 +136,11 @@ impl Switch {
             ended: census::Ended::default(),
             out: VecDeque::new(),
         }
+    }
+
+    /// Holds at most so many callbacks in memory; the others wait in the store (tests: a small one is full soon).
+    pub fn hold_callbacks(&mut self, window: usize) {
+        self.schedule = Schedule::with_window(window);
     }
 
     /// One input. Its outputs are then taken with `poll` until None.
@@ -246,7 +251,6 @@ impl Switch {
             moved = true;
             match out {
                 SipOut::Send(flow, bytes) => self.out.push_back(Output::Send(flow, bytes)),
-                SipOut::Close(flow) => self.out.push_back(Output::CloseFlow(flow)),
                 SipOut::Resolve { id, host, port, transport } => {
                     self.out.push_back(Output::Resolve { id, host, port, transport });
                 }
@@ -319,21 +323,17 @@ impl Switch {
 
     /// Gives a call an event and performs what it answers. A call that is gone hears nothing.
     fn tell(&mut self, now: Now, sid: CallSid, event: Event) {
-        let Some(mut call) = self.calls.remove(&sid) else {
-            if let Event::Command(ticket, _) = event {
-                self.out.push_back(Output::Reply(ticket, Box::new(Answer::NotLive)));
-            }
-            return;
+        let asked = match &event {
+            Event::Command(ticket, _) => Some(*ticket),
+            _ => None,
         };
-        let mut fx = Vec::new();
-        let mut cx = self.cx(now, &mut fx);
-        // A panic in one call ends that call alone: what it wanted is forgotten, its leg gets BYE, its row its end.
-        let handled = std::panic::catch_unwind(AssertUnwindSafe(|| call.handle(&mut cx, event)));
-        if handled.is_err() {
-            cx.fx.clear();
-            call.broke(&mut cx);
-            self.out
-                .push_back(Output::Log(format!("{sid} panicked and was ended: this is an error of Chorus")));
+        let Some(mut call) = self.calls.remove(&sid) else {
+            let gone = asked.map(|ticket| Output::Reply(ticket, Box::new(Answer::NotLive)));
+            return self.out.extend(gone);
+        };
+        let (handled, fx) = self.guarded(now, sid, |cx| call.handle(cx, event));
+        if handled.is_none() {
+            return self.broke(now, call, fx, asked);
         }
         self.keep(call);
         self.perform(now, sid, fx);
@@ -354,14 +354,12 @@ impl Switch {
         self.calls.insert(sid, call);
     }
 
-    /// Makes a call by `make` and performs its first effects.
-    fn begin(&mut self, now: Now, make: impl FnOnce(&mut Cx<'_>) -> Call) -> CallSid {
-        let mut fx = Vec::new();
-        let call = make(&mut self.cx(now, &mut fx));
-        let sid = call.sid();
+    /// Makes a call by `make` and performs its first effects. False if that panicked: then nothing happened.
+    fn begin(&mut self, now: Now, sid: CallSid, make: impl FnOnce(&mut Cx<'_>) -> Call) -> bool {
+        let (Some(call), fx) = self.guarded(now, sid, make) else { return false };
         self.timelines.open(sid, call.row().account);
         self.keep(call);
         self.perform(now, sid, fx);
-        sid
+        true
     }
 }

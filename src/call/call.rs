@@ -19,7 +19,7 @@ use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, Side, SipCmd, SipEvent};
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
-use crate::store::tx::{Op, Tx};
+use crate::store::tx::Tx;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// How long a closing call waits for its last figures and recordings before it lets go of them.
@@ -52,20 +52,10 @@ pub struct Call {
     pub(super) pending_record: Option<twiml::verb::Record>,
     /// For the post-dial delay.
     pub(super) created: Mono,
+    /// For the duration, which the wall clock could get wrong.
+    pub(super) answered_at: Option<Mono>,
     /// The row before a change of status that something waits for: what it falls back to if that is not written.
     pub(super) before: Option<Box<CallRow>>,
-}
-
-/// What a parent hears of a child whose row could not be written.
-fn never_began() -> Outcome {
-    Outcome {
-        status: CallStatus::Failed,
-        cause: Cause::new(503, "The database is not available"),
-        duration: 0,
-        call_id: String::new(),
-        headers: vec![],
-        error: None,
-    }
 }
 
 impl Call {
@@ -119,7 +109,8 @@ impl Call {
         }
         if let Some(parent) = parent {
             call.parent = Some(parent);
-            or_else.insert(0, Effect::Tell(parent, Word::Over(Box::new(never_began()))));
+            let unwritten = Outcome::failed(Cause::new(503, "The database is not available"));
+            or_else.insert(0, Effect::Tell(parent, Word::Over(Box::new(unwritten))));
         }
         call.target = Some(target);
         let tx = Tx::one(status::begin(&call.row));
@@ -162,6 +153,7 @@ impl Call {
             warned: BTreeSet::new(),
             pending_record: None,
             created: cx.now.mono,
+            answered_at: None,
             before: None,
         }
     }
@@ -256,14 +248,17 @@ impl Call {
         or_else: Vec<Effect>,
     ) {
         let before = (!then.is_empty() && or_else.is_empty()).then(|| Box::new(self.row.clone()));
+        if to.is_final() && !self.row.status.is_final() {
+            self.follow_clock(cx.now);
+        }
         let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
             return;
         };
-        self.before = before.or(self.before.take());
-        let mut tx = Tx::one(op);
-        if to.is_final() {
-            tx.ops.extend(self.closing_ops(cx));
+        if to == CallStatus::InProgress {
+            self.answered_at = Some(cx.now.mono);
         }
+        self.before = before.or(self.before.take());
+        let tx = Tx::one(op);
         let early = mutants::on(Mutant::AnswerBeforeCommit) && to == CallStatus::InProgress
             || mutants::on(Mutant::InviteBeforeCommit) && to == CallStatus::Initiated;
         if early {
@@ -271,10 +266,6 @@ impl Call {
             return cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
         }
         cx.push(Effect::Commit { tx, then, or_else });
-    }
-
-    fn closing_ops(&mut self, cx: &mut Cx<'_>) -> Vec<Op> {
-        self.streams.closing_ops(cx.now.wall)
     }
 
     /// No file descriptor or port: the call cannot be.

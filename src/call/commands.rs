@@ -220,17 +220,11 @@ impl Call {
 
     fn rest_stop_stream(&mut self, cx: &mut Cx<'_>, ticket: Ticket, name: &str) {
         let found: Option<StreamSid> = self.streams.named(name);
-        let Some((stream, mut row)) = found.and_then(|s| self.streams.row(s).map(|r| (s, r))) else {
+        let Some(stream) = found else {
             let words = "no such stream runs on this call";
             return cx.push(Effect::Reply(ticket, Box::new(refused(20404, words))));
         };
-        row.status = "stopped".to_owned();
-        row.updated = cx.now.wall;
-        let tx = Tx::one(Op::PutStream(Box::new(row.clone())));
-        let answer = Effect::Reply(ticket, Box::new(Answer::Stream(Box::new(row))));
-        let busy = Effect::Reply(ticket, Box::new(Answer::Busy));
-        cx.push(Effect::Commit { tx, then: vec![answer], or_else: vec![busy] });
-        self.close_stream(cx, stream);
+        self.close_stream_and(cx, stream, Some(ticket));
         if matches!(&self.phase, Phase::Streaming(s) if s.stream == stream) {
             self.phase = Phase::Ending;
             self.hush(cx);

@@ -94,6 +94,20 @@ pub struct Outcome {
     pub error: Option<u32>,
 }
 
+impl Outcome {
+    /// It never came so far as to be dialled.
+    pub fn failed(cause: Cause) -> Outcome {
+        Outcome {
+            status: CallStatus::Failed,
+            cause,
+            duration: 0,
+            call_id: String::new(),
+            headers: Vec::new(),
+            error: None,
+        }
+    }
+}
+
 /// Everything a call can want.
 #[derive(Debug)]
 pub enum Effect {

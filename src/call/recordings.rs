@@ -129,6 +129,11 @@ impl Recordings {
         }
     }
 
+    /// The rows of all.
+    pub fn rows(&self) -> Vec<RecordingRow> {
+        self.running.values().map(|r| r.row.clone()).collect()
+    }
+
     /// How many run.
     pub fn len(&self) -> usize {
         self.running.len()
@@ -178,17 +183,17 @@ impl Recordings {
     }
 
     fn write_end(&mut self, cx: &mut Cx<'_>, call: &CallRow, row: RecordingRow, end: &TapEnd) {
-        if end.reason == TapEndReason::Failed {
-            let words = "the disk was full or too slow: the recording ends where it failed";
-            super::notify::write(cx, call, 12400, words);
-        }
         let own = row.source == "OutboundAPI";
         let ops = ended(cx, row, end);
         if let (true, Some(Op::PutRecording(row))) = (own, ops.first()) {
             self.own = Some((**row).clone());
         }
-        cx.trace("chorus", "chorus", format!("recording ended, {} ms", end.ms));
         cx.push(Effect::Commit { tx: Tx { ops }, then: vec![], or_else: vec![] });
+        if end.reason == TapEndReason::Failed {
+            let words = "the disk was full or too slow: the recording ends where it failed";
+            super::notify::write(cx, call, 12400, words);
+        }
+        cx.trace("chorus", "chorus", format!("recording ended, {} ms", end.ms));
     }
 }
 

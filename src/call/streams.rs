@@ -2,9 +2,9 @@
 
 use super::call::Call;
 use super::cx::Cx;
-use super::event::{Effect, StreamConnect};
+use super::event::{Effect, StreamConnect, Ticket};
 use super::notify;
-use crate::clock::Wall;
+use crate::api::command::Answer;
 use crate::media::event::{AgentEvent, EngineCommand, StreamStart};
 use crate::media::plan::{Tap, TapId, Track};
 use crate::sid::StreamSid;
@@ -38,7 +38,6 @@ struct Running {
     row: StreamRow,
     tap: TapId,
     track: Track,
-    callback: Option<Hook>,
 }
 
 /// All of one call.
@@ -65,25 +64,13 @@ impl Streams {
         self.0.iter().find(|(sid, r)| r.row.name == name || sid.to_string() == name).map(|(sid, _)| *sid)
     }
 
-    /// Its row.
-    pub fn row(&self, sid: StreamSid) -> Option<StreamRow> {
-        self.0.get(&sid).map(|r| r.row.clone())
+    /// The rows of all.
+    pub fn rows(&self) -> Vec<StreamRow> {
+        self.0.values().map(|r| r.row.clone()).collect()
     }
 
     fn tracks(&self) -> usize {
         self.0.values().map(|r| if r.track == Track::Both { 2 } else { 1 }).sum()
-    }
-
-    /// Rows of streams that end with the call.
-    pub fn closing_ops(&mut self, at: Wall) -> Vec<Op> {
-        std::mem::take(&mut self.0)
-            .into_values()
-            .map(|mut r| {
-                r.row.status = "stopped".to_owned();
-                r.row.updated = at;
-                Op::PutStream(Box::new(r.row))
-            })
-            .collect()
     }
 }
 
@@ -105,6 +92,7 @@ impl Call {
             call: self.row.sid,
             name,
             status: "in-progress".to_owned(),
+            callback: open.callback,
             created: cx.now.wall,
             updated: cx.now.wall,
         };
@@ -131,15 +119,20 @@ impl Call {
             or_else: vec![],
         });
         let tap = cx.ids.tap();
-        let running = Running { row: row.clone(), tap, track: open.track, callback: open.callback };
+        let running = Running { row: row.clone(), tap, track: open.track };
         self.streams.0.insert(open.stream, running);
         Ok(row)
     }
 
     /// Ends one that we want to end: `stop`, close, callback.
     pub(super) fn close_stream(&mut self, cx: &mut Cx<'_>, stream: StreamSid) {
+        self.close_stream_and(cx, stream, None);
+    }
+
+    /// The same for REST, which is answered once it is written: the row and its callback in one transaction.
+    pub(super) fn close_stream_and(&mut self, cx: &mut Cx<'_>, stream: StreamSid, answers: Option<Ticket>) {
         cx.push(Effect::Engine(self.leg.id, EngineCommand::CloseStream(stream)));
-        self.stream_over(cx, stream, "stream-stopped", None);
+        self.stream_over(cx, stream, "stream-stopped", None, answers);
         self.send_plan(cx);
     }
 
@@ -148,7 +141,7 @@ impl Call {
         let all: Vec<StreamSid> = self.streams.0.keys().copied().collect();
         for stream in all {
             cx.push(Effect::Engine(self.leg.id, EngineCommand::CloseStream(stream)));
-            self.stream_over(cx, stream, "stream-stopped", None);
+            self.stream_over(cx, stream, "stream-stopped", None, None);
         }
     }
 
@@ -160,12 +153,15 @@ impl Call {
         match event {
             AgentEvent::Opened => {
                 cx.trace("agent", "chorus", "101");
-                self.stream_callback(cx, stream, "stream-started", None);
+                if let Some(r) = self.streams.0.get(&stream) {
+                    let tx = Tx { ops: ops(cx, &r.row, "stream-started", None) };
+                    cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+                }
                 false
             }
             AgentEvent::Failed { code, words } => {
                 notify::write(cx, &self.row, code, &words);
-                self.stream_over(cx, stream, "stream-error", Some(&words));
+                self.stream_over(cx, stream, "stream-error", Some(&words), None);
                 true
             }
             AgentEvent::Closed { code, words, .. } => {
@@ -173,7 +169,7 @@ impl Call {
                 if let Some(code) = code {
                     notify::write(cx, &self.row, code, &words);
                 }
-                self.stream_over(cx, stream, "stream-stopped", None);
+                self.stream_over(cx, stream, "stream-stopped", None, None);
                 true
             }
             AgentEvent::Warning { code, words } => {
@@ -188,31 +184,41 @@ impl Call {
         }
     }
 
-    fn stream_over(&mut self, cx: &mut Cx<'_>, stream: StreamSid, event: &str, error: Option<&str>) {
-        self.stream_callback(cx, stream, event, error);
-        let Some(mut r) = self.streams.0.remove(&stream) else {
+    fn stream_over(
+        &mut self,
+        cx: &mut Cx<'_>,
+        stream: StreamSid,
+        event: &str,
+        error: Option<&str>,
+        answers: Option<Ticket>,
+    ) {
+        let Some(r) = self.streams.0.remove(&stream) else {
             return;
         };
-        r.row.status = "stopped".to_owned();
-        r.row.updated = cx.now.wall;
-        cx.push(Effect::Commit {
-            tx: Tx::one(Op::PutStream(Box::new(r.row))),
-            then: vec![],
-            or_else: vec![],
-        });
+        let (row, ops) = ended(cx, r.row, event, error);
+        let reply =
+            |answer| answers.map(|ticket| Effect::Reply(ticket, Box::new(answer))).into_iter().collect();
+        let (then, or_else) = (reply(Answer::Stream(Box::new(row))), reply(Answer::Busy));
+        cx.push(Effect::Commit { tx: Tx { ops }, then, or_else });
     }
+}
 
-    fn stream_callback(&mut self, cx: &mut Cx<'_>, stream: StreamSid, event: &str, error: Option<&str>) {
-        let Some(r) = self.streams.0.get(&stream) else {
-            return;
-        };
-        let Some(hook) = r.callback.clone() else {
-            return;
-        };
+/// The row of a stream that ended, and what is written of it. Also for those that a restart finds.
+pub fn ended(cx: &mut Cx<'_>, mut row: StreamRow, event: &str, error: Option<&str>) -> (StreamRow, Vec<Op>) {
+    row.status = "stopped".to_owned();
+    row.updated = cx.now.wall;
+    let ops = ops(cx, &row, event, error);
+    (row, ops)
+}
+
+/// The row, and the callback if somebody asked for one.
+fn ops(cx: &mut Cx<'_>, row: &StreamRow, event: &str, error: Option<&str>) -> Vec<Op> {
+    let mut ops = vec![Op::PutStream(Box::new(row.clone()))];
+    if let Some(hook) = row.callback.clone() {
         let id = cx.rng.next_u128();
-        let params = params::stream_callback(&r.row, event, error, cx.now.wall);
-        let row = OutboxRow::pending(id, self.row.account, hook, params, cx.now.wall);
-        let tx = Tx::one(Op::Callback(Box::new(row)));
-        cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+        let params = params::stream_callback(row, event, error, cx.now.wall);
+        let pending = OutboxRow::pending(id, row.account, hook, params, cx.now.wall);
+        ops.push(Op::Callback(Box::new(pending)));
     }
+    ops
 }

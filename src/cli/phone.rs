@@ -340,7 +340,6 @@ impl Work {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Close(flow) => self.transport.close(flow),
                 SipOut::Resolve { id, host, port, transport } => {
                     self.transport.resolve(id, host, port, transport)
                 }

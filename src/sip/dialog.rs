@@ -140,11 +140,12 @@ impl Dialog {
         }
     }
 
-    /// Where a request goes. A stream keeps its connection. On UDP the next hop's address counts if it is a literal
+    /// Where a request goes. A stream keeps its connection while it lasts: then the peer is called where its Contact says, not where
+    /// its connection came from. On UDP the next hop's address counts if it is a literal
     /// that is not hidden behind a NAT; a name is not looked up again: the way the dialog came is known to work.
     pub fn destination(&self) -> Flow {
         let flow = self.ids.flow;
-        if flow.transport != Transport::Udp {
+        if flow.transport != Transport::Udp && flow.conn != 0 {
             return flow;
         }
         let first = self.ids.route_set.first().and_then(|r| NameAddr::parse(r).ok()).map(|r| r.uri);

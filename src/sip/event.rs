@@ -340,8 +340,6 @@ pub enum SipOut {
         /// Transport asked for by the URI.
         transport: Option<Transport>,
     },
-    /// Closes a stream connection.
-    Close(Flow),
 }
 
 /// The call a leg belongs to goes into `X-Chorus-Call-Sid`.

@@ -425,6 +425,9 @@ pub struct StreamRow {
     pub name: String,
     /// `in-progress` or `stopped`.
     pub status: String,
+    /// Where its events go, also those of a stream that a crash cut off.
+    #[serde(default)]
+    pub callback: Option<Hook>,
     /// Created.
     pub created: Wall,
     /// Changed.

@@ -23,7 +23,10 @@ impl Switch {
         };
         match self.admit(now, &invite, &trunks) {
             Ok(row) => {
-                self.begin(now, |cx| Call::inbound(cx, row, leg, &invite));
+                if !self.begin(now, row.sid, |cx| Call::inbound(cx, row, leg, &invite)) {
+                    let cause = Cause::new(500, "Server Internal Error");
+                    self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
+                }
             }
             Err(refusal) => self.refuse(now, leg, &invite, refusal),
         }

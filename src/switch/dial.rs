@@ -42,7 +42,9 @@ impl Switch {
         let row = self.row_of_request(now, dial);
         match self.target_of(now, &row) {
             Ok(target) => {
-                self.begin(now, |cx| Call::outbound(cx, row, target, Some(ticket)));
+                if !self.begin(now, sid, |cx| Call::outbound(cx, row, target, Some(ticket))) {
+                    self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
+                }
             }
             Err(e) => {
                 self.log(&format!("{account} cannot dial {sid}: {}", e.words));

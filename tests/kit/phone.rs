@@ -46,6 +46,8 @@ pub struct Phone {
     pub rtp_received: u64,
     /// Signals like any other, but has no media engine: its few packets are made by hand (the long simulation).
     pub light: bool,
+    /// It signals over TCP.
+    pub tcp: bool,
     /// It sends no RTP although it could.
     pub silent: bool,
     /// What it writes instead of an offer of its own.
@@ -85,6 +87,7 @@ impl Phone {
             headers: vec![],
             rtp_received: 0,
             light: false,
+            tcp: false,
             silent: false,
             offer_with: None,
             offerless: false,

@@ -73,9 +73,10 @@ impl Phone {
     fn raw_head(&self, method: &str, cseq_method: &str, cseq: u32, branch: &str) -> Option<String> {
         let d = self.dialog.as_ref().filter(|d| !d.remote_tag.is_empty())?;
         let addr = self.addr;
+        let transport = if self.tcp { "TCP" } else { "UDP" };
         let _ = cseq_method;
         Some(format!(
-            "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {addr};rport;branch={branch}\r\nMax-Forwards: 70\r\nFrom: {};tag={}\r\nTo: {};tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{addr}>",
+            "{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {addr};rport;branch={branch}\r\nMax-Forwards: 70\r\nFrom: {};tag={}\r\nTo: {};tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{addr}>",
             d.remote_target, d.local_uri, d.local_tag, d.remote_uri, d.remote_tag, d.call_id
         ))
     }

@@ -8,6 +8,7 @@ mod phones;
 mod queue;
 mod streams;
 mod tables;
+mod tcp;
 mod words;
 
 use super::agent::Agent;
@@ -30,9 +31,10 @@ use chorus::switch::Switch;
 use media::Home;
 use queue::Entry;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::hash::DefaultHasher;
 use std::sync::Arc;
+use tcp::Tcp;
 
 pub use faults::Death;
 pub use media::spoken;
@@ -79,6 +81,13 @@ pub struct World {
     /// The next agent cannot be reached.
     pub agents_down: bool,
     pub ports_gone: bool,
+    /// Milliseconds by which the wall clock has jumped.
+    pub skew_ms: i64,
+    /// Callbacks that the switch holds in memory, if not as many as usual.
+    pub window: Option<usize>,
+    /// Calls that were made to panic.
+    broken: BTreeSet<CallSid>,
+    tcp: Tcp,
     ticking: bool,
     phase: u8,
     wake_at: Option<u64>,
@@ -145,6 +154,10 @@ impl World {
             disk_full: false,
             agents_down: false,
             ports_gone: false,
+            skew_ms: 0,
+            window: None,
+            broken: BTreeSet::new(),
+            tcp: Tcp::default(),
             ticking: false,
             phase: 0,
             wake_at: None,

@@ -78,7 +78,6 @@ impl Chaos {
                     }
                 }
                 SipOut::Resolve { id, .. } => self.lookups.push(id),
-                SipOut::Close(_) => {}
                 SipOut::Event(event) => self.event(event),
             }
         }

@@ -506,3 +506,29 @@ fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
     b.expect(&["Ended 44 us 200"]);
     b.over();
 }
+
+#[test]
+fn an_orphan_of_a_broken_connection_is_called_where_its_contact_says() {
+    let mut b = Bench::new();
+    let dialog = DialogIds {
+        call_id: "old@10.0.0.1".into(),
+        local_tag: "we".into(),
+        remote_tag: "they".into(),
+        local_uri: "<sip:+1@10.0.0.1>".into(),
+        remote_uri: "<sip:+2@10.0.0.2>".into(),
+        remote_target: "sip:they@10.0.0.2:5066;transport=tcp".into(),
+        route_set: vec![],
+        local_cseq: 7,
+        flow: Flow {
+            transport: Transport::Tcp,
+            remote: "10.0.0.2:49152".parse().unwrap(),
+            local: US.parse().unwrap(),
+            conn: 7,
+        },
+    };
+    b.tell(SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") });
+    b.expect(&["BYE"]);
+    let flow = b.last_flow();
+    assert_eq!((flow.transport, flow.conn), (Transport::Tcp, 0));
+    assert_eq!(flow.remote, "10.0.0.2:5066".parse().unwrap());
+}

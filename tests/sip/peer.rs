@@ -88,7 +88,6 @@ impl Bench {
                     self.lookup = Some(id);
                     self.lines.push(format!("resolve {host} {port:?} {transport:?}"));
                 }
-                SipOut::Close(_) => self.lines.push("close".into()),
             }
         }
     }

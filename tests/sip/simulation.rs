@@ -129,7 +129,6 @@ impl World {
                     self.later(delay, Act::Command(who, SipCmd::Resolved(id, vec![flow])));
                 }
                 SipOut::Event(event) => self.event(who, event),
-                SipOut::Close(_) => {}
             }
         }
     }

@@ -288,6 +288,7 @@ impl Maker {
             call,
             name: name.to_owned(),
             status: "in-progress".to_owned(),
+            callback: None,
             created: self.tick(),
             updated: Wall(self.at),
         }

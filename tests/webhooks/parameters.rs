@@ -131,6 +131,7 @@ fn recording_stream_and_action_parameters() {
         call: CallSid(0x11),
         name: "agent".into(),
         status: "in-progress".into(),
+        callback: None,
         created: Wall(0),
         updated: Wall(0),
     };

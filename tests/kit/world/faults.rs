@@ -54,7 +54,7 @@ impl World {
     pub(super) fn synced(&mut self, n: u64, id: TxId, result: Result<(), StoreError>) {
         if result.is_ok() {
             self.store.sync();
-            self.oracle.synced();
+            self.oracle.synced(self.now.mono);
         }
         if !self.dies_at(n, Death::Untold) {
             self.input(Input::Committed(id, result));
@@ -72,11 +72,32 @@ impl World {
         self.drain_engine(0);
     }
 
+    /// The code of this call panics after so many more effects; then, perhaps, again while it ends.
+    #[cfg(feature = "mutants")]
+    pub fn break_call(&mut self, call: chorus::sid::CallSid, effects: u32, again: Option<u32>) {
+        self.broken.insert(call);
+        chorus::mutants::panic_in(call, effects, again);
+    }
+
+    pub(super) fn panicked(&mut self, words: String) {
+        match self.broken.iter().any(|call| words.contains(&call.to_string())) {
+            true => self.count("fault panic"),
+            false => self.oracle.complain(words),
+        }
+    }
+
+    /// The wall clock is set to another time.
+    pub fn set_clock(&mut self, skew_ms: i64) {
+        self.skew_ms = skew_ms;
+        self.advance_to(self.now.mono.0);
+    }
+
     /// The process dies and another one starts on what the store and the disk kept.
     pub fn crash(&mut self) {
         self.store.crash();
         self.crashes += 1;
         self.oracle.crashed(self.now.mono);
+        self.await_byes();
         for agent in self.agents.values_mut() {
             agent.ended();
         }
@@ -86,15 +107,24 @@ impl World {
         if self.at_random {
             self.switch.place_at_random();
         }
+        if let Some(window) = self.window {
+            self.switch.hold_callbacks(window);
+        }
         self.engines = engines(&mut self.rng);
         self.out = Out::new();
         self.homes.clear();
         self.draining.clear();
         self.agents.clear();
+        self.break_connections();
         self.wake_at = None;
         self.line("chorus", "chorus", "crash and restart");
         self.reload();
         let found = self.store.recover().unwrap();
+        if self.quiet {
+            // Nobody listens to them: only those are kept whose rows are about to be ended.
+            let live: Vec<RecordingSid> = found.recordings.iter().map(|r| r.sid).collect();
+            self.files.retain(|sid, _| live.contains(sid));
+        }
         let recorded = self.files.iter().map(|(sid, f)| (*sid, f.len() as u64 / 16)).collect();
         self.switch.recover(self.now, found, &recorded);
         while let Some(o) = self.switch.poll() {

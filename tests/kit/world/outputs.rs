@@ -8,9 +8,11 @@ use super::{APP_US, APPLY_US, COMMIT_US, World};
 use crate::security::layer;
 use chorus::call::event::Ticket;
 use chorus::media::event::EngineCommand;
+use chorus::sip::event::{Flow, Transport};
 use chorus::speech::SpeechError;
 use chorus::store::rows::OutboxRow;
 use chorus::switch::{Input, Output};
+use chorus::webhooks::schedule::{WINDOW, page};
 use std::hash::Hash;
 
 impl World {
@@ -35,9 +37,9 @@ impl World {
         self.count(name_of(&o));
         match o {
             Output::Send(flow, bytes) => self.send_sip(flow, bytes),
-            Output::CloseFlow(_) => {}
-            Output::Resolve { id, host, port, .. } => {
-                let flows = format!("{host}:{}", port.unwrap_or(5060)).parse().ok().map(flow_to);
+            Output::Resolve { id, host, port, transport } => {
+                let to = format!("{host}:{}", port.unwrap_or(5060)).parse().ok().map(flow_to);
+                let flows = to.map(|f| Flow { transport: transport.unwrap_or(Transport::Udp), ..f });
                 let input = Input::Resolved(id, flows.into_iter().collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
@@ -83,9 +85,11 @@ impl World {
                 }
                 self.replies.insert(ticket, *answer);
             }
-            Output::LoadOutbox(_) => {
-                let rows = self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
-                self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, None))));
+            Output::LoadOutbox(upto) => {
+                let pending =
+                    self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
+                let (rows, later) = page(pending, upto, self.window.unwrap_or(WINDOW));
+                self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, later))));
             }
             Output::Trace(call, line) => {
                 layer::heard("a timeline", &line.what);
@@ -93,7 +97,7 @@ impl World {
                     self.trace.push((call, line));
                 }
             }
-            Output::Log(words) if words.contains("panicked") => self.oracle.complain(words),
+            Output::Log(words) if words.contains("panicked") => self.panicked(words),
             Output::Log(words) => {
                 layer::heard("the log", &words);
                 if !self.quiet {
@@ -107,7 +111,6 @@ impl World {
 pub(super) fn name_of(o: &Output) -> &'static str {
     match o {
         Output::Send(..) => "effect Send",
-        Output::CloseFlow(_) => "effect CloseFlow",
         Output::Resolve { .. } => "effect Resolve",
         Output::Commit(..) => "effect Commit",
         Output::Fetch(..) => "effect Fetch",

@@ -82,21 +82,41 @@ impl World {
             let what = self.named(Some(phone), &bytes);
             self.line("phone", "chorus", &what);
         }
-        let flow = flow_to(self.phones[phone].addr);
+        self.phone_sends(phone, 0, bytes);
+    }
+
+    /// Over its connection, or as a datagram.
+    fn phone_sends(&mut self, i: usize, conn: u64, bytes: Bytes) {
+        if self.phones[i].tcp || conn != 0 {
+            return self.tcp_from_phone(i, conn, &bytes);
+        }
+        let flow = flow_to(self.phones[i].addr);
         for after in self.net.deliveries(&mut self.rng) {
             self.at(after, Ev::Switch(Box::new(Input::Sip(flow, bytes.clone()))));
         }
     }
 
+    /// A whole message reaches a phone.
+    pub(super) fn phone_hears(&mut self, i: usize, flow: Flow, bytes: &Bytes) {
+        let now = self.now;
+        match self.phones[i].raw_response(now, bytes) {
+            Some(acks) => acks.into_iter().for_each(|ack| self.send_raw(i, ack)),
+            None => self.phones[i].endpoint.on_bytes(now, flow, bytes),
+        }
+        self.settle_phone(i);
+    }
+
     pub(super) fn send_sip(&mut self, flow: Flow, bytes: Bytes) {
         (self.now.mono.0, &bytes).hash(&mut self.hash);
         self.oracle.sent(self.now.mono, &bytes);
-        let phone = self.phones.iter().position(|p| p.addr == flow.remote);
+        let phone = self.phones.iter().position(|p| p.addr.ip() == flow.remote.ip());
         if !self.quiet {
             let what = self.named(phone, &bytes);
             self.line("chorus", "phone", &what);
         }
-        if let Some(phone) = phone {
+        if flow.transport == Transport::Tcp {
+            self.tcp_from_chorus(flow, &bytes);
+        } else if let Some(phone) = phone.filter(|i| self.phones[*i].addr == flow.remote) {
             for after in self.net.deliveries(&mut self.rng) {
                 self.at(after, Ev::SipToPhone(phone, bytes.clone()));
             }
@@ -111,26 +131,18 @@ impl World {
             while let Some(out) = self.phones[i].endpoint.poll() {
                 moved = true;
                 match out {
-                    SipOut::Send(_, bytes) => {
+                    SipOut::Send(flow, bytes) => {
                         let bytes = self.phones[i].mangle(bytes);
                         if !self.quiet {
                             let what = self.named(Some(i), &bytes);
                             self.line("phone", "chorus", &what);
                         }
-                        let flow = Flow {
-                            transport: Transport::Udp,
-                            remote: self.phones[i].addr,
-                            local: CHORUS.parse().unwrap(),
-                            conn: 0,
-                        };
-                        for after in self.net.deliveries(&mut self.rng) {
-                            let input = Input::Sip(flow, bytes.clone());
-                            self.at(after, Ev::Switch(Box::new(input)));
-                        }
+                        self.phone_sends(i, flow.conn, bytes);
                     }
                     SipOut::Resolve { id, .. } => {
+                        let tcp = self.phones[i].tcp;
                         let flow = Flow {
-                            transport: Transport::Udp,
+                            transport: if tcp { Transport::Tcp } else { Transport::Udp },
                             remote: CHORUS.parse().unwrap(),
                             local: self.phones[i].addr,
                             conn: 0,
@@ -142,7 +154,6 @@ impl World {
                             self.at(ms * 1_000, Ev::Later(i, later));
                         }
                     }
-                    SipOut::Close(_) => {}
                 }
             }
             for (rtcp, to, bytes) in self.phones[i].drain(now) {

@@ -17,6 +17,9 @@ use std::time::Duration;
 pub(super) enum Ev {
     Switch(Box<Input>),
     SipToPhone(usize, Bytes),
+    /// A segment of a connection.
+    TcpToPhone(u64, Bytes),
+    TcpToChorus(u64, Bytes),
     RtpToPhone(usize, bool, SocketAddr, Bytes),
     RtpToChorus(LegId, bool, SocketAddr, Bytes),
     Later(usize, Later),
@@ -92,7 +95,7 @@ impl World {
 
     pub(super) fn advance_to(&mut self, at: u64) {
         self.now.mono = Mono(at.max(self.now.mono.0));
-        self.now.wall = Wall(WALL0 + (self.now.mono.0 / 1_000) as i64);
+        self.now.wall = Wall(WALL0 + self.skew_ms + (self.now.mono.0 / 1_000) as i64);
     }
 
     pub(super) fn on(&mut self, ev: Ev) {
@@ -120,12 +123,10 @@ impl World {
                     local: self.phones[i].addr,
                     conn: 0,
                 };
-                match self.phones[i].raw_response(now, &bytes) {
-                    Some(acks) => acks.into_iter().for_each(|ack| self.send_raw(i, ack)),
-                    None => self.phones[i].endpoint.on_bytes(now, flow, &bytes),
-                }
-                self.settle_phone(i);
+                self.phone_hears(i, flow, &bytes);
             }
+            Ev::TcpToPhone(conn, bytes) => self.segment_to_phone(conn, &bytes),
+            Ev::TcpToChorus(conn, bytes) => self.segment_to_chorus(conn, &bytes),
             Ev::RtpToPhone(i, rtcp, from, bytes) => {
                 let p = &mut self.phones[i];
                 if let Some(leg) = p.leg {
@@ -163,13 +164,37 @@ impl World {
             Ev::Wake => {
                 self.wake_at = None;
                 for i in 0..self.phones.len() {
-                    self.phones[i].endpoint.on_time(now);
-                    self.settle_phone(i);
+                    if self.phones[i].endpoint.poll_timeout().is_some_and(|at| at <= now.mono) {
+                        self.phones[i].endpoint.on_time(now);
+                        self.settle_phone(i);
+                    }
                 }
                 self.input(Input::Time);
             }
             Ev::Tick => self.tick(),
         }
+    }
+
+    /// The process stands still for a while: what reaches it waits, what it was going to do comes late.
+    pub fn freeze(&mut self, d: Duration) {
+        self.oracle.excused = true;
+        let until = self.now.mono.0 + d.as_micros() as u64;
+        let frozen = |ev: &Ev| {
+            !matches!(
+                ev,
+                Ev::SipToPhone(..)
+                    | Ev::TcpToPhone(..)
+                    | Ev::RtpToPhone(..)
+                    | Ev::ToAgent(..)
+                    | Ev::Later(..)
+            )
+        };
+        let mut waiting = std::mem::take(&mut self.queue).into_vec();
+        for Reverse(e) in waiting.iter_mut().filter(|Reverse(e)| frozen(&e.ev)) {
+            e.at = e.at.max(until);
+        }
+        self.queue = waiting.into();
+        self.wake_at = self.wake_at.map(|at| at.max(until));
     }
 
     /// Runs for a while.

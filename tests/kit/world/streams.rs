@@ -58,6 +58,9 @@ impl World {
             };
             self.at(1_000, Ev::ToEngine(0, stream, input));
         }
+        if self.quiet && self.agents.get(&stream).is_some_and(|a| a.closed) {
+            self.agents.remove(&stream);
+        }
     }
 
     /// Lets the test's agent say something.

@@ -1,6 +1,6 @@
 //! What ladders say about messages, requests and answers.
 
-use super::{WALL0, World};
+use super::World;
 use bytes::Bytes;
 use chorus::clock::Wall;
 use chorus::store::rows::Line;
@@ -15,7 +15,7 @@ impl World {
             return;
         }
         self.lines.push(Line {
-            at: Wall(self.now.wall.0 - WALL0),
+            at: Wall((self.now.mono.0 / 1_000) as i64),
             from: from.to_owned(),
             to: to.to_owned(),
             what: what.to_owned(),
