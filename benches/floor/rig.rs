@@ -1,6 +1,6 @@
 //! What the floor programs of media share: UDP sockets, one epoll, a tick of 5 ms, nothing allocated for a packet.
-//! A floor prints `pair_us=...` (a send and a receive on this machine, now) and `ports ...`, works until its standard
-//! input ends, and prints what a packet cost it. A floor that panics is a run without a figure, so it may.
+//! A floor prints `unit_us SEND RECEIVE WAKE` (what each costs on this machine, now) and `ports ...`, works until its standard
+//! input ends, and prints `wakes_per_s N ...`. A floor that panics is a run without a figure, so it may.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, dead_code, missing_docs)]
 
 use mio::net::UdpSocket;
@@ -15,8 +15,6 @@ pub const HEADER: usize = 12;
 pub const FRAME: usize = 160;
 pub const PACKET: usize = HEADER + FRAME;
 const STEP: Duration = Duration::from_millis(5);
-/// Ticks of a kernel's second in /proc.
-const USER_HZ: u64 = 100;
 
 pub struct Leg {
     pub socket: UdpSocket,
@@ -65,39 +63,78 @@ pub fn argument(n: usize) -> String {
     std::env::args().nth(n).unwrap()
 }
 
-/// user + system, microseconds.
-pub fn cpu_us() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let mut fields = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().skip(11);
-    let mut next = || fields.next().unwrap().parse::<u64>().unwrap();
-    (next() + next()) * 1_000_000 / USER_HZ
-}
-
-/// CPU of one send and one receive over many sockets, epoll between, microseconds.
-pub fn pair_us() -> f64 {
+/// CPU of one send and of one receive over many sockets, epoll between, microseconds.
+pub fn pair_us() -> (f64, f64) {
     const SOCKETS: usize = 2_000;
     const ROUNDS: usize = 50;
     let mut poll = Poll::new().unwrap();
     let legs: Vec<Leg> = (0..SOCKETS).map(|i| Leg::new(i, poll.registry())).collect();
     let to: Vec<SocketAddr> = legs.iter().map(|l| l.socket.local_addr().unwrap()).collect();
     let mut events = Events::with_capacity(SOCKETS);
-    let (mut buffer, packet, before) = ([0; 2048], [0x80; PACKET], cpu_us());
-    let mut received = 0;
+    let (mut buffer, packet) = ([0; 2048], [0x80; PACKET]);
+    let (mut received, mut send, mut receive) = (0, 0, 0);
     for _ in 0..ROUNDS {
+        let before = thread_ns();
         for (i, leg) in legs.iter().enumerate() {
             leg.socket.send_to(&packet, to[(i + 1) % SOCKETS]).unwrap();
         }
+        let between = thread_ns();
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
         for e in &events {
             received += u64::from(legs[e.token().0].socket.recv_from(&mut buffer).is_ok());
         }
+        send += between - before;
+        receive += thread_ns() - between;
     }
-    (cpu_us() - before) as f64 / received as f64
+    let each = |ns: u64| ns as f64 / 1e3 / received as f64;
+    (each(send), each(receive))
+}
+
+/// CPU time of this thread, nanoseconds. The kernel brings it up to date when asked for the clock, not for /proc.
+fn thread_ns() -> u64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes the time into `t`, which lives.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t) }, 0);
+    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
+}
+
+/// How often this thread has slept until something came.
+fn sleeps() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:")).unwrap().trim().parse().unwrap()
+}
+
+/// CPU of sleeping until a packet comes, beyond that of a receive: at a few hundred calls nearly every packet of a generator that
+/// spreads them over the milliseconds brings one.
+pub fn wake_us(receive: f64) -> f64 {
+    const WAKES: u32 = 500;
+    let mut poll = Poll::new().unwrap();
+    let leg = Leg::new(0, poll.registry());
+    let to = leg.socket.local_addr().unwrap();
+    let sender = std::thread::spawn(move || {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..WAKES {
+            std::thread::sleep(Duration::from_millis(1));
+            socket.send_to(&[0x80; PACKET], to).unwrap();
+        }
+    });
+    let (mut events, mut buffer, mut received) = (Events::with_capacity(8), [0; 2048], 0);
+    let before = thread_ns();
+    while received < WAKES {
+        poll.poll(&mut events, Some(STEP)).unwrap();
+        while leg.socket.recv_from(&mut buffer).is_ok() {
+            received += 1;
+        }
+    }
+    let each = (thread_ns() - before) as f64 / 1e3 / f64::from(WAKES);
+    sender.join().unwrap();
+    each - receive
 }
 
 /// Measures the pair, opens `n` legs, tells their ports, and works until standard input ends.
 pub fn run<F: Floor>(n: usize, make: impl FnOnce(&Registry, usize) -> F) {
-    println!("pair_us={:.3}", pair_us());
+    let (send, receive) = pair_us();
+    println!("unit_us {send:.3} {receive:.3} {:.3}", wake_us(receive));
     let mut poll = Poll::new().unwrap();
     let mut legs: Vec<Leg> = (0..n).map(|i| Leg::new(i, poll.registry())).collect();
     let mut floor = make(poll.registry(), n);
@@ -111,7 +148,7 @@ pub fn run<F: Floor>(n: usize, make: impl FnOnce(&Registry, usize) -> F) {
         told.store(true, Ordering::Relaxed);
     });
     let (mut events, mut buffer) = (Events::with_capacity(1024), [0; 2048]);
-    let (mut received, mut sent, before) = (0_u64, 0_u64, cpu_us());
+    let (mut received, mut sent, slept, began) = (0_u64, 0_u64, sleeps(), Instant::now());
     let (mut next, mut phase) = (Instant::now() + STEP, 0);
     while !ended.load(Ordering::Relaxed) {
         let _ = poll.poll(&mut events, Some(next.saturating_duration_since(Instant::now())));
@@ -138,9 +175,8 @@ pub fn run<F: Floor>(n: usize, make: impl FnOnce(&Registry, usize) -> F) {
             (next, phase) = (next + STEP, (phase + 1) % 4);
         }
     }
-    let packets = received + sent;
-    let cpu = cpu_us() - before;
-    println!("received={received} sent={sent} us_per_packet={:.3}", cpu as f64 / packets.max(1) as f64);
+    let per_s = (sleeps() - slept) as f64 / began.elapsed().as_secs_f64();
+    println!("wakes_per_s {per_s:.0} received {received} sent {sent}");
 }
 
 /// The legs of a phase.

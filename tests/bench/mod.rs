@@ -1,13 +1,18 @@
 //! What `chorus bench` believes: content of frames, and which numbers are figures.
 
 use chorus::cli::bench::figures::{Round, Row, median, percentile, spread};
-use chorus::cli::bench::mark;
+use chorus::cli::bench::{mark, table};
 use chorus::media::codec::g711::{pcm_from_ulaw, ulaw_from_pcm};
 
 fn row(floor: &[f64], server: &[f64], goal: f64) -> Row {
     let rounds = |v: &[f64]| v.iter().map(|all| Round { all: *all, ..Round::default() }).collect();
     let (floor, server) = (rounds(floor), rounds(server));
-    Row { name: "play", unit: "us/s", floor, server, goal: Some(goal), pairs: None }
+    Row { name: "play", unit: "us/s", floor, server, goal: Some(goal), timed: "" }
+}
+
+/// The lines of a row as the table shows them.
+fn text(r: &Row) -> String {
+    table::text(&r.lines())
 }
 
 #[test]
@@ -45,9 +50,9 @@ fn percentiles_medians_and_spreads() {
 
 #[test]
 fn a_ratio_above_the_goal_is_missed_and_a_wide_spread_is_no_figure() {
-    assert!(row(&[100.0, 102.0, 101.0], &[120.0, 121.0], 1.3).text().contains("good"));
-    assert!(row(&[100.0, 102.0, 101.0], &[140.0, 141.0], 1.3).text().contains("MISSED"));
-    let wide = row(&[100.0, 115.0, 101.0], &[120.0, 121.0], 1.3).text();
+    assert!(text(&row(&[100.0, 102.0, 101.0], &[120.0, 121.0], 1.3)).contains(" ok "));
+    assert!(text(&row(&[100.0, 102.0, 101.0], &[140.0, 141.0], 1.3)).contains("MISSED"));
+    let wide = text(&row(&[100.0, 115.0, 101.0], &[120.0, 121.0], 1.3));
     assert!(wide.contains("NO FIGURE") && wide.contains("spread"), "{wide}");
 }
 
@@ -55,6 +60,15 @@ fn a_ratio_above_the_goal_is_missed_and_a_wide_spread_is_no_figure() {
 fn a_round_in_which_something_was_lost_is_no_figure() {
     let mut r = row(&[100.0; 3], &[110.0; 2], 1.3);
     r.server[1].fault = Some("14970 of 15000 arrived right (99.80 %)".to_owned());
-    let text = r.text();
+    let text = text(&r);
     assert!(text.contains("NO FIGURE") && text.contains("14970 of 15000"), "{text}");
+}
+
+#[test]
+fn a_floor_that_needs_more_than_its_unit_costs_is_no_figure() {
+    let mut r = row(&[100.0; 3], &[110.0; 2], 1.3);
+    r.floor.iter_mut().for_each(|f| f.expected = Some(90.0));
+    assert!(text(&r).contains(" ok ") && text(&r).contains("+11 %"), "{}", text(&r));
+    r.floor.iter_mut().for_each(|f| f.expected = Some(80.0));
+    assert!(text(&r).contains("NO FIGURE") && text(&r).contains("25 % more"), "{}", text(&r));
 }

@@ -2,7 +2,8 @@
 
 use super::Rig;
 use super::figures::{ARRIVED_MIN, LATE_MAX, Round, percentile};
-use super::process::Process;
+use super::machine::Meter;
+use super::process::{Cpu, Process};
 use super::server::Place;
 use super::sip::{News, Sip};
 use std::net::SocketAddr;
@@ -63,10 +64,10 @@ fn measure(rig: &Rig, process: &Process, mut sip: Sip) -> Result<Round, String> 
     while Instant::now() < to + TAIL {
         let now = Instant::now();
         if before.is_none() && now >= from {
-            before = Some(process.cpu()?);
+            before = Some(Meter::start(process)?);
         }
         if used.is_none() && now >= to {
-            used = Some(process.cpu()?.since(before.unwrap_or_default()));
+            used = before.as_ref().map(Meter::read).transpose()?;
         }
         if now >= next && now < to {
             let index = seen.began.len();
@@ -82,7 +83,8 @@ fn measure(rig: &Rig, process: &Process, mut sip: Sip) -> Result<Round, String> 
             seen.take(rig, n, &mut sip);
         }
     }
-    Ok(seen.judge(used.unwrap_or_default()))
+    let (used, others) = used.unwrap_or_default();
+    Ok(seen.judge(used, others))
 }
 
 impl Seen {
@@ -106,7 +108,7 @@ impl Seen {
         }
     }
 
-    fn judge(mut self, used: super::process::Cpu) -> Round {
+    fn judge(mut self, used: Cpu, others: f64) -> Round {
         let began = self.counted.iter().filter(|c| **c).count();
         let arrived = self.ended as f64 / began.max(1) as f64;
         let late = percentile(&mut self.trying, 99);
@@ -128,7 +130,17 @@ impl Seen {
             ms(&mut self.after_webhook, 50),
             ms(&mut self.after_webhook, 99),
         );
+        let times = Some((percentile(&mut self.after_webhook, 50), percentile(&mut self.after_webhook, 99)));
         let share = |us: u64| us as f64 / began.max(1) as f64;
-        Round { all: share(used.all()), user: share(used.user), note, fault, pair: None }
+        Round {
+            all: share(used.all()),
+            user: share(used.user),
+            note,
+            fault,
+            expected: None,
+            pair: None,
+            times,
+            others,
+        }
     }
 }

@@ -1,9 +1,13 @@
 //! What becomes of numbers: percentiles, medians, spreads, and whether a figure is one.
 
+use super::table::{Line, Verdict};
+
 /// A spread beyond this is no figure.
 pub const SPREAD_MAX: f64 = 0.10;
 /// This share of the expected must have arrived.
 pub const ARRIVED_MIN: f64 = 0.999;
+/// A floor that needs more than this share beyond its unit costs was written badly.
+pub const FLOOR_MAX: f64 = 0.15;
 /// The 99th percentile of lateness must be below this, microseconds.
 pub const LATE_MAX: u32 = 20_000;
 
@@ -18,8 +22,14 @@ pub struct Round {
     pub note: String,
     /// Why it is no figure.
     pub fault: Option<String>,
+    /// What a floor should need by its unit costs, the same unit.
+    pub expected: Option<f64>,
     /// What a send and a receive cost at the start of a floor, microseconds.
     pub pair: Option<f64>,
+    /// p50 and p99 of what the case times, microseconds.
+    pub times: Option<(u32, u32)>,
+    /// Share of the machine that others took meanwhile, per cent.
+    pub others: f64,
 }
 
 /// The value below which `share` of 100 lie; 0 of nothing.
@@ -61,8 +71,8 @@ pub struct Row {
     pub server: Vec<Round>,
     /// The largest ratio that is good.
     pub goal: Option<f64>,
-    /// The floor by the measured unit costs, in sends and receives of one call and second.
-    pub pairs: Option<f64>,
+    /// What its times are.
+    pub timed: &'static str,
 }
 
 impl Row {
@@ -82,45 +92,65 @@ impl Row {
                 out.push(format!("{who}: the spread is {:.0} %", spread * 100.0));
             }
         }
-        out
-    }
-
-    /// How far the floor is from what the pair costs say: 0.1 is 10 % more.
-    pub fn floor_off(&self) -> Option<f64> {
-        let pair = median(self.floor.iter().filter_map(|r| r.pair));
-        let expected = self.pairs? * pair;
-        (expected > 0.0).then(|| median(self.floor.iter().map(|r| r.all)) / expected - 1.0)
-    }
-
-    /// Lines of the table.
-    pub fn text(&self) -> String {
-        let cell = |rounds: &[Round]| {
-            let (all, user) = (median(rounds.iter().map(|r| r.all)), median(rounds.iter().map(|r| r.user)));
-            format!("{all:>9.1} ±{:>4.1}% user {user:>7.1}", spread(rounds.iter().map(|r| r.all)) * 50.0)
-        };
-        let faults = self.faults();
-        let verdict = match (faults.is_empty(), self.goal) {
-            (false, _) => "NO FIGURE".to_owned(),
-            (true, None) => String::new(),
-            (true, Some(goal)) if self.ratio() <= goal => format!("good, goal {goal}"),
-            (true, Some(goal)) => format!("MISSED, goal {goal}"),
-        };
-        let (floor, server) = (cell(&self.floor), cell(&self.server));
-        let mut out = format!(
-            "{:<8} {:<14} | {floor} | {server} | {:>5.2} {verdict}\n",
-            self.name,
-            self.unit,
-            self.ratio()
-        );
-        if let Some(off) = self.floor_off() {
-            out.push_str(&format!(
-                "         the floor is {:+.0} % from the unit costs (15 % is allowed)\n",
+        if let Some(off) = self.floor_off().filter(|off| *off > FLOOR_MAX) {
+            out.push(format!(
+                "the floor needs {:.0} % more than its unit costs: it is no floor",
                 off * 100.0
             ));
         }
-        for f in faults {
-            out.push_str(&format!("         {f}\n"));
-        }
         out
+    }
+
+    /// How far the floor is from what its unit costs say: 0.1 is 10 % more.
+    pub fn floor_off(&self) -> Option<f64> {
+        let off = |r: &Round| Some(r.all / r.expected.filter(|e| *e > 0.0)? - 1.0);
+        self.floor.iter().any(|r| off(r).is_some()).then(|| median(self.floor.iter().filter_map(off)))
+    }
+
+    /// Its lines of the table.
+    pub fn lines(&self) -> Vec<Line> {
+        let cell = |rounds: &[Round]| {
+            let (all, user) = (median(rounds.iter().map(|r| r.all)), median(rounds.iter().map(|r| r.user)));
+            format!("{all:.1} \u{b1}{:.1} % (user {user:.1})", spread(rounds.iter().map(|r| r.all)) * 50.0)
+        };
+        let faults = self.faults();
+        let verdict = match (faults.is_empty(), self.goal) {
+            (false, _) => Verdict::NoFigure(faults.join("; ")),
+            (true, None) => Verdict::Plain,
+            (true, Some(goal)) => Verdict::of(self.ratio() <= goal),
+        };
+        let others = self.floor.iter().chain(&self.server).map(|r| r.others).fold(0.0, f64::max);
+        let off = self.floor_off().map_or(String::new(), |off| {
+            format!(
+                ", the floor is {:+.0} % from its unit costs (goal {:.0} %)",
+                off * 100.0,
+                FLOOR_MAX * 100.0
+            )
+        });
+        let (server, floor) = (cell(&self.server), cell(&self.floor));
+        let figure = format!(
+            "{}: server {server}, floor {floor}{off}; others took up to {others:.0} % of the machine",
+            self.unit
+        );
+        let mut out = vec![Line {
+            case: self.name,
+            figure,
+            ratio: Some(self.ratio()),
+            goal: self.goal.map_or(String::new(), |g| g.to_string()),
+            verdict,
+        }];
+        out.extend(self.times());
+        out
+    }
+
+    /// The medians of the rounds' percentiles.
+    fn times(&self) -> Option<Line> {
+        let ms = |of: fn((u32, u32)) -> u32| {
+            median(self.server.iter().filter_map(|r| r.times).map(|t| f64::from(of(t)))) / 1e3
+        };
+        self.server.iter().any(|r| r.times.is_some()).then(|| {
+            let figure = format!("{}: p50 {:.2} p99 {:.2} ms", self.timed, ms(|t| t.0), ms(|t| t.1));
+            Line::new(self.name, figure, "", Verdict::Plain)
+        })
     }
 }

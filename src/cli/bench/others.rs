@@ -5,6 +5,7 @@ use super::figures::median;
 use super::rounds::{Sound, Up};
 use super::server::Place;
 use super::sip::{News, Sip};
+use super::table::{Line, Verdict};
 use crate::rng::Rng;
 use crate::store::Store;
 use crate::store::crypt::Key;
@@ -27,15 +28,11 @@ const REST: Duration = Duration::from_secs(36);
 /// How long calls talk before memory is read.
 const TALK: Duration = Duration::from_secs(4);
 
-fn verdict(good: bool) -> &'static str {
-    if good { "good" } else { "MISSED" }
-}
-
 /// (RSS with the calls - RSS after a warm-up call) / calls, and a second wave.
 ///
 /// # Errors
 /// A call failed.
-pub fn memory(rig: &Rig) -> Result<String, String> {
+pub fn memory(rig: &Rig) -> Result<Vec<Line>, String> {
     let place = Place::new(&rig.program, rig.folder("memory")?)?;
     let process = place.spawn()?;
     place.wait()?;
@@ -56,21 +53,23 @@ pub fn memory(rig: &Rig) -> Result<String, String> {
     let (second, _) = wave(rig.calls, sip)?;
     let call = first.saturating_sub(warm) as f64 / rig.calls as f64;
     let more = second.saturating_sub(first) as f64 / first.saturating_sub(warm).max(1) as f64;
-    Ok(format!(
-        "memory   {call:.1} KB a Stream call: {} (goal {CALL_MAX} KB); RSS after a warm-up call {warm} KB, with {} calls {first} KB, \
-         after them {between} KB\n         a second wave adds {:.1} %: {} (goal 5 %), {second} KB",
-        verdict(call <= CALL_MAX),
-        rig.calls,
-        more * 100.0,
-        verdict(more <= SECOND_MAX)
-    ))
+    let first_words = format!(
+        "{call:.1} KB a Stream call (RSS after a warm-up call {warm} KB, with {} calls {first} KB, after them {between} KB)",
+        rig.calls
+    );
+    let second_words =
+        format!("{:+.1} % by a second wave of {} calls ({second} KB)", more * 100.0, rig.calls);
+    Ok(vec![
+        Line::new("memory", first_words, "64 KB", Verdict::of(call <= CALL_MAX)),
+        Line::new("memory", second_words, "5 %", Verdict::of(more <= SECOND_MAX)),
+    ])
 }
 
 /// From exec to the first 100, and an idle server's memory.
 ///
 /// # Errors
 /// It did not start.
-pub fn start(rig: &Rig) -> Result<String, String> {
+pub fn start(rig: &Rig) -> Result<Vec<Line>, String> {
     let place = Place::new(&rig.program, rig.folder("start")?)?;
     let first = place.spawn()?;
     place.wait()?;
@@ -90,12 +89,12 @@ pub fn start(rig: &Rig) -> Result<String, String> {
         idle.push(process.rss_kb()? as f64);
     }
     let (ms, kb) = (median(times.iter().copied()), median(idle.iter().copied()));
-    Ok(format!(
-        "start    first 100 Trying {ms:.0} ms after exec: {} (goal {TRYING_MAX} ms); idle {:.1} MB: {} (goal 40 MB)",
-        verdict(ms <= TRYING_MAX),
-        kb / 1024.0,
-        verdict(kb <= IDLE_MAX)
-    ))
+    let (trying, idle) =
+        (format!("first 100 Trying {ms:.0} ms after exec"), format!("idle server {:.1} MB", kb / 1024.0));
+    Ok(vec![
+        Line::new("start", trying, "200 ms", Verdict::of(ms <= TRYING_MAX)),
+        Line::new("start", idle, "40 MB", Verdict::of(kb <= IDLE_MAX)),
+    ])
 }
 
 fn first_trying(sip: &mut Sip, began: Instant) -> Result<f64, String> {
@@ -114,16 +113,15 @@ fn first_trying(sip: &mut Sip, began: Instant) -> Result<f64, String> {
 ///
 /// # Errors
 /// No database.
-pub fn commits(rig: &Rig) -> Result<String, String> {
+pub fn commits(rig: &Rig) -> Result<Vec<Line>, String> {
     let mut rng = crate::api::rng();
     let mut key = [0; 32];
     rng.fill(&mut key);
     let url = format!("sqlite:{}", rig.folder("store")?.join("bench.db").display());
     let (store, _) = Store::open(&url, &Key::new(&key), &Options::default()).map_err(|e| e.0)?;
-    let mut out = String::from("commits ");
+    let mut out = Vec::new();
     for in_flight in [1, 16, 256] {
-        let f = measure(&store, &mut rng, in_flight)?;
-        out.push_str(&f);
+        out.push(Line::new("commits", measure(&store, &mut rng, in_flight)?, "", Verdict::Plain));
     }
     store.close();
     Ok(out)
@@ -134,7 +132,7 @@ fn measure(store: &Store, rng: &mut Rng, in_flight: usize) -> Result<String, Str
     let f = crate::store::bench::measure(store, rng, n, in_flight).map_err(|e| format!("{e:?}"))?;
     let ms = |d: Duration| d.as_secs_f64() * 1e3;
     Ok(format!(
-        " {in_flight} in flight: {:.0}/s, p50 {:.2} p99 {:.2} ms;",
+        "{:.0}/s with {in_flight} in flight, p50 {:.2} p99 {:.2} ms",
         f.per_second,
         ms(f.p50),
         ms(f.p99)

@@ -94,12 +94,7 @@ impl Process {
     /// # Errors
     /// It is gone.
     pub fn cpu(&self) -> Result<Cpu, String> {
-        let gone = || format!("process {} is gone", self.pid());
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).map_err(|_| gone())?;
-        let (_, fields) = stat.rsplit_once(')').ok_or_else(gone)?;
-        let mut times = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
-        let mut next = || times.next()?.ok().map(|t| t.saturating_mul(1_000_000 / USER_HZ));
-        Ok(Cpu { user: next().ok_or_else(gone)?, system: next().ok_or_else(gone)? })
+        cpu_of(&self.pid().to_string())
     }
 
     /// Resident memory, KB.
@@ -112,6 +107,23 @@ impl Process {
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).ok_or_else(gone)?;
         line.trim().split(' ').next().and_then(|n| n.parse().ok()).ok_or_else(gone)
     }
+}
+
+/// CPU of this program so far.
+///
+/// # Errors
+/// There is no /proc.
+pub fn own() -> Result<Cpu, String> {
+    cpu_of("self")
+}
+
+fn cpu_of(pid: &str) -> Result<Cpu, String> {
+    let gone = || format!("process {pid} is gone");
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|_| gone())?;
+    let (_, fields) = stat.rsplit_once(')').ok_or_else(gone)?;
+    let mut times = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
+    let mut next = || times.next()?.ok().map(|t| t.saturating_mul(1_000_000 / USER_HZ));
+    Ok(Cpu { user: next().ok_or_else(gone)?, system: next().ok_or_else(gone)? })
 }
 
 impl Drop for Process {

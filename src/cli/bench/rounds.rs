@@ -3,6 +3,7 @@
 
 use super::Rig;
 use super::figures::{ARRIVED_MIN, LATE_MAX, Round, percentile};
+use super::machine::Meter;
 use super::phones::{Hears, Phones, Sent, Tally, Window};
 use super::process::Process;
 use super::recorded;
@@ -19,6 +20,10 @@ const APART: Duration = Duration::from_millis(8);
 const UP_MAX: Duration = Duration::from_secs(20);
 /// Between the last answer and the measurement.
 const SETTLE: Duration = Duration::from_millis(2_500);
+/// A send and a receive on the machine that the composition of floors was measured on, microseconds.
+pub const PAIR: f64 = 3.91;
+/// There: to hand 6.4 KB and a header of 44 octets to the page cache.
+const WRITE: f64 = 4.6;
 /// Frames of the window may arrive for this long.
 const TAIL: Duration = Duration::from_millis(400);
 
@@ -166,20 +171,53 @@ fn window(
     mut pass: impl FnMut(Duration) -> Result<(), String>,
 ) -> Result<Cost, String> {
     pass(SETTLE)?;
-    let (began, before) = (Instant::now(), process.cpu()?);
+    let (began, meter) = (Instant::now(), Meter::start(process)?);
     window.open(rig.now());
     pass(rig.time)?;
-    let used = process.cpu()?.since(before);
+    let (used, others) = meter.read()?;
     let seconds = began.elapsed().as_secs_f64();
     window.close(rig.now());
     pass(TAIL)?;
     let share = |us: u64| us as f64 / seconds / rig.calls as f64;
-    Ok(Cost { all: share(used.all()), user: share(used.user) })
+    Ok(Cost { all: share(used.all()), user: share(used.user), others })
 }
 
 struct Cost {
     all: f64,
     user: f64,
+    others: f64,
+}
+
+/// What a floor measured at its start, microseconds.
+struct Units {
+    send: f64,
+    receive: f64,
+    /// To sleep until a packet comes, beyond receiving it.
+    wake: f64,
+}
+
+impl Units {
+    fn parse(words: &str) -> Result<Units, String> {
+        let mut numbers = words.split(' ').map(str::parse::<f64>);
+        let mut next = || numbers.next()?.ok();
+        match (next(), next(), next()) {
+            (Some(send), Some(receive), Some(wake)) => Ok(Units { send, receive, wake }),
+            _ => Err(format!("'{words}' are no unit costs")),
+        }
+    }
+
+    /// Microseconds a second and call: the composition of floors that was measured with shared wake-ups, where the pair cost
+    /// [`PAIR`], and what this one spends on waking up.
+    fn expected(&self, sound: Sound, wakes: f64) -> f64 {
+        let scale = (self.send + self.receive) / PAIR;
+        let packets = match sound {
+            Sound::Play => 218.0 * scale,
+            Sound::Bridge => 430.0 * scale,
+            Sound::Stream => 700.0 * scale,
+            Sound::Record => 50.0 * self.receive + 2.5 * WRITE * scale,
+        };
+        packets + wakes * self.wake
+    }
 }
 
 /// A round of the server.
@@ -220,7 +258,7 @@ pub fn floor(rig: &Rig, sound: Sound) -> Result<Round, String> {
         Sound::Bridge => {}
     }
     let mut process = Process::floor(&rig.beside(&format!("floor-{}", sound.word())), &arguments)?;
-    let pair = process.line("pair_us=")?.parse().ok();
+    let units = Units::parse(&process.line("unit_us ")?)?;
     let ports = process.line("ports ")?;
     let w = Arc::new(Window::new());
     let phones = Phones::start(&sound.hears(rig.calls), rig.epoch, w.clone())?;
@@ -235,8 +273,11 @@ pub fn floor(rig: &Rig, sound: Sound) -> Result<Round, String> {
     let (tally, sent) = phones.stop();
     let words = process.finish();
     let tally = if sound == Sound::Record { files(&folder, &sent, &w)? } else { tally };
-    let mut round = judge(cost, tally, pair);
-    round.note.push_str(&format!(", {words}"));
+    let wakes = words.split(' ').nth(1).and_then(|w| w.parse::<f64>().ok()).unwrap_or(0.0);
+    let mut round = judge(cost, tally, Some(units.expected(sound, wakes / rig.calls as f64)));
+    let Units { send, receive, wake } = units;
+    round.pair = Some(send + receive);
+    round.note.push_str(&format!(", {words}, send {send:.2} receive {receive:.2} wake {wake:.2} us"));
     Ok(round)
 }
 
@@ -256,7 +297,7 @@ fn files(folder: &Path, sent: &Sent, window: &Window) -> Result<Tally, String> {
     Ok(tally)
 }
 
-fn judge(cost: Cost, mut tally: Tally, pair: Option<f64>) -> Round {
+fn judge(cost: Cost, mut tally: Tally, expected: Option<f64>) -> Round {
     let arrived = tally.right as f64 / tally.expected.max(1) as f64;
     let late = percentile(&mut tally.late, 99);
     let fault = if arrived < ARRIVED_MIN || tally.expected == 0 {
@@ -276,5 +317,6 @@ fn judge(cost: Cost, mut tally: Tally, pair: Option<f64>) -> Round {
     if !tally.delays.is_empty() {
         note.push_str(&format!(", delay p50 {:.1} p99 {:.1} ms", ms(p50), ms(p99)));
     }
-    Round { all: cost.all, user: cost.user, note, fault, pair }
+    let times = (!tally.delays.is_empty()).then_some((p50, p99));
+    Round { all: cost.all, user: cost.user, note, fault, expected, pair: None, times, others: cost.others }
 }
