@@ -11,6 +11,7 @@ mod phone;
 mod play;
 mod record;
 mod rig;
+mod rtcp;
 mod silence;
 mod stream;
 mod wire;
