@@ -128,6 +128,8 @@ pub struct World {
     pub database_down: bool,
     /// The disk answers nothing but errors.
     pub disk_full: bool,
+    /// How long the disk takes for each piece of work.
+    pub disk_us: u64,
     /// The next agent cannot be reached.
     pub agents_down: bool,
     pub ports_gone: bool,
@@ -193,6 +195,7 @@ impl World {
             trace: vec![],
             database_down: false,
             disk_full: false,
+            disk_us: 2_000,
             agents_down: false,
             ports_gone: false,
             ticking: false,
@@ -562,7 +565,7 @@ impl World {
         }
         for ev in events {
             let delay = match &ev {
-                Ev::Disk(..) => 2_000,
+                Ev::Disk(..) => self.disk_us,
                 Ev::ToAgent(..) => 1_000,
                 _ => 20 + self.rng.below(self.slack_us.max(1)),
             };
