@@ -91,23 +91,14 @@ impl Call {
     /// Opens a stream; the plan is the caller's to send. Err: a Twilio code and a sentence.
     pub(super) fn open_stream(&mut self, cx: &mut Cx<'_>, open: Open) -> Result<StreamRow, (u32, String)> {
         let url = super::requests::stream_url(self.program.base.as_deref(), &open.url)?;
-        let name = open.name.unwrap_or_else(|| open.stream.to_string());
-        if self.streams.named(&name).is_some() {
-            return Err((31923, format!("the call already has a stream named {name}")));
+        let row = self.stream_row(cx, &open);
+        if self.streams.named(&row.name).is_some() {
+            return Err((20001, format!("Name: the call already has a stream named {}.", row.name)));
         }
         let wanted = if open.track == Track::Both { 2 } else { 1 };
         if self.streams.tracks() + wanted > TRACKS_MAX {
-            return Err((31941, format!("a call may fork at most {TRACKS_MAX} tracks")));
+            return Err((31960, format!("a call may fork at most {TRACKS_MAX} tracks")));
         }
-        let row = StreamRow {
-            sid: open.stream,
-            account: self.row.account,
-            call: self.row.sid,
-            name,
-            status: "in-progress".to_owned(),
-            created: cx.now.wall,
-            updated: cx.now.wall,
-        };
         let start = StreamStart {
             stream: open.stream,
             leg: self.leg.id,
@@ -134,6 +125,32 @@ impl Call {
         let running = Running { row: row.clone(), tap, track: open.track, callback: open.callback };
         self.streams.0.insert(open.stream, running);
         Ok(row)
+    }
+
+    /// Opens a stream of a document. One that cannot be is told as one that failed: notification and callback.
+    pub(super) fn begin_stream(&mut self, cx: &mut Cx<'_>, open: Open) -> bool {
+        let row = self.stream_row(cx, &open);
+        let callback = open.callback.clone();
+        let Err((code, words)) = self.open_stream(cx, open) else {
+            return true;
+        };
+        notify::write(cx, &self.row, code, &words);
+        if let Some(hook) = callback {
+            owe(cx, &row, hook, "stream-error", Some(&words));
+        }
+        false
+    }
+
+    fn stream_row(&self, cx: &Cx<'_>, open: &Open) -> StreamRow {
+        StreamRow {
+            sid: open.stream,
+            account: self.row.account,
+            call: self.row.sid,
+            name: open.name.clone().unwrap_or_else(|| open.stream.to_string()),
+            status: "in-progress".to_owned(),
+            created: cx.now.wall,
+            updated: cx.now.wall,
+        }
     }
 
     /// Ends one that we want to end: `stop`, close, callback.
@@ -209,22 +226,27 @@ impl Call {
         let Some(hook) = r.callback.clone() else {
             return;
         };
-        let id = cx.rng.next_u128();
-        let row = OutboxRow {
-            id,
-            account: self.row.account,
-            call: None,
-            position: 0,
-            hook,
-            params: params::stream_callback(&r.row, event, error, cx.now.wall),
-            state: "pending".to_owned(),
-            rounds: 0,
-            next: cx.now.wall,
-            last: None,
-            created: cx.now.wall,
-            done: None,
-        };
-        let tx = Tx::one(Op::Callback(Box::new(row)));
-        cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+        let row = r.row.clone();
+        owe(cx, &row, hook, event, error);
     }
+}
+
+/// A callback about a stream.
+fn owe(cx: &mut Cx<'_>, row: &StreamRow, hook: Hook, event: &str, error: Option<&str>) {
+    let callback = OutboxRow {
+        id: cx.rng.next_u128(),
+        account: row.account,
+        call: None,
+        position: 0,
+        hook,
+        params: params::stream_callback(row, event, error, cx.now.wall),
+        state: "pending".to_owned(),
+        rounds: 0,
+        next: cx.now.wall,
+        last: None,
+        created: cx.now.wall,
+        done: None,
+    };
+    let tx = Tx::one(Op::Callback(Box::new(callback)));
+    cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
 }
