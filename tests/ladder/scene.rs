@@ -63,6 +63,7 @@ pub fn api(w: &mut World, change: impl FnOnce(&mut DialRequest)) -> CallSid {
         caller_id: None,
         application: None,
         document: Document::Fetch(hook("/voice")),
+        twiml_left_out: false,
         fallback: None,
         status_callback: Some(Subscription {
             hook: hook("/status"),
@@ -106,4 +107,9 @@ pub fn end(w: &mut World, sid: CallSid, end: EndWish) {
 pub fn stream(w: &mut World) -> (StreamSid, String) {
     w.until("the stream is open", |w| w.agents.values().any(|a| !a.stream_sid.is_empty()));
     w.agents.iter().map(|(s, a)| (*s, a.stream_sid.clone())).next().unwrap()
+}
+
+/// A timeline holds these words.
+pub fn said(w: &World, words: &str) -> bool {
+    w.trace.iter().any(|(_, line)| line.what.contains(words))
 }
