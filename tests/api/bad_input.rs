@@ -57,6 +57,7 @@ fn bad_values(kind: Kind) -> Vec<String> {
             own(&["nonsense", "12", "sip:", "sip:a@b c", "sip:a@host:99999", "client:bob", "+0123456789"])
         }
         Kind::Caller => own(&["a b", "+0123456789", "", "a\u{0}", "user<script>"]),
+        Kind::Endpoint => vec!["x".repeat(ENDPOINT_MAX + 1), String::new(), "a\u{0}".into()],
         Kind::Digits => own(&["12x", "", &"1".repeat(DIGITS_MAX + 1)]),
         Kind::Time => own(&["yesterday", "2026-13-01", "2026-02-30", "2026-01-01T25:00:00Z", "", "1e9"]),
         Kind::Host => own(&["a b", "host:99999", "", "http://host/"]),

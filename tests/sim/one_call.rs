@@ -21,6 +21,7 @@ fn dial_request(w: &World, sid: CallSid) -> DialRequest {
         caller_id: None,
         application: None,
         document: Document::Fetch(hook("/voice")),
+        twiml_left_out: false,
         fallback: None,
         status_callback: Some(Subscription {
             hook: hook("/status"),
