@@ -207,7 +207,15 @@ impl Config {
             _ => return Err("CHORUS_TLS_CERT and CHORUS_TLS_KEY are given together or not at all".to_owned()),
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let public = v.some("public_url").unwrap_or_else(|| format!("{scheme}://{http_listen}"));
+        let public = match v.some("public_url") {
+            Some(url) if is_base(&url) => url,
+            Some(url) => {
+                return Err(format!(
+                    "CHORUS_PUBLIC_URL: '{url}' is not a URL like https://voice.example.com"
+                ));
+            }
+            None => format!("{scheme}://{http_listen}"),
+        };
         let networks = Network::parse_list(&v.text("allow_networks"))
             .map_err(|e| format!("CHORUS_ALLOW_NETWORKS: {e}"))?;
         let numbers = v.text("numbers");
@@ -270,6 +278,27 @@ impl Config {
     pub fn recordings_dir(&self) -> PathBuf {
         self.data_dir.join("recordings")
     }
+}
+
+/// An http or https URL that paths can be hung on.
+fn is_base(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|u| {
+        let web = matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(|h| !h.is_empty());
+        web && u.query().is_none() && u.fragment().is_none()
+    })
+}
+
+/// Variables that are of the suite and the tools around it, not settings.
+const OTHERS: &[&str] =
+    &["CHORUS_CI", "CHORUS_FUZZ", "CHORUS_LONG", "CHORUS_SEED", "CHORUS_SHARED", "CHORUS_TEST_POSTGRES"];
+
+/// Of the names of an environment, those that look like settings and are none: a slip of the pen, or a setting of
+/// another version. They have no effect, and the log says so.
+pub fn strangers(names: impl Iterator<Item = String>) -> Vec<String> {
+    let known = |name: &str| KEYS.iter().any(|k| k.env == name) || OTHERS.contains(&name);
+    let mut out: Vec<String> = names.filter(|n| n.starts_with("CHORUS_") && !known(n)).collect();
+    out.sort_unstable();
+    out
 }
 
 fn port_range(text: &str) -> Result<(u16, u16), String> {

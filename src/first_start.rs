@@ -9,7 +9,7 @@ use crate::store::rows::AccountRow;
 use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{Scope, Store, accounts, snapshot};
 use std::io::{IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Who may do what, after the start.
@@ -44,6 +44,16 @@ fn kept(path: &Path, make: impl FnOnce() -> String) -> Result<(String, bool), St
     }
 }
 
+/// Makes a directory that only its owner can look into: recordings are nobody else's business. One that is there stays as
+/// it is.
+///
+/// # Errors
+/// A sentence that names it.
+pub fn private_dir(path: &Path) -> Result<(), String> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| format!("{}: {e}", path.display()))
+}
+
 /// The key for secrets at rest: CHORUS_SECRET_KEY, or `secret.key` in the data directory.
 ///
 /// # Errors
@@ -73,9 +83,16 @@ pub async fn credentials(
         (config.carrier_token.clone(), false)
     };
     let row = match first_account(config, store).await? {
-        Some(row) => row,
+        Some(row) => with_token(config, store, row).await?,
         None => make_account(config, store, now, rng, &carrier_token).await?,
     };
+    // The file is for tools on this machine: what it says must be what opens the API.
+    let path = config.data_dir.join("credentials");
+    let line = format!("{} {}", row.sid, row.auth_token);
+    if std::fs::read_to_string(&path).is_ok_and(|old| old.trim() != line) {
+        std::fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        kept(&path, || line)?;
+    }
     Ok(Credentials { account: row.sid, auth_token: row.auth_token, carrier_token })
 }
 
@@ -91,10 +108,19 @@ async fn first_account(config: &Config, store: &Store) -> Result<Option<AccountR
         })
         .await
         .map_err(|e| format!("the accounts could not be read: {e}"))?;
-    let mut row = row;
-    if let (Some(row), false) = (&mut row, config.auth_token.is_empty()) {
-        row.auth_token.clone_from(&config.auth_token);
+    Ok(row)
+}
+
+/// CHORUS_AUTH_TOKEN is the account's token also where another one was stored.
+async fn with_token(config: &Config, store: &Store, mut row: AccountRow) -> Result<AccountRow, String> {
+    if config.auth_token.is_empty() || config.auth_token == row.auth_token {
+        return Ok(row);
     }
+    row.auth_token.clone_from(&config.auth_token);
+    store
+        .commit(Tx::one(Op::PutAccount(Box::new(row.clone()))))
+        .await
+        .map_err(|e: StoreError| format!("the first account's new token could not be written: {e}"))?;
     Ok(row)
 }
 

@@ -12,6 +12,7 @@ use crate::sid::{CallSid, RecordingSid};
 use crate::store::recordings::{self, RecordingFilter};
 use crate::store::rows::RecordingRow;
 use crate::store::tx::{Op, Tx};
+use crate::webhooks::params::recording_seconds;
 use serde_json::{Value, json};
 use std::path::{Component, Path, PathBuf};
 
@@ -81,9 +82,9 @@ pub fn status_word(status: &str) -> &str {
     if status == "failed" { "absent" } else { status }
 }
 
-/// Whole seconds as text; null until known.
+/// Whole seconds as text, as the callbacks tell them; null until known.
 pub fn duration(row: &RecordingRow) -> Value {
-    json!(row.ms.map(|ms| ms.div_ceil(1_000).to_string()))
+    json!(row.ms.map(|ms| recording_seconds(ms).to_string()))
 }
 
 /// A recording as a record.

@@ -329,6 +329,7 @@ impl Call {
             return;
         }
         self.leg.over = true;
+        self.row.ended = Some(cx.now.wall);
         self.row.ended_by.get_or_insert_with(|| if by == Side::Us { "us" } else { "peer" }.to_owned());
         if self.row.cause.is_none() || by == Side::Peer {
             self.row.cause = Some(cause);
@@ -345,8 +346,12 @@ impl Call {
         }
     }
 
-    /// The figures are in: the final status with its callbacks, and a word to the parent.
-    fn conclude(&mut self, cx: &mut Cx<'_>) {
+    /// The figures are in: the final status with its callbacks, and a word to the parent. The last callback names the
+    /// recording that was asked for with the call, so that one must have its end first (or the Linger timer gave it up).
+    pub(super) fn conclude(&mut self, cx: &mut Cx<'_>) {
+        if self.leg.closing || self.recordings.own_runs() {
+            return;
+        }
         if !self.row.status.is_final() {
             let to = self.final_status();
             if self.row.status == CallStatus::Queued && to != CallStatus::Canceled && to != CallStatus::Failed

@@ -50,11 +50,11 @@ impl Call {
 
     fn update(&mut self, cx: &mut Cx<'_>, ticket: Ticket, update: CallUpdate) {
         if update.end == Some(EndWish::Canceled) && self.leg.answered {
-            let words = "the call is in progress: Status=completed ends it";
+            let words = "Call is in-progress. Cannot cancel: Status=completed ends it.";
             return cx.push(Effect::Reply(ticket, Box::new(refused(21220, words))));
         }
         if update.document.is_some() && !self.leg.answered && self.row.direction != Direction::Inbound {
-            let words = "the call is not answered yet: it can be redirected once it is in-progress";
+            let words = "Call is not in-progress. Cannot redirect.";
             return cx.push(Effect::Reply(ticket, Box::new(refused(21220, words))));
         }
         self.row.updated = cx.now.wall;
@@ -69,7 +69,11 @@ impl Call {
         }
         if let Some(seconds) = update.time_limit_s {
             self.row.time_limit_s = seconds;
-            self.timers.arm(TimerKind::TimeLimit, cx.now.mono + Duration::from_secs(seconds.into()));
+            // Of the whole call: what has been talked already counts.
+            let talked = self.row.answered.map_or(0, |at| cx.now.wall.0.saturating_sub(at.0));
+            let left = Duration::from_secs(seconds.into())
+                .saturating_sub(Duration::from_millis(u64::try_from(talked).unwrap_or(0)));
+            self.timers.arm(TimerKind::TimeLimit, cx.now.mono + left);
         }
         if let Some(end) = update.end {
             return self.rest_end(cx, ticket, end);

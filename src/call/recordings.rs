@@ -16,6 +16,8 @@ use twiml::verb::RecordingEvent;
 
 /// Recordings of one call that may run at the same time.
 pub const RECORDINGS_MAX: usize = 8;
+/// RecordingSource of the one that was asked for with the call.
+const OWN: &str = "OutboundAPI";
 
 /// How one begins.
 pub struct Start {
@@ -134,6 +136,11 @@ impl Recordings {
         self.running.values().map(|r| r.row.clone()).collect()
     }
 
+    /// The recording that was asked for with the call has not ended yet.
+    pub fn own_runs(&self) -> bool {
+        self.running.values().any(|r| r.row.source == OWN)
+    }
+
     /// How many run.
     pub fn len(&self) -> usize {
         self.running.len()
@@ -183,7 +190,11 @@ impl Recordings {
     }
 
     fn write_end(&mut self, cx: &mut Cx<'_>, call: &CallRow, row: RecordingRow, end: &TapEnd) {
-        let own = row.source == "OutboundAPI";
+        if end.reason == TapEndReason::Failed {
+            let words = "the disk was full or too slow: the recording ends where it failed";
+            super::notify::write(cx, call, 12400, words);
+        }
+        let own = row.source == OWN;
         let ops = ended(cx, row, end);
         if let (true, Some(Op::PutRecording(row))) = (own, ops.first()) {
             self.own = Some((**row).clone());
@@ -262,14 +273,16 @@ impl Call {
             let extra = action_params(cx, self.row.account, &end, "hangup");
             self.tell_app(cx, action.as_deref(), method_of(method), extra);
         }
-        self.maybe_gone(cx);
+        if self.leg.over {
+            self.conclude(cx);
+        }
     }
 
     /// The recording that the REST call asked for begins with the answer.
     pub(super) fn begin_wished_recording(&mut self, cx: &mut Cx<'_>) {
         if let Some(wish) = self.row.record.clone() {
             let sid = RecordingSid::new(cx.rng);
-            self.record_wish(cx, sid, &wish, "OutboundAPI");
+            self.record_wish(cx, sid, &wish, OWN);
         }
     }
 

@@ -78,24 +78,14 @@ impl Call {
     /// Opens a stream; the plan is the caller's to send. Err: a Twilio code and a sentence.
     pub(super) fn open_stream(&mut self, cx: &mut Cx<'_>, open: Open) -> Result<StreamRow, (u32, String)> {
         let url = super::requests::stream_url(self.program.base.as_deref(), &open.url)?;
-        let name = open.name.unwrap_or_else(|| open.stream.to_string());
-        if self.streams.named(&name).is_some() {
-            return Err((31923, format!("the call already has a stream named {name}")));
+        let row = self.stream_row(cx, &open);
+        if self.streams.named(&row.name).is_some() {
+            return Err((20001, format!("Name: the call already has a stream named {}.", row.name)));
         }
         let wanted = if open.track == Track::Both { 2 } else { 1 };
         if self.streams.tracks() + wanted > TRACKS_MAX {
-            return Err((31941, format!("a call may fork at most {TRACKS_MAX} tracks")));
+            return Err((31960, format!("a call may fork at most {TRACKS_MAX} tracks")));
         }
-        let row = StreamRow {
-            sid: open.stream,
-            account: self.row.account,
-            call: self.row.sid,
-            name,
-            status: "in-progress".to_owned(),
-            callback: open.callback,
-            created: cx.now.wall,
-            updated: cx.now.wall,
-        };
         let start = StreamStart {
             stream: open.stream,
             leg: self.leg.id,
@@ -122,6 +112,34 @@ impl Call {
         let running = Running { row: row.clone(), tap, track: open.track };
         self.streams.0.insert(open.stream, running);
         Ok(row)
+    }
+
+    /// Opens a stream of a document. One that cannot be is told as one that failed: notification and callback.
+    pub(super) fn begin_stream(&mut self, cx: &mut Cx<'_>, open: Open) -> bool {
+        let row = self.stream_row(cx, &open);
+        let callback = open.callback.clone();
+        let Err((code, words)) = self.open_stream(cx, open) else {
+            return true;
+        };
+        notify::write(cx, &self.row, code, &words);
+        if let Some(hook) = callback {
+            let tx = Tx::one(owed(cx, &row, hook, "stream-error", Some(&words)));
+            cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+        }
+        false
+    }
+
+    fn stream_row(&self, cx: &Cx<'_>, open: &Open) -> StreamRow {
+        StreamRow {
+            sid: open.stream,
+            account: self.row.account,
+            call: self.row.sid,
+            name: open.name.clone().unwrap_or_else(|| open.stream.to_string()),
+            status: "in-progress".to_owned(),
+            callback: open.callback.clone(),
+            created: cx.now.wall,
+            updated: cx.now.wall,
+        }
     }
 
     /// Ends one that we want to end: `stop`, close, callback.
@@ -215,10 +233,14 @@ pub fn ended(cx: &mut Cx<'_>, mut row: StreamRow, event: &str, error: Option<&st
 fn ops(cx: &mut Cx<'_>, row: &StreamRow, event: &str, error: Option<&str>) -> Vec<Op> {
     let mut ops = vec![Op::PutStream(Box::new(row.clone()))];
     if let Some(hook) = row.callback.clone() {
-        let id = cx.rng.next_u128();
-        let params = params::stream_callback(row, event, error, cx.now.wall);
-        let pending = OutboxRow::pending(id, row.account, hook, params, cx.now.wall);
-        ops.push(Op::Callback(Box::new(pending)));
+        ops.push(owed(cx, row, hook, event, error));
     }
     ops
+}
+
+/// A callback about a stream.
+fn owed(cx: &mut Cx<'_>, row: &StreamRow, hook: Hook, event: &str, error: Option<&str>) -> Op {
+    let id = cx.rng.next_u128();
+    let params = params::stream_callback(row, event, error, cx.now.wall);
+    Op::Callback(Box::new(OutboxRow::pending(id, row.account, hook, params, cx.now.wall)))
 }

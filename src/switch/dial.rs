@@ -4,8 +4,10 @@ use super::{Output, Switch};
 use crate::api::command::{Answer, DialRequest, Document, Request};
 use crate::call::call::Call;
 use crate::call::event::{Event, Ticket};
+use crate::call::notify;
 use crate::call::target::{self, Target, Wish};
 use crate::clock::Now;
+use crate::error;
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction};
 
@@ -38,17 +40,24 @@ impl Switch {
         if self.draining || self.calls.len() >= self.calls_max {
             return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
         }
-        let (sid, account) = (dial.sid, dial.account);
+        let (sid, account, left_out) = (dial.sid, dial.account, dial.twiml_left_out);
         let row = self.row_of_request(now, dial);
         match self.target_of(now, &row) {
             Ok(target) => {
-                if !self.begin(now, sid, |cx| Call::outbound(cx, row, target, Some(ticket))) {
+                let begun = self.begin(now, sid, |cx| {
+                    let call = Call::outbound(cx, row, target, Some(ticket));
+                    if left_out {
+                        notify::write(cx, call.row(), 32019, error::sentence(32019));
+                    }
+                    call
+                });
+                if !begun {
                     self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
                 }
             }
             Err(e) => {
                 self.log(&format!("{account} cannot dial {sid}: {}", e.words));
-                let answer = Answer::Refused { code: 21219, words: e.words };
+                let answer = Answer::Refused { code: e.code, words: e.words };
                 self.out.push_back(Output::Reply(ticket, Box::new(answer)));
             }
         }

@@ -52,6 +52,7 @@ fn too_long(kind: Kind) -> String {
         Kind::PhonePattern => "1".repeat(33),
         Kind::Callee => format!("sip:a@{}", long(ENDPOINT_MAX)),
         Kind::Caller => long(65),
+        Kind::Endpoint => long(ENDPOINT_MAX + 1),
         Kind::Digits => "1".repeat(DIGITS_MAX + 1),
         Kind::Time => format!("2026-01-01T{}Z", "0".repeat(100)),
         Kind::Host => long(256),
@@ -88,6 +89,7 @@ fn wrong_type(kind: Kind) -> Vec<String> {
         Kind::PhonePattern => own(&["nonsense", "%27"]),
         Kind::Callee => own(&["nonsense", "sip:", "sip:a@b c"]),
         Kind::Caller => own(&["a b", "a\u{0}", "user<script>"]),
+        Kind::Endpoint => own(&["a\u{0}"]),
         Kind::Digits => own(&["12x"]),
         Kind::Time => own(&["yesterday", "1e9"]),
         Kind::Host => own(&["a b", "http://host/"]),
@@ -121,7 +123,7 @@ fn out_of_range(kind: Kind) -> Vec<String> {
         Kind::Text(_) | Kind::Token(_) | Kind::Twiml | Kind::Bool | Kind::Country | Kind::PhonePattern => {
             vec![]
         }
-        Kind::Pairs => vec![],
+        Kind::Pairs | Kind::Endpoint => vec![],
     }
 }
 

@@ -4,6 +4,7 @@ mod compare;
 mod demo;
 mod ear;
 mod ladder;
+mod settings;
 mod small;
 
 use crate::security::layer;

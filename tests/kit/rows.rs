@@ -42,6 +42,7 @@ pub fn dial_request(sid: CallSid, at: Wall) -> DialRequest {
         caller_id: None,
         application: None,
         document: Document::Fetch(hook("/voice")),
+        twiml_left_out: false,
         fallback: None,
         status_callback: Some(Subscription {
             hook: hook("/status"),

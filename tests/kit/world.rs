@@ -78,6 +78,8 @@ pub struct World {
     pub database_down: bool,
     /// The disk answers nothing but errors.
     pub disk_full: bool,
+    /// How long the disk takes for each piece of work.
+    pub disk_us: u64,
     /// The next agent cannot be reached.
     pub agents_down: bool,
     pub ports_gone: bool,
@@ -152,6 +154,7 @@ impl World {
             trace: vec![],
             database_down: false,
             disk_full: false,
+            disk_us: 2_000,
             agents_down: false,
             ports_gone: false,
             skew_ms: 0,

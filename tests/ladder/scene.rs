@@ -85,3 +85,8 @@ pub fn stream(w: &mut World) -> (StreamSid, String) {
     w.until("the stream is open", |w| w.agents.values().any(|a| !a.stream_sid.is_empty()));
     w.agents.iter().map(|(s, a)| (*s, a.stream_sid.clone())).next().unwrap()
 }
+
+/// A timeline holds these words.
+pub fn said(w: &World, words: &str) -> bool {
+    w.trace.iter().any(|(_, line)| line.what.contains(words))
+}

@@ -94,7 +94,7 @@ impl World {
         }
         for ev in events {
             let delay = match &ev {
-                Ev::Disk(..) => 2_000,
+                Ev::Disk(..) => self.disk_us,
                 Ev::ToAgent(..) => 1_000,
                 _ => 20 + self.rng.below(self.slack_us.max(1)),
             };

@@ -39,6 +39,7 @@ impl Chance {
             caller_id: None,
             application: None,
             document,
+            twiml_left_out: false,
             fallback: some(50).then(|| hook("/fallback")),
             status_callback: some(90).then_some(callback),
             timeout_s: if some(40) { 2 } else { 30 },
