@@ -243,7 +243,20 @@ impl Call {
 
     /// Writes a change of status.
     pub(super) fn advance(&mut self, cx: &mut Cx<'_>, to: CallStatus, then: Vec<Effect>) {
-        let before = (!then.is_empty()).then(|| Box::new(self.row.clone()));
+        self.advance_or(cx, to, then, vec![]);
+    }
+
+    /// The same, with what happens if the row cannot be written. Without that, and with something in `then`, the change is
+    /// taken back.
+    pub(super) fn advance_or(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: CallStatus,
+        then: Vec<Effect>,
+        or_else: Vec<Effect>,
+    ) {
+        let taken_back = !then.is_empty() && or_else.is_empty();
+        let before = taken_back.then(|| Box::new(self.row.clone()));
         let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
             return;
         };
@@ -258,7 +271,7 @@ impl Call {
             cx.fx.extend(then);
             return cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
         }
-        cx.push(Effect::Commit { tx, then, or_else: vec![] });
+        cx.push(Effect::Commit { tx, then, or_else });
     }
 
     fn closing_ops(&mut self, cx: &mut Cx<'_>) -> Vec<Op> {

@@ -156,6 +156,11 @@ pub enum SipCmd {
     },
     /// A new INVITE of ours.
     Invite(Box<InviteCmd>),
+    /// ACK for the first 2xx to an INVITE of ours, where [`EndpointConfig::ack_waits`](crate::sip::EndpointConfig::ack_waits).
+    Acknowledge {
+        /// The outbound leg.
+        leg: LegId,
+    },
     /// Ends a leg whatever its state: refuses or CANCELs an early one, sends BYE to an answered one.
     /// `Ended` follows in every case.
     Hangup {

@@ -25,6 +25,8 @@ pub struct Leg {
     pub patience: Option<Mono>,
     /// A 2xx of ours that waits for its ACK.
     pub unacked: Option<Unacked>,
+    /// The ACK of the peer's 2xx, which waits for the call.
+    pub ack: Option<(Flow, Bytes)>,
     /// An offer of the peer that the call has not answered.
     pub offer: Option<Offer>,
     /// BYE must wait for the ACK (RFC 3261 section 15): the header fields it will carry.
@@ -162,6 +164,7 @@ impl Leg {
             verdict: None,
             patience: None,
             unacked: None,
+            ack: None,
             offer: None,
             bye_after_ack: None,
             auth: None,
