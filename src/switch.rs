@@ -109,8 +109,10 @@ pub struct Switch {
 impl Switch {
     /// An empty switch with `workers` media workers.
     pub fn new(mut rng: Rng, endpoint: EndpointConfig, settings: CallSettings, workers: usize) -> Switch {
+        // Whoever commits may also wait.
+        let endpoint = EndpointConfig { ack_waits: true, ..endpoint };
         Switch {
-            endpoint: Endpoint::new(rng.fork(), EndpointConfig { hold_ack: true, ..endpoint }),
+            endpoint: Endpoint::new(rng.fork(), endpoint),
             calls: BTreeMap::new(),
             legs: HashMap::new(),
             workers: workers::Workers::new(workers, rng.fork()),

@@ -238,8 +238,8 @@ impl Call {
         self.advance_or(cx, to, then, vec![]);
     }
 
-    /// The same; without a database `or_else` happens instead and the change is written later. Nothing to happen instead:
-    /// the call ends with [`Event::NotStored`].
+    /// The same, with what happens if the row cannot be written. Without that, and with something in `then`, the change is
+    /// taken back.
     pub(super) fn advance_or(
         &mut self,
         cx: &mut Cx<'_>,
@@ -247,7 +247,8 @@ impl Call {
         then: Vec<Effect>,
         or_else: Vec<Effect>,
     ) {
-        let before = (!then.is_empty() && or_else.is_empty()).then(|| Box::new(self.row.clone()));
+        let taken_back = !then.is_empty() && or_else.is_empty();
+        let before = taken_back.then(|| Box::new(self.row.clone()));
         if to.is_final() && !self.row.status.is_final() {
             self.follow_clock(cx.now);
         }

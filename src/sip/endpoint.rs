@@ -49,9 +49,9 @@ pub struct EndpointConfig {
     pub user_agent: String,
     /// Responses on UDP go to the source port even if `rport` was not asked for: what NAT needs.
     pub symmetric: bool,
-    /// The ACK of the first 2xx to an INVITE of ours waits for [`SipCmd::Acknowledge`]: whoever must keep the dialog over a
-    /// crash commits it first. Until then the callee repeats its 200, also to our next life, which leaves by BYE.
-    pub hold_ack: bool,
+    /// The ACK of the first 2xx to an INVITE of ours waits until the call says that its row has the dialog, at most until
+    /// the 2xx comes again: after the ACK nobody tells a new process whom to leave.
+    pub ack_waits: bool,
     /// See [`TRANSACTIONS_MAX`].
     pub transactions_max: usize,
     /// See [`LEGS_MAX`].
@@ -63,7 +63,7 @@ impl Default for EndpointConfig {
         EndpointConfig {
             user_agent: "Chorus".to_owned(),
             symmetric: true,
-            hold_ack: false,
+            ack_waits: false,
             transactions_max: TRANSACTIONS_MAX,
             legs_max: LEGS_MAX,
         }
@@ -104,7 +104,7 @@ struct Fork {
     flow: Flow,
 }
 
-/// A Call-ID of ours, kept 64*T1 longer than its leg.
+/// A Call-ID of ours, kept longer than its leg.
 struct OwnCall {
     local_tag: String,
     leg: Option<LegId>,

@@ -156,7 +156,7 @@ pub enum SipCmd {
     },
     /// A new INVITE of ours.
     Invite(Box<InviteCmd>),
-    /// The ACK of an answered leg, if the endpoint holds it (`EndpointConfig::hold_ack`).
+    /// ACK for the first 2xx to an INVITE of ours, where [`EndpointConfig::ack_waits`](crate::sip::EndpointConfig::ack_waits).
     Acknowledge {
         /// The outbound leg.
         leg: LegId,

@@ -48,7 +48,8 @@ impl Call {
         }
     }
 
-    /// 2xx: the endpoint has sent ACK.
+    /// 2xx. The ACK waits for the row, because after it the callee does not repeat its 2xx, and a new process knows only from
+    /// the row whom to leave. If the row cannot be written the call lives all the same.
     pub(in crate::call) fn on_answered(
         &mut self,
         cx: &mut Cx<'_>,

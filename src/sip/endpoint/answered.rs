@@ -1,13 +1,14 @@
-//! 2xx to an INVITE of ours: the first one makes the leg's dialog, and its ACK may wait for a commit; a retransmitted one gets its ACK again; every other,
+//! 2xx to an INVITE of ours: the first one makes the leg's dialog; a retransmitted one gets its ACK again; every other,
 //! from a fork or after the end, is ACKed and its dialog left by BYE at once (RFC 3261 13.2.2.4).
 
-use super::leg::{Auth, Calling, Cancel, HeldAck, Phase, Stage};
+use super::leg::{Auth, Calling, Cancel, Phase, Stage};
 use super::{Endpoint, Fork, User};
 use crate::clock::Mono;
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Flow, LegId, SipEvent, SipOut};
 use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::{Message, Method};
+use bytes::Bytes;
 
 /// Most dialogs that one INVITE of ours may make; further ones are passed over.
 const FORKS_MAX: usize = 16;
@@ -23,11 +24,12 @@ impl Endpoint {
         let number = message.cseq().map(|c| c.number);
         // A later try may be answered under the same tag as an earlier one.
         if let Some(fork) = call.forks.iter().find(|f| f.to_tag == to_tag && Some(f.cseq) == number) {
-            self.out.push_back(SipOut::Send(fork.flow, fork.ack.clone()));
-            return;
-        }
-        if call.leg.and_then(|id| self.legs.get(&id)).is_some_and(|l| l.holds_ack_of(&to_tag)) {
-            return;
+            let ack = (fork.flow, fork.ack.clone());
+            let waits = |id: &LegId| self.legs.get(id).is_some_and(|l| l.ack.as_ref() == Some(&ack));
+            return match call.leg.filter(waits) {
+                Some(leg) => self.release_ack(leg),
+                None => self.out.push_back(SipOut::Send(ack.0, ack.1)),
+            };
         }
         let full = call.forks.len() >= FORKS_MAX;
         let waiting = call.leg.filter(|id| {
@@ -51,10 +53,11 @@ impl Endpoint {
         leg.dialog = dialog.clone();
         leg.auth = auth(&calling, flow);
         self.seen(id, false, "200 INVITE".to_owned());
+        let ack = self.acknowledgement(&dialog, number, &calling.authorization);
         if let Some(leg) = self.leg_mut(id) {
-            leg.held_ack = Some(HeldAck { cseq: number, authorization: calling.authorization });
+            leg.ack = Some(ack);
         }
-        if !self.config.hold_ack {
+        if !self.config.ack_waits || calling.cancel != Cancel::No {
             self.release_ack(id);
         }
         if let Stage::Sent { txn, .. } = calling.stage {
@@ -78,29 +81,35 @@ impl Endpoint {
         }
     }
 
-    /// Sends the ACK of the callee's 200, once.
+    /// Sends the ACK that waits, if one does.
     pub(super) fn release_ack(&mut self, id: LegId) {
-        let Some(leg) = self.leg_mut(id) else { return };
-        let Some(held) = leg.held_ack.take() else { return };
-        let dialog = leg.dialog.clone();
-        self.seen(id, true, "ACK".to_owned());
-        self.acknowledge(&dialog, held.cseq, &held.authorization);
+        if let Some((flow, ack)) = self.legs.get_mut(&id).and_then(|l| l.ack.take()) {
+            self.seen(id, true, "ACK".to_owned());
+            self.out.push_back(SipOut::Send(flow, ack));
+        }
     }
 
-    /// ACK of a 2xx goes where the dialog says, not where the INVITE went.
-    fn acknowledge(&mut self, dialog: &Dialog, cseq: u32, authorization: &[(String, String)]) {
+    /// ACK of a 2xx goes where the dialog says, not where the INVITE went. It is kept for when the 2xx comes again.
+    fn acknowledgement(
+        &mut self,
+        dialog: &Dialog,
+        cseq: u32,
+        authorization: &[(String, String)],
+    ) -> (Flow, Bytes) {
         let branch = self.new_branch();
         let ack = dialog.request(&Method::Ack, cseq, &branch).headers(authorization).finish();
         let flow = dialog.destination();
-        self.out.push_back(SipOut::Send(flow, ack.clone()));
         if let Some(call) = self.calls.get_mut(&dialog.ids.call_id) {
+            let ack = ack.clone();
             call.forks.push(Fork { to_tag: dialog.ids.remote_tag.clone(), cseq, ack, flow });
         }
+        (flow, ack)
     }
 
     fn leave_fork(&mut self, now: Mono, flow: Flow, message: &Message) {
         let mut dialog = Dialog::uac(message, flow);
-        self.acknowledge(&dialog, dialog.ids.local_cseq, &[]);
+        let (destination, ack) = self.acknowledgement(&dialog, dialog.ids.local_cseq, &[]);
+        self.out.push_back(SipOut::Send(destination, ack));
         let branch = self.new_branch();
         let cseq = dialog.next_cseq();
         let bytes = dialog.request(&Method::Bye, cseq, &branch).finish();

@@ -23,10 +23,10 @@ pub struct Leg {
     pub verdict: Option<Verdict>,
     /// When `Ended` is reported at the latest, answered or not.
     pub patience: Option<Mono>,
-    /// The ACK of the callee's 200, which waits for [`SipCmd::Acknowledge`](crate::sip::event::SipCmd::Acknowledge).
-    pub held_ack: Option<HeldAck>,
     /// A 2xx of ours that waits for its ACK.
     pub unacked: Option<Unacked>,
+    /// The ACK of the peer's 2xx, which waits for the call.
+    pub ack: Option<(Flow, Bytes)>,
     /// An offer of the peer that the call has not answered.
     pub offer: Option<Offer>,
     /// BYE must wait for the ACK (RFC 3261 section 15): the header fields it will carry.
@@ -113,14 +113,6 @@ pub struct Auth {
     pub used: bool,
 }
 
-/// What an ACK needs beside its dialog.
-pub struct HeldAck {
-    /// Number of the INVITE that was answered.
-    pub cseq: u32,
-    /// That INVITE's.
-    pub authorization: Vec<(String, String)>,
-}
-
 /// A 2xx that is retransmitted until its ACK comes (RFC 3261 13.3.1.4).
 pub struct Unacked {
     pub cseq: u32,
@@ -171,8 +163,8 @@ impl Leg {
             ended: false,
             verdict: None,
             patience: None,
-            held_ack: None,
             unacked: None,
+            ack: None,
             offer: None,
             bye_after_ack: None,
             auth: None,
@@ -193,11 +185,6 @@ impl Leg {
         let patience = self.patience.filter(|_| !self.ended);
         let unacked = self.unacked.as_ref().map(Unacked::deadline);
         phase.into_iter().chain(patience).chain(unacked).min()
-    }
-
-    /// Does the 200 under this tag still wait for its ACK?
-    pub fn holds_ack_of(&self, tag: &str) -> bool {
-        self.held_ack.is_some() && self.dialog.ids.remote_tag == tag
     }
 
     /// Is `tag` the peer's in this dialog? Before an answer of the peer every tag may be.
