@@ -289,8 +289,15 @@ fn is_base(text: &str) -> bool {
 }
 
 /// Variables that are of the suite and the tools around it, not settings.
-const OTHERS: &[&str] =
-    &["CHORUS_CI", "CHORUS_FUZZ", "CHORUS_LONG", "CHORUS_SEED", "CHORUS_SHARED", "CHORUS_TEST_POSTGRES"];
+const OTHERS: &[&str] = &[
+    "CHORUS_CI",
+    "CHORUS_FUZZ",
+    "CHORUS_LONG",
+    "CHORUS_MUTANT",
+    "CHORUS_SEED",
+    "CHORUS_SHARED",
+    "CHORUS_TEST_POSTGRES",
+];
 
 /// Of the names of an environment, those that look like settings and are none: a slip of the pen, or a setting of
 /// another version. They have no effect, and the log says so.
