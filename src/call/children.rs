@@ -119,7 +119,11 @@ pub fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Result
         return Err(NoRoute { code: 13214, words });
     }
     let wish = Wish { to: &p.to, from: &caller, auth: p.auth.clone(), headers: p.headers };
-    let target = target::find(cx, parent.row.account, &wish)?;
+    let mut target = target::find(cx, parent.row.account, &wish)?;
+    target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {
+        code: 32011,
+        words: "the call has taken all the hops it may: look for numbers that dial each other".to_owned(),
+    })?;
     let callbacks = p.callback.and_then(|(url, method, events)| {
         let has = |e: CallEvent| events.contains(&e);
         Some(Subscription {

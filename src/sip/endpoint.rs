@@ -47,7 +47,8 @@ pub const REMEMBERED_MAX: usize = 100_000;
 pub struct EndpointConfig {
     /// `User-Agent` and `Server`.
     pub user_agent: String,
-    /// Responses on UDP go to the source port even if `rport` was not asked for: what NAT needs.
+    /// Responses on UDP to a request whose Via names another host than it came from go to the source port even if
+    /// `rport` was not asked for: what NAT needs.
     pub symmetric: bool,
     /// See [`TRANSACTIONS_MAX`].
     pub transactions_max: usize,

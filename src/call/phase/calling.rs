@@ -71,6 +71,8 @@ impl Call {
             self.leg.answered = false;
             return;
         }
+        // A whisper comes before the bridge: what was early is over.
+        self.forget_plan();
         let limit = Duration::from_secs(self.row.time_limit_s.into());
         self.timers.arm(TimerKind::TimeLimit, cx.now.mono + limit);
         self.advance(cx, CallStatus::InProgress, vec![]);
