@@ -331,6 +331,7 @@ impl Call {
         }
         self.leg.over = true;
         self.row.ended = Some(cx.now.wall);
+        self.note_unreached(cx, by, &cause);
         self.row.ended_by.get_or_insert_with(|| if by == Side::Us { "us" } else { "peer" }.to_owned());
         if self.row.cause.is_none() || by == Side::Peer {
             self.row.cause = Some(cause);
@@ -344,6 +345,23 @@ impl Call {
             cx.push(Effect::Engine(self.leg.id, EngineCommand::Close(self.leg.id)));
         } else {
             self.conclude(cx);
+        }
+    }
+
+    /// Why a call of ours reached nobody, where no answer of the callee says it. A child's parent tells it.
+    fn note_unreached(&mut self, cx: &mut Cx<'_>, by: Side, cause: &Cause) {
+        let early = self.row.direction != Direction::Inbound && !self.leg.answered;
+        if !early || self.leg.wanted_end.is_some() {
+            return;
+        }
+        let (code, words) = match (by, cause.code) {
+            (Side::Us, _) => (32011, cause.words.clone()),
+            (Side::Peer, 401 | 407) => (13249, "the callee did not accept user and password".to_owned()),
+            (Side::Peer, _) => return,
+        };
+        self.leg.error = Some(code);
+        if self.parent.is_none() {
+            notify::write(cx, &self.row, code, &words);
         }
     }
 
@@ -436,6 +454,7 @@ impl Call {
             Word::Ready { leg } => self.on_child_ready(cx, from, leg),
             Word::Over(outcome) => self.on_child_over(cx, from, *outcome),
             Word::Bridge { leg } => self.on_bridge(cx, from, leg),
+            Word::Listen { leg } => self.on_listen(cx, from, leg),
             Word::Release(cause) => self.on_release(cx, from, cause),
         }
     }

@@ -148,7 +148,11 @@ pub fn spawns(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Resul
 fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>) -> Result<Spawn, NoRoute> {
     let base = parent.program.base.as_deref();
     let wish = Wish { to: &p.to, from: caller, auth: p.auth.clone(), headers: p.headers };
-    let target = target::find(cx, parent.row.account, &wish)?;
+    let mut target = target::find(cx, parent.row.account, &wish)?;
+    target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {
+        code: 32011,
+        words: "the call has taken all the hops it may: look for numbers that dial each other".to_owned(),
+    })?;
     let callbacks = p.callback.and_then(|(url, method, events)| {
         let has = |e: CallEvent| events.contains(&e);
         Some(Subscription {

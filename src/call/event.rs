@@ -73,6 +73,11 @@ pub enum Word {
         /// The parent's leg.
         leg: LegId,
     },
+    /// Parent to child: it is heard before its answer; let it hear this leg too.
+    Listen {
+        /// The parent's leg.
+        leg: LegId,
+    },
     /// Parent to child: end. Early: cancelled.
     Release(Cause),
 }
@@ -88,7 +93,7 @@ pub struct Outcome {
     pub duration: u64,
     /// Call-ID.
     pub call_id: String,
-    /// `X-` headers of its final message.
+    /// `X-` headers of its 200 and of its final message.
     pub headers: Vec<(String, String)>,
     /// Twilio code for the parent's notification.
     pub error: Option<u32>,

@@ -235,6 +235,7 @@ impl Work {
             call_id: rng.hex(32),
             local_tag: rng.hex(16),
             to: format!("<{uri}>"),
+            max_forwards: 70,
             uri,
             next_hop: Some(self.dial.server.to_string()),
             from: format!("<sip:{}@LOCAL>", self.dial.from),

@@ -47,7 +47,8 @@ pub const REMEMBERED_MAX: usize = 100_000;
 pub struct EndpointConfig {
     /// `User-Agent` and `Server`.
     pub user_agent: String,
-    /// Responses on UDP go to the source port even if `rport` was not asked for: what NAT needs.
+    /// Responses on UDP to a request whose Via names another host than it came from go to the source port even if
+    /// `rport` was not asked for: what NAT needs.
     pub symmetric: bool,
     /// The ACK of the first 2xx to an INVITE of ours waits until the call says that its row has the dialog, at most until
     /// the 2xx comes again: after the ACK nobody tells a new process whom to leave.

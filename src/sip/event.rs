@@ -84,6 +84,8 @@ pub struct Invite {
     pub from_display: String,
     /// Header fields the application may see: every `X-` one and User-to-User, name as written.
     pub headers: Vec<(String, String)>,
+    /// How many hops it may still take: what is dialled because of it may take one less.
+    pub max_forwards: u8,
     /// The SDP offer, if any.
     pub offer: Option<Bytes>,
     /// The flow it came on.
@@ -219,6 +221,8 @@ pub struct InviteCmd {
     pub from: String,
     /// To, a whole name-addr.
     pub to: String,
+    /// Hops that it may take.
+    pub max_forwards: u8,
     /// Our SDP offer.
     pub offer: Bytes,
     /// `X-` headers and others to add.

@@ -172,6 +172,7 @@ impl Work {
             next_hop: None,
             from: format!("<sip:{from}@LOCAL>"),
             to: format!("<sip:{number}@{}>", self.server),
+            max_forwards: 70,
             offer: Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv)),
             headers: vec![],
             credentials: None,

@@ -56,6 +56,12 @@ pub struct Phone {
     pub offerless: bool,
     /// The answer of an offerless phone, once known.
     pub late_answer: Option<Bytes>,
+    /// Header fields of its 200.
+    pub answers_with: Vec<(String, String)>,
+    /// Hops that its INVITE may take, and those left to the one that came to it.
+    pub hops: (u8, Option<u8>),
+    /// Bodies of the answers to requests made by hand.
+    pub told: Vec<String>,
     /// The dialog of its call.
     pub dialog: Option<DialogIds>,
     /// For requests made by hand.
@@ -92,6 +98,9 @@ impl Phone {
             offer_with: None,
             offerless: false,
             late_answer: None,
+            answers_with: vec![],
+            hops: (70, None),
+            told: vec![],
             dialog: None,
             raw_cseq: 0,
             packets: vec![],
@@ -144,6 +153,7 @@ impl Phone {
             next_hop: None,
             from: format!("<sip:{from}@LOCAL>"),
             to: format!("<sip:{user}@{chorus}>"),
+            max_forwards: self.hops.0,
             offer,
             headers,
             credentials: None,
@@ -269,6 +279,7 @@ impl Phone {
             return vec![];
         }
         self.headers = invite.headers.clone();
+        self.hops.1 = Some(invite.max_forwards);
         self.dialog = Some(invite.dialog.clone());
         match self.on_call.clone() {
             OnCall::Refuse(code) => {
@@ -308,10 +319,12 @@ impl Phone {
         match what {
             Later::Answer(leg, offer) if self.leg == Some(leg) => {
                 let body = self.answer_body(now, offer.as_ref());
-                self.endpoint.command(now, SipCmd::Answer { leg, body, headers: vec![] });
+                let headers = self.answers_with.clone();
+                self.endpoint.command(now, SipCmd::Answer { leg, body, headers });
             }
             Later::AnswerWith(leg, body) if self.leg == Some(leg) => {
-                self.endpoint.command(now, SipCmd::Answer { leg, body, headers: vec![] });
+                let headers = self.answers_with.clone();
+                self.endpoint.command(now, SipCmd::Answer { leg, body, headers });
             }
             _ => {}
         }

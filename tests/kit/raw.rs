@@ -47,7 +47,8 @@ impl Phone {
             && text.starts_with("ACK ")
             && let Some(answer) = &self.late_answer
         {
-            return with_body(head, Some("application/sdp"), answer);
+            let kind = (!answer.is_empty()).then_some("application/sdp");
+            return with_body(head, kind, answer);
         }
         if self.raw_cseq > 0 && text.starts_with("BYE ") {
             let lifted: Vec<String> = text
@@ -103,6 +104,7 @@ impl Phone {
             return None;
         }
         let code: u16 = text.get(8..11)?.parse().ok()?;
+        self.told.push(body);
         if method != "INVITE" || code < 200 {
             return Some(vec![]);
         }

@@ -1,5 +1,6 @@
 //! The readable specification: whole conversations, byte-stable. Each begins with the sentence of the issue that it shows.
 
+mod corners;
 mod dial;
 mod faults;
 mod inbound;

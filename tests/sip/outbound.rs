@@ -381,9 +381,10 @@ fn on_a_stream_everything_goes_over_its_connection() {
     // It breaks: the BYE asks for a new one.
     b.lost(tcp(7));
     b.tell(hangup());
-    assert_eq!(b.last_flow().conn, 0);
+    let anew = Flow { remote: "192.0.2.1:5060".parse().unwrap(), ..tcp(0) };
+    assert_eq!(b.last_flow(), anew, "where the callee's Contact says");
     b.take();
-    b.lost(tcp(0));
+    b.lost(anew);
     b.expect(&["Ended 2 us 200"]);
     b.over();
 

@@ -125,6 +125,7 @@ fn dial(uri: String, offer: Bytes) -> SipCmd {
         next_hop: None,
         from: "<sip:alice@LOCAL>".into(),
         to: format!("<{uri}>"),
+        max_forwards: 70,
         offer,
         headers: vec![],
         credentials: None,

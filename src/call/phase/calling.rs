@@ -72,6 +72,8 @@ impl Call {
             self.leg.answered = false;
             return;
         }
+        // A whisper comes before the bridge: what was early is over.
+        self.forget_plan();
         let limit = Duration::from_secs(self.row.time_limit_s.into());
         self.timers.arm(TimerKind::TimeLimit, cx.now.mono + limit);
         // A dialog that is not in its row cannot be left after a crash, so the ACK waits for it. A call that was answered while

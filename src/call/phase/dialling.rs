@@ -104,9 +104,11 @@ impl Call {
         }
         let only = d.alive.len() == 1 && d.dial.ring_tone.is_none();
         match early.filter(|_| only) {
+            // It said so before.
+            Some(leg) if d.early == Some(leg) => {}
             Some(leg) if answered => {
                 d.early = Some(leg);
-                self.play(cx, Source::Leg(leg), Keys::default());
+                self.hear_early(cx, from, leg);
             }
             Some(leg) => {
                 d.early = Some(leg);
@@ -132,10 +134,17 @@ impl Call {
         if d.ready.is_some() {
             return self.answer_leg(cx);
         }
-        if let Some(leg) = d.early {
+        if let (Some(leg), [child]) = (d.early, d.alive.as_slice()) {
+            let child = *child;
             self.send_early_answer(cx);
-            self.play(cx, Source::Leg(leg), Keys::default());
+            self.hear_early(cx, child, leg);
         }
+    }
+
+    /// Early media both ways: menus before the answer want to be spoken to.
+    fn hear_early(&mut self, cx: &mut Cx<'_>, child: CallSid, leg: LegId) {
+        self.play(cx, Source::Leg(leg), Keys::default());
+        cx.push(Effect::Tell(child, Word::Listen { leg: self.leg.id }));
     }
 
     /// The first to answer wins; the others are cancelled.
@@ -147,9 +156,12 @@ impl Call {
             return cx.push(Effect::Tell(from, Word::Release(Cause::new(200, "Answered elsewhere"))));
         }
         d.winner = Some(from);
+        // How those before it ended does not matter any more.
+        d.last = None;
         d.waiting.clear();
         for sid in d.alive.iter().filter(|s| **s != from) {
-            cx.push(Effect::Tell(*sid, Word::Release(Cause::new(487, "Call completed elsewhere"))));
+            // Telephones look at this code: no missed call is shown (RFC 3326 section 2).
+            cx.push(Effect::Tell(*sid, Word::Release(Cause::new(200, "Call completed elsewhere"))));
         }
     }
 
@@ -253,6 +265,8 @@ impl Call {
             return d.ring(cx, further);
         }
         if d.alive.is_empty() && d.winner.is_none() {
+            // The next one is to be heard, or rung for, as the first one was.
+            d.early = None;
             match d.waiting.is_empty() {
                 true => self.dial_over(cx),
                 false => self.dial_next(cx, 1),
@@ -325,7 +339,7 @@ impl Dialling {
                 }
             }
             None => {
-                let status = match (self.bridged, self.alive.is_empty()) {
+                let status = match (self.winner, self.alive.is_empty()) {
                     (Some(_), _) => "completed",
                     (None, false) => "no-answer",
                     (None, true) => "failed",

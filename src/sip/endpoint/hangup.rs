@@ -28,7 +28,11 @@ impl Endpoint {
         match leg.phase {
             Phase::Ringing(_) => self.refuse_ringing(now, id, Side::Us, cause, &headers, Vec::new()),
             Phase::Calling(_) => self.cancel(now, id, cause),
-            Phase::Up => self.leave(now, id, Cause { code: 200, ..cause }, headers),
+            Phase::Up => {
+                let said = Verdict { by: Side::Us, cause: Cause { code: 200, ..cause.clone() } };
+                leg.verdict.get_or_insert(said);
+                self.leave(now, id, cause, headers);
+            }
             Phase::Leaving => {}
         }
     }
