@@ -45,6 +45,11 @@ impl Call {
         true
     }
 
+    /// Its leg has a port that must be closed, whatever it knows.
+    pub fn port_is_open(&mut self) {
+        self.leg.open |= !self.leg.over;
+    }
+
     /// If the wall clock was set during the call, the times of its beginning are moved with it: its duration stays true.
     pub(super) fn follow_clock(&mut self, now: Now) {
         let (Some(answered), Some(at)) = (self.row.answered, self.answered_at) else { return };

@@ -55,6 +55,10 @@ impl Switch {
         if let Some(ticket) = asked.filter(|t| !answers(&fx, *t)) {
             fx.push(Effect::Reply(ticket, Box::new(Answer::Busy)));
         }
+        // It may have panicked when it was told so.
+        if self.workers.of(call.leg()).is_some() && !self.workers.opening.contains(&call.leg()) {
+            call.port_is_open();
+        }
         let (ends, last) = self.guarded(now, sid, |cx| call.broke(cx, internal_error()));
         fx.extend(last);
         self.keep(call);

@@ -110,10 +110,13 @@ impl Schedule {
 
     /// A row whose transaction is committed. If memory is full it stays in the store; [`Schedule::wants`] asks for it later.
     pub fn add(&mut self, now: Now, row: OutboxRow) {
+        let lane = lane(&row);
         // Once one was turned away the ones after it must be too, or they would overtake it.
         if self.store.refused || self.store.asked.is_some() || !self.admit(now, row) {
             self.store.refused = true;
+            return;
         }
+        self.advance(lane, now);
     }
 
     /// Pending rows from the store, at start (all, or a first page) and when [`Schedule::wants`] asked; rows already held are passed
@@ -127,12 +130,17 @@ impl Schedule {
         let now = Now { wall: upto.map_or(now.wall, |upto| upto.max(now.wall)), ..now };
         self.store.refused = turned_away || later.is_some_and(|at| at <= now.wall);
         self.store.aside = later.map(|next| (due(now, next), next));
+        // Nothing leaves before all are in: where the wall clock was set back, `next` says nothing about who comes first.
+        let lanes: BTreeSet<Lane> = rows.iter().map(lane).collect();
         for row in rows {
             let next = row.next;
             if row.state == "pending" && !self.admit(now, row) {
                 self.store.refused = true;
                 self.put_aside(now, next);
             }
+        }
+        for lane in lanes {
+            self.advance(lane, now);
         }
     }
 
@@ -159,7 +167,7 @@ impl Schedule {
         self.store.aside = Some(self.store.aside.map_or(new, |known| known.min(new)));
     }
 
-    /// Takes a row in. False: memory is full.
+    /// Takes a row in; its lane is the caller's to advance. False: memory is full.
     fn admit(&mut self, now: Now, row: OutboxRow) -> bool {
         if self.held.contains_key(&row.id) {
             return true;
@@ -176,7 +184,6 @@ impl Schedule {
                     self.rest(id, due(now, next));
                 } else {
                     self.lines.entry(lane).or_default().waiting.insert((position, id));
-                    self.advance(lane, now);
                 }
             }
             // It can never be sent as it is written: trying again would not help.
