@@ -249,7 +249,7 @@ impl Call {
     ) {
         let taken_back = !then.is_empty() && or_else.is_empty();
         let before = taken_back.then(|| Box::new(self.row.clone()));
-        if to.is_final() && !self.row.status.is_final() {
+        if to.is_final() && !self.row.status.is_final() && self.row.ended.is_none() {
             self.follow_clock(cx.now);
         }
         let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
@@ -330,6 +330,7 @@ impl Call {
             return;
         }
         self.leg.over = true;
+        self.follow_clock(cx.now);
         self.row.ended = Some(cx.now.wall);
         self.note_unreached(cx, by, &cause);
         self.row.ended_by.get_or_insert_with(|| if by == Side::Us { "us" } else { "peer" }.to_owned());

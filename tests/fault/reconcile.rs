@@ -38,6 +38,11 @@ pub fn byes(book: &Book, killed: Instant, began: Instant, faults: &mut Vec<Strin
     (n, last)
 }
 
+/// A row of REST with a final status.
+pub fn is_over(row: &Value) -> bool {
+    row["status"].as_str().is_some_and(|status| FINAL.contains(&status))
+}
+
 /// Every call that was accepted owes its end: answered callers, callees of a Dial, what got 201.
 pub fn owed(book: &Book) -> Vec<Owed> {
     let inbound = book.legs.values().filter(|l| l.caller && l.answered.is_some());

@@ -43,7 +43,8 @@ pub struct Phone {
     pub ended: Vec<Cause>,
     pub heard: Vec<u8>,
     pub headers: Vec<(String, String)>,
-    pub rtp_received: u64,
+    /// RTP packets that were more than silence.
+    pub rtp_loud: u64,
     /// Signals like any other, but has no media engine: its few packets are made by hand (the long simulation).
     pub light: bool,
     /// It signals over TCP.
@@ -74,6 +75,11 @@ pub struct Phone {
     next: u64,
 }
 
+/// An RTP packet with something else than silence in it.
+pub fn is_loud(packet: &[u8]) -> bool {
+    packet.iter().skip(12).any(|octet| ![0xFF, 0xD5].contains(octet))
+}
+
 impl Phone {
     pub fn new(name: &'static str, addr: SocketAddr, chorus: SocketAddr, seed: u64) -> Phone {
         let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
@@ -91,7 +97,7 @@ impl Phone {
             ended: vec![],
             heard: vec![],
             headers: vec![],
-            rtp_received: 0,
+            rtp_loud: 0,
             light: false,
             tcp: false,
             silent: false,

@@ -79,7 +79,7 @@ fn inbound(s: &Secrets) -> World {
     w.app.on("/fallback", Reply::twiml(&fallback));
     w.dial(0, "+15550001");
     answered(&mut w, 0);
-    w.until("the prompt", |w| w.phones[0].rtp_received > 20);
+    w.until("the prompt", |w| w.phones[0].rtp_loud > 19);
     for key in s.keys.chars() {
         w.press(0, &key.to_string());
         w.run_ms(400);

@@ -3,6 +3,7 @@
 use super::World;
 use super::faults::disk;
 use super::queue::Ev;
+use crate::kit::phone::is_loud;
 use bytes::Bytes;
 use chorus::call::event::PortError;
 use chorus::media::engine::Item;
@@ -84,7 +85,7 @@ impl World {
             };
             if let Some(phone) = self.phones.iter().position(|p| p.rtp.ip() == to.ip()) {
                 if self.phones[phone].light {
-                    self.phones[phone].rtp_received += 1;
+                    self.phones[phone].rtp_loud += u64::from(!rtcp && is_loud(&bytes));
                     continue;
                 }
                 for after in self.net.deliveries(&mut self.rng) {

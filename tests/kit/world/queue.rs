@@ -2,7 +2,7 @@
 
 use super::words::body_line;
 use super::{CHORUS, WALL0, World};
-use crate::kit::phone::Later;
+use crate::kit::phone::{Later, is_loud};
 use bytes::Bytes;
 use chorus::clock::{Mono, Wall};
 use chorus::media::engine::DiskReport;
@@ -133,7 +133,7 @@ impl World {
                     if rtcp {
                         p.engine.on_rtcp(now, leg, from, &bytes, &mut p.out);
                     } else {
-                        p.rtp_received += 1;
+                        p.rtp_loud += u64::from(is_loud(&bytes));
                         p.engine.on_rtp(now, leg, from, &bytes, &mut p.out);
                     }
                     self.settle_phone(i);
