@@ -147,10 +147,12 @@ fn fault_crash_before_the_ack() {
     let mut w = World::new(609);
     callee(&mut w, OnCall::Answer(1_000));
     w.app.on("/voice", Reply::twiml("<Say>hello</Say>"));
-    // Queued, initiated, ringing are written; the answer is not.
-    w.dies = Some((4, Death::Unsynced));
     api(&mut w, |_| {});
+    w.run_ms(1_000);
+    // Queued, initiated, ringing are written, and that they were told; the answer comes next.
+    w.dies = Some((w.commits + 1, Death::Unsynced));
     over(&mut w);
+    assert_eq!(w.crashes, 1);
     ladder::check(
         w,
         "fault_crash_before_the_ack",
