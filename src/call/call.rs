@@ -54,6 +54,8 @@ pub struct Call {
     pub(super) created: Mono,
     /// For the duration, which the wall clock could get wrong.
     pub(super) answered_at: Option<Mono>,
+    /// When its leg ended; its last figures and its own recording come a little later.
+    pub(super) ended_at: Option<Mono>,
     /// The row before a change of status that something waits for: what it falls back to if that is not written.
     pub(super) before: Option<Box<CallRow>>,
 }
@@ -154,6 +156,7 @@ impl Call {
             pending_record: None,
             created: cx.now.mono,
             answered_at: None,
+            ended_at: None,
             before: None,
         }
     }
@@ -249,7 +252,7 @@ impl Call {
     ) {
         let taken_back = !then.is_empty() && or_else.is_empty();
         let before = taken_back.then(|| Box::new(self.row.clone()));
-        if to.is_final() && !self.row.status.is_final() && self.row.ended.is_none() {
+        if to.is_final() && !self.row.status.is_final() {
             self.follow_clock(cx.now);
         }
         let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
@@ -330,8 +333,7 @@ impl Call {
             return;
         }
         self.leg.over = true;
-        self.follow_clock(cx.now);
-        self.row.ended = Some(cx.now.wall);
+        self.ended_at = Some(cx.now.mono);
         self.note_unreached(cx, by, &cause);
         self.row.ended_by.get_or_insert_with(|| if by == Side::Us { "us" } else { "peer" }.to_owned());
         if self.row.cause.is_none() || by == Side::Peer {

@@ -70,9 +70,8 @@ impl Call {
         if let Some(seconds) = update.time_limit_s {
             self.row.time_limit_s = seconds;
             // Of the whole call: what has been talked already counts.
-            let talked = self.row.answered.map_or(0, |at| cx.now.wall.0.saturating_sub(at.0));
-            let left = Duration::from_secs(seconds.into())
-                .saturating_sub(Duration::from_millis(u64::try_from(talked).unwrap_or(0)));
+            let talked = self.answered_at.map_or(Duration::ZERO, |at| cx.now.mono.since(at));
+            let left = Duration::from_secs(seconds.into()).saturating_sub(talked);
             self.timers.arm(TimerKind::TimeLimit, cx.now.mono + left);
         }
         if let Some(end) = update.end {

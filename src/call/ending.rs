@@ -51,7 +51,12 @@ impl Call {
     }
 
     /// If the wall clock was set during the call, the times of its beginning are moved with it: its duration stays true.
+    /// The end is when the leg ended, however long its figures and its recording took.
     pub(super) fn follow_clock(&mut self, now: Now) {
+        self.row.ended = self.ended_at.map(|at| {
+            let since = i64::try_from(now.mono.since(at).as_millis()).unwrap_or(i64::MAX);
+            Wall(now.wall.0.saturating_sub(since))
+        });
         let (Some(answered), Some(at)) = (self.row.answered, self.answered_at) else { return };
         let lasted = i64::try_from(now.mono.since(at).as_millis()).unwrap_or(i64::MAX);
         let jump = now.wall.0.saturating_sub(answered.0).saturating_sub(lasted);

@@ -99,7 +99,7 @@ pub fn advance(
     match to {
         CallStatus::Ringing if row.started.is_none() => row.started = Some(cx.now.wall),
         CallStatus::InProgress => row.answered = Some(cx.now.wall),
-        // The leg may have ended a little earlier: its last figures and its recording were waited for.
+        // Unless it is known to have ended a little earlier.
         s if s.is_final() => row.ended = row.ended.or(Some(cx.now.wall)),
         _ => {}
     }

@@ -265,11 +265,11 @@ fn legal(param: &Param, fault: Fault) -> bool {
         param.kind,
         Kind::Text(_)
             | Kind::Token(_)
-            | Kind::Endpoint
             | Kind::Twiml
             | Kind::Bool
             | Kind::Country
             | Kind::PhonePattern
+            | Kind::Endpoint
     );
     match fault {
         Fault::Missing => param.required.is_none(),
