@@ -263,7 +263,13 @@ fn legal(param: &Param, fault: Fault) -> bool {
     let list = matches!(param.kind, Kind::Words(_) | Kind::Cidrs);
     let unlimited = matches!(
         param.kind,
-        Kind::Text(_) | Kind::Token(_) | Kind::Twiml | Kind::Bool | Kind::Country | Kind::PhonePattern
+        Kind::Text(_)
+            | Kind::Token(_)
+            | Kind::Twiml
+            | Kind::Bool
+            | Kind::Country
+            | Kind::PhonePattern
+            | Kind::Endpoint
     );
     match fault {
         Fault::Missing => param.required.is_none(),
