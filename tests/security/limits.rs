@@ -3,13 +3,15 @@
 
 use super::house::{House, Phone, twiml, within};
 use crate::kit::World;
-use crate::kit::phone::OnCall;
 use crate::kit::rows::dial_request;
+use crate::kit::world::CHORUS;
 use chorus::api::command::{Answer, Request};
 use chorus::clock::{Mono, Now, Wall};
 use chorus::sid::{AccountSid, CallSid};
+use chorus::sip::event::{Flow, Transport};
 use chorus::store::tx::Op;
 use chorus::switch::timeline::{LINES_MAX, Timelines};
+use chorus::switch::{Input, Output};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -47,16 +49,22 @@ fn one_call_too_many_is_503_at_both_doors() {
     assert_eq!(w.switch.counts().calls, CALLS);
     let refused = w.ask(Request::Dial(Box::new(dial_request(CallSid(u128::MAX), w.now.wall))));
     assert!(matches!(w.replies[&refused], Answer::Busy), "{:?}", w.replies[&refused]);
-    w.phones[caller].on_call = OnCall::Ring;
-    w.dial(caller, "+15550001");
-    w.until("the caller is refused", |w| !w.phones[caller].ended.is_empty());
-    assert_eq!(w.phones[caller].ended[0].code, 503);
-    let retry = w.phones[caller].headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
-    assert!(
-        retry.is_some_and(|(_, s)| (1..=8).contains(&s.parse().unwrap())),
-        "{:?}",
-        w.phones[caller].headers
+    let remote = w.phones[caller].addr;
+    let invite = format!(
+        "INVITE sip:+15550001@{CHORUS} SIP/2.0\r\nVia: SIP/2.0/UDP {remote};branch=z9hG4bKfull\r\nMax-Forwards: 70\r\nFrom: <sip:a@{remote}>;tag=t\r\n\
+         To: <sip:+15550001@{CHORUS}>\r\nCall-ID: full\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{remote}>\r\nContent-Length: 0\r\n\r\n"
     );
+    let flow = Flow { transport: Transport::Udp, remote, local: CHORUS.parse().unwrap(), conn: 0 };
+    w.switch.handle(w.now, Input::Sip(flow, bytes::Bytes::from(invite)));
+    let sent = std::iter::from_fn(|| w.switch.poll()).filter_map(|o| match o {
+        Output::Send(_, bytes) => Some(String::from_utf8(bytes.to_vec()).unwrap()),
+        _ => None,
+    });
+    let answers: Vec<String> = sent.collect();
+    let refusal =
+        answers.iter().find(|a| a.starts_with("SIP/2.0 503 ")).unwrap_or_else(|| panic!("{answers:?}"));
+    let seconds = refusal.lines().find_map(|l| l.strip_prefix("Retry-After: ")).expect("when to come again");
+    assert!((1..=8).contains(&seconds.parse().unwrap()), "{refusal}");
     assert_eq!(w.switch.counts().calls, CALLS);
 }
 
