@@ -97,6 +97,11 @@ mod panics {
         PLAN.set(Some((call, effects, again)));
     }
 
+    /// None will, whatever was planned: another world begins.
+    pub fn no_panic() {
+        PLAN.set(None);
+    }
+
     pub(crate) fn enter(call: Option<CallSid>) {
         INSIDE.set(call);
     }
@@ -114,9 +119,9 @@ mod panics {
 }
 
 #[cfg(feature = "mutants")]
-pub use panics::panic_in;
-#[cfg(feature = "mutants")]
 pub(crate) use panics::{effect, enter};
+#[cfg(feature = "mutants")]
+pub use panics::{no_panic, panic_in};
 
 #[cfg(not(feature = "mutants"))]
 #[inline(always)]

@@ -33,8 +33,10 @@ impl Call {
         self.give_up(cx, Cause::new(200, "Normal Clearing"), to);
     }
 
-    /// It panicked: it ends, however far it had come. False if it was ending when it did: then it may never get there.
-    pub fn broke(&mut self, cx: &mut Cx<'_>, cause: Cause) -> bool {
+    /// It panicked: it ends, however far it had come. False if it was ending when it did: then it may never get there. `port`: one is
+    /// open for its leg, whether it had noticed or not.
+    pub fn broke(&mut self, cx: &mut Cx<'_>, cause: Cause, port: bool) -> bool {
+        self.leg.open |= port;
         if self.leg.over {
             return false;
         }
@@ -43,11 +45,6 @@ impl Call {
         let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
         self.give_up(cx, cause, to);
         true
-    }
-
-    /// Its leg has a port that must be closed, whatever it knows.
-    pub fn port_is_open(&mut self) {
-        self.leg.open |= !self.leg.over;
     }
 
     /// If the wall clock was set during the call, the times of its beginning are moved with it: its duration stays true.
@@ -83,7 +80,8 @@ impl Call {
     }
 
     /// Its rows that have no end yet, and its own.
-    pub fn remains(&self) -> Remains {
+    pub fn remains(&mut self, now: Now) -> Remains {
+        self.follow_clock(now);
         Remains { row: self.row.clone(), recordings: self.recordings.rows(), streams: self.streams.rows() }
     }
 

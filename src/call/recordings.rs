@@ -99,9 +99,9 @@ impl Recordings {
             created: cx.now.wall,
             updated: cx.now.wall,
         };
+        self.running.insert(id, Running { row: row.clone(), tap: s.tap, stopping: false, action: None });
         let ops = ops(cx, &row, "in-progress");
         cx.push(Effect::Commit { tx: Tx { ops }, then: vec![], or_else: vec![] });
-        self.running.insert(id, Running { row: row.clone(), tap: s.tap, stopping: false, action: None });
         row
     }
 

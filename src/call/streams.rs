@@ -95,6 +95,9 @@ impl Call {
             bidirectional: open.bidirectional,
             parameters: open.parameters,
         };
+        // Before its row is asked for: whatever happens in between, the row will have its end.
+        let running = Running { row: row.clone(), tap: cx.ids.tap(), track: open.track };
+        self.streams.0.insert(open.stream, running);
         let signature = sign::sign_websocket(&self.tables.auth_token(self.row.account), &url);
         cx.push(Effect::Engine(self.leg.id, EngineCommand::OpenStream(Box::new(start))));
         cx.push(Effect::Connect(Box::new(StreamConnect {
@@ -108,9 +111,6 @@ impl Call {
             then: vec![],
             or_else: vec![],
         });
-        let tap = cx.ids.tap();
-        let running = Running { row: row.clone(), tap, track: open.track };
-        self.streams.0.insert(open.stream, running);
         Ok(row)
     }
 

@@ -55,11 +55,8 @@ impl Switch {
         if let Some(ticket) = asked.filter(|t| !answers(&fx, *t)) {
             fx.push(Effect::Reply(ticket, Box::new(Answer::Busy)));
         }
-        // It may have panicked when it was told so.
-        if self.workers.of(call.leg()).is_some() && !self.workers.opening.contains(&call.leg()) {
-            call.port_is_open();
-        }
-        let (ends, last) = self.guarded(now, sid, |cx| call.broke(cx, internal_error()));
+        let port = self.workers.of(call.leg()).is_some() && !self.workers.opening.contains(&call.leg());
+        let (ends, last) = self.guarded(now, sid, |cx| call.broke(cx, internal_error(), port));
         fx.extend(last);
         self.keep(call);
         self.perform(now, sid, fx);
@@ -78,7 +75,7 @@ impl Switch {
     /// It cannot end by itself: its rows get their ends, everything that was its is closed.
     fn end_by_force(&mut self, now: Now, sid: CallSid) {
         let Some(call) = self.calls.get_mut(&sid) else { return };
-        let (leg, word, remains) = (call.leg(), call.last_word(internal_error()), call.remains());
+        let (leg, word, remains) = (call.leg(), call.last_word(internal_error()), call.remains(now));
         self.told.extend(word.map(|(parent, word)| (parent, sid, word)));
         self.endpoint.command(now, SipCmd::Hangup { leg, cause: internal_error(), headers: vec![] });
         if !self.workers.opening.contains(&leg) {

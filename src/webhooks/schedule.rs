@@ -14,6 +14,8 @@ use super::policy;
 use super::request::{FetchError, FetchRequest, Policy, Purpose};
 use super::round::note;
 pub use super::round::{Note, Outcome, RoundResult};
+use super::window;
+pub use super::window::page;
 use crate::clock::{Mono, Now, Wall};
 use crate::mutants::{self, Mutant};
 use crate::sid::{AccountSid, CallSid};
@@ -122,8 +124,7 @@ impl Schedule {
     /// Pending rows from the store, at start (all, or a first page) and when [`Schedule::wants`] asked; rows already held are passed
     /// over. `later`: the smallest `next` of pending rows that are not in this page; None: there are no others.
     pub fn load(&mut self, now: Now, mut rows: Vec<OutboxRow>, later: Option<Wall>) {
-        // Two of one call may be of the same millisecond: the one that was produced first leaves first.
-        rows.sort_by_key(|row| (row.next, row.position));
+        window::sort(&mut rows);
         let upto = self.store.asked.take();
         let turned_away = upto.is_some() && self.store.refused;
         // What was asked for is due, whatever the wall clock says by now.
@@ -360,14 +361,6 @@ impl Schedule {
     pub fn flying(&self) -> usize {
         self.fair.flying()
     }
-}
-
-/// What [`Schedule::wants`] asks for of all pending rows: the page, and the smallest `next` of the others.
-pub fn page(mut pending: Vec<OutboxRow>, upto: Wall, window: usize) -> (Vec<OutboxRow>, Option<Wall>) {
-    pending.sort_by_key(|row| (row.next, row.position));
-    let due = pending.partition_point(|row| row.next <= upto).min(window);
-    let later = pending.split_off(due);
-    (pending, later.first().map(|row| row.next))
 }
 
 /// When a row is due that was written with this `next`. A wall clock that jumped back makes none wait longer than the longest pause.

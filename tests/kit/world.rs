@@ -128,6 +128,8 @@ fn engines(rng: &mut Rng) -> Vec<Engine> {
 
 impl World {
     pub fn new(seed: u64) -> World {
+        #[cfg(feature = "mutants")]
+        chorus::mutants::no_panic();
         let mut rng = Rng::from_number(seed);
         let switch = switch(&mut rng);
         let mut w = World {
