@@ -104,7 +104,12 @@ pub const KEYS: &[Key] = &[
     ),
     key("speech_key", "CHORUS_SPEECH_KEY", "", "its API key"),
     key("speech_model", "CHORUS_SPEECH_MODEL", "tts-1", "its model"),
-    key("log", "CHORUS_LOG", "info", "filter of the log, as `info,chorus::sip=debug`"),
+    key(
+        "log",
+        "CHORUS_LOG",
+        "info",
+        "filter of the log, as `info,chorus::timeline=trace`, which shows timelines as they grow",
+    ),
 ];
 
 /// All of them, typed.
@@ -136,6 +141,13 @@ pub struct Config {
     pub log: String,
 }
 
+/// Where a file is wrong, without the line itself: it may hold a token.
+fn unreadable(path: &std::path::Path, text: &str, e: &toml::de::Error) -> String {
+    let before = e.span().and_then(|s| text.get(..s.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    format!("{}, line {line}: {}", path.display(), e.message())
+}
+
 /// Where each value came from, for messages.
 struct Values(BTreeMap<&'static str, (String, String)>);
 
@@ -165,7 +177,7 @@ impl Config {
     ) -> Result<Config, String> {
         let mut from_file = BTreeMap::new();
         if let Some((path, text)) = file {
-            let table: toml::Table = text.parse().map_err(|e| format!("{}: {e}", path.display()))?;
+            let table: toml::Table = text.parse().map_err(|e| unreadable(path, text, &e))?;
             for (name, value) in table {
                 if !KEYS.iter().any(|k| k.name == name) {
                     return Err(format!("{}: unknown key '{name}'", path.display()));
@@ -195,7 +207,15 @@ impl Config {
             _ => return Err("CHORUS_TLS_CERT and CHORUS_TLS_KEY are given together or not at all".to_owned()),
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let public = v.some("public_url").unwrap_or_else(|| format!("{scheme}://{http_listen}"));
+        let public = match v.some("public_url") {
+            Some(url) if is_base(&url) => url,
+            Some(url) => {
+                return Err(format!(
+                    "CHORUS_PUBLIC_URL: '{url}' is not a URL like https://voice.example.com"
+                ));
+            }
+            None => format!("{scheme}://{http_listen}"),
+        };
         let networks = Network::parse_list(&v.text("allow_networks"))
             .map_err(|e| format!("CHORUS_ALLOW_NETWORKS: {e}"))?;
         let numbers = v.text("numbers");
@@ -258,6 +278,34 @@ impl Config {
     pub fn recordings_dir(&self) -> PathBuf {
         self.data_dir.join("recordings")
     }
+}
+
+/// An http or https URL that paths can be hung on.
+fn is_base(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|u| {
+        let web = matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(|h| !h.is_empty());
+        web && u.query().is_none() && u.fragment().is_none()
+    })
+}
+
+/// Variables that are of the suite and the tools around it, not settings.
+const OTHERS: &[&str] = &[
+    "CHORUS_CI",
+    "CHORUS_FUZZ",
+    "CHORUS_LONG",
+    "CHORUS_MUTANT",
+    "CHORUS_SEED",
+    "CHORUS_SHARED",
+    "CHORUS_TEST_POSTGRES",
+];
+
+/// Of the names of an environment, those that look like settings and are none: a slip of the pen, or a setting of
+/// another version. They have no effect, and the log says so.
+pub fn strangers(names: impl Iterator<Item = String>) -> Vec<String> {
+    let known = |name: &str| KEYS.iter().any(|k| k.env == name) || OTHERS.contains(&name);
+    let mut out: Vec<String> = names.filter(|n| n.starts_with("CHORUS_") && !known(n)).collect();
+    out.sort_unstable();
+    out
 }
 
 fn port_range(text: &str) -> Result<(u16, u16), String> {

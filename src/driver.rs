@@ -222,7 +222,6 @@ impl Driver {
                 self.traffic.sent(flow.transport);
                 self.parts.transport.send(flow, bytes);
             }
-            Output::CloseFlow(flow) => self.parts.transport.close(flow),
             Output::Resolve { id, host, port, transport } => {
                 self.parts.transport.resolve(id, host, port, transport);
             }
@@ -246,6 +245,9 @@ impl Driver {
             }
             Output::LoadOutbox(upto) => self.load_outbox(upto),
             Output::Trace(call, line) => {
+                // For `CHORUS_LOG=info,chorus::timeline=trace`: timelines as they grow, in the log.
+                let Line { from, to, what, .. } = &line;
+                tracing::trace!(target: "chorus::timeline", %call, from, to, what);
                 if let Some(w) = &self.parts.watcher {
                     let _ = w.send((call, line));
                 }

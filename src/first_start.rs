@@ -9,7 +9,7 @@ use crate::store::rows::AccountRow;
 use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{Scope, Store, accounts, snapshot};
 use std::io::{IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Who may do what, after the start.
@@ -44,6 +44,16 @@ fn kept(path: &Path, make: impl FnOnce() -> String) -> Result<(String, bool), St
     }
 }
 
+/// Makes a directory that only its owner can look into: recordings are nobody else's business. One that is there stays as
+/// it is.
+///
+/// # Errors
+/// A sentence that names it.
+pub fn private_dir(path: &Path) -> Result<(), String> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| format!("{}: {e}", path.display()))
+}
+
 /// The key for secrets at rest: CHORUS_SECRET_KEY, or `secret.key` in the data directory.
 ///
 /// # Errors
@@ -67,20 +77,21 @@ pub async fn credentials(
     now: Now,
     rng: &mut Rng,
 ) -> Result<Credentials, String> {
-    let path = config.data_dir.join("credentials");
     let (carrier_token, _) = if config.carrier_token.is_empty() {
         kept(&config.data_dir.join("carrier.token"), || rng.hex(48))?
     } else {
         (config.carrier_token.clone(), false)
     };
-    let found = first_account(config, store).await?;
-    let row = match found {
-        Some(row) => row,
-        None => make_account(config, store, now, rng).await?,
+    let row = match first_account(config, store).await? {
+        Some(row) => with_token(config, store, row).await?,
+        None => make_account(config, store, now, rng, &carrier_token).await?,
     };
-    let (_, fresh) = kept(&path, || format!("{} {}", row.sid, row.auth_token))?;
-    if fresh {
-        tell(&path, &row, &carrier_token);
+    // The file is for tools on this machine: what it says must be what opens the API.
+    let path = config.data_dir.join("credentials");
+    let line = format!("{} {}", row.sid, row.auth_token);
+    if std::fs::read_to_string(&path).is_ok_and(|old| old.trim() != line) {
+        std::fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        kept(&path, || line)?;
     }
     Ok(Credentials { account: row.sid, auth_token: row.auth_token, carrier_token })
 }
@@ -97,16 +108,43 @@ async fn first_account(config: &Config, store: &Store) -> Result<Option<AccountR
         })
         .await
         .map_err(|e| format!("the accounts could not be read: {e}"))?;
-    let mut row = row;
-    if let (Some(row), false) = (&mut row, config.auth_token.is_empty()) {
-        row.auth_token.clone_from(&config.auth_token);
-    }
     Ok(row)
 }
 
-async fn make_account(config: &Config, store: &Store, now: Now, rng: &mut Rng) -> Result<AccountRow, String> {
+/// CHORUS_AUTH_TOKEN is the account's token also where another one was stored.
+async fn with_token(config: &Config, store: &Store, mut row: AccountRow) -> Result<AccountRow, String> {
+    if config.auth_token.is_empty() || config.auth_token == row.auth_token {
+        return Ok(row);
+    }
+    row.auth_token.clone_from(&config.auth_token);
+    store
+        .commit(Tx::one(Op::PutAccount(Box::new(row.clone()))))
+        .await
+        .map_err(|e: StoreError| format!("the first account's new token could not be written: {e}"))?;
+    Ok(row)
+}
+
+/// A token that was given is in the configuration: only one that is made here is kept for its owner. The file comes first, so that a
+/// crash in between loses nothing: the next start takes what stands there.
+async fn make_account(
+    config: &Config,
+    store: &Store,
+    now: Now,
+    rng: &mut Rng,
+    carrier: &str,
+) -> Result<AccountRow, String> {
     let sid = AccountSid::parse(&config.account_sid).unwrap_or_else(|| AccountSid::new(rng));
-    let auth_token = if config.auth_token.is_empty() { rng.hex(32) } else { config.auth_token.clone() };
+    let path = config.data_dir.join("credentials");
+    let (sid, auth_token, fresh) = if config.auth_token.is_empty() {
+        let (text, fresh) = kept(&path, || format!("{sid} {}", rng.hex(32)))?;
+        let known =
+            text.split_once(' ').and_then(|(sid, token)| Some((AccountSid::parse(sid)?, token.to_owned())));
+        let (sid, token) =
+            known.ok_or_else(|| format!("{}: AccountSid and AuthToken are expected", path.display()))?;
+        (sid, token, fresh)
+    } else {
+        (sid, config.auth_token.clone(), false)
+    };
     let row = AccountRow {
         sid,
         owner: sid,
@@ -120,6 +158,10 @@ async fn make_account(config: &Config, store: &Store, now: Now, rng: &mut Rng) -
         .commit(Tx::one(Op::PutAccount(Box::new(row.clone()))))
         .await
         .map_err(|e: StoreError| format!("the first account could not be written: {e}"))?;
+    match fresh {
+        true => tell(&path, &row, carrier),
+        false => tracing::info!("the first account is {}", row.sid),
+    }
     Ok(row)
 }
 

@@ -29,11 +29,13 @@ pub enum Mutant {
     TimerNotDisarmed,
     /// Nobody is told of a recording.
     RecordingCallbackMissing,
+    /// Legs that were up at a crash get no BYE.
+    OrphanForgotten,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 12] = [
+    pub const ALL: [Mutant; 13] = [
         Mutant::ByeBeforeAck,
         Mutant::CallbackOutsideTx,
         Mutant::AnswerBeforeCommit,
@@ -46,7 +48,13 @@ impl Mutant {
         Mutant::StreamNotClosed,
         Mutant::TimerNotDisarmed,
         Mutant::RecordingCallbackMissing,
+        Mutant::OrphanForgotten,
     ];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Mutant> {
+        Mutant::ALL.into_iter().find(|m| format!("{m:?}") == name)
+    }
 }
 
 #[cfg(feature = "mutants")]
@@ -70,3 +78,55 @@ pub fn on(m: Mutant) -> bool {
 pub const fn on(_: Mutant) -> bool {
     false
 }
+
+#[cfg(feature = "mutants")]
+mod panics {
+    use crate::sid::CallSid;
+    use std::cell::Cell;
+
+    std::thread_local! {
+        /// Whose code runs.
+        static INSIDE: Cell<Option<CallSid>> = const { Cell::new(None) };
+        /// Who panics, after how many effects, and after how many more again.
+        static PLAN: Cell<Option<(CallSid, u32, Option<u32>)>> = const { Cell::new(None) };
+    }
+
+    /// This call will panic in this thread once it has said so many more effects; and then, with `again`, once more. No message is
+    /// printed.
+    pub fn panic_in(call: CallSid, effects: u32, again: Option<u32>) {
+        PLAN.set(Some((call, effects, again)));
+    }
+
+    /// None will, whatever was planned: another world begins.
+    pub fn no_panic() {
+        PLAN.set(None);
+    }
+
+    pub(crate) fn enter(call: Option<CallSid>) {
+        INSIDE.set(call);
+    }
+
+    pub(crate) fn effect() {
+        let Some((call, left, again)) = PLAN.get().filter(|(call, ..)| INSIDE.get() == Some(*call)) else {
+            return;
+        };
+        if left > 1 {
+            return PLAN.set(Some((call, left - 1, again)));
+        }
+        PLAN.set(again.map(|effects| (call, effects, None)));
+        std::panic::resume_unwind(Box::new("planted"));
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub(crate) use panics::{effect, enter};
+#[cfg(feature = "mutants")]
+pub use panics::{no_panic, panic_in};
+
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub(crate) const fn enter(_: Option<crate::sid::CallSid>) {}
+
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub(crate) const fn effect() {}

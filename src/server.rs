@@ -82,8 +82,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     // Before anything is counted.
     let _ = crate::telemetry::metrics::recorder();
     let mut rng = api::rng();
-    let dir = config.data_dir.clone();
-    std::fs::create_dir_all(config.recordings_dir()).map_err(|e| format!("{}: {e}", dir.display()))?;
+    first_start::private_dir(&config.recordings_dir())?;
     let key = first_start::secret_key(&config, &mut rng)?;
     let (store, found) = open_store(&config, &key).await?;
     let credentials = first_start::credentials(&config, &store, now(), &mut rng).await?;

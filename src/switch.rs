@@ -8,11 +8,12 @@ pub mod census;
 mod commits;
 mod dial;
 mod effects;
+mod guard;
 mod io;
 pub mod log;
 mod outbox;
 mod recover;
-mod timeline;
+pub mod timeline;
 mod workers;
 
 use crate::api::command::Answer;
@@ -32,7 +33,6 @@ use crate::store::tx::{Tx, TxId};
 use crate::webhooks::request::{FetchError, FetchId, Fetched};
 use crate::webhooks::schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::panic::AssertUnwindSafe;
 use std::{net::SocketAddr, sync::Arc};
 
 pub use io::{Input, Output};
@@ -47,8 +47,8 @@ struct Gate {
     then: Vec<Effect>,
     or_else: Vec<Effect>,
     tx: Tx,
-    /// It writes the row of this call: one after the other.
-    row: Option<CallSid>,
+    /// It writes this row: one after the other.
+    row: Option<commits::Row>,
 }
 
 enum FetchOwner {
@@ -93,6 +93,7 @@ pub struct Switch {
     timers: BTreeSet<(Mono, CallSid)>,
     deadlines: HashMap<CallSid, Mono>,
     timelines: timeline::Timelines,
+    calls_max: usize,
     told: VecDeque<(CallSid, CallSid, Word)>,
     tables: Arc<Tables>,
     rng: Rng,
@@ -108,6 +109,8 @@ pub struct Switch {
 impl Switch {
     /// An empty switch with `workers` media workers.
     pub fn new(mut rng: Rng, endpoint: EndpointConfig, settings: CallSettings, workers: usize) -> Switch {
+        // Whoever commits may also wait.
+        let endpoint = EndpointConfig { ack_waits: true, ..endpoint };
         Switch {
             endpoint: Endpoint::new(rng.fork(), endpoint),
             calls: BTreeMap::new(),
@@ -123,6 +126,7 @@ impl Switch {
             timers: BTreeSet::new(),
             deadlines: HashMap::new(),
             timelines: timeline::Timelines::default(),
+            calls_max: CALLS_MAX,
             told: VecDeque::new(),
             tables: Arc::new(Tables::default()),
             rng,
@@ -134,6 +138,11 @@ impl Switch {
             ended: census::Ended::default(),
             out: VecDeque::new(),
         }
+    }
+
+    /// Holds at most so many callbacks in memory; the others wait in the store (tests: a small one is full soon).
+    pub fn hold_callbacks(&mut self, window: usize) {
+        self.schedule = Schedule::with_window(window);
     }
 
     /// One input. Its outputs are then taken with `poll` until None.
@@ -244,7 +253,6 @@ impl Switch {
             moved = true;
             match out {
                 SipOut::Send(flow, bytes) => self.out.push_back(Output::Send(flow, bytes)),
-                SipOut::Close(flow) => self.out.push_back(Output::CloseFlow(flow)),
                 SipOut::Resolve { id, host, port, transport } => {
                     self.out.push_back(Output::Resolve { id, host, port, transport });
                 }
@@ -305,30 +313,29 @@ impl Switch {
         }
     }
 
+    /// Takes fewer calls than [`CALLS_MAX`], for tests: to fill the house takes minutes.
+    pub fn limit_calls(&mut self, calls: usize) {
+        self.calls_max = calls.min(CALLS_MAX);
+    }
+
+    /// What a call sees while it handles something; its effects go to `fx`.
+    fn cx<'a>(&'a mut self, now: Now, fx: &'a mut Vec<Effect>) -> Cx<'a> {
+        Cx { now, rng: &mut self.rng, ids: &mut self.ids, tables: &self.tables, settings: &self.settings, fx }
+    }
+
     /// Gives a call an event and performs what it answers. A call that is gone hears nothing.
     fn tell(&mut self, now: Now, sid: CallSid, event: Event) {
+        let asked = match &event {
+            Event::Command(ticket, _) => Some(*ticket),
+            _ => None,
+        };
         let Some(mut call) = self.calls.remove(&sid) else {
-            if let Event::Command(ticket, _) = event {
-                self.out.push_back(Output::Reply(ticket, Box::new(Answer::NotLive)));
-            }
-            return;
+            let gone = asked.map(|ticket| Output::Reply(ticket, Box::new(Answer::NotLive)));
+            return self.out.extend(gone);
         };
-        let mut fx = Vec::new();
-        let mut cx = Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &self.tables,
-            settings: &self.settings,
-            fx: &mut fx,
-        };
-        // A panic in one call ends that call alone: what it wanted is forgotten, its leg gets BYE, its row its end.
-        let handled = std::panic::catch_unwind(AssertUnwindSafe(|| call.handle(&mut cx, event)));
-        if handled.is_err() {
-            cx.fx.clear();
-            call.broke(&mut cx);
-            self.out
-                .push_back(Output::Log(format!("{sid} panicked and was ended: this is an error of Chorus")));
+        let (handled, fx) = self.guarded(now, sid, |cx| call.handle(cx, event));
+        if handled.is_none() {
+            return self.broke(now, call, fx, asked);
         }
         self.keep(call);
         self.perform(now, sid, fx);
@@ -349,23 +356,12 @@ impl Switch {
         self.calls.insert(sid, call);
     }
 
-    /// Makes a call by `make` and performs its first effects.
-    fn begin(&mut self, now: Now, make: impl FnOnce(&mut Cx<'_>) -> Call) -> CallSid {
-        let mut fx = Vec::new();
-        let tables = self.tables.clone();
-        let mut cx = Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &tables,
-            settings: &self.settings,
-            fx: &mut fx,
-        };
-        let call = make(&mut cx);
-        let sid = call.sid();
+    /// Makes a call by `make` and performs its first effects. False if that panicked: then nothing happened.
+    fn begin(&mut self, now: Now, sid: CallSid, make: impl FnOnce(&mut Cx<'_>) -> Call) -> bool {
+        let (Some(call), fx) = self.guarded(now, sid, make) else { return false };
         self.timelines.open(sid, call.row().account);
         self.keep(call);
         self.perform(now, sid, fx);
-        sid
+        true
     }
 }

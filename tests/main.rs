@@ -1,11 +1,5 @@
 //! The suite: one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
-#![allow(
-    clippy::wrong_self_convention,
-    clippy::type_complexity,
-    clippy::manual_is_multiple_of,
-    clippy::single_match
-)]
 
 mod api;
 mod bench;

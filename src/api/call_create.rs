@@ -237,6 +237,8 @@ fn request(ctx: &Ctx, owned: Owned) -> Result<DialRequest, Refusal> {
         caller_id: p.owned("CallerId"),
         application: owned.application.map(|a| a.sid),
         document: hooks.document,
+        twiml_left_out: ["Url", "Twiml"].iter().all(|n| p.text(n).is_some())
+            && p.text("ApplicationSid").is_none(),
         fallback: hooks.fallback,
         status_callback: hooks.callback.map(|h| subscription(h, events)),
         timeout_s: seconds("Timeout", TIMEOUT_DEFAULT_S),

@@ -19,8 +19,8 @@ pub const STATUSES: &[&str] =
 
 /// Filters of the list.
 pub const FILTERS: &[Param] = &[
-    param("To", Kind::Callee, "Only calls to exactly this.").example("+15005550006"),
-    param("From", Kind::Caller, "Only calls from exactly this.").example("+15005550001"),
+    param("To", Kind::Endpoint, "Only calls to exactly this.").example("+15005550006"),
+    param("From", Kind::Endpoint, "Only calls from exactly this.").example("+15005550001"),
     param("ParentCallSid", Kind::Sid("CA"), "Only the calls that this call's Dial made."),
     param("Status", Kind::OneOf(STATUSES), "Only calls in this state.").example("completed"),
     param("StartTime", Kind::Time, "Only calls begun on this day, or in this second.").example("2026-01-02"),

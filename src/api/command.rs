@@ -42,6 +42,8 @@ pub struct DialRequest {
     pub application: Option<ApplicationSid>,
     /// What runs once it is answered.
     pub document: Document,
+    /// `Twiml` was given beside `Url` and left out (32019).
+    pub twiml_left_out: bool,
     /// `FallbackUrl`.
     pub fallback: Option<Hook>,
     /// `StatusCallback` with its events (`completed` if none were named).

@@ -24,6 +24,7 @@ pub mod dates;
 pub mod form;
 pub mod health;
 pub mod hooks;
+pub mod json;
 pub mod keys;
 pub mod limits;
 pub mod live;

@@ -51,6 +51,7 @@ fn property(prop: &Prop) -> o::RefOr<o::Schema> {
         }
         Type::Map => of(o::Type::Object).into(),
         Type::Texts => ArrayBuilder::new().items(object(o::Type::String)).into(),
+        Type::Records(schema) => ArrayBuilder::new().items(o::Ref::from_schema_name(schema.name)).into(),
         Type::Any => ObjectBuilder::new().schema_type(SchemaType::AnyValue).into(),
     }
 }
@@ -218,7 +219,7 @@ fn shell(before: &str) -> &'static str {
     match before {
         "Accounts" => "$ACCOUNT_SID",
         "Keys" => "$KEY_SID",
-        "Calls" => "$CALL_SID",
+        "Calls" | "calls" => "$CALL_SID",
         "Recordings" => "$RECORDING_SID",
         "Streams" => "$STREAM_SID",
         "Notifications" => "$NOTIFICATION_SID",
@@ -289,6 +290,11 @@ fn components() -> o::Components {
     for op in ROUTES {
         if let Shape::Record(s) | Shape::List(_, s) | Shape::Carrier(s) | Shape::CarrierList(s) = op.shape {
             out = out.schema(s.name, schema(s));
+            for inner in
+                s.props.iter().filter_map(|p| if let Type::Records(r) = p.kind { Some(r) } else { None })
+            {
+                out = out.schema(inner.name, schema(inner));
+            }
         }
     }
     out.build()

@@ -57,6 +57,8 @@ pub enum Kind {
     Callee,
     /// Who calls: E.164, or the user part of a SIP address, or a `sip:` URI.
     Caller,
+    /// An address that a call may have had, whatever it is: a number as it is stored, anything else as it is.
+    Endpoint,
     /// Keys `0-9 A-D # * w W`.
     Digits,
     /// A day `YYYY-MM-DD`, or an instant in ISO 8601.

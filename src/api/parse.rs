@@ -54,7 +54,7 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
             None => Err(bad(param)),
         };
     }
-    let value = value(param.kind, first).ok_or_else(|| bad(param))?;
+    let value = value(param.kind, first).ok_or_else(|| bad_value(param, first))?;
     if matches!(param.kind, Kind::Url | Kind::StreamUrl) {
         // A URL that could never be fetched is refused here, not in the middle of a call.
         policy::split(first).map_err(|e| Refusal::new(e.code, format!("{}: {}.", param.name, e.words)))?;
@@ -64,6 +64,16 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
 
 fn bad(param: &Param) -> Refusal {
     Refusal::new(param.bad, format!("{}: {} is expected.", param.name, expectation(param.kind)))
+}
+
+/// As `bad`; a callee is named, in the words that applications look for.
+fn bad_value(param: &Param, given: &str) -> Refusal {
+    if param.kind != Kind::Callee {
+        return bad(param);
+    }
+    let shown: String = given.chars().filter(|c| !c.is_control()).take(64).collect();
+    let words = format!("The phone number you are attempting to call, {shown}, is not valid.");
+    Refusal::new(param.bad, format!("{words} Expected: {}.", expectation(param.kind)))
 }
 
 /// What a kind expects, as the middle of a sentence.
@@ -88,6 +98,7 @@ pub fn expectation(kind: Kind) -> String {
         Kind::Caller => {
             "a phone number in E.164, with a leading +, or the user part of a SIP address".to_string()
         }
+        Kind::Endpoint => format!("an address of at most {ENDPOINT_MAX} characters"),
         Kind::Digits => format!("at most {DIGITS_MAX} of 0-9 A-D # * w W"),
         Kind::Time => "a date YYYY-MM-DD or an ISO 8601 time".to_string(),
         Kind::Host => "a host name or address, with a port if need be,".to_string(),
@@ -125,6 +136,8 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
         Kind::PhonePattern => pattern(text).map(Value::Text),
         Kind::Callee => callee(text).map(Value::Text),
         Kind::Caller => caller(text).map(Value::Text),
+        Kind::Endpoint => (plain(text) && fits(text, ENDPOINT_MAX))
+            .then(|| own(&phone(text).unwrap_or(text.to_string())))?,
         Kind::Digits => (text.chars().all(|c| "0123456789ABCDabcd#*wW".contains(c))
             && fits(text, DIGITS_MAX))
         .then(|| own(text))?,
@@ -280,7 +293,8 @@ fn cidr(text: &str) -> Option<String> {
     let address: std::net::IpAddr = address.parse().ok()?;
     let bits = if address.is_ipv4() { 32 } else { 128 };
     let length = match length {
-        Some(l) => l.parse::<u8>().ok().filter(|l| *l <= bits)?,
+        // `+8` and `008` are read by `parse`, too.
+        Some(l) => l.parse::<u8>().ok().filter(|n| *n <= bits && n.to_string() == l)?,
         None => bits,
     };
     Some(format!("{address}/{length}"))

@@ -12,6 +12,7 @@ use crate::sid::{CallSid, RecordingSid};
 use crate::store::recordings::{self, RecordingFilter};
 use crate::store::rows::RecordingRow;
 use crate::store::tx::{Op, Tx};
+use crate::webhooks::params::recording_seconds;
 use serde_json::{Value, json};
 use std::path::{Component, Path, PathBuf};
 
@@ -81,9 +82,9 @@ pub fn status_word(status: &str) -> &str {
     if status == "failed" { "absent" } else { status }
 }
 
-/// Whole seconds as text; null until known.
+/// Whole seconds as text, as the callbacks tell them; null until known.
 pub fn duration(row: &RecordingRow) -> Value {
-    json!(row.ms.map(|ms| ms.div_ceil(1_000).to_string()))
+    json!(row.ms.map(|ms| recording_seconds(ms).to_string()))
 }
 
 /// A recording as a record.
@@ -185,11 +186,11 @@ pub async fn audio(ctx: Ctx) -> Result<Outcome, Refusal> {
         return Err(Refusal::plain(16113));
     }
     let (file, size, layout) = media::open(&path).await?.ok_or_else(|| ctx.not_found())?;
+    let mix = ctx.params.int("RequestedChannels") == Some(1) && layout.channels == 2;
     if ctx.suffix.as_deref() == Some("mp3") {
-        let bytes = mp3::of(&ctx.api, &path).await?;
+        let bytes = mp3::of(&ctx.api, &path, mix).await?;
         return Media::held("audio/mpeg", bytes, range).map(|m| Outcome::Media(Box::new(m)));
     }
-    let mix = ctx.params.int("RequestedChannels") == Some(1) && layout.channels == 2;
     let media = match mix {
         true => Media::mixed(file, layout, range).await?,
         false => Media::whole(file, size, range).await?,

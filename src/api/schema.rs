@@ -24,12 +24,14 @@ pub enum Type {
     Map,
     /// A list of texts.
     Texts,
+    /// A list of records of our own.
+    Records(&'static Schema),
     /// Anything; null until a feature fills it.
     Any,
 }
 
 /// One property of a record.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Prop {
     /// Name in the JSON.
     pub name: &'static str,
@@ -50,7 +52,7 @@ pub const fn maybe(name: &'static str, kind: Type) -> Prop {
 }
 
 /// A record.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     /// Twilio's name of the schema, as in its OpenAPI document; our own for our own.
     pub name: &'static str,

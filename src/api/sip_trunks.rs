@@ -2,6 +2,7 @@
 //! a bad field is 422 with a pointer to it.
 
 use super::form::Fields;
+use super::json::{self, Json};
 use super::operation::{Ctx, Outcome};
 use super::page::wanted;
 use super::params::{Kind, Param, Params, param};
@@ -13,7 +14,7 @@ use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
 use crate::store::tx::{Op, Tx};
 use crate::store::{accounts, trunks};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Modes of authentication that the documents know; the first is there.
 pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
@@ -81,35 +82,35 @@ fn unprocessable(words: impl Into<String>) -> Refusal {
 }
 
 /// The attributes of a body in either form.
-fn attributes(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
-    let value: Value =
+fn attributes(body: &[u8]) -> Result<Vec<(String, Json)>, Refusal> {
+    let value: Json =
         serde_json::from_slice(body).map_err(|e| unprocessable(format!("The body is not JSON: {e}.")))?;
-    let Value::Object(mut top) = value else { return Err(unprocessable("The body must be a JSON object.")) };
-    let Some(data) = top.remove("data") else { return Ok(top) };
-    let Value::Object(mut data) = data else { return Err(unprocessable("data must be an object.")) };
-    if data.get("type").and_then(Value::as_str).is_some_and(|t| t != "sip_trunk") {
+    let Json::Object(mut top) = value else { return Err(unprocessable("The body must be a JSON object.")) };
+    let Some(data) = json::take(&mut top, "data") else { return Ok(top) };
+    let Json::Object(mut data) = data else { return Err(unprocessable("data must be an object.")) };
+    if json::take(&mut data, "type").is_some_and(|t| t != Json::Text("sip_trunk".to_owned())) {
         return Err(unprocessable("data.type must be sip_trunk."));
     }
-    match data.remove("attributes") {
-        Some(Value::Object(attributes)) => Ok(attributes),
+    match json::take(&mut data, "attributes") {
+        Some(Json::Object(attributes)) => Ok(attributes),
         _ => Err(unprocessable("data.attributes must be an object.")),
     }
 }
 
 /// JSON attributes as fields, so that the one parser reads them; every attribute must be declared.
-fn fields(attributes: Map<String, Value>) -> Result<Fields, Refusal> {
+fn fields(attributes: Vec<(String, Json)>) -> Result<Fields, Refusal> {
     let mut fields = Fields::new();
     for (name, value) in attributes {
         let Some(declared) = FIELDS.iter().find(|p| p.name == name) else {
             return Err(unprocessable(format!("{name} is not an attribute that is offered.")));
         };
         let values = match (value, declared.kind) {
-            (Value::Null, _) => Vec::new(),
-            (Value::Array(items), Kind::Cidrs) => items,
+            (Json::Null, _) => Vec::new(),
+            (Json::List(items), Kind::Cidrs) => items,
             (other, _) => vec![other],
         };
         for value in values {
-            let Value::String(text) = value else {
+            let Json::Text(text) = value else {
                 return Err(unprocessable(format!("{name} must be text.")).about(declared.name));
             };
             fields.push((name.clone(), text));

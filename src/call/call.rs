@@ -19,7 +19,7 @@ use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, Side, SipCmd, SipEvent};
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
-use crate::store::tx::{Op, Tx};
+use crate::store::tx::Tx;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// How long a closing call waits for its last figures and recordings before it lets go of them.
@@ -52,20 +52,12 @@ pub struct Call {
     pub(super) pending_record: Option<twiml::verb::Record>,
     /// For the post-dial delay.
     pub(super) created: Mono,
+    /// For the duration, which the wall clock could get wrong.
+    pub(super) answered_at: Option<Mono>,
+    /// When its leg ended; its last figures and its own recording come a little later.
+    pub(super) ended_at: Option<Mono>,
     /// The row before a change of status that something waits for: what it falls back to if that is not written.
     pub(super) before: Option<Box<CallRow>>,
-}
-
-/// What a parent hears of a child whose row could not be written.
-fn never_began() -> Outcome {
-    Outcome {
-        status: CallStatus::Failed,
-        cause: Cause::new(503, "The database is not available"),
-        duration: 0,
-        call_id: String::new(),
-        headers: vec![],
-        error: None,
-    }
 }
 
 impl Call {
@@ -119,7 +111,8 @@ impl Call {
         }
         if let Some(parent) = parent {
             call.parent = Some(parent);
-            or_else.insert(0, Effect::Tell(parent, Word::Over(Box::new(never_began()))));
+            let unwritten = Outcome::failed(Cause::new(503, "The database is not available"));
+            or_else.insert(0, Effect::Tell(parent, Word::Over(Box::new(unwritten))));
         }
         call.target = Some(target);
         let tx = Tx::one(status::begin(&call.row));
@@ -162,6 +155,8 @@ impl Call {
             warned: BTreeSet::new(),
             pending_record: None,
             created: cx.now.mono,
+            answered_at: None,
+            ended_at: None,
             before: None,
         }
     }
@@ -243,26 +238,38 @@ impl Call {
 
     /// Writes a change of status.
     pub(super) fn advance(&mut self, cx: &mut Cx<'_>, to: CallStatus, then: Vec<Effect>) {
-        let before = (!then.is_empty()).then(|| Box::new(self.row.clone()));
+        self.advance_or(cx, to, then, vec![]);
+    }
+
+    /// The same, with what happens if the row cannot be written. Without that, and with something in `then`, the change is
+    /// taken back.
+    pub(super) fn advance_or(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: CallStatus,
+        then: Vec<Effect>,
+        or_else: Vec<Effect>,
+    ) {
+        let taken_back = !then.is_empty() && or_else.is_empty();
+        let before = taken_back.then(|| Box::new(self.row.clone()));
+        if to.is_final() && !self.row.status.is_final() {
+            self.follow_clock(cx.now);
+        }
         let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
             return;
         };
-        self.before = before.or(self.before.take());
-        let mut tx = Tx::one(op);
-        if to.is_final() {
-            tx.ops.extend(self.closing_ops(cx));
+        if to == CallStatus::InProgress {
+            self.answered_at = Some(cx.now.mono);
         }
+        self.before = before.or(self.before.take());
+        let tx = Tx::one(op);
         let early = mutants::on(Mutant::AnswerBeforeCommit) && to == CallStatus::InProgress
             || mutants::on(Mutant::InviteBeforeCommit) && to == CallStatus::Initiated;
         if early {
             cx.fx.extend(then);
             return cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
         }
-        cx.push(Effect::Commit { tx, then, or_else: vec![] });
-    }
-
-    fn closing_ops(&mut self, cx: &mut Cx<'_>) -> Vec<Op> {
-        self.streams.closing_ops(cx.now.wall)
+        cx.push(Effect::Commit { tx, then, or_else });
     }
 
     /// No file descriptor or port: the call cannot be.
@@ -326,6 +333,8 @@ impl Call {
             return;
         }
         self.leg.over = true;
+        self.ended_at = Some(cx.now.mono);
+        self.note_unreached(cx, by, &cause);
         self.row.ended_by.get_or_insert_with(|| if by == Side::Us { "us" } else { "peer" }.to_owned());
         if self.row.cause.is_none() || by == Side::Peer {
             self.row.cause = Some(cause);
@@ -342,8 +351,29 @@ impl Call {
         }
     }
 
-    /// The figures are in: the final status with its callbacks, and a word to the parent.
-    fn conclude(&mut self, cx: &mut Cx<'_>) {
+    /// Why a call of ours reached nobody, where no answer of the callee says it. A child's parent tells it.
+    fn note_unreached(&mut self, cx: &mut Cx<'_>, by: Side, cause: &Cause) {
+        let early = self.row.direction != Direction::Inbound && !self.leg.answered;
+        if !early || self.leg.wanted_end.is_some() {
+            return;
+        }
+        let (code, words) = match (by, cause.code) {
+            (Side::Us, _) => (32011, cause.words.clone()),
+            (Side::Peer, 401 | 407) => (13249, "the callee did not accept user and password".to_owned()),
+            (Side::Peer, _) => return,
+        };
+        self.leg.error = Some(code);
+        if self.parent.is_none() {
+            notify::write(cx, &self.row, code, &words);
+        }
+    }
+
+    /// The figures are in: the final status with its callbacks, and a word to the parent. The last callback names the
+    /// recording that was asked for with the call, so that one must have its end first (or the Linger timer gave it up).
+    pub(super) fn conclude(&mut self, cx: &mut Cx<'_>) {
+        if self.leg.closing || self.recordings.own_runs() {
+            return;
+        }
         if !self.row.status.is_final() {
             let to = self.final_status();
             if self.row.status == CallStatus::Queued && to != CallStatus::Canceled && to != CallStatus::Failed
@@ -427,6 +457,7 @@ impl Call {
             Word::Ready { leg } => self.on_child_ready(cx, from, leg),
             Word::Over(outcome) => self.on_child_over(cx, from, *outcome),
             Word::Bridge { leg } => self.on_bridge(cx, from, leg),
+            Word::Listen { leg } => self.on_listen(cx, from, leg),
             Word::Release(cause) => self.on_release(cx, from, cause),
         }
     }

@@ -6,9 +6,11 @@ use super::event::Spawn;
 use super::target::{self, NoRoute, Wish};
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook, Subscription};
+use crate::trunk::normalise::dialled;
 use crate::webhooks::policy;
+use std::collections::VecDeque;
 use twiml::Secret;
-use twiml::verb::{CallEvent, Dial, DialRecord, Noun, Trim};
+use twiml::verb::{CallEvent, Dial, DialRecord, Noun, Sip, SipUri, Trim};
 
 /// Dial's recording in the words of the recordings room.
 pub struct DialRecording {
@@ -63,10 +65,30 @@ struct Party<'a> {
     callback: Option<(&'a str, twiml::Method, &'a [CallEvent])>,
 }
 
-fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
+/// The addresses of a Sip noun in the order in which they are tried: by priority, among equals by weight, as DNS SRV does
+/// (RFC 2782).
+fn ordered<'a>(cx: &mut Cx<'_>, uris: &'a [SipUri]) -> Vec<&'a SipUri> {
+    let mut left: Vec<&SipUri> = uris.iter().collect();
+    let mut out = Vec::with_capacity(left.len());
+    while let Some(first) = left.iter().map(|u| u.priority).min() {
+        let share = |u: &&SipUri| if u.priority == first { u64::from(u.weight).saturating_add(1) } else { 0 };
+        let all: u64 = left.iter().map(share).sum();
+        let mut at = if left.len() > 1 { cx.rng.below(all) } else { 0 };
+        let chosen = left.iter().position(|u| {
+            let within = at < share(u);
+            at = at.saturating_sub(share(u));
+            within
+        });
+        out.push(left.remove(chosen.unwrap_or(0)));
+    }
+    out
+}
+
+/// Whom a noun rings: one party, or several that are tried until one can be reached.
+fn parties<'a>(cx: &mut Cx<'_>, noun: &'a Noun) -> Result<Vec<Party<'a>>, NoRoute> {
     match noun {
-        Noun::Number(n) => Ok(Party {
-            to: n.number.clone(),
+        Noun::Number(n) => Ok(vec![Party {
+            to: dialled(&n.number),
             auth: None,
             headers: vec![],
             digits: n.send_digits.clone(),
@@ -75,25 +97,11 @@ fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
                 .status_callback
                 .as_deref()
                 .map(|u| (u, n.status_callback_method, &*n.status_callback_event)),
-        }),
-        Noun::Sip(s) => {
-            let best = s.uris.iter().min_by_key(|u| u.priority);
-            let uri = best.ok_or(NoRoute { code: 13243, words: "<Sip> has no URI".to_owned() })?;
-            let pair = |user: &Option<String>, secret: &Option<Secret>| {
-                user.clone().zip(secret.as_ref().map(|s| s.0.clone()))
-            };
-            Ok(Party {
-                to: uri.uri.clone(),
-                auth: pair(&uri.username, &uri.password).or_else(|| pair(&s.username, &s.password)),
-                headers: uri.headers.clone(),
-                digits: None,
-                whisper: s.url.as_deref().map(|u| (u, s.method)),
-                callback: s
-                    .status_callback
-                    .as_deref()
-                    .map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
-            })
+        }]),
+        Noun::Sip(s) if s.uris.is_empty() => {
+            Err(NoRoute { code: 13243, words: "<Sip> has no URI".to_owned() })
         }
+        Noun::Sip(s) => Ok(ordered(cx, &s.uris).into_iter().map(|uri| at_uri(s, uri)).collect()),
         Noun::Unsupported(n) => {
             Err(NoRoute { code: 13215, words: format!("<{}> inside <Dial> is not offered yet", n.name) })
         }
@@ -103,23 +111,48 @@ fn party(noun: &Noun) -> Result<Party<'_>, NoRoute> {
     }
 }
 
+fn at_uri<'a>(s: &'a Sip, uri: &'a SipUri) -> Party<'a> {
+    let pair = |user: &Option<String>, secret: &Option<Secret>| {
+        user.clone().zip(secret.as_ref().map(|s| s.0.clone()))
+    };
+    Party {
+        to: uri.uri.clone(),
+        auth: pair(&uri.username, &uri.password).or_else(|| pair(&s.username, &s.password)),
+        headers: uri.headers.clone(),
+        digits: None,
+        whisper: s.url.as_deref().map(|u| (u, s.method)),
+        callback: s
+            .status_callback
+            .as_deref()
+            .map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
+    }
+}
+
 /// A telephone number may be shown the caller, the called number, or a number of the account (13214).
 fn may_show(parent: &Call, caller: &str) -> bool {
     let own = parent.tables.trunks.number(caller).is_some_and(|n| n.account == parent.row.account);
     own || caller == parent.row.from || caller == parent.row.to
 }
 
-/// A child for one noun.
-pub fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Result<Spawn, NoRoute> {
+/// The children of one noun in the order in which they are tried; there is at least one.
+pub fn spawns(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Result<VecDeque<Spawn>, NoRoute> {
     let caller = dial.caller_id.clone().unwrap_or_else(|| parent.row.from.clone());
-    let base = parent.program.base.as_deref();
-    let p = party(noun)?;
     if matches!(noun, Noun::Number(_)) && !may_show(parent, &caller) {
         let words = format!("the caller ID {caller} is neither of this call nor a number of the account");
         return Err(NoRoute { code: 13214, words });
     }
-    let wish = Wish { to: &p.to, from: &caller, auth: p.auth.clone(), headers: p.headers };
-    let target = target::find(cx, parent.row.account, &wish)?;
+    let parties = parties(cx, noun)?;
+    parties.into_iter().map(|p| spawn(cx, parent, dial, &caller, p)).collect()
+}
+
+fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>) -> Result<Spawn, NoRoute> {
+    let base = parent.program.base.as_deref();
+    let wish = Wish { to: &p.to, from: caller, auth: p.auth.clone(), headers: p.headers };
+    let mut target = target::find(cx, parent.row.account, &wish)?;
+    target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {
+        code: 32011,
+        words: "the call has taken all the hops it may: look for numbers that dial each other".to_owned(),
+    })?;
     let callbacks = p.callback.and_then(|(url, method, events)| {
         let has = |e: CallEvent| events.contains(&e);
         Some(Subscription {
@@ -135,7 +168,7 @@ pub fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Result
         account: parent.row.account,
         parent: Some(parent.row.sid),
         to: p.to,
-        from: caller,
+        from: caller.to_owned(),
         direction: Direction::OutboundDial,
         callbacks: callbacks.into_iter().collect(),
         timeout_s: dial.timeout,

@@ -50,11 +50,11 @@ impl Call {
 
     fn update(&mut self, cx: &mut Cx<'_>, ticket: Ticket, update: CallUpdate) {
         if update.end == Some(EndWish::Canceled) && self.leg.answered {
-            let words = "the call is in progress: Status=completed ends it";
+            let words = "Call is in-progress. Cannot cancel: Status=completed ends it.";
             return cx.push(Effect::Reply(ticket, Box::new(refused(21220, words))));
         }
         if update.document.is_some() && !self.leg.answered && self.row.direction != Direction::Inbound {
-            let words = "the call is not answered yet: it can be redirected once it is in-progress";
+            let words = "Call is not in-progress. Cannot redirect.";
             return cx.push(Effect::Reply(ticket, Box::new(refused(21220, words))));
         }
         self.row.updated = cx.now.wall;
@@ -69,7 +69,10 @@ impl Call {
         }
         if let Some(seconds) = update.time_limit_s {
             self.row.time_limit_s = seconds;
-            self.timers.arm(TimerKind::TimeLimit, cx.now.mono + Duration::from_secs(seconds.into()));
+            // Of the whole call: what has been talked already counts.
+            let talked = self.answered_at.map_or(Duration::ZERO, |at| cx.now.mono.since(at));
+            let left = Duration::from_secs(seconds.into()).saturating_sub(talked);
+            self.timers.arm(TimerKind::TimeLimit, cx.now.mono + left);
         }
         if let Some(end) = update.end {
             return self.rest_end(cx, ticket, end);
@@ -220,17 +223,11 @@ impl Call {
 
     fn rest_stop_stream(&mut self, cx: &mut Cx<'_>, ticket: Ticket, name: &str) {
         let found: Option<StreamSid> = self.streams.named(name);
-        let Some((stream, mut row)) = found.and_then(|s| self.streams.row(s).map(|r| (s, r))) else {
+        let Some(stream) = found else {
             let words = "no such stream runs on this call";
             return cx.push(Effect::Reply(ticket, Box::new(refused(20404, words))));
         };
-        row.status = "stopped".to_owned();
-        row.updated = cx.now.wall;
-        let tx = Tx::one(Op::PutStream(Box::new(row.clone())));
-        let answer = Effect::Reply(ticket, Box::new(Answer::Stream(Box::new(row))));
-        let busy = Effect::Reply(ticket, Box::new(Answer::Busy));
-        cx.push(Effect::Commit { tx, then: vec![answer], or_else: vec![busy] });
-        self.close_stream(cx, stream);
+        self.close_stream_and(cx, stream, Some(ticket));
         if matches!(&self.phase, Phase::Streaming(s) if s.stream == stream) {
             self.phase = Phase::Ending;
             self.hush(cx);

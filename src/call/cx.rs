@@ -4,6 +4,7 @@ use super::event::Effect;
 use super::tables::Tables;
 use crate::clock::Now;
 use crate::media::plan::{SourceId, TapId};
+use crate::mutants;
 use crate::rng::Rng;
 use crate::sip::event::LegId;
 use crate::speech::ClipId;
@@ -77,6 +78,7 @@ impl Cx<'_> {
     /// Adds an effect.
     pub fn push(&mut self, e: Effect) {
         self.fx.push(e);
+        mutants::effect();
     }
 
     /// A line of the timeline.

@@ -2,13 +2,28 @@
 
 use super::call::Call;
 use super::cx::Cx;
-use super::event::Effect;
+use super::event::{Effect, Outcome, Word};
 use super::phase::Phase;
 use super::timers::TimerKind;
+use crate::clock::{Now, Wall};
 use crate::mutants::{self, Mutant};
+use crate::sid::CallSid;
 use crate::sip::event::{Cause, SipCmd};
-use crate::store::rows::CallStatus;
+use crate::store::rows::{CallRow, CallStatus, RecordingRow, StreamRow};
 use twiml::verb::{Reject, RejectReason};
+
+/// Clocks that differ by more were set, not rounded.
+const CLOCK_SET_MS: i64 = 500;
+
+/// What is left of a call that cannot end by itself.
+pub struct Remains {
+    /// Its row.
+    pub row: CallRow,
+    /// Recordings that run or wait for their files.
+    pub recordings: Vec<RecordingRow>,
+    /// Streams that run.
+    pub streams: Vec<StreamRow>,
+}
 
 impl Call {
     /// Hangup, or the end of the document. `X-` parameters go into the BYE.
@@ -18,13 +33,56 @@ impl Call {
         self.give_up(cx, Cause::new(200, "Normal Clearing"), to);
     }
 
-    /// It panicked: whatever it was doing is dropped, and it ends as failed.
-    pub fn broke(&mut self, cx: &mut Cx<'_>) {
-        self.phase = Phase::Ending;
+    /// It panicked: it ends, however far it had come. False if it was ending when it did: then it may never get there. `port`: one is
+    /// open for its leg, whether it had noticed or not.
+    pub fn broke(&mut self, cx: &mut Cx<'_>, cause: Cause, port: bool) -> bool {
+        self.leg.open |= port;
+        if self.leg.over {
+            return false;
+        }
         self.row.error = Some(12400);
         super::notify::write(cx, &self.row, 12400, "an internal error ended the call");
         let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
-        self.give_up(cx, Cause::new(500, "Internal error"), to);
+        self.give_up(cx, cause, to);
+        true
+    }
+
+    /// If the wall clock was set during the call, the times of its beginning are moved with it: its duration stays true.
+    /// The end is when the leg ended, however long its figures and its recording took.
+    pub(super) fn follow_clock(&mut self, now: Now) {
+        self.row.ended = self.ended_at.map(|at| {
+            let since = i64::try_from(now.mono.since(at).as_millis()).unwrap_or(i64::MAX);
+            Wall(now.wall.0.saturating_sub(since))
+        });
+        let (Some(answered), Some(at)) = (self.row.answered, self.answered_at) else { return };
+        let lasted = i64::try_from(now.mono.since(at).as_millis()).unwrap_or(i64::MAX);
+        let jump = now.wall.0.saturating_sub(answered.0).saturating_sub(lasted);
+        if jump.abs() > CLOCK_SET_MS {
+            let moved = |at: Wall| Wall(at.0.saturating_add(jump));
+            self.row.answered = self.row.answered.map(moved);
+            self.row.started = self.row.started.map(moved);
+        }
+    }
+
+    /// Has it been told to end, or decided to?
+    pub fn is_ending(&self) -> bool {
+        self.leg.over || self.leg.wanted_end.is_some()
+    }
+
+    /// Was it made by a Dial of this call, and has neither left?
+    pub fn is_child_of(&self, parent: CallSid) -> bool {
+        self.parent == Some(parent)
+    }
+
+    /// What its parent has not heard yet, if it must be ended from outside.
+    pub fn last_word(&mut self, cause: Cause) -> Option<(CallSid, Word)> {
+        Some((self.parent.take()?, Word::Over(Box::new(Outcome::failed(cause)))))
+    }
+
+    /// Its rows that have no end yet, and its own.
+    pub fn remains(&mut self, now: Now) -> Remains {
+        self.follow_clock(now);
+        Remains { row: self.row.clone(), recordings: self.recordings.rows(), streams: self.streams.rows() }
     }
 
     /// Reject: never answered (ruling 2.49); after an answer it hangs up.

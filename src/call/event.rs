@@ -73,6 +73,11 @@ pub enum Word {
         /// The parent's leg.
         leg: LegId,
     },
+    /// Parent to child: it is heard before its answer; let it hear this leg too.
+    Listen {
+        /// The parent's leg.
+        leg: LegId,
+    },
     /// Parent to child: end. Early: cancelled.
     Release(Cause),
 }
@@ -88,10 +93,24 @@ pub struct Outcome {
     pub duration: u64,
     /// Call-ID.
     pub call_id: String,
-    /// `X-` headers of its final message.
+    /// `X-` headers of its 200 and of its final message.
     pub headers: Vec<(String, String)>,
     /// Twilio code for the parent's notification.
     pub error: Option<u32>,
+}
+
+impl Outcome {
+    /// It never came so far as to be dialled.
+    pub fn failed(cause: Cause) -> Outcome {
+        Outcome {
+            status: CallStatus::Failed,
+            cause,
+            duration: 0,
+            call_id: String::new(),
+            headers: Vec::new(),
+            error: None,
+        }
+    }
 }
 
 /// Everything a call can want.

@@ -5,6 +5,7 @@ use super::cx::Cx;
 use super::event::Effect;
 use crate::media::plan::{Keys, MediaPlan, Peer, Source, SourceId};
 use crate::sdp;
+use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::event::{Cause, DialogIds, Invite, LegId, OfferId, SipCmd};
 use crate::store::rows::{CallStatus, Direction};
 use bytes::Bytes;
@@ -22,6 +23,8 @@ pub struct Leg {
     pub closing: bool,
     /// Where the peer's first message came from.
     pub near: Option<SocketAddr>,
+    /// Hops that the INVITE may still take; what a Dial sends because of it takes one less (RFC 7332).
+    pub hops: u8,
     /// The offer of an inbound INVITE.
     pub offer: Option<Bytes>,
     /// Our INVITE was given to the endpoint, or an inbound one came: there is something to hang up.
@@ -42,6 +45,8 @@ pub struct Leg {
     epoch: u32,
     /// Version of our last SDP document.
     version: u64,
+    /// That document: one that says the same is the same (RFC 3264 section 8).
+    said: String,
     plan: MediaPlan,
     /// What a 183 has said already; the 200 says the same.
     early: Option<Bytes>,
@@ -68,6 +73,7 @@ impl Leg {
             open: false,
             closing: false,
             near: None,
+            hops: MAX_FORWARDS,
             offer: None,
             invited: false,
             answered: false,
@@ -78,6 +84,7 @@ impl Leg {
             last_headers: Vec::new(),
             epoch: 0,
             version: 0,
+            said: String::new(),
             plan: MediaPlan::default(),
             early: None,
         }
@@ -86,6 +93,7 @@ impl Leg {
     /// Takes in an INVITE.
     pub fn offered(&mut self, invite: &Invite) {
         self.near = Some(invite.flow.remote);
+        self.hops = invite.max_forwards;
         self.offer = invite.offer.clone();
         self.invited = true;
     }
@@ -129,23 +137,43 @@ impl Leg {
     fn answer_to(&mut self, offer: &[u8]) -> Result<Bytes, Unusable> {
         let remote = sdp::read(offer).map_err(|e| Unusable::plain(&e.to_string()))?;
         let local = self.document().ok_or_else(|| Unusable::plain("no RTP port is open"))?;
-        let (body, peer) =
-            sdp::answer(&remote, &local).map_err(|e| Unusable { words: e.words(), warning: Some(e) })?;
+        let answer = |local: &sdp::Local| {
+            sdp::answer(&remote, local).map_err(|e| Unusable { words: e.words(), warning: Some(e) })
+        };
+        let (mut body, peer) = answer(&local)?;
+        if body != self.said {
+            (body, _) = answer(&self.new_version(local))?;
+        }
         self.set_peer(peer);
-        Ok(body.into())
+        Ok(self.say(body))
     }
 
     /// An offer of ours.
     pub fn own_offer(&mut self) -> Option<Bytes> {
         let local = self.document()?;
-        Some(sdp::offer(&local, sdp::Direction::SendRecv).into())
+        let offer = |local: &sdp::Local| sdp::offer(local, sdp::Direction::SendRecv);
+        let mut body = offer(&local);
+        if body != self.said {
+            body = offer(&self.new_version(local));
+        }
+        Some(self.say(body))
     }
 
-    /// The head of our next document.
-    fn document(&mut self) -> Option<sdp::Local> {
+    /// The head of our next document, if it says what the last one said.
+    fn document(&self) -> Option<sdp::Local> {
         let local = self.local?;
-        self.version += 1;
         Some(sdp::Local { ip: local.ip(), port: local.port(), session_id: self.id.0, version: self.version })
+    }
+
+    /// The head of a document that differs from the last one.
+    fn new_version(&mut self, local: sdp::Local) -> sdp::Local {
+        self.version += 1;
+        sdp::Local { version: self.version, ..local }
+    }
+
+    fn say(&mut self, body: String) -> Bytes {
+        self.said = body.clone();
+        body.into()
     }
 }
 
@@ -239,7 +267,8 @@ impl Call {
             return;
         }
         self.leg.confirmed = true;
-        if body.is_some() && !self.take_answer(cx, body.as_ref()) {
+        // Our 200 may have carried an offer: without an answer there is nobody to speak to.
+        if !self.take_answer(cx, body.as_ref()) {
             let cause = Cause::new(488, "Not Acceptable Here");
             return self.give_up(cx, cause, CallStatus::Failed);
         }

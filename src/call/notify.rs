@@ -6,6 +6,7 @@ use crate::error;
 use crate::sid::NotificationSid;
 use crate::store::rows::{CallRow, NotificationRow};
 use crate::store::tx::{Op, Tx};
+use crate::telemetry::redact;
 use crate::webhooks::request::{FetchError, FetchRequest};
 
 fn row(cx: &mut Cx<'_>, call: &CallRow, code: u32, words: &str) -> NotificationRow {
@@ -29,7 +30,7 @@ fn row(cx: &mut Cx<'_>, call: &CallRow, code: u32, words: &str) -> NotificationR
 /// A notification about the call itself.
 pub fn write(cx: &mut Cx<'_>, call: &CallRow, code: u32, words: &str) {
     let n = row(cx, call, code, words);
-    cx.trace("chorus", "chorus", format!("notification {code}: {words}"));
+    cx.trace("chorus", "chorus", format!("notification {code}: {}", redact::unquoted(words)));
     cx.push(Effect::Commit { tx: Tx::one(Op::PutNotification(Box::new(n))), then: vec![], or_else: vec![] });
 }
 

@@ -123,7 +123,7 @@ impl Call {
                 self.begin_document(cx, played());
             }
             Err(e) => {
-                let words = format!("{} (line {}, column {})", e.words, e.line, e.column);
+                let words = placed(&e.words, e.line, e.column);
                 let e = FetchError { code: e.code, words, status: None, ms: 0 };
                 self.document_failed(cx, &shown, None, &e);
             }
@@ -134,8 +134,7 @@ impl Call {
         let kind = if self.program.whisper { Kind::Whisper } else { Kind::Call };
         let interpreter = Interpreter::new(document, kind);
         for w in interpreter.warnings() {
-            let words = format!("{} (line {}, column {})", w.words, w.line, w.column);
-            notify::write(cx, &self.row, w.code, &words);
+            notify::write(cx, &self.row, w.code, &placed(&w.words, w.line, w.column));
         }
         self.program.interpreter = Some(interpreter);
         self.next(cx, twiml::Event::Next);
@@ -154,8 +153,7 @@ impl Call {
             }
             Step::Fail(e) => {
                 let e = FetchError { code: e.code, words: e.words, status: None, ms: 0 };
-                let url = self.program.base.clone().unwrap_or_default();
-                self.document_failed(cx, &url, None, &e);
+                self.verb_failed(cx, &e);
             }
             Step::End => self.end_of_document(cx),
         }
@@ -167,6 +165,12 @@ impl Call {
         } else {
             self.run(cx, Verb::Hangup(Hangup::default()));
         }
+    }
+
+    /// A verb that cannot be run fails the document that it stands in.
+    pub(super) fn verb_failed(&mut self, cx: &mut Cx<'_>, e: &FetchError) {
+        let url = self.program.base.clone().unwrap_or_default();
+        self.document_failed(cx, &url, None, e);
     }
 
     /// No usable document: the fallback, once; then the apology; then the end.
@@ -251,6 +255,14 @@ impl Call {
             let id = cx.ids.fetch();
             cx.push(Effect::Fetch(id, Box::new(request)));
         }
+    }
+}
+
+/// With the place in the document; what concerns all of it has none.
+fn placed(words: &str, line: u32, column: u32) -> String {
+    match line {
+        0 => words.to_owned(),
+        line => format!("{words} (line {line}, column {column})"),
     }
 }
 

@@ -16,6 +16,8 @@ use twiml::verb::RecordingEvent;
 
 /// Recordings of one call that may run at the same time.
 pub const RECORDINGS_MAX: usize = 8;
+/// RecordingSource of the one that was asked for with the call.
+const OWN: &str = "OutboundAPI";
 
 /// How one begins.
 pub struct Start {
@@ -97,9 +99,9 @@ impl Recordings {
             created: cx.now.wall,
             updated: cx.now.wall,
         };
+        self.running.insert(id, Running { row: row.clone(), tap: s.tap, stopping: false, action: None });
         let ops = ops(cx, &row, "in-progress");
         cx.push(Effect::Commit { tx: Tx { ops }, then: vec![], or_else: vec![] });
-        self.running.insert(id, Running { row: row.clone(), tap: s.tap, stopping: false, action: None });
         row
     }
 
@@ -127,6 +129,16 @@ impl Recordings {
             Some(sid) => alive.find(|(_, r)| r.row.sid == sid).map(|(id, _)| *id),
             None => alive.next_back().map(|(id, _)| *id),
         }
+    }
+
+    /// The rows of all.
+    pub fn rows(&self) -> Vec<RecordingRow> {
+        self.running.values().map(|r| r.row.clone()).collect()
+    }
+
+    /// The recording that was asked for with the call has not ended yet.
+    pub fn own_runs(&self) -> bool {
+        self.running.values().any(|r| r.row.source == OWN)
     }
 
     /// How many run.
@@ -182,13 +194,17 @@ impl Recordings {
             let words = "the disk was full or too slow: the recording ends where it failed";
             super::notify::write(cx, call, 12400, words);
         }
-        let own = row.source == "OutboundAPI";
+        let own = row.source == OWN;
         let ops = ended(cx, row, end);
         if let (true, Some(Op::PutRecording(row))) = (own, ops.first()) {
             self.own = Some((**row).clone());
         }
-        cx.trace("chorus", "chorus", format!("recording ended, {} ms", end.ms));
         cx.push(Effect::Commit { tx: Tx { ops }, then: vec![], or_else: vec![] });
+        if end.reason == TapEndReason::Failed {
+            let words = "the disk was full or too slow: the recording ends where it failed";
+            super::notify::write(cx, call, 12400, words);
+        }
+        cx.trace("chorus", "chorus", format!("recording ended, {} ms", end.ms));
     }
 }
 
@@ -216,20 +232,14 @@ fn ops(cx: &mut Cx<'_>, row: &RecordingRow, event: &str) -> Vec<Op> {
         row.callback.clone().filter(|_| subscribed && !mutants::on(Mutant::RecordingCallbackMissing))
     {
         let url = params::recording_url(&cx.settings.public_url, row.account, row.sid);
-        ops.push(Op::Callback(Box::new(OutboxRow {
-            id: cx.rng.next_u128(),
-            account: row.account,
-            call: None,
-            position: 0,
+        let params = params::recording_callback(row, event, &url);
+        ops.push(Op::Callback(Box::new(OutboxRow::pending(
+            cx.rng.next_u128(),
+            row.account,
             hook,
-            params: params::recording_callback(row, event, &url),
-            state: "pending".to_owned(),
-            rounds: 0,
-            next: cx.now.wall,
-            last: None,
-            created: cx.now.wall,
-            done: None,
-        })));
+            params,
+            cx.now.wall,
+        ))));
     }
     ops
 }
@@ -263,14 +273,16 @@ impl Call {
             let extra = action_params(cx, self.row.account, &end, "hangup");
             self.tell_app(cx, action.as_deref(), method_of(method), extra);
         }
-        self.maybe_gone(cx);
+        if self.leg.over {
+            self.conclude(cx);
+        }
     }
 
     /// The recording that the REST call asked for begins with the answer.
     pub(super) fn begin_wished_recording(&mut self, cx: &mut Cx<'_>) {
         if let Some(wish) = self.row.record.clone() {
             let sid = RecordingSid::new(cx.rng);
-            self.record_wish(cx, sid, &wish, "OutboundAPI");
+            self.record_wish(cx, sid, &wish, OWN);
         }
     }
 

@@ -95,6 +95,10 @@ pub fn host(url: &str) -> String {
 /// 31922 for another scheme, 31923 for what is no URL.
 pub fn stream_url(base: Option<&str>, href: &str) -> Result<String, (u32, String)> {
     let href = href.trim();
+    // Not the document itself, as an empty action is: a document is no agent.
+    if href.is_empty() {
+        return Err((31923, "the Stream has no url".to_owned()));
+    }
     let malformed = |e: url::ParseError| (31923, format!("the url of the Stream cannot be read: {e}"));
     let mut url = match Url::parse(href) {
         Ok(url) => url,

@@ -99,7 +99,8 @@ pub fn advance(
     match to {
         CallStatus::Ringing if row.started.is_none() => row.started = Some(cx.now.wall),
         CallStatus::InProgress => row.answered = Some(cx.now.wall),
-        s if s.is_final() => row.ended = Some(cx.now.wall),
+        // Unless it is known to have ended a little earlier.
+        s if s.is_final() => row.ended = row.ended.or(Some(cx.now.wall)),
         _ => {}
     }
     let mut callbacks = Vec::new();
@@ -125,18 +126,10 @@ pub fn begin(row: &CallRow) -> Op {
 fn callback(cx: &mut Cx<'_>, row: &CallRow, s: &Subscription, recording: Option<&RecordingRow>) -> OutboxRow {
     let url = recording.map(|r| params::recording_url(&cx.settings.public_url, row.account, r.sid));
     let recording = recording.zip(url.as_deref());
+    let params = params::status_callback(row, cx.now.wall, row.sequence, recording);
     OutboxRow {
-        id: cx.rng.next_u128(),
-        account: row.account,
         call: Some(row.sid),
         position: row.sequence,
-        hook: s.hook.clone(),
-        params: params::status_callback(row, cx.now.wall, row.sequence, recording),
-        state: "pending".to_owned(),
-        rounds: 0,
-        next: cx.now.wall,
-        last: None,
-        created: cx.now.wall,
-        done: None,
+        ..OutboxRow::pending(cx.rng.next_u128(), row.account, s.hook.clone(), params, cx.now.wall)
     }
 }

@@ -2,9 +2,9 @@
 
 use super::call::Call;
 use super::cx::Cx;
-use super::event::{Effect, StreamConnect};
+use super::event::{Effect, StreamConnect, Ticket};
 use super::notify;
-use crate::clock::Wall;
+use crate::api::command::Answer;
 use crate::media::event::{AgentEvent, EngineCommand, StreamStart};
 use crate::media::plan::{Tap, TapId, Track};
 use crate::sid::StreamSid;
@@ -38,7 +38,6 @@ struct Running {
     row: StreamRow,
     tap: TapId,
     track: Track,
-    callback: Option<Hook>,
 }
 
 /// All of one call.
@@ -65,25 +64,13 @@ impl Streams {
         self.0.iter().find(|(sid, r)| r.row.name == name || sid.to_string() == name).map(|(sid, _)| *sid)
     }
 
-    /// Its row.
-    pub fn row(&self, sid: StreamSid) -> Option<StreamRow> {
-        self.0.get(&sid).map(|r| r.row.clone())
+    /// The rows of all.
+    pub fn rows(&self) -> Vec<StreamRow> {
+        self.0.values().map(|r| r.row.clone()).collect()
     }
 
     fn tracks(&self) -> usize {
         self.0.values().map(|r| if r.track == Track::Both { 2 } else { 1 }).sum()
-    }
-
-    /// Rows of streams that end with the call.
-    pub fn closing_ops(&mut self, at: Wall) -> Vec<Op> {
-        std::mem::take(&mut self.0)
-            .into_values()
-            .map(|mut r| {
-                r.row.status = "stopped".to_owned();
-                r.row.updated = at;
-                Op::PutStream(Box::new(r.row))
-            })
-            .collect()
     }
 }
 
@@ -91,23 +78,14 @@ impl Call {
     /// Opens a stream; the plan is the caller's to send. Err: a Twilio code and a sentence.
     pub(super) fn open_stream(&mut self, cx: &mut Cx<'_>, open: Open) -> Result<StreamRow, (u32, String)> {
         let url = super::requests::stream_url(self.program.base.as_deref(), &open.url)?;
-        let name = open.name.unwrap_or_else(|| open.stream.to_string());
-        if self.streams.named(&name).is_some() {
-            return Err((31923, format!("the call already has a stream named {name}")));
+        let row = self.stream_row(cx, &open);
+        if self.streams.named(&row.name).is_some() {
+            return Err((20001, format!("Name: the call already has a stream named {}.", row.name)));
         }
         let wanted = if open.track == Track::Both { 2 } else { 1 };
         if self.streams.tracks() + wanted > TRACKS_MAX {
-            return Err((31941, format!("a call may fork at most {TRACKS_MAX} tracks")));
+            return Err((31960, format!("a call may fork at most {TRACKS_MAX} tracks")));
         }
-        let row = StreamRow {
-            sid: open.stream,
-            account: self.row.account,
-            call: self.row.sid,
-            name,
-            status: "in-progress".to_owned(),
-            created: cx.now.wall,
-            updated: cx.now.wall,
-        };
         let start = StreamStart {
             stream: open.stream,
             leg: self.leg.id,
@@ -117,6 +95,9 @@ impl Call {
             bidirectional: open.bidirectional,
             parameters: open.parameters,
         };
+        // Before its row is asked for: whatever happens in between, the row will have its end.
+        let running = Running { row: row.clone(), tap: cx.ids.tap(), track: open.track };
+        self.streams.0.insert(open.stream, running);
         let signature = sign::sign_websocket(&self.tables.auth_token(self.row.account), &url);
         cx.push(Effect::Engine(self.leg.id, EngineCommand::OpenStream(Box::new(start))));
         cx.push(Effect::Connect(Box::new(StreamConnect {
@@ -130,16 +111,46 @@ impl Call {
             then: vec![],
             or_else: vec![],
         });
-        let tap = cx.ids.tap();
-        let running = Running { row: row.clone(), tap, track: open.track, callback: open.callback };
-        self.streams.0.insert(open.stream, running);
         Ok(row)
+    }
+
+    /// Opens a stream of a document. One that cannot be is told as one that failed: notification and callback.
+    pub(super) fn begin_stream(&mut self, cx: &mut Cx<'_>, open: Open) -> bool {
+        let row = self.stream_row(cx, &open);
+        let callback = open.callback.clone();
+        let Err((code, words)) = self.open_stream(cx, open) else {
+            return true;
+        };
+        notify::write(cx, &self.row, code, &words);
+        if let Some(hook) = callback {
+            let tx = Tx::one(owed(cx, &row, hook, "stream-error", Some(&words)));
+            cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+        }
+        false
+    }
+
+    fn stream_row(&self, cx: &Cx<'_>, open: &Open) -> StreamRow {
+        StreamRow {
+            sid: open.stream,
+            account: self.row.account,
+            call: self.row.sid,
+            name: open.name.clone().unwrap_or_else(|| open.stream.to_string()),
+            status: "in-progress".to_owned(),
+            callback: open.callback.clone(),
+            created: cx.now.wall,
+            updated: cx.now.wall,
+        }
     }
 
     /// Ends one that we want to end: `stop`, close, callback.
     pub(super) fn close_stream(&mut self, cx: &mut Cx<'_>, stream: StreamSid) {
+        self.close_stream_and(cx, stream, None);
+    }
+
+    /// The same for REST, which is answered once it is written: the row and its callback in one transaction.
+    pub(super) fn close_stream_and(&mut self, cx: &mut Cx<'_>, stream: StreamSid, answers: Option<Ticket>) {
         cx.push(Effect::Engine(self.leg.id, EngineCommand::CloseStream(stream)));
-        self.stream_over(cx, stream, "stream-stopped", None);
+        self.stream_over(cx, stream, "stream-stopped", None, answers);
         self.send_plan(cx);
     }
 
@@ -148,7 +159,7 @@ impl Call {
         let all: Vec<StreamSid> = self.streams.0.keys().copied().collect();
         for stream in all {
             cx.push(Effect::Engine(self.leg.id, EngineCommand::CloseStream(stream)));
-            self.stream_over(cx, stream, "stream-stopped", None);
+            self.stream_over(cx, stream, "stream-stopped", None, None);
         }
     }
 
@@ -160,12 +171,15 @@ impl Call {
         match event {
             AgentEvent::Opened => {
                 cx.trace("agent", "chorus", "101");
-                self.stream_callback(cx, stream, "stream-started", None);
+                if let Some(r) = self.streams.0.get(&stream) {
+                    let tx = Tx { ops: ops(cx, &r.row, "stream-started", None) };
+                    cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+                }
                 false
             }
             AgentEvent::Failed { code, words } => {
                 notify::write(cx, &self.row, code, &words);
-                self.stream_over(cx, stream, "stream-error", Some(&words));
+                self.stream_over(cx, stream, "stream-error", Some(&words), None);
                 true
             }
             AgentEvent::Closed { code, words, .. } => {
@@ -173,7 +187,7 @@ impl Call {
                 if let Some(code) = code {
                     notify::write(cx, &self.row, code, &words);
                 }
-                self.stream_over(cx, stream, "stream-stopped", None);
+                self.stream_over(cx, stream, "stream-stopped", None, None);
                 true
             }
             AgentEvent::Warning { code, words } => {
@@ -188,43 +202,46 @@ impl Call {
         }
     }
 
-    fn stream_over(&mut self, cx: &mut Cx<'_>, stream: StreamSid, event: &str, error: Option<&str>) {
-        self.stream_callback(cx, stream, event, error);
-        let Some(mut r) = self.streams.0.remove(&stream) else {
+    fn stream_over(
+        &mut self,
+        cx: &mut Cx<'_>,
+        stream: StreamSid,
+        event: &str,
+        error: Option<&str>,
+        answers: Option<Ticket>,
+    ) {
+        let Some(row) = self.streams.0.get(&stream).map(|r| r.row.clone()) else {
             return;
         };
-        r.row.status = "stopped".to_owned();
-        r.row.updated = cx.now.wall;
-        cx.push(Effect::Commit {
-            tx: Tx::one(Op::PutStream(Box::new(r.row))),
-            then: vec![],
-            or_else: vec![],
-        });
+        let (row, ops) = ended(cx, row, event, error);
+        let reply =
+            |answer| answers.map(|ticket| Effect::Reply(ticket, Box::new(answer))).into_iter().collect();
+        let (then, or_else) = (reply(Answer::Stream(Box::new(row))), reply(Answer::Busy));
+        cx.push(Effect::Commit { tx: Tx { ops }, then, or_else });
+        self.streams.0.remove(&stream);
     }
+}
 
-    fn stream_callback(&mut self, cx: &mut Cx<'_>, stream: StreamSid, event: &str, error: Option<&str>) {
-        let Some(r) = self.streams.0.get(&stream) else {
-            return;
-        };
-        let Some(hook) = r.callback.clone() else {
-            return;
-        };
-        let id = cx.rng.next_u128();
-        let row = OutboxRow {
-            id,
-            account: self.row.account,
-            call: None,
-            position: 0,
-            hook,
-            params: params::stream_callback(&r.row, event, error, cx.now.wall),
-            state: "pending".to_owned(),
-            rounds: 0,
-            next: cx.now.wall,
-            last: None,
-            created: cx.now.wall,
-            done: None,
-        };
-        let tx = Tx::one(Op::Callback(Box::new(row)));
-        cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
+/// The row of a stream that ended, and what is written of it. Also for those that a restart finds.
+pub fn ended(cx: &mut Cx<'_>, mut row: StreamRow, event: &str, error: Option<&str>) -> (StreamRow, Vec<Op>) {
+    row.status = "stopped".to_owned();
+    row.updated = cx.now.wall;
+    let ops = ops(cx, &row, event, error);
+    (row, ops)
+}
+
+/// The row, and the callback if somebody asked for one.
+fn ops(cx: &mut Cx<'_>, row: &StreamRow, event: &str, error: Option<&str>) -> Vec<Op> {
+    let mut ops = vec![Op::PutStream(Box::new(row.clone()))];
+    if let Some(hook) = row.callback.clone() {
+        ops.push(owed(cx, row, hook, event, error));
     }
+    ops
+}
+
+/// A callback about a stream.
+fn owed(cx: &mut Cx<'_>, row: &StreamRow, hook: Hook, event: &str, error: Option<&str>) -> Op {
+    let id = cx.rng.next_u128();
+    let params = params::stream_callback(row, event, error, cx.now.wall);
+    Op::Callback(Box::new(OutboxRow::pending(id, row.account, hook, params, cx.now.wall)))
 }

@@ -2,6 +2,7 @@
 
 use super::cx::Cx;
 use crate::sid::{AccountSid, TrunkSid};
+use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::event::{Credentials, InviteCmd, LegId};
 use crate::store::rows::{CallRow, TrunkRow};
 use bytes::Bytes;
@@ -23,6 +24,8 @@ pub struct Target {
     pub credentials: Option<Credentials>,
     /// The trunk it goes over.
     pub trunk: Option<TrunkSid>,
+    /// Hops that it may take.
+    pub max_forwards: u8,
 }
 
 /// What a call is to be made of.
@@ -74,6 +77,12 @@ fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
     if host.is_empty() || uri.bytes().any(|b| b <= b' ' || b"<>\"".contains(&b)) {
         return Err(bad("the SIP address cannot be read"));
     }
+    // In clear is not what was asked for.
+    let tls = |p: &str| p.trim().eq_ignore_ascii_case("transport=tls");
+    if uri.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("sips:")) || uri.split(';').skip(1).any(tls) {
+        let words = "SIP over TLS is not offered yet: dial sip: with transport=udp or transport=tcp";
+        return Err(NoRoute { code: 13243, words: words.to_owned() });
+    }
     let mut headers = wish.headers.clone();
     headers.extend(super::requests::uri_headers(query));
     let from = user_of(wish.from);
@@ -87,6 +96,7 @@ fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
         headers,
         credentials,
         trunk: None,
+        max_forwards: MAX_FORWARDS,
     })
 }
 
@@ -112,6 +122,7 @@ fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target
         headers: wish.headers.clone(),
         credentials,
         trunk: Some(trunk.sid),
+        max_forwards: MAX_FORWARDS,
     })
 }
 
@@ -155,6 +166,7 @@ impl Target {
             next_hop: self.next_hop,
             from: self.from,
             to: self.to,
+            max_forwards: self.max_forwards,
             offer,
             headers,
             credentials: self.credentials,

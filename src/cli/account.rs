@@ -41,7 +41,7 @@ pub async fn open(config: &Config, make: bool) -> Result<Store, String> {
     if !make && config.database_url.is_empty() && !dir.join("chorus.db").exists() {
         return Err(format!("there is no database in {}", dir.display()));
     }
-    std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    first_start::private_dir(&dir)?;
     let key = first_start::secret_key(config, &mut crate::api::rng())?;
     let url = config.store_url();
     let opened = tokio::task::spawn_blocking(move || Store::open(&url, &key, &Options { readers: 1 }));

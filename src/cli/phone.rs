@@ -235,6 +235,7 @@ impl Work {
             call_id: rng.hex(32),
             local_tag: rng.hex(16),
             to: format!("<{uri}>"),
+            max_forwards: 70,
             uri,
             next_hop: Some(self.dial.server.to_string()),
             from: format!("<sip:{}@LOCAL>", self.dial.from),
@@ -340,7 +341,6 @@ impl Work {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Close(flow) => self.transport.close(flow),
                 SipOut::Resolve { id, host, port, transport } => {
                     self.transport.resolve(id, host, port, transport)
                 }

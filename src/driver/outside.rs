@@ -9,8 +9,13 @@ use crate::store::{Scope, outbox};
 use crate::switch::Input;
 use crate::telemetry::redact;
 use crate::webhooks::request::{FetchError, FetchId, FetchRequest};
+use crate::webhooks::schedule;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Pause before the store is asked again for callbacks that memory does not hold.
+const OUTBOX_AGAIN: Duration = Duration::from_secs(1);
 
 impl Driver {
     pub(super) fn fetch(&self, id: FetchId, request: FetchRequest) {
@@ -69,13 +74,16 @@ impl Driver {
     pub(super) fn load_outbox(&self, upto: Wall) {
         let (store, inbox) = (self.parts.store.clone(), self.inbox.clone());
         tokio::spawn(async move {
-            match store.read(|r| outbox::live(r, Scope::Operator)).await {
-                Ok(rows) => {
-                    let later = rows.iter().map(|r| r.next).filter(|n| *n > upto).min();
-                    let _ = inbox.send(Input::Outbox(rows, later)).await;
+            let pending = loop {
+                match store.read(|r| outbox::live(r, Scope::Operator)).await {
+                    Ok(rows) => break rows,
+                    // The switch waits for these before it asks again.
+                    Err(e) => tracing::error!("pending callbacks could not be read: {e:?}"),
                 }
-                Err(e) => tracing::error!("pending callbacks could not be read: {e:?}"),
-            }
+                tokio::time::sleep(OUTBOX_AGAIN).await;
+            };
+            let (rows, later) = schedule::page(pending, upto, schedule::WINDOW);
+            let _ = inbox.send(Input::Outbox(rows, later)).await;
         });
     }
 

@@ -1,6 +1,7 @@
 //! Files of audio (WAV, AIFF, MP3, raw mu-law) become a [`Clip`]: mu-law, 8 kHz, mono. Packet by packet, so that 40 minutes of
 //! stereo never lie in memory uncompressed.
 
+use super::codec::g711::ulaw_from_pcm;
 use super::plan::Clip;
 use super::wav_read::{self, Format};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
@@ -67,12 +68,17 @@ pub fn decode(bytes: bytes::Bytes, container: Container) -> Result<Clip, DecodeE
             Ok(Clip { ulaw: ulaw.into() })
         }
         Container::Gsm => Err(DecodeError("GSM 06.10 is not decoded here; offer WAV or MP3".to_owned())),
-        Container::Riff if bytes.starts_with(b"FORM") => probe(bytes, "aiff"),
-        Container::Riff => wav(&bytes),
         // What it says it is counts for less than what it is.
-        Container::Mp3 if bytes.starts_with(b"RIFF") => wav(&bytes),
-        Container::Mp3 => probe(bytes, "mp3"),
+        Container::Riff | Container::Mp3 if bytes.starts_with(b"FORM") => probe(bytes, "aiff"),
+        Container::Riff | Container::Mp3 if bytes.starts_with(b"RIFF") => wav(&bytes),
+        Container::Riff if !is_mp3(&bytes) => Err(DecodeError("the file is no WAV".to_owned())),
+        Container::Riff | Container::Mp3 => probe(bytes, "mp3"),
     }
+}
+
+/// Begins with a tag or with a frame of layer III.
+fn is_mp3(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"ID3") || matches!(bytes, [0xff, second, ..] if second & 0xe6 == 0xe2)
 }
 
 /// PCM 16 bit little endian, mono, of any rate: what speech engines call `pcm`.
@@ -147,6 +153,8 @@ fn read_with(bytes: bytes::Bytes, extension: &str) -> Result<Clip, DecodeError> 
             Err(SymphoniaError::DecodeError(_) | SymphoniaError::IoError(_)) if bad < BAD_PACKETS_MAX => {
                 bad += 1
             }
+            // One that is damaged from some place on plays up to there.
+            Err(_) if out.is_some() => break,
             Err(e) => return Err(failed(&e)),
         }
     }
@@ -266,19 +274,7 @@ impl ToUlaw {
 
 fn encode(sample: f32) -> u8 {
     // A float too large or not a number becomes the nearest sample, or silence.
-    ulaw((sample * 32_768.0).round() as i16)
-}
-
-/// G.711 mu-law of one linear sample: sign, exponent of the magnitude over a bias of 132, four bits of mantissa, inverted.
-pub fn ulaw(sample: i16) -> u8 {
-    const BIAS: u16 = 132;
-    const CLIP: u16 = 32_635;
-    let sign = if sample < 0 { 0x80_u8 } else { 0 };
-    let magnitude = sample.unsigned_abs().min(CLIP) + BIAS;
-    // 132..=32767 has its highest bit at 7..=14.
-    let exponent = 8_u32.saturating_sub(magnitude.leading_zeros());
-    let mantissa = (magnitude >> (exponent + 3)) as u8 & 0x0f;
-    !(sign | (exponent as u8) << 4 | mantissa)
+    ulaw_from_pcm((sample * 32_768.0).round() as i16)
 }
 
 /// For the fuzzer: the first octet chooses the container, the rest is the file.

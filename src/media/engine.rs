@@ -14,7 +14,7 @@ mod tick;
 pub use leg::LegState;
 pub use out::{DiskOp, DiskReport, Item, Out, StreamInput};
 
-use super::event::{EngineCommand, MediaEvent, TapEnd};
+use super::event::{EngineCommand, MediaEvent, TapEnd, TapEndReason};
 use super::feed::{FRAMES_MAX, Frames};
 use super::plan::{MediaPlan, Source};
 use crate::clock::{Mono, Now};
@@ -25,7 +25,7 @@ use crate::sip::event::LegId;
 use crate::streams::audio::Budget;
 use incoming::{Heard, Kind};
 use sender::Forwarded;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 use taps::Closing;
 use tick::TICK;
 
@@ -34,6 +34,9 @@ pub const PHASES: u8 = 4;
 
 /// Octets of agents' audio that wait in one engine: 10 minutes of 100 calls.
 const AGENT_AUDIO_MAX: usize = 100 * 600 * 8_000;
+
+/// The disk has this long to complete a recording; then it counts as failed, because a call waits for it.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
 
 /// How much an engine holds; all zero after its last leg.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -201,7 +204,7 @@ impl Engine {
         speaker.key(now, code, o);
         for id in self.hearers.get(&leg).into_iter().flatten() {
             if let Some(hearer) = self.legs.get_mut(id) {
-                hearer.relay_key(code);
+                hearer.relay_info_key(code);
             }
         }
     }
@@ -268,6 +271,18 @@ impl Engine {
             self.closing.extend(leg.tick(now, &mut self.frames, o));
             self.totals.late = self.totals.late.wrapping_add(leg.stats.late.wrapping_sub(before));
         }
+        self.give_up_closing(now, o);
+    }
+
+    /// Recordings that a disk which hangs does not complete are over all the same.
+    fn give_up_closing(&mut self, now: Now, o: &mut Out) {
+        let waited = |c: &Closing| now.mono.since(c.since) >= CLOSE_MAX;
+        while let Some(at) = self.closing.iter().position(waited) {
+            let c = self.closing.swap_remove(at);
+            self.recordings.remove(&c.recording);
+            let end = TapEnd { recording: c.recording, reason: TapEndReason::Failed, ms: 0 };
+            o.event(MediaEvent::TapEnded(c.leg, c.tap, end));
+        }
     }
 
     /// What the disk did.
@@ -283,7 +298,7 @@ impl Engine {
                 let leg = self.recordings.get(&recording).and_then(|l| self.legs.get_mut(l));
                 self.closing.extend(leg.and_then(|l| l.recording_failed(now, recording, o)));
                 let closing = self.closing.iter_mut().filter(|c| c.recording == recording);
-                closing.for_each(|c| c.reason = super::event::TapEndReason::Failed);
+                closing.for_each(|c| c.reason = TapEndReason::Failed);
             }
             DiskReport::Closed { recording, ms } => {
                 let Some(at) = self.closing.iter().position(|c| c.recording == recording) else { return };
@@ -338,7 +353,7 @@ fn forward(hearer: &mut LegState, now: Now, h: &Heard<'_>, frames: &mut Frames, 
     let f = Forwarded { ext: h.ext, ts: p.ts, restart: h.restart, marker: p.marker, payload: p.payload };
     match h.kind {
         Kind::Audio(codec) => hearer.forward(now, codec, &f, frames, o),
-        Kind::Keys => hearer.forward_other(now, true, &f, o),
-        Kind::Noise => hearer.forward_other(now, false, &f, o),
+        Kind::Keys => hearer.forward_keys(now, &f, frames, o),
+        Kind::Noise => hearer.forward_comfort(now, &f, frames, o),
     }
 }

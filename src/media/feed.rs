@@ -1,8 +1,10 @@
 //! Audio of one direction on its way to streams: frames of 20 ms, sent in the order of arrival with at most one packet held back
-//! for one that is missing, so that nothing waits. Gaps are filled, so that frames count time; when nothing comes,
-//! comfort silence goes on by the tick.
+//! for one that is missing, so that nothing waits. Gaps are filled by concealment, so that frames count time; when nothing comes,
+//! silence goes on by the tick, or the noise that the peer announced.
 
-use super::codec::g711::ULAW_SILENCE;
+use super::codec::g711::{ULAW_SILENCE, pcm_from_ulaw, ulaw_from_pcm};
+use super::comfort::Noise;
+use super::conceal::{Concealer, HISTORY};
 use super::jitter::FRAME;
 use super::reception::samples;
 use crate::clock::Mono;
@@ -47,6 +49,11 @@ pub struct Feed {
     heard: Option<Mono>,
     /// Silent frames that the tick added since the last audio.
     ticked: i64,
+    /// What silence sounds like now, if the peer said so.
+    noise: Option<Noise>,
+    /// The last two frames, from which a loss is concealed.
+    past: [u8; HISTORY],
+    concealer: Concealer,
 }
 
 impl Feed {
@@ -61,6 +68,9 @@ impl Feed {
             held: None,
             heard: None,
             ticked: 0,
+            noise: None,
+            past: [ULAW_SILENCE; HISTORY],
+            concealer: Concealer::default(),
         }
     }
 
@@ -88,7 +98,7 @@ impl Feed {
         } else if self.held.as_ref().is_some_and(|h| h.ext > ext) {
             // The missing one was more than one packet back: this one goes first.
             self.fill(ext - expected, ulaw.len(), out);
-            self.push(now, ulaw, out);
+            self.push_mended(now, ulaw, out);
             self.expected = Some(ext.saturating_add(1));
             if self.held.as_ref().is_some_and(|h| h.ext == ext.saturating_add(1)) {
                 self.release(now, out);
@@ -110,6 +120,17 @@ impl Feed {
     pub fn new_sequence(&mut self, now: Mono, out: &mut Frames) {
         self.release(now, out);
         self.expected = None;
+        self.noise = None;
+    }
+
+    /// The peer falls silent, with this noise.
+    pub fn on_comfort(&mut self, now: Mono, ext: i64, noise: Noise, out: &mut Frames) {
+        self.on_other(now, ext, out);
+        if self.expected.is_none_or(|e| e <= ext.saturating_add(1)) {
+            self.noise = Some(noise);
+            // The tick takes over at once.
+            self.heard = None;
+        }
     }
 
     /// A packet of the sequence that is no audio.
@@ -129,7 +150,10 @@ impl Feed {
             return;
         }
         for _ in 0..self.behind(now).clamp(0, TICK_MAX) {
-            self.silence(FRAME, out);
+            for _ in 0..FRAME {
+                let octet = self.noise.as_mut().map_or(ULAW_SILENCE, Noise::octet);
+                self.octet(octet, out);
+            }
             self.ticked += 1;
         }
     }
@@ -140,7 +164,7 @@ impl Feed {
         let missing = held.ext - self.expected.unwrap_or(held.ext);
         self.fill(missing, held.len, out);
         if let Some(ulaw) = held.ulaw.get(..held.len) {
-            self.push(now, ulaw, out);
+            self.push_mended(now, ulaw, out);
         }
         self.expected = Some(held.ext.saturating_add(1));
     }
@@ -150,27 +174,57 @@ impl Feed {
         (samples(now) - self.started) / FRAME as i64 - self.sent
     }
 
-    /// Silence for lost packets, less what the tick has added in their time.
+    /// Stands in for lost packets, less what the tick has added in their time.
     fn fill(&mut self, packets: i64, len: usize, out: &mut Frames) {
         let octets = packets.clamp(0, FILL_MAX) * len as i64;
         let owed = (octets - self.ticked * FRAME as i64).max(0);
-        self.silence(usize::try_from(owed).unwrap_or(0), out);
+        // After silence there is nothing to go on from.
+        if owed > 0 && self.ticked == 0 {
+            self.begin_concealment();
+        }
+        for _ in 0..owed {
+            let octet = if self.concealer.is_active() {
+                ulaw_from_pcm(self.concealer.sample())
+            } else {
+                ULAW_SILENCE
+            };
+            self.octet(octet, out);
+        }
     }
 
-    fn silence(&mut self, len: usize, out: &mut Frames) {
-        for _ in 0..len {
-            self.octet(ULAW_SILENCE, out);
+    fn begin_concealment(&mut self) {
+        let mut history = [0; HISTORY];
+        let part = self.part.iter().take(self.part_len);
+        let before = self.past.iter().chain(part).skip(self.part_len);
+        history.iter_mut().zip(before).for_each(|(to, from)| *to = pcm_from_ulaw(*from));
+        self.concealer.begin(&history);
+    }
+
+    /// Audio after a loss: what stood in for the loss goes over into it.
+    fn push_mended(&mut self, now: Mono, ulaw: &[u8], out: &mut Frames) {
+        if !self.concealer.is_active() {
+            return self.push(now, ulaw, out);
         }
+        let mut mended = [ULAW_SILENCE; PACKET];
+        mended.iter_mut().zip(ulaw).for_each(|(to, from)| *to = *from);
+        let mended = mended.get_mut(..ulaw.len()).unwrap_or_default();
+        for octet in &mut *mended {
+            if !self.concealer.is_active() {
+                break;
+            }
+            *octet = ulaw_from_pcm(self.concealer.blend(pcm_from_ulaw(*octet)));
+        }
+        self.push(now, mended, out);
     }
 
     fn push(&mut self, now: Mono, ulaw: &[u8], out: &mut Frames) {
         self.ticked = 0;
+        self.noise = None;
         if self.behind(now) < -AHEAD_MAX {
             return;
         }
         if let (0, Ok(frame)) = (self.part_len, <[u8; FRAME]>::try_from(ulaw)) {
-            self.sent += 1;
-            out.push(frame);
+            self.emit(frame, out);
             return;
         }
         ulaw.iter().for_each(|o| self.octet(*o, out));
@@ -183,8 +237,14 @@ impl Feed {
         self.part_len += 1;
         if self.part_len >= FRAME {
             self.part_len = 0;
-            self.sent += 1;
-            out.push(self.part);
+            self.emit(self.part, out);
         }
+    }
+
+    fn emit(&mut self, frame: [u8; FRAME], out: &mut Frames) {
+        self.sent += 1;
+        self.past.copy_within(FRAME.., 0);
+        self.past.iter_mut().rev().zip(frame.iter().rev()).for_each(|(to, from)| *to = *from);
+        out.push(frame);
     }
 }

@@ -1,7 +1,8 @@
 //! The jitter buffer of recordings: a ring of 20 frames on the media clock. Both directions are put at the place their
 //! timestamps name, so late and reordered packets fall into their gaps, both channels stay aligned, and what never comes is
-//! silence, not shrinkage.
+//! concealed or silence, not shrinkage.
 
+use super::conceal::{Concealer, HISTORY, LOST};
 use super::rtp::ts_after;
 
 /// Samples in 20 ms.
@@ -12,7 +13,8 @@ pub const FRAMES: usize = 20;
 pub const TURN_FRAMES: usize = 4;
 /// How far behind the clock frames are taken out: packets up to this late still find their place (240 ms).
 pub const LAG: i64 = 12 * FRAME as i64;
-const CAPACITY: usize = FRAMES * FRAME;
+/// Samples in the ring.
+pub const CAPACITY: usize = FRAMES * FRAME;
 
 /// A packet this much before its place proves that the anchor was late by as much: half of the room before the ring's end.
 const EARLY_MAX: i64 = 320;
@@ -38,11 +40,6 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// Forgets the sender's clock: its next packet is put where it arrives.
-    pub fn reset(&mut self) {
-        *self = Anchor::default();
-    }
-
     /// The place of a packet with timestamp `ts` that arrived at `at` (samples of the media clock), and by how much the
     /// packets before it turned out to have been late.
     pub fn place(&mut self, at: i64, ts: u32) -> (i64, i64) {
@@ -87,13 +84,38 @@ pub struct Timeline {
     /// Something was ever put there: what was not needs no clearing.
     used: [bool; 2],
     base: i64,
+    past: [Past; 2],
+}
+
+/// What was taken from a channel last, from which a loss is concealed.
+#[derive(Debug)]
+struct Past {
+    samples: [i16; HISTORY],
+    concealer: Concealer,
+}
+
+impl Past {
+    /// Mends a frame that is taken, and remembers it. A frame without a loss is left as it is.
+    fn take(&mut self, frame: &mut [i16; FRAME]) {
+        if self.concealer.is_active() || frame.contains(&LOST) {
+            self.concealer.mend(&self.samples, frame);
+        }
+        self.samples.copy_within(FRAME.., 0);
+        self.samples.iter_mut().rev().zip(frame.iter().rev()).for_each(|(to, from)| *to = *from);
+    }
+}
+
+impl Default for Past {
+    fn default() -> Past {
+        Past { samples: [0; HISTORY], concealer: Concealer::default() }
+    }
 }
 
 impl Timeline {
     /// Empty, its first sample at place 0.
     pub fn new() -> Timeline {
         let ring = || vec![0i16; CAPACITY].into_boxed_slice();
-        Timeline { channels: [ring(), ring()], used: [false; 2], base: 0 }
+        Timeline { channels: [ring(), ring()], used: [false; 2], base: 0, past: Default::default() }
     }
 
     /// The place of the next sample to be taken.
@@ -102,8 +124,8 @@ impl Timeline {
     }
 
     /// Puts samples at a place of channel 0 or 1. What lies before the base or beyond the ring is dropped.
-    pub fn put(&mut self, channel: usize, place: i64, octets: &[u8], pcm: impl Fn(u8) -> i16) {
-        let len = octets.len() as i64;
+    pub fn put(&mut self, channel: usize, place: i64, samples: impl ExactSizeIterator<Item = i16>) {
+        let len = samples.len() as i64;
         let Some(ring) = self.channels.get_mut(channel) else { return };
         let skip = self.base.saturating_sub(place).max(0);
         let limit = self.base.saturating_add(CAPACITY as i64);
@@ -116,12 +138,17 @@ impl Timeline {
         let first = place + skip;
         let at = first.rem_euclid(CAPACITY as i64) as usize;
         let (before, after) = ring.split_at_mut_checked(at).unwrap_or_default();
-        let octets = octets.get(skip as usize..).unwrap_or_default();
-        let octets = octets.get(..(limit - first) as usize).unwrap_or(octets);
-        // Two plain loops: an adapter over both parts would ask at every sample in which of them it is.
-        let (straight, wrapped) = octets.split_at_checked(after.len()).unwrap_or((octets, &[]));
-        after.iter_mut().zip(straight).for_each(|(slot, o)| *slot = pcm(*o));
-        before.iter_mut().zip(wrapped).for_each(|(slot, o)| *slot = pcm(*o));
+        let mut samples = samples.skip(skip as usize).take((limit - first) as usize);
+        // One loop a part: an adapter over both would ask at every sample in which of them it is.
+        after.iter_mut().zip(&mut samples).for_each(|(slot, s)| *slot = s);
+        before.iter_mut().zip(&mut samples).for_each(|(slot, s)| *slot = s);
+    }
+
+    /// Marks what lies between two places as lost. A packet that comes late after all takes its place.
+    pub fn lose(&mut self, channel: usize, from: i64, to: i64) {
+        let from = from.max(self.base);
+        let len = usize::try_from(to.saturating_sub(from)).unwrap_or(0).min(CAPACITY);
+        self.put(channel, from, std::iter::repeat_n(LOST, len));
     }
 
     /// Moves what a channel holds to earlier places; what would lie before the base is dropped.
@@ -135,25 +162,23 @@ impl Timeline {
         after.iter_mut().chain(before).take(by).for_each(|s| *s = 0);
     }
 
-    fn slot(&self) -> std::ops::Range<usize> {
+    /// Takes the next frame of both channels, its losses concealed, leaving silence.
+    pub fn take(&mut self) -> [[i16; FRAME]; 2] {
         let at = self.base.rem_euclid(CAPACITY as i64) as usize;
-        at..at + FRAME
-    }
-
-    /// The next frame of both channels.
-    pub fn frame(&self) -> [&[i16]; 2] {
-        self.channels.each_ref().map(|ring| ring.get(self.slot()).unwrap_or_default())
-    }
-
-    /// Goes on to the frame after it, leaving silence for the next round.
-    pub fn advance(&mut self) {
-        let slot = self.slot();
-        for (ring, used) in self.channels.iter_mut().zip(self.used) {
-            if used && let Some(part) = ring.get_mut(slot.clone()) {
+        let mut frame = [[0; FRAME]; 2];
+        let used = self.channels.iter_mut().zip(&mut self.past).zip(self.used);
+        for (out, ((ring, past), used)) in frame.iter_mut().zip(used) {
+            if !used {
+                continue;
+            }
+            if let Some(part) = ring.get_mut(at..at + FRAME) {
+                out.copy_from_slice(part);
                 part.fill(0);
             }
+            past.take(out);
         }
         self.base += FRAME as i64;
+        frame
     }
 
     /// Whether the next `frames` frames hold something louder than silence on one of the channels.
@@ -165,7 +190,7 @@ impl Timeline {
                 .chunks_exact(FRAME)
                 .chain(before.chunks_exact(FRAME))
                 .take(frames)
-                .any(|f| !super::level::is_silent(f))
+                .any(|f| !f.contains(&LOST) && !super::level::is_silent(f))
         })
     }
 }

@@ -3,6 +3,8 @@
 
 pub mod clip;
 pub mod codec;
+pub mod comfort;
+pub mod conceal;
 pub mod decode;
 pub mod disk;
 pub mod dtmf;

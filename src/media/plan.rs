@@ -159,7 +159,7 @@ pub struct Keys {
 /// The whole plan of one leg.
 #[derive(Clone, Debug, Default)]
 pub struct MediaPlan {
-    /// What it hears; None: nothing is sent (silence keeps a bridge or stream alive where it must).
+    /// What it hears; None: silence.
     pub source: Option<(SourceId, Source)>,
     /// Who listens.
     pub taps: BTreeMap<TapId, Tap>,

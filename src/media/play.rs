@@ -57,13 +57,6 @@ impl Player {
         Played::Audio
     }
 
-    /// Lets 20 ms pass unheard (a frame that came too late). Keys wait instead: none may be lost.
-    pub fn skip(&mut self, list: &[Item], scratch: &mut [u8; FRAME]) {
-        if !matches!(list.get(self.item), Some(Item::Keys(_))) {
-            self.pull(list, false, scratch);
-        }
-    }
-
     /// Whether all of the list was played.
     pub fn at_end(&self, list: &[Item]) -> bool {
         self.item >= list.len()

@@ -4,12 +4,16 @@
 //! What costs is the memory that is touched, and threads that wake up: a recording takes four frames out of the ring at a time,
 //! and those of one phase change their buffers on the same tick, so that the disk thread wakes up once for all of them.
 
+mod party;
+
+use super::comfort::Noise;
 use super::event::TapEndReason;
-use super::jitter::{Anchor, FRAME, LAG, TURN_FRAMES, Timeline};
+use super::jitter::{FRAME, LAG, TURN_FRAMES, Timeline};
 use super::level;
 use super::plan::{RecordTap, Track};
 use super::reception::samples;
 use crate::clock::Mono;
+use party::Party;
 
 /// Samples of one buffer: what the disk may be late by (1 s).
 const BUFFER: usize = 8_000;
@@ -46,13 +50,15 @@ pub struct Recorder {
     /// As the plan has it now.
     pub tap: RecordTap,
     timeline: Timeline,
-    anchors: [Anchor; 2],
+    parties: [Party; 2],
     start: i64,
     paused_at: Option<i64>,
     buffers: [Option<Vec<u8>>; 2],
     full: Option<Vec<u8>>,
     /// In which `TURNS` the last turn was.
     round: i64,
+    /// The disk has something of it.
+    begun: bool,
     /// Samples that were put into buffers.
     written: u64,
     /// `written` after the last loud frame.
@@ -70,12 +76,13 @@ impl Recorder {
             leading: tap.trim,
             tap,
             timeline: Timeline::new(),
-            anchors: Default::default(),
+            parties: [Party::new(0), Party::new(1)],
             start: samples(now),
             paused_at,
             buffers: [Some(Vec::with_capacity(size)), Some(Vec::with_capacity(size))],
             full: None,
             round: 0,
+            begun: false,
             written: 0,
             loud_end: 0,
             silent_samples: 0,
@@ -128,7 +135,10 @@ impl Recorder {
             self.start = self.start.saturating_add(paused);
             // The flush went on to a whole frame.
             self.start = self.start.min(samples(now).saturating_sub(self.timeline.base()));
-            self.anchors = Default::default();
+            self.parties.iter_mut().for_each(Party::reset);
+        }
+        if tap.paused != self.tap.paused {
+            self.parties.iter_mut().for_each(Party::interrupt);
         }
         self.tap.paused = tap.paused;
         self.tap.skip = tap.skip;
@@ -136,38 +146,62 @@ impl Recorder {
         self.tap.max_length_ms = tap.max_length_ms;
     }
 
-    /// Audio of one side with its timestamp, as octets that `pcm` expands.
-    pub fn put(
-        &mut self,
-        now: Mono,
-        side: Side,
-        ts: u32,
-        restart: bool,
-        octets: &[u8],
-        pcm: impl Fn(u8) -> i16,
-    ) {
+    /// The side, if it is recorded or waited for now, with what it puts its audio into, and the place of this moment.
+    fn party(&mut self, now: Mono, side: Side) -> Option<(&mut Party, &mut Timeline, i64)> {
         let [inbound, outbound] = self.listens();
         let listens =
             if side == Side::Inbound { inbound || self.tap.max_silence_ms.is_some() } else { outbound };
         if self.tap.paused || !listens {
-            return;
+            return None;
         }
         let at = self.clock(now);
-        let Some(anchor) = self.anchors.get_mut(side as usize) else { return };
-        if restart {
-            anchor.reset();
+        Some((self.parties.get_mut(side as usize)?, &mut self.timeline, at))
+    }
+
+    /// Audio of one side with its timestamp. `sequence`: extended number, and whether the timestamps have nothing to do with those
+    /// before; None for audio made here.
+    pub fn put(
+        &mut self,
+        now: Mono,
+        side: Side,
+        sequence: Option<(i64, bool)>,
+        ts: u32,
+        pcm: impl ExactSizeIterator<Item = i16>,
+    ) {
+        if let Some((party, timeline, at)) = self.party(now, side) {
+            party.audio(timeline, at, sequence, ts, pcm);
         }
-        let (place, moved) = anchor.place(at, ts);
-        // Only at the start does the ring hold nothing else, and all of it.
-        if moved > 0 && self.timeline.base() == 0 {
-            self.timeline.shift(side as usize, moved);
+    }
+
+    /// Comfort noise of one side.
+    pub fn comfort(&mut self, now: Mono, side: Side, ext: i64, ts: u32, noise: Noise) {
+        if let Some((party, timeline, at)) = self.party(now, side) {
+            party.comfort(timeline, at, ext, ts, noise);
         }
-        self.timeline.put(side as usize, place, octets, pcm);
+    }
+
+    /// A packet of one side that is neither.
+    pub fn other(&mut self, side: Side, ext: i64) {
+        if let Some(party) = self.parties.get_mut(side as usize) {
+            party.other(ext);
+        }
+    }
+
+    /// What comes of one side next is of another sequence.
+    pub fn interrupt(&mut self, side: Side) {
+        if let Some(party) = self.parties.get_mut(side as usize) {
+            party.interrupt();
+        }
+    }
+
+    fn comfort_until(&mut self, until: i64) {
+        self.parties.iter_mut().for_each(|p| p.comfort_until(&mut self.timeline, until));
     }
 
     /// A new turn: frames older than the lag are written. Some if the recording ended by itself.
     pub fn on_turn(&mut self, now: Mono, turn: i64) -> Option<TapEndReason> {
         let until = if self.paused_at.is_none() { self.clock(now).saturating_sub(LAG) } else { 0 };
+        self.comfort_until(until);
         let mut end = None;
         while end.is_none() && self.timeline.base().saturating_add(FRAME as i64) <= until {
             end = self.frame(FRAME);
@@ -188,6 +222,7 @@ impl Recorder {
     }
 
     fn flush_to(&mut self, until: i64) {
+        self.comfort_until(until);
         while self.timeline.base() < until {
             let n = usize::try_from(until - self.timeline.base()).unwrap_or(0).min(FRAME);
             if self.frame(n).is_some() {
@@ -202,14 +237,15 @@ impl Recorder {
         if self.leading && self.timeline.loud_within(LEAD, listens) {
             self.leading = false;
         }
-        let [inbound, outbound] = self.timeline.frame();
+        let frame = self.timeline.take();
+        let [inbound, outbound] = &frame;
         let quiet = level::is_silent(inbound);
         let [hears_in, hears_out] = listens;
         let loud = (hears_in && !quiet) || (hears_out && !level::is_silent(outbound));
         if !self.leading {
             let left = self.tap.max_length_ms.map(|ms| (ms.saturating_mul(8)).saturating_sub(self.written));
             let n = left.map_or(n, |l| n.min(usize::try_from(l).unwrap_or(n)));
-            if !self.write(n) {
+            if !self.write(inbound, outbound, n) {
                 return Some(TapEndReason::Failed);
             }
             if loud {
@@ -219,15 +255,12 @@ impl Recorder {
                 return Some(TapEndReason::Length);
             }
         }
-        self.timeline.advance();
         self.silent_samples = if quiet && !self.tap.paused { self.silent_samples + n as u64 } else { 0 };
         let limit = self.tap.max_silence_ms?;
         (self.silent_samples >= u64::from(limit) * 8).then_some(TapEndReason::Silence)
     }
 
-    /// Puts so many samples into the buffer; false if it will not take another frame.
-    fn write(&mut self, n: usize) -> bool {
-        let [inbound, outbound] = self.timeline.frame();
+    fn write(&mut self, inbound: &[i16; FRAME], outbound: &[i16; FRAME], n: usize) -> bool {
         let size = BUFFER * 2 * usize::from(self.tap.channels.clamp(1, 2));
         let octets = size / BUFFER;
         let [Some(buffer), _] = &mut self.buffers else { return false };
@@ -247,7 +280,9 @@ impl Recorder {
         }
         self.written += n as u64;
         let len = buffer.len();
-        (len >= FULL * octets && self.swap()) || len + FRAME * octets <= size
+        // The first frame goes at once, so that a kill leaves an empty file only of a recording that was younger than the lag.
+        let hurry = !self.begun || len >= FULL * octets;
+        (hurry && self.swap()) || len + FRAME * octets <= size
     }
 
     /// What there is goes to the disk, if the other buffer is back to be filled.
@@ -255,6 +290,7 @@ impl Recorder {
         let [filling, other] = &mut self.buffers;
         let ready = self.full.is_none() && other.is_some() && filling.as_ref().is_some_and(|b| !b.is_empty());
         if ready {
+            self.begun = true;
             self.full = std::mem::replace(filling, other.take());
         }
         ready

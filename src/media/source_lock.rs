@@ -7,6 +7,10 @@
 //!  negotiated --3 s-------------------------------------> settled
 //!  settled    --new epoch-------------------------------> negotiated
 //! ```
+//!
+//! A peer that moves (transfer, media let past a PBX) still sends from its old place until it has our answer, so for a second
+//! that place is no candidate for the switch: the switch would take back what was just negotiated, and for good. What a source
+//! turned out to stand for is remembered, so that a peer behind NAT which holds and comes back is heard at once.
 
 use super::rtp::{Packet, ts_after};
 use crate::clock::Mono;
@@ -16,6 +20,8 @@ use std::{net::SocketAddr, time::Duration};
 pub const COHERENT: u8 = 4;
 /// How long after a negotiation a switch is possible.
 pub const LEARNING: Duration = Duration::from_secs(3);
+/// How long what still comes from the place that a negotiation left is not taken for a switch back to it.
+pub const TRAIL: Duration = Duration::from_secs(1);
 /// Timestamps of consecutive packets differ by at most this (120 ms).
 const STEP_MAX: i64 = 960;
 
@@ -55,16 +61,23 @@ pub struct SourceLock {
     learning_until: Option<Mono>,
     own: Option<Run>,
     foreign: Option<Run>,
+    /// An address of an SDP, and the source that stood for it.
+    learned: Option<(SocketAddr, SocketAddr)>,
+    /// Where the peer was before its SDP named another address; no candidate until then.
+    former: Option<(SocketAddr, Mono)>,
 }
 
 impl SourceLock {
-    /// A negotiation ended: `epoch` names it. A changed address is locked at once; an unchanged one keeps what was learned.
+    /// A negotiation ended: `epoch` names it. A changed address is locked at once, or the source that stood for it before; an
+    /// unchanged one keeps what was learned.
     pub fn negotiated(&mut self, now: Mono, sdp: Option<SocketAddr>, epoch: u32) {
         if self.epoch == Some(epoch) && self.sdp == sdp {
             return;
         }
         if self.sdp != sdp {
-            self.locked = sdp;
+            let known = self.learned.filter(|(address, _)| sdp == Some(*address)).map(|(_, source)| source);
+            let old = std::mem::replace(&mut self.locked, known.or(sdp));
+            self.former = old.filter(|old| self.locked != Some(*old)).map(|old| (old, now + TRAIL));
         }
         self.sdp = sdp;
         self.epoch = Some(epoch);
@@ -87,7 +100,7 @@ impl SourceLock {
             }
             return true;
         }
-        if !learning {
+        if !learning || self.former.is_some_and(|(old, until)| old == from && now < until) {
             return false;
         }
         let run = self.foreign.map_or_else(|| Run::start(from, p), |r| r.next(from, p));
@@ -96,6 +109,7 @@ impl SourceLock {
             return false;
         }
         self.locked = Some(from);
+        self.learned = self.sdp.map(|sdp| (sdp, from));
         self.learning_until = None;
         true
     }

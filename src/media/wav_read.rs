@@ -1,5 +1,7 @@
-//! Reads WAV files of strangers: PCM of 8 to 32 bit, 32-bit float, A-law and mu-law, any rate and number of channels. Lengths are believed
+//! Reads WAV files of strangers: PCM of 8 to 32 bit, float of 32 and 64, A-law and mu-law, any rate and number of channels. Lengths are believed
 //! only as far as the file goes, because streamed files carry made-up ones.
+
+use super::codec::g711::{pcm_from_alaw, pcm_from_ulaw};
 
 /// Channels of one file.
 const CHANNELS_MAX: u16 = 32;
@@ -13,6 +15,8 @@ pub enum Format {
     Pcm(usize),
     /// IEEE float, 32 bit.
     Float,
+    /// IEEE float, 64 bit.
+    Double,
     /// G.711 A-law.
     Alaw,
     /// G.711 mu-law.
@@ -84,6 +88,7 @@ fn format(body: &[u8]) -> Result<(Format, usize, usize), String> {
         (1, 24) => Format::Pcm(3),
         (1, 32) => Format::Pcm(4),
         (3, 32) => Format::Float,
+        (3, 64) => Format::Double,
         (6, 8) => Format::Alaw,
         (7, 8) => Format::Ulaw,
         _ => return Err(format!("a WAV of format {tag} with {bits} bits is not played")),
@@ -98,6 +103,7 @@ impl Wav<'_> {
             Format::U8 | Format::Alaw | Format::Ulaw => 1,
             Format::Pcm(octets) => octets,
             Format::Float => 4,
+            Format::Double => 8,
         }
     }
 
@@ -106,6 +112,10 @@ impl Wav<'_> {
         let format = self.format;
         self.data.chunks_exact(self.width()).map(move |octets| sample(format, octets))
     }
+}
+
+fn float(value: f32) -> f32 {
+    if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 }
 }
 
 fn sample(format: Format, octets: &[u8]) -> f32 {
@@ -118,30 +128,12 @@ fn sample(format: Format, octets: &[u8]) -> f32 {
         Format::Pcm(2) => full(16),
         Format::Pcm(3) => full(8),
         Format::Pcm(_) => full(0),
-        Format::Float => {
-            let value = f32::from_bits(top(octets));
-            if value.is_finite() { value.clamp(-1.0, 1.0) } else { 0.0 }
+        Format::Float => float(f32::from_bits(top(octets))),
+        Format::Double => {
+            let double = octets.first_chunk::<8>().map_or(0.0, |o| f64::from_le_bytes(*o));
+            float(double as f32)
         }
-        Format::Alaw => f32::from(alaw(first)) / 32_768.0,
-        Format::Ulaw => f32::from(ulaw(first)) / 32_768.0,
+        Format::Alaw => f32::from(pcm_from_alaw(first)) / 32_768.0,
+        Format::Ulaw => f32::from(pcm_from_ulaw(first)) / 32_768.0,
     }
-}
-
-/// G.711 A-law to linear: every second bit is inverted; 13 bits of value in 16.
-fn alaw(code: u8) -> i16 {
-    let code = code ^ 0x55;
-    let mantissa = i16::from(code & 0x0f) << 4;
-    let magnitude = match code >> 4 & 7 {
-        0 => mantissa + 8,
-        exponent => (mantissa + 0x108) << (exponent - 1),
-    };
-    if code & 0x80 != 0 { magnitude } else { -magnitude }
-}
-
-/// G.711 mu-law to linear: all bits inverted, a bias of 132 taken off.
-fn ulaw(code: u8) -> i16 {
-    let code = !code;
-    let magnitude = (((i16::from(code & 0x0f)) << 3) + 132) << (code >> 4 & 7);
-    let magnitude = magnitude - 132;
-    if code & 0x80 == 0 { magnitude } else { -magnitude }
 }

@@ -27,7 +27,7 @@ pub const DTMF_PT: u8 = 101;
 pub const CN_PT: u8 = 13;
 /// Packet time that we offer, in milliseconds.
 pub const PTIME: u8 = 20;
-/// Shortest and longest packet time that we send.
+/// Shortest and longest packet time that we send; what is longer we do not take either.
 pub const PTIME_RANGE: (u8, u8) = (10, 60);
 
 /// Our side of a document.

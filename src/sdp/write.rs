@@ -1,7 +1,7 @@
 //! Our documents.
 
 use super::{
-    CN_PT, DTMF_PT, Direction, Local, PTIME,
+    CN_PT, DTMF_PT, Direction, Local, PTIME, PTIME_RANGE,
     read::{Audio, Remote},
 };
 use crate::media::plan::Codec;
@@ -52,6 +52,8 @@ fn audio(
     // 16 is flash; what we cannot use we ignore.
     out.attributes.extend(dtmf.map(|pt| Attribute::with_value("fmtp", format!("{pt} 0-16"))));
     out.attributes.push(Attribute::with_value("ptime", ptime));
+    // Longer packets are not taken.
+    out.attributes.push(Attribute::with_value("maxptime", PTIME_RANGE.1));
     out.attributes.push(Attribute::new(direction.as_str()));
     out
 }

@@ -13,10 +13,21 @@ pub const ACCEPT: &str = "application/sdp, multipart/mixed";
 /// Bodies of INFO.
 pub const ACCEPT_INFO: &str = "application/dtmf-relay, application/dtmf, application/media_control+xml";
 
+/// What the answer to OPTIONS says that we can do (RFC 3261 section 11.2).
+pub fn capabilities() -> [(&'static str, String); 5] {
+    [
+        ("Allow", ALLOW.to_owned()),
+        ("Accept", ACCEPT.to_owned()),
+        ("Accept-Encoding", "identity".to_owned()),
+        ("Accept-Language", "en".to_owned()),
+        ("Supported", SUPPORTED.join(", ")),
+    ]
+}
+
 /// An answer to a request that is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// 405, 406, 415, 416, 420 or 501.
+    /// 405, 406, 415, 416, 420, 469 or 501.
     pub code: u16,
     /// For the log; the phrase of the answer.
     pub words: String,
@@ -93,6 +104,10 @@ fn check_body(request: &Message, method: &Method) -> Result<(), Refusal> {
     };
     if known {
         return Ok(());
+    }
+    if *method == Method::Info && request.headers.has("Info-Package") {
+        // RFC 6086 section 4.2.2: no package is taken here, which an empty Recv-Info says.
+        return Err(refusal(469, "Bad Info Package", vec![("Recv-Info", String::new())]));
     }
     Err(refusal(415, "Unsupported Media Type", vec![("Accept", accept.to_owned())]))
 }

@@ -5,9 +5,9 @@ use super::wire::{CSEQ_MAX, Message, Method, NameAddr, Uri, Writer};
 use std::net::{IpAddr, SocketAddr};
 
 /// SIP's port without TLS (RFC 3261 19.1.2).
-const PORT: u16 = 5060;
+pub const PORT: u16 = 5060;
 /// Hops that a request of ours may take (RFC 3261 8.1.1.6).
-pub const MAX_FORWARDS: &str = "70";
+pub const MAX_FORWARDS: u8 = 70;
 /// Most Record-Route values that a dialog keeps; a longer way is not real.
 const ROUTES_MAX: usize = 32;
 /// A host of this name in a From stands for our address on the flow.
@@ -140,18 +140,21 @@ impl Dialog {
         }
     }
 
-    /// Where a request goes. A stream keeps its connection. On UDP the next hop's address counts if it is a literal
-    /// that is not hidden behind a NAT; a name is not looked up again: the way the dialog came is known to work.
+    /// Where a request goes. A stream keeps its connection while there is one. Otherwise the next hop's address counts if
+    /// it is a literal that is not hidden behind a NAT: the port that a lost connection came from takes none. A name is
+    /// not looked up again: the way the dialog came is known to work.
     pub fn destination(&self) -> Flow {
         let flow = self.ids.flow;
-        if flow.transport != Transport::Udp {
+        if flow.transport != Transport::Udp && flow.conn != 0 {
             return flow;
         }
         let first = self.ids.route_set.first().and_then(|r| NameAddr::parse(r).ok()).map(|r| r.uri);
         let Some(uri) = first.or_else(|| Uri::parse(&self.ids.remote_target).ok()) else { return flow };
         let Ok(ip) = uri.bare_host().parse::<IpAddr>() else { return flow };
         let source = flow.remote.ip().to_canonical();
-        let hidden = ip.is_unspecified() || (is_private(ip) && ip != source);
+        let realm = private_realm(ip);
+        let hidden =
+            ip.is_unspecified() || (realm.is_some() && ip != source && realm != private_realm(source));
         if hidden || ip.is_ipv4() != source.is_ipv4() {
             return flow;
         }
@@ -164,7 +167,7 @@ impl Dialog {
         let ids = &self.ids;
         let mut w = Writer::request(method, &uri)
             .header("Via", &via(&ids.flow, branch))
-            .header("Max-Forwards", MAX_FORWARDS);
+            .header("Max-Forwards", &MAX_FORWARDS.to_string());
         for route in &routes {
             w = w.header("Route", route);
         }
@@ -179,16 +182,24 @@ impl Dialog {
     }
 }
 
-/// Addresses that mean nothing outside their own network.
-fn is_private(ip: IpAddr) -> bool {
+/// Of an address that means nothing outside its own network: which kind of network. Two of one kind are taken for
+/// neighbours (a proxy and a telephone behind it), two of different kinds have a NAT between them.
+fn private_realm(ip: IpAddr) -> Option<&'static str> {
     match ip.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private() || v4.is_loopback() || v4.is_link_local() || (a == 100 && (64..128).contains(&b))
-        }
-        IpAddr::V6(v6) => {
-            let [a, ..] = v6.segments();
-            v6.is_loopback() || a & 0xfe00 == 0xfc00 || a & 0xffc0 == 0xfe80
-        }
+        IpAddr::V4(v4) => match v4.octets() {
+            [127, ..] => Some("host"),
+            [169, 254, ..] => Some("link"),
+            [10, ..] => Some("10/8"),
+            [172, 16..=31, ..] => Some("172.16/12"),
+            [192, 168, ..] => Some("192.168/16"),
+            [100, 64..=127, ..] => Some("100.64/10"),
+            _ => None,
+        },
+        IpAddr::V6(v6) => match v6.segments() {
+            _ if v6.is_loopback() => Some("host"),
+            [a, ..] if a & 0xffc0 == 0xfe80 => Some("link"),
+            [a, ..] if a & 0xfe00 == 0xfc00 => Some("fc00::/7"),
+            _ => None,
+        },
     }
 }

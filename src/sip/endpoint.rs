@@ -47,8 +47,12 @@ pub const REMEMBERED_MAX: usize = 100_000;
 pub struct EndpointConfig {
     /// `User-Agent` and `Server`.
     pub user_agent: String,
-    /// Responses on UDP go to the source port even if `rport` was not asked for: what NAT needs.
+    /// Responses on UDP to a request whose Via names another host than it came from go to the source port even if
+    /// `rport` was not asked for: what NAT needs.
     pub symmetric: bool,
+    /// The ACK of the first 2xx to an INVITE of ours waits until the call says that its row has the dialog, at most until
+    /// the 2xx comes again: after the ACK nobody tells a new process whom to leave.
+    pub ack_waits: bool,
     /// See [`TRANSACTIONS_MAX`].
     pub transactions_max: usize,
     /// See [`LEGS_MAX`].
@@ -60,6 +64,7 @@ impl Default for EndpointConfig {
         EndpointConfig {
             user_agent: "Chorus".to_owned(),
             symmetric: true,
+            ack_waits: false,
             transactions_max: TRANSACTIONS_MAX,
             legs_max: LEGS_MAX,
         }
@@ -100,7 +105,7 @@ struct Fork {
     flow: Flow,
 }
 
-/// A Call-ID of ours, kept 64*T1 longer than its leg.
+/// A Call-ID of ours, kept longer than its leg.
 struct OwnCall {
     local_tag: String,
     leg: Option<LegId>,
@@ -190,6 +195,7 @@ impl Endpoint {
             SipCmd::Answer { leg, body, headers } => self.answer(now, leg, &body, &headers),
             SipCmd::Refuse { leg, cause, headers } => self.refuse(now, leg, cause, &headers),
             SipCmd::Invite(cmd) => self.invite(now, *cmd),
+            SipCmd::Acknowledge { leg } => self.release_ack(leg),
             SipCmd::Hangup { leg, cause, headers } => self.hangup(now, leg, cause, headers),
             SipCmd::AcceptOffer { leg, offer, body } => self.accept_offer(now, leg, offer, body),
             SipCmd::RefuseOffer { leg, offer, cause } => self.refuse_offer(now, leg, offer, &cause),

@@ -84,6 +84,8 @@ pub struct Invite {
     pub from_display: String,
     /// Header fields the application may see: every `X-` one and User-to-User, name as written.
     pub headers: Vec<(String, String)>,
+    /// How many hops it may still take: what is dialled because of it may take one less.
+    pub max_forwards: u8,
     /// The SDP offer, if any.
     pub offer: Option<Bytes>,
     /// The flow it came on.
@@ -156,6 +158,11 @@ pub enum SipCmd {
     },
     /// A new INVITE of ours.
     Invite(Box<InviteCmd>),
+    /// ACK for the first 2xx to an INVITE of ours, where [`EndpointConfig::ack_waits`](crate::sip::EndpointConfig::ack_waits).
+    Acknowledge {
+        /// The outbound leg.
+        leg: LegId,
+    },
     /// Ends a leg whatever its state: refuses or CANCELs an early one, sends BYE to an answered one.
     /// `Ended` follows in every case.
     Hangup {
@@ -214,6 +221,8 @@ pub struct InviteCmd {
     pub from: String,
     /// To, a whole name-addr.
     pub to: String,
+    /// Hops that it may take.
+    pub max_forwards: u8,
     /// Our SDP offer.
     pub offer: Bytes,
     /// `X-` headers and others to add.
@@ -335,8 +344,6 @@ pub enum SipOut {
         /// Transport asked for by the URI.
         transport: Option<Transport>,
     },
-    /// Closes a stream connection.
-    Close(Flow),
 }
 
 /// The call a leg belongs to goes into `X-Chorus-Call-Sid`.

@@ -3,7 +3,8 @@
 
 use super::voices::{Gender, wanted};
 use super::{Provider, Speaking, Speech, SpeechError};
-use crate::media::decode::{CLIP_SAMPLES_MAX, decode_pcm16, ulaw};
+use crate::media::codec::g711::ulaw_from_pcm;
+use crate::media::decode::{CLIP_SAMPLES_MAX, decode_pcm16};
 use crate::media::plan::Clip;
 use flite_rs::{Engine, Flow};
 use std::sync::Arc;
@@ -112,7 +113,7 @@ fn synthesize(engine: &Engine, text: &str, stop: &AtomicBool) -> Result<Clip, Sp
         return Err(SpeechError::new(13512, words));
     }
     if engine.sample_rate() == RATE {
-        return Ok(Clip { ulaw: samples.into_iter().map(ulaw).collect() });
+        return Ok(Clip { ulaw: samples.into_iter().map(ulaw_from_pcm).collect() });
     }
     let octets: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
     decode_pcm16(&octets, engine.sample_rate() as usize).map_err(|e| SpeechError::new(13520, e.0))

@@ -49,10 +49,12 @@ impl Target {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Target::Postgres(url.to_owned()));
         }
-        let scheme = url.split(':').next().unwrap_or_default();
+        // Only the scheme: what libpq also takes (`host=h password=p`) would show a password.
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        let scheme = if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) { scheme } else { "" };
         Err(OpenError(format!(
             "CHORUS_DATABASE_URL begins with \"{scheme}\", which is no database Chorus knows: write sqlite:PATH or \
-             postgres://USER:PASSWORD@HOST/DATABASE"
+             the postgres:// URL of a database"
         )))
     }
 

@@ -1,7 +1,6 @@
 //! The store in memory: for tests, and for the simulation, which crashes it back to what it had synced.
 //!
-//! There are two images: `live`, which reads see, and `disk`, which a crash falls back to. `since` holds what lies
-//! between them.
+//! What was not synced is kept as the way back: a crash costs what it undoes, however much is stored.
 
 use super::query::{Cond, Order, Query};
 use super::rows::*;
@@ -9,14 +8,14 @@ use super::steps::{Step, steps};
 use super::table::{Record, Row, Table, Value};
 use super::tx::{Backend, Recovered, StoreError, Tx};
 use crate::sid::AccountSid;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The backend. [`Backend::apply`] syncs at once unless it was made by [`Memory::lazy`].
 #[derive(Debug, Default)]
 pub struct Memory {
     live: Tables,
-    disk: Tables,
-    since: Vec<Tx>,
+    /// From `live` back to what was synced.
+    unsynced: Undo,
     lazy: bool,
 }
 
@@ -33,26 +32,22 @@ impl Memory {
 
     /// Everything applied so far survives a crash.
     pub fn sync(&mut self) {
-        for tx in std::mem::take(&mut self.since) {
-            // It was applied to the same rows in the same order before: it cannot fail here.
-            let _ = self.disk.apply(&tx);
-        }
+        self.unsynced.clear();
     }
 
     /// Everything after the last sync never was.
     pub fn crash(&mut self) {
-        self.since.clear();
-        self.live = self.disk.clone();
+        self.live.revert(std::mem::take(&mut self.unsynced));
     }
 
     /// The row with this key, typed: `memory.get::<CallRow>(&sid)`.
     pub fn get<R: Row>(&self, sid: impl std::fmt::Display) -> Option<&R> {
-        self.live.table(R::TABLE).and_then(|t| t.get(&sid.to_string())).and_then(typed)
+        self.live.rows(R::TABLE).and_then(|t| t.get(&sid.to_string())).and_then(typed)
     }
 
     /// All rows of a type in the order of their keys.
     pub fn all<R: Row>(&self) -> impl Iterator<Item = &R> {
-        self.live.table(R::TABLE).into_iter().flat_map(|t| t.values()).filter_map(typed)
+        self.live.rows(R::TABLE).into_iter().flat_map(|t| t.values()).filter_map(typed)
     }
 
     /// The answer to a query.
@@ -77,10 +72,7 @@ impl Backend for Memory {
         let mut answers = Vec::with_capacity(group.len());
         for tx in group {
             let answer = self.live.apply(tx);
-            if answer.is_ok() {
-                self.since.push(tx.clone());
-            }
-            answers.push(answer);
+            answers.push(answer.map(|undo| self.unsynced.extend(undo)));
         }
         if !self.lazy {
             self.sync();
@@ -104,31 +96,58 @@ fn typed<R: Row>(r: &Record) -> Option<&R> {
 
 type Rows = BTreeMap<String, Record>;
 
-/// One image: tables by name, records by key.
-#[derive(Clone, Debug, Default)]
-struct Tables(BTreeMap<&'static str, Rows>);
+/// Records by key, and the keys of those with a set `live`: what a restart reads.
+#[derive(Debug, Default)]
+struct Keyed {
+    rows: Rows,
+    live: BTreeSet<String>,
+}
 
-/// What a step replaced: the way back.
+/// Tables by name.
+#[derive(Debug, Default)]
+struct Tables(BTreeMap<&'static str, Keyed>);
+
+/// What each step replaced, in order: the way back.
 type Undo = Vec<(&'static Table, String, Option<Record>)>;
 
 impl Tables {
-    fn table(&self, t: &Table) -> Option<&Rows> {
-        self.0.get(t.name)
+    fn rows(&self, t: &Table) -> Option<&Rows> {
+        self.0.get(t.name).map(|keyed| &keyed.rows)
     }
 
-    fn apply(&mut self, tx: &Tx) -> Result<(), StoreError> {
+    /// The only place where a record comes, changes or goes.
+    fn set(&mut self, table: &'static Table, key: String, new: Option<Record>, undo: &mut Undo) {
+        let keyed = self.0.entry(table.name).or_default();
+        let live = table.index("live").is_some()
+            && new.as_ref().is_some_and(|r| *r.value("live") == Value::flag(true));
+        match live {
+            true => keyed.live.insert(key.clone()),
+            false => keyed.live.remove(&key),
+        };
+        let old = match new {
+            Some(new) => keyed.rows.insert(key.clone(), new),
+            None => keyed.rows.remove(&key),
+        };
+        undo.push((table, key, old));
+    }
+
+    fn revert(&mut self, undo: Undo) {
+        for (table, key, old) in undo.into_iter().rev() {
+            self.set(table, key, old, &mut Undo::new());
+        }
+    }
+
+    /// The way back, if all of it could be done; else nothing was.
+    fn apply(&mut self, tx: &Tx) -> Result<Undo, StoreError> {
         let mut undo = Undo::new();
         let outcome = steps(tx).into_iter().try_for_each(|s| self.step(s, &mut undo));
-        if outcome.is_err() {
-            for (table, key, old) in undo.into_iter().rev() {
-                let rows = self.0.entry(table.name).or_default();
-                match old {
-                    Some(old) => rows.insert(key, old),
-                    None => rows.remove(&key),
-                };
+        match outcome {
+            Ok(()) => Ok(undo),
+            Err(e) => {
+                self.revert(undo);
+                Err(e)
             }
         }
-        outcome
     }
 
     fn step(&mut self, s: Step, undo: &mut Undo) -> Result<(), StoreError> {
@@ -147,21 +166,16 @@ impl Tables {
                 None => self.write(new, undo),
             },
             Step::Delete(table, column, is) => {
-                let rows = self.0.entry(table.name).or_default();
                 if column == "sid" {
-                    let old = rows.remove(&is);
-                    undo.push((table, is, old));
+                    self.set(table, is, None, undo);
                     return Ok(());
                 }
                 let wanted = Value::Text(Some(is));
-                let keys: Vec<String> = rows
-                    .iter()
-                    .filter(|(_, r)| *r.value(column) == wanted)
-                    .map(|(key, _)| key.clone())
-                    .collect();
+                let rows = self.rows(table).into_iter().flatten();
+                let keys: Vec<String> =
+                    rows.filter(|(_, r)| *r.value(column) == wanted).map(|(key, _)| key.clone()).collect();
                 for key in keys {
-                    let old = rows.remove(&key);
-                    undo.push((table, key, old));
+                    self.set(table, key, None, undo);
                 }
                 Ok(())
             }
@@ -169,26 +183,31 @@ impl Tables {
     }
 
     fn old(&self, new: &Record) -> Option<&Record> {
-        self.table(new.table)?.get(new.sid())
+        self.rows(new.table)?.get(new.sid())
     }
 
     fn write(&mut self, new: Record, undo: &mut Undo) -> Result<(), StoreError> {
-        let rows = self.0.entry(new.table.name).or_default();
         for unique in new.table.unique {
             let same = |r: &Record| unique.columns.iter().all(|c| r.value(c) == new.value(c));
             let free = unique.columns.iter().any(|c| new.value(c).is_null());
-            if !free && rows.values().any(|r| r.sid() != new.sid() && same(r)) {
+            let mut others = self.rows(new.table).into_iter().flat_map(|t| t.values());
+            if !free && others.any(|r| r.sid() != new.sid() && same(r)) {
                 return Err(StoreError::Duplicate(unique.word));
             }
         }
         let (table, key) = (new.table, new.sid().to_owned());
-        let old = rows.insert(key.clone(), new);
-        undo.push((table, key, old));
+        self.set(table, key, Some(new), undo);
         Ok(())
     }
 
     fn select(&self, q: &Query) -> Vec<&Record> {
-        let rows = self.table(q.table).into_iter().flat_map(|t| t.values());
+        let rows: Box<dyn Iterator<Item = &Record>> = match self.0.get(q.table.name) {
+            Some(t) if q.conds.iter().any(|c| matches!(c, Cond::Flag("live"))) => {
+                Box::new(t.live.iter().filter_map(|key| t.rows.get(key)))
+            }
+            Some(t) => Box::new(t.rows.values()),
+            None => Box::new(std::iter::empty()),
+        };
         let mut found: Vec<&Record> = rows.filter(|r| q.conds.iter().all(|c| self.holds(r, c))).collect();
         match q.order {
             Order::Newest => found.sort_by(|a, b| age(b).cmp(&age(a))),
@@ -219,7 +238,7 @@ impl Tables {
     fn is_family(&self, v: &Value, a: AccountSid) -> bool {
         let a = Value::text(a);
         let child = |sid: &String| {
-            let row = self.0.get("accounts").and_then(|t| t.get(sid));
+            let row = self.0.get("accounts").and_then(|t| t.rows.get(sid));
             row.is_some_and(|row| *row.value("account") == a)
         };
         *v == a || matches!(v, Value::Text(Some(sid)) if child(sid))

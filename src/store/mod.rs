@@ -48,3 +48,4 @@ pub use handle::{Full, OpenError, Options, Store};
 pub use page::{Cursor, Listed, Page};
 pub use query::{Period, Scope};
 pub use reader::Reader;
+pub use writer::QUEUE_MAX;

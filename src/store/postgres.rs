@@ -6,6 +6,7 @@ use super::conn::{Conn, Fault};
 use super::handle::OpenError;
 use super::lock;
 use super::tx::StoreError;
+use crate::telemetry::redact;
 use diesel::{Connection, PgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::time::Duration;
@@ -38,9 +39,17 @@ fn with_defaults(url: &str) -> String {
     out
 }
 
+/// libpq repeats a URL that it cannot read; the log must not show the password in it.
+fn hide(url: &str, why: &str) -> String {
+    let user_info = url.split_once("//").and_then(|(_, rest)| rest.rsplit_once('@')).map_or("", |(u, _)| u);
+    let password = user_info.split_once(':').map_or("", |(_, password)| password);
+    let why = redact::line(why);
+    if password.is_empty() { why.into_owned() } else { why.replace(password, "***") }
+}
+
 fn establish(url: &str) -> Result<PgConnection, OpenError> {
     PgConnection::establish(&with_defaults(url)).map_err(|e| {
-        let why = e.to_string().replace('\n', " ");
+        let why = hide(url, &e.to_string().replace('\n', " "));
         OpenError(format!(
             "PostgreSQL did not let Chorus in ({why}): start it or correct CHORUS_DATABASE_URL"
         ))

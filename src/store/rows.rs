@@ -425,6 +425,9 @@ pub struct StreamRow {
     pub name: String,
     /// `in-progress` or `stopped`.
     pub status: String,
+    /// Where its events go, also those of a stream that a crash cut off.
+    #[serde(default)]
+    pub callback: Option<Hook>,
     /// Created.
     pub created: Wall,
     /// Changed.
@@ -462,6 +465,32 @@ pub struct OutboxRow {
     pub created: Wall,
     /// Delivered or given up.
     pub done: Option<Wall>,
+}
+
+impl OutboxRow {
+    /// A callback of its own, outside of a call's order, that has not been tried yet and is due at once.
+    pub fn pending(
+        id: OutboxId,
+        account: AccountSid,
+        hook: Hook,
+        params: Vec<(String, String)>,
+        at: Wall,
+    ) -> OutboxRow {
+        OutboxRow {
+            id,
+            account,
+            call: None,
+            position: 0,
+            hook,
+            params,
+            state: "pending".to_owned(),
+            rounds: 0,
+            next: at,
+            last: None,
+            created: at,
+            done: None,
+        }
+    }
 }
 
 /// The bounded timeline of one call, appended to in batches.

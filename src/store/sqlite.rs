@@ -13,7 +13,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// `busy_timeout` covers backups and shells that hold the file for a moment; the log is cut back to 64 MiB after a long
 /// reader let it grow.
-const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+pub const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8000;";
 const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA foreign_keys = ON; PRAGMA cache_size = -2000;";
 
@@ -86,8 +86,13 @@ fn refused(path: &Path, why: impl std::fmt::Display) -> OpenError {
 
 /// The writer's connection: durable, up to date.
 pub fn open_writer(path: &Path) -> Result<Conn, OpenError> {
+    open_told(path, WRITER)
+}
+
+/// The same with other pragmas than [`WRITER`]: refused if the connection does not promise durable commits then.
+pub fn open_told(path: &Path, pragmas: &str) -> Result<Conn, OpenError> {
     let mut raw = establish(path)?;
-    diesel::connection::SimpleConnection::batch_execute(&mut raw, WRITER).map_err(|e| refused(path, e))?;
+    diesel::connection::SimpleConnection::batch_execute(&mut raw, pragmas).map_err(|e| refused(path, e))?;
     raw.run_pending_migrations(MIGRATIONS).map_err(|e| refused(path, e))?;
     let mut conn = Conn::Sqlite(raw);
     let mut pragma = |name: &str| {

@@ -8,6 +8,7 @@ use super::table::{Row, Table, Value};
 use super::tx::StoreError;
 use crate::clock::Wall;
 use crate::sid::CallSid;
+use crate::telemetry::redact;
 use url::Url;
 
 /// The table. Its key is the call; `created` holds the time of the last line.
@@ -45,5 +46,5 @@ pub fn delivery(row: &OutboxRow, at: Wall) -> Line {
     let told = told.iter().find_map(|name| row.params.iter().find(|(n, _)| n == name));
     let told = told.map_or("", |(_, value)| value.as_str());
     let what = format!("callback {place} {told}: {}", row.last.as_deref().unwrap_or("no answer yet"));
-    Line { at, from: "chorus".to_owned(), to: "app".to_owned(), what }
+    Line { at, from: "chorus".to_owned(), to: "app".to_owned(), what: redact::line(&what).into_owned() }
 }

@@ -1,6 +1,6 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
-use super::{CALLS_MAX, Switch};
+use super::Switch;
 use crate::call::call::Call;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
@@ -23,7 +23,10 @@ impl Switch {
         };
         match self.admit(now, &invite, &trunks) {
             Ok(row) => {
-                self.begin(now, |cx| Call::inbound(cx, row, leg, &invite));
+                if !self.begin(now, row.sid, |cx| Call::inbound(cx, row, leg, &invite)) {
+                    let cause = Cause::new(500, "Server Internal Error");
+                    self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
+                }
             }
             Err(refusal) => self.refuse(now, leg, &invite, refusal),
         }
@@ -33,9 +36,13 @@ impl Switch {
         let tables = self.tables.clone();
         let source = invite.flow.remote.ip();
         let explain = || tables.trunks.explain(source, &invite.to_user).join(" ");
-        if self.calls.len() >= CALLS_MAX {
+        if self.calls.len() >= self.calls_max {
             let cause = Cause::new(503, "Service Unavailable");
-            return Err(Refusal { cause, words: format!("{CALLS_MAX} calls are live"), account: None });
+            return Err(Refusal {
+                cause,
+                words: format!("{} calls are live", self.calls_max),
+                account: None,
+            });
         }
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number(&invite.to_user) else {

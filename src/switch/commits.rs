@@ -1,9 +1,9 @@
-//! What waits for a commit, and the order in which a call's row is written.
+//! What waits for a commit, and the order in which one row is written.
 //!
 //! ```text
 //!  commit --row free--------> writer --written--> then, callbacks may leave
 //!     |     row being written   |
-//!     +--> lane of the call ----+--not written--> or_else | the change never was | journal
+//!     +--> lane of the row -----+--not written--> or_else | the change never was | journal
 //!  while the journal holds something, what nobody waits for goes behind it: order is kept
 //! ```
 
@@ -11,19 +11,33 @@ use super::{Gate, Output, Switch};
 use crate::api::command::Answer;
 use crate::call::event::{Effect, Event};
 use crate::clock::Now;
-use crate::sid::CallSid;
+use crate::sid::{CallSid, RecordingSid, StreamSid};
+use crate::store::rows::OutboxId;
 use crate::store::tx::{Op, StoreError, Tx, TxId};
 use std::collections::{HashMap, VecDeque};
 
-/// Transactions that write a call's row, oldest first: the first is with the writer, the others wait for its outcome.
-#[derive(Default)]
-pub struct Lanes(HashMap<CallSid, VecDeque<TxId>>);
+/// A row that is written whole, and more than once.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Row {
+    Call(CallSid),
+    Recording(RecordingSid),
+    Stream(StreamSid),
+    Outbox(OutboxId),
+}
 
-/// The call whose row a transaction writes.
-fn row_of(tx: &Tx) -> Option<CallSid> {
+/// Transactions that write a row, oldest first: the first is with the writer, the others wait for its outcome. Otherwise an
+/// older one that was not written and is tried again would undo the newer one.
+#[derive(Default)]
+pub struct Lanes(HashMap<Row, VecDeque<TxId>>);
+
+/// The row that a transaction writes; none writes two.
+fn row_of(tx: &Tx) -> Option<Row> {
     tx.ops.iter().find_map(|op| match op {
-        Op::InsertCall(row) | Op::PutCall(row) => Some(row.sid),
-        Op::Status(change) => Some(change.row().sid),
+        Op::InsertCall(row) | Op::PutCall(row) => Some(Row::Call(row.sid)),
+        Op::Status(change) => Some(Row::Call(change.row().sid)),
+        Op::PutRecording(row) => Some(Row::Recording(row.sid)),
+        Op::PutStream(row) => Some(Row::Stream(row.sid)),
+        Op::PutOutbox(row) => Some(Row::Outbox(row.id)),
         _ => None,
     })
 }
@@ -46,8 +60,8 @@ impl Switch {
         let id = TxId(self.next_tx);
         let row = row_of(&tx);
         self.gates.insert(id, Gate { call, then, or_else, tx, row });
-        if let Some(sid) = row {
-            let lane = self.lanes.0.entry(sid).or_default();
+        if let Some(row) = row {
+            let lane = self.lanes.0.entry(row).or_default();
             lane.push_back(id);
             if lane.len() > 1 {
                 return;
@@ -81,18 +95,18 @@ impl Switch {
             }
             Err(e) => self.not_written(now, id, gate, e),
         }
-        if let Some(sid) = row {
-            self.next_in_lane(now, sid);
+        if let Some(row) = row {
+            self.next_in_lane(now, row);
         }
     }
 
-    fn next_in_lane(&mut self, now: Now, sid: CallSid) {
-        let Some(lane) = self.lanes.0.get_mut(&sid) else { return };
+    fn next_in_lane(&mut self, now: Now, row: Row) {
+        let Some(lane) = self.lanes.0.get_mut(&row) else { return };
         lane.pop_front();
         match lane.front().copied() {
             Some(next) => self.submit(now, next),
             None => {
-                self.lanes.0.remove(&sid);
+                self.lanes.0.remove(&row);
             }
         }
     }
@@ -103,7 +117,7 @@ impl Switch {
         match (gate.call, e, waited) {
             (Some(sid), e, true) if begins(&gate.tx) => {
                 // The call never was: nor was anything that wanted to write its row.
-                for id in self.lanes.0.get_mut(&sid).into_iter().flat_map(|lane| lane.drain(1..)) {
+                for id in self.lanes.0.get_mut(&Row::Call(sid)).into_iter().flat_map(|lane| lane.drain(1..)) {
                     self.gates.remove(&id);
                 }
                 self.perform(now, sid, explained(gate.or_else, &e));

@@ -1,11 +1,13 @@
 //! What the REST API asks: new calls, and whatever concerns live ones.
 
-use super::{CALLS_MAX, Output, Switch};
+use super::{Output, Switch};
 use crate::api::command::{Answer, DialRequest, Document, Request};
 use crate::call::call::Call;
 use crate::call::event::{Event, Ticket};
+use crate::call::notify;
 use crate::call::target::{self, Target, Wish};
 use crate::clock::Now;
+use crate::error;
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction};
 
@@ -35,18 +37,27 @@ impl Switch {
     }
 
     fn dial(&mut self, now: Now, ticket: Ticket, dial: DialRequest) {
-        if self.draining || self.calls.len() >= CALLS_MAX {
+        if self.draining || self.calls.len() >= self.calls_max {
             return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
         }
-        let (sid, account) = (dial.sid, dial.account);
+        let (sid, account, left_out) = (dial.sid, dial.account, dial.twiml_left_out);
         let row = self.row_of_request(now, dial);
         match self.target_of(now, &row) {
             Ok(target) => {
-                self.begin(now, |cx| Call::outbound(cx, row, target, Some(ticket)));
+                let begun = self.begin(now, sid, |cx| {
+                    let call = Call::outbound(cx, row, target, Some(ticket));
+                    if left_out {
+                        notify::write(cx, call.row(), 32019, error::sentence(32019));
+                    }
+                    call
+                });
+                if !begun {
+                    self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
+                }
             }
             Err(e) => {
                 self.log(&format!("{account} cannot dial {sid}: {}", e.words));
-                let answer = Answer::Refused { code: 21219, words: e.words };
+                let answer = Answer::Refused { code: e.code, words: e.words };
                 self.out.push_back(Output::Reply(ticket, Box::new(answer)));
             }
         }
@@ -55,14 +66,7 @@ impl Switch {
     /// The way of an outbound call, also of one found at start.
     pub(super) fn target_of(&mut self, now: Now, row: &CallRow) -> Result<Target, target::NoRoute> {
         let mut fx = Vec::new();
-        let cx = crate::call::cx::Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &self.tables,
-            settings: &self.settings,
-            fx: &mut fx,
-        };
+        let cx = self.cx(now, &mut fx);
         let from = row.caller_id.as_deref().unwrap_or(&row.from);
         target::find(
             &cx,

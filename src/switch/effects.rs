@@ -2,11 +2,11 @@
 
 use super::{FetchOwner, Output, Switch};
 use crate::call::call::Call;
-use crate::call::event::Effect;
+use crate::call::event::{Effect, Event, Outcome, Word};
 use crate::clock::Now;
 use crate::media::event::EngineCommand;
 use crate::sid::CallSid;
-use crate::sip::event::LegId;
+use crate::sip::event::{Cause, LegId, Side, SipCmd, SipEvent};
 use crate::store::tx::Tx;
 
 impl Switch {
@@ -18,6 +18,9 @@ impl Switch {
 
     fn perform_one(&mut self, now: Now, sid: CallSid, effect: Effect) {
         match effect {
+            Effect::Sip(SipCmd::Invite(cmd)) if !self.wants_to_dial(sid) => {
+                self.not_dialled(now, sid, cmd.leg)
+            }
             Effect::Sip(command) => self.endpoint.command(now, command),
             Effect::OpenPort { leg, near } => self.open_port(leg, near),
             Effect::Plan(leg, plan) => self.plan(leg, plan),
@@ -46,7 +49,11 @@ impl Switch {
             Effect::Commit { tx, then, or_else } => self.commit(now, Some(sid), tx, then, or_else),
             Effect::Reply(ticket, answer) => self.out.push_back(Output::Reply(ticket, answer)),
             Effect::Spawn(spawn) => {
-                self.begin(now, |cx| Call::child(cx, *spawn));
+                let (child, parent) = (spawn.row.sid, spawn.parent);
+                if !self.begin(now, child, |cx| Call::child(cx, *spawn)) {
+                    let cause = Cause::new(500, "Internal error");
+                    self.told.push_back((parent, child, Word::Over(Box::new(Outcome::failed(cause)))));
+                }
             }
             Effect::Tell(to, word) => self.told.push_back((to, sid, word)),
             Effect::Trace { from, to, what } => {
@@ -59,8 +66,19 @@ impl Switch {
         }
     }
 
+    /// It may have been cancelled while its INVITE waited for the commit.
+    fn wants_to_dial(&self, sid: CallSid) -> bool {
+        self.calls.get(&sid).is_some_and(|call| !call.is_ending())
+    }
+
+    fn not_dialled(&mut self, now: Now, sid: CallSid, leg: LegId) {
+        let cause = Cause::new(487, "Cancelled before it was dialled");
+        let ended = SipEvent::Ended { leg, by: Side::Us, cause, headers: vec![] };
+        self.tell(now, sid, Event::Sip(ended));
+    }
+
     /// The call holds nothing any more: everything that was its is closed, its timeline is written.
-    fn let_go(&mut self, now: Now, sid: CallSid) {
+    pub(super) fn let_go(&mut self, now: Now, sid: CallSid) {
         let Some(call) = self.calls.remove(&sid) else {
             return;
         };
@@ -80,7 +98,7 @@ impl Switch {
         }
     }
 
-    fn engine(&mut self, leg: LegId, command: EngineCommand) {
+    pub(super) fn engine(&mut self, leg: LegId, command: EngineCommand) {
         if let Some(worker) = self.workers.of(leg) {
             self.out.push_back(Output::Engine(worker, command));
         }

@@ -53,8 +53,6 @@ pub enum Input {
 pub enum Output {
     /// A SIP message.
     Send(Flow, Bytes),
-    /// Closes a connection.
-    CloseFlow(Flow),
     /// Looks up a host.
     Resolve {
         /// Names the answer.

@@ -3,14 +3,14 @@
 use super::Switch;
 use crate::call::call::Call;
 use crate::call::cx::Cx;
-use crate::call::{recordings, status};
+use crate::call::{recordings, status, streams};
 use crate::clock::Now;
 use crate::media::event::{TapEnd, TapEndReason};
 use crate::mutants::{self, Mutant};
 use crate::sid::RecordingSid;
 use crate::sip::event::{Cause, SipCmd};
-use crate::store::rows::{CallRow, CallStatus, Direction};
-use crate::store::tx::{Op, Recovered, Tx};
+use crate::store::rows::{CallRow, CallStatus, Direction, RecordingRow, StreamRow};
+use crate::store::tx::{Recovered, Tx};
 use std::collections::HashMap;
 
 impl Switch {
@@ -21,18 +21,14 @@ impl Switch {
             self.schedule.load(now, found.outbox, None);
         }
         for row in found.recordings {
-            let end = TapEnd {
-                recording: row.sid,
-                reason: TapEndReason::Stopped,
-                ms: recorded.get(&row.sid).copied().unwrap_or(0),
-            };
-            let ops = self.with_cx(now, |cx| recordings::ended(cx, row, &end));
-            self.commit(now, None, Tx { ops }, vec![], vec![]);
+            let ms = recorded.get(&row.sid).copied().unwrap_or(0);
+            // An empty file is not silence: whatever was said was still in our buffers. Whoever waits for `completed` is told.
+            let reason = if ms == 0 { TapEndReason::Failed } else { TapEndReason::Stopped };
+            let end = TapEnd { recording: row.sid, reason, ms };
+            self.end_recording(now, row, &end);
         }
-        for mut row in found.streams {
-            row.status = "stopped".to_owned();
-            row.updated = now.wall;
-            self.commit(now, None, Tx::one(Op::PutStream(Box::new(row))), vec![], vec![]);
+        for row in found.streams {
+            self.end_stream(now, row);
         }
         for row in found.calls {
             self.recover_call(now, row);
@@ -40,25 +36,44 @@ impl Switch {
         self.settle(now);
     }
 
+    pub(super) fn end_recording(&mut self, now: Now, row: RecordingRow, end: &TapEnd) {
+        let ops = self.with_cx(now, |cx| recordings::ended(cx, row, end));
+        self.commit(now, None, Tx { ops }, vec![], vec![]);
+    }
+
+    /// Its connection is gone, as when its call ends: `stream-stopped` (media-streams.md A.5).
+    pub(super) fn end_stream(&mut self, now: Now, row: StreamRow) {
+        let (_, ops) = self.with_cx(now, |cx| streams::ended(cx, row, "stream-stopped", None));
+        self.commit(now, None, Tx { ops }, vec![], vec![]);
+    }
+
     fn recover_call(&mut self, now: Now, row: CallRow) {
         let untouched =
             row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
         if untouched && let Ok(target) = self.target_of(now, &row) {
             self.log(&format!("{} was queued and is dialled now", row.sid));
-            self.begin(now, |cx| Call::redial(cx, row, target));
-            return;
+            let again = row.clone();
+            if self.begin(now, row.sid, |cx| Call::redial(cx, again, target)) {
+                return;
+            }
         }
         self.end_orphan(now, row);
     }
 
     /// A call whose process died: its peer gets BYE, its subscribers the end.
-    fn end_orphan(&mut self, now: Now, mut row: CallRow) {
+    fn end_orphan(&mut self, now: Now, row: CallRow) {
         let leg = self.ids.leg();
         let cause = Cause::new(500, "The server was restarted");
-        if let Some(dialog) = row.dialog.clone().filter(|_| row.invited || row.status != CallStatus::Queued) {
+        let left = (row.invited || row.status != CallStatus::Queued) && !mutants::on(Mutant::OrphanForgotten);
+        if let Some(dialog) = row.dialog.clone().filter(|_| left) {
             self.endpoint
                 .command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
         }
+        self.end_row(now, row, cause);
+    }
+
+    /// `failed`, with the callbacks that are owed on the way there.
+    pub(super) fn end_row(&mut self, now: Now, mut row: CallRow, cause: Cause) {
         row.cause = Some(cause);
         row.ended_by = Some("us".to_owned());
         row.error = Some(12400);
@@ -73,15 +88,6 @@ impl Switch {
     }
 
     fn with_cx<T>(&mut self, now: Now, f: impl FnOnce(&mut Cx<'_>) -> T) -> T {
-        let mut fx = Vec::new();
-        let mut cx = Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &self.tables,
-            settings: &self.settings,
-            fx: &mut fx,
-        };
-        f(&mut cx)
+        f(&mut self.cx(now, &mut Vec::new()))
     }
 }

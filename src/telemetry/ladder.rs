@@ -4,7 +4,7 @@
 use crate::store::rows::Line;
 
 /// The parties, left to right.
-const PARTIES: [&str; 4] = ["phone", "chorus", "app", "agent"];
+pub const PARTIES: [&str; 4] = ["phone", "chorus", "app", "agent"];
 /// Columns of the time.
 const TIME: usize = 11;
 /// Where the first party stands after the time.

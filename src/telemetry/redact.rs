@@ -29,7 +29,7 @@ pub fn number(number: &str) -> String {
 
 /// A sentence as a log may show it. Identifiers (letters and digits) and addresses stay as they are.
 pub fn line(text: &str) -> Cow<'_, str> {
-    let urls = text.contains("://") || text.contains("sip");
+    let urls = text.contains("//") || text.contains('?') || after_sip(text).is_some();
     let needs = urls || longest_run(text) >= NUMBER_MIN;
     if !needs {
         return Cow::Borrowed(text);
@@ -44,28 +44,47 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A sentence without what it quotes: where a timeline tells what is wrong with a document, the document's keys and passwords must
+/// not be repeated.
+pub fn unquoted(text: &str) -> String {
+    let parts = text.split('"').enumerate();
+    parts.map(|(i, part)| if i % 2 == 0 { part } else { "\"*\"" }).collect()
+}
+
 fn longest_run(text: &str) -> usize {
     text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0)
 }
 
-fn is_url(word: &str) -> bool {
-    word.contains("://") || word.contains("sip:") || word.contains("sips:")
+/// Where what follows `sip:` or `sips:` begins; schemes are the same in capitals.
+fn after_sip(text: &str) -> Option<usize> {
+    let at = |scheme: &str| {
+        let found =
+            text.as_bytes().windows(scheme.len()).position(|w| w.eq_ignore_ascii_case(scheme.as_bytes()));
+        found.map(|at| at + scheme.len())
+    };
+    at("sip:").or_else(|| at("sips:"))
 }
 
-/// Takes user and password of a URL with an authority out, and the values of every query.
+/// Also a relative one: `/voice?pin=1`, `//user:password@host`.
+fn is_url(word: &str) -> bool {
+    let query = || word.split_once('?').is_some_and(|(_, query)| query.contains('='));
+    word.contains("//") || after_sip(word).is_some() || query()
+}
+
+/// Takes user and password of a URL with an authority out, the password of a SIP address, and the values of every query.
 fn url(word: &str) -> String {
     let (head, query) = match word.split_once('?') {
         Some((head, query)) => (head, Some(query)),
         None => (word, None),
     };
-    let mut out = match head.split_once("://") {
+    let mut out = match head.split_once("//") {
         Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
+            let end = rest.find(['/', '#']).unwrap_or(rest.len());
             let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
             let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
+            format!("{scheme}//{host}{path}")
         }
-        None => head.to_owned(),
+        None => without_password(head),
     };
     if let Some(query) = query {
         // What closes the URL in its sentence is not part of the last value.
@@ -79,6 +98,14 @@ fn url(word: &str) -> String {
         out.push_str(tail);
     }
     out
+}
+
+/// `sip:user:password@host` as `sip:user@host` (RFC 3261, 19.1.1).
+fn without_password(head: &str) -> String {
+    let parts = after_sip(head).and_then(|at| head.split_at_checked(at));
+    let address = parts.and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    let Some((scheme, (user, host))) = address else { return head.to_owned() };
+    format!("{scheme}{}@{host}", user.split_once(':').map_or(user, |(user, _)| user))
 }
 
 /// Masks every run of digits that stands alone: letters beside it make it a part of an identifier.

@@ -1,6 +1,7 @@
 //! Who is calling and where to send it.
 
 pub mod identify;
+pub mod normalise;
 pub mod snapshot;
 
 pub use identify::Network;

@@ -56,7 +56,12 @@ pub async fn finish(
         _ if packed.is_some() => {
             return Err(failed(11200, "the answer is compressed, which was not asked for".to_owned()));
         }
-        Purpose::Document => read(&mut answer, BODY_MAX, request.policy.read).await?,
+        Purpose::Document => {
+            // An answer may be the audio itself, which is played.
+            let audio =
+                content_type.as_deref().is_some_and(|t| t.trim().to_ascii_lowercase().starts_with("audio/"));
+            read(&mut answer, if audio { PLAY_BODY_MAX } else { BODY_MAX }, request.policy.read).await?
+        }
         Purpose::Media => read(&mut answer, PLAY_BODY_MAX, request.policy.read).await?,
     };
     if request.purpose == Purpose::Document && body.is_empty() && chunked {

@@ -19,3 +19,4 @@ pub mod round;
 pub mod schedule;
 pub mod sign;
 pub mod tls;
+mod window;

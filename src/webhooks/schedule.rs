@@ -14,6 +14,8 @@ use super::policy;
 use super::request::{FetchError, FetchRequest, Policy, Purpose};
 use super::round::note;
 pub use super::round::{Note, Outcome, RoundResult};
+use super::window;
+pub use super::window::page;
 use crate::clock::{Mono, Now, Wall};
 use crate::mutants::{self, Mutant};
 use crate::sid::{AccountSid, CallSid};
@@ -62,8 +64,8 @@ struct Held {
 }
 
 /// Decides; see above.
-#[derive(Default)]
 pub struct Schedule {
+    window: usize,
     held: BTreeMap<OutboxId, Held>,
     lines: BTreeMap<Lane, Line>,
     fair: Fair,
@@ -77,10 +79,16 @@ pub struct Schedule {
 struct Behind {
     /// New rows were turned away.
     refused: bool,
-    /// A page was asked for and has not come.
-    asked: bool,
-    /// The earliest `next` of rows that were put aside.
-    aside: Option<Wall>,
+    /// A page up to this time was asked for and has not come.
+    asked: Option<Wall>,
+    /// When the first of those that were put aside is due, and its `next`: the wall clock may jump meanwhile.
+    aside: Option<(Mono, Wall)>,
+}
+
+impl Default for Schedule {
+    fn default() -> Schedule {
+        Schedule::with_window(WINDOW)
+    }
 }
 
 impl Schedule {
@@ -89,53 +97,83 @@ impl Schedule {
         Schedule::default()
     }
 
+    /// One that holds at most `window` rows.
+    pub fn with_window(window: usize) -> Schedule {
+        Schedule {
+            window,
+            held: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            fair: Fair::default(),
+            timers: BTreeSet::new(),
+            outcomes: Vec::new(),
+            store: Behind::default(),
+        }
+    }
+
     /// A row whose transaction is committed. If memory is full it stays in the store; [`Schedule::wants`] asks for it later.
     pub fn add(&mut self, now: Now, row: OutboxRow) {
+        let lane = lane(&row);
         // Once one was turned away the ones after it must be too, or they would overtake it.
-        if self.store.refused || self.store.asked || !self.admit(now, row) {
+        if self.store.refused || self.store.asked.is_some() || !self.admit(now, row) {
             self.store.refused = true;
+            return;
         }
+        self.advance(lane, now);
     }
 
     /// Pending rows from the store, at start (all, or a first page) and when [`Schedule::wants`] asked; rows already held are passed
     /// over. `later`: the smallest `next` of pending rows that are not in this page; None: there are no others.
     pub fn load(&mut self, now: Now, mut rows: Vec<OutboxRow>, later: Option<Wall>) {
-        // Two of one call may be of the same millisecond: the one that was produced first leaves first.
-        rows.sort_by_key(|row| (row.next, row.position));
-        let asked = std::mem::take(&mut self.store.asked);
-        let turned_away = asked && self.store.refused;
+        window::sort(&mut rows);
+        let upto = self.store.asked.take();
+        let turned_away = upto.is_some() && self.store.refused;
+        // What was asked for is due, whatever the wall clock says by now.
+        let now = Now { wall: upto.map_or(now.wall, |upto| upto.max(now.wall)), ..now };
         self.store.refused = turned_away || later.is_some_and(|at| at <= now.wall);
-        self.store.aside = later;
+        self.store.aside = later.map(|next| (due(now, next), next));
+        // Nothing leaves before all are in: where the wall clock was set back, `next` says nothing about who comes first.
+        let lanes: BTreeSet<Lane> = rows.iter().map(lane).collect();
         for row in rows {
             let next = row.next;
             if row.state == "pending" && !self.admit(now, row) {
                 self.store.refused = true;
-                self.put_aside(next);
+                self.put_aside(now, next);
             }
+        }
+        for lane in lanes {
+            self.advance(lane, now);
         }
     }
 
     /// Pending rows with `next` up to this time are wanted from the store, the first [`WINDOW`] of them ordered by (`next`,
     /// `position`), for [`Schedule::load`]. None: nothing is missing, or there is no room yet.
     pub fn wants(&mut self, now: Now) -> Option<Wall> {
-        let missing = self.store.refused || self.store.aside.is_some_and(|at| at <= now.wall);
-        if !missing || self.store.asked || self.held.len() > WINDOW / 2 {
+        let aside = self.store.aside.filter(|(at, _)| *at <= now.mono);
+        let missing = self.store.refused || aside.is_some();
+        if !missing || !self.has_room() {
             return None;
         }
-        self.store = Behind { refused: false, asked: true, aside: self.store.aside };
-        Some(now.wall)
+        let upto = aside.map_or(now.wall, |(_, next)| now.wall.max(next));
+        self.store = Behind { refused: false, asked: Some(upto), aside: self.store.aside };
+        Some(upto)
     }
 
-    fn put_aside(&mut self, next: Wall) {
-        self.store.aside = Some(self.store.aside.map_or(next, |at| at.min(next)));
+    /// For a page from the store, and none is on its way.
+    fn has_room(&self) -> bool {
+        self.store.asked.is_none() && self.held.len() <= self.window / 2
     }
 
-    /// Takes a row in. False: memory is full.
+    fn put_aside(&mut self, now: Now, next: Wall) {
+        let new = (due(now, next), next);
+        self.store.aside = Some(self.store.aside.map_or(new, |known| known.min(new)));
+    }
+
+    /// Takes a row in; its lane is the caller's to advance. False: memory is full.
     fn admit(&mut self, now: Now, row: OutboxRow) -> bool {
         if self.held.contains_key(&row.id) {
             return true;
         }
-        if self.held.len() >= WINDOW && !self.evict(now) {
+        if self.held.len() >= self.window && !self.evict(now) {
             return false;
         }
         match policy::split(&row.hook.url).and_then(|(url, policy)| Ok((host_of(&url)?, url, policy))) {
@@ -144,11 +182,9 @@ impl Schedule {
                 let (lane, position) = (lane(&row), row.position);
                 self.held.insert(id, Held { row, host, request: Box::new((url, policy)), flying: false });
                 if tried {
-                    let wait = u64::try_from(next.0.saturating_sub(now.wall.0)).unwrap_or(0);
-                    self.rest(id, now.mono + Duration::from_millis(wait).min(LAST_ROUND));
+                    self.rest(id, due(now, next));
                 } else {
                     self.lines.entry(lane).or_default().waiting.insert((position, id));
-                    self.advance(lane, now);
                 }
             }
             // It can never be sent as it is written: trying again would not help.
@@ -167,7 +203,7 @@ impl Schedule {
         let Some((at, id)) = longest.filter(|(at, _)| *at > soon) else { return false };
         self.timers.remove(&(at, Timer::Due(id)));
         if let Some(held) = self.held.remove(&id) {
-            self.put_aside(held.row.next);
+            self.put_aside(now, held.row.next);
         }
         true
     }
@@ -249,7 +285,8 @@ impl Schedule {
 
     /// When [`Schedule::poll`] may have something new though nothing happened.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.timers.first().map(|(at, _)| *at)
+        let aside = self.store.aside.map(|(at, _)| at).filter(|_| self.has_room());
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(aside).min()
     }
 
     /// A round is over. An id that is not on its way is ignored.
@@ -326,7 +363,12 @@ impl Schedule {
     }
 }
 
-/// A wall clock that jumped back makes no row wait longer than the longest pause.
+/// When a row is due that was written with this `next`. A wall clock that jumped back makes none wait longer than the longest pause.
+fn due(now: Now, next: Wall) -> Mono {
+    let wait = u64::try_from(next.0.saturating_sub(now.wall.0)).unwrap_or(0);
+    now.mono + Duration::from_millis(wait).min(LAST_ROUND)
+}
+
 const LAST_ROUND: Duration = Duration::from_secs(21_600);
 
 fn lane(row: &OutboxRow) -> Lane {

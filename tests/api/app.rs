@@ -1,6 +1,7 @@
 //! A web application on this host: gives TwiML by path and remembers what it was asked.
 
 use super::callee::Seen;
+use crate::security::secrets;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -42,8 +43,13 @@ impl App {
         self.documents.lock().unwrap().insert(path.to_owned(), (document, head.to_owned()));
     }
 
+    /// For those who append paths themselves.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        secrets::url(self.address, path)
     }
 
     /// What was asked of a path so far.

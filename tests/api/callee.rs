@@ -1,14 +1,12 @@
 //! A telephone and a streaming agent on real sockets of this host: what a test's calls ring at, what they are heard by.
 
+use crate::kit::rows::known;
 use bytes::Bytes;
 use chorus::rng::Rng;
 use chorus::sdp;
-use chorus::sid::TrunkSid;
 use chorus::sip::endpoint::{Endpoint, EndpointConfig};
 use chorus::sip::event::*;
 use chorus::sip::transport::{self, Inbound, Transport};
-use chorus::store::rows::TrunkRow;
-use chorus::trunk::snapshot::Snapshot;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex};
@@ -144,24 +142,6 @@ fn listen(listener: TcpListener, heard: Arc<Seen<String>>) {
     }
 }
 
-fn everyone() -> Arc<Snapshot> {
-    let trunk = TrunkRow {
-        sid: TrunkSid(1),
-        name: "chorus".to_owned(),
-        account: None,
-        authentication_mode: "ip_address".to_owned(),
-        inbound_source_ips: vec!["127.0.0.1".to_owned()],
-        outbound_host: None,
-        transport: "udp".to_owned(),
-        username: None,
-        password: None,
-        country: None,
-        created: chorus::clock::Wall(0),
-        updated: chorus::clock::Wall(0),
-    };
-    Arc::new(Snapshot::new(vec![trunk], vec![]))
-}
-
 /// One leg's audio: a square wave of 400 Hz, so that recordings hold something.
 async fn talk(socket: UdpSocket, to: SocketAddr) {
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
@@ -190,7 +170,7 @@ struct Line {
 impl Line {
     fn new(transport: Transport, rang: Arc<Seen<Rang>>, ended: Arc<Seen<Cause>>) -> Line {
         let mut endpoint = Endpoint::new(Rng::from_number(7), EndpointConfig::default());
-        endpoint.set_sources(everyone());
+        endpoint.set_sources(known("127.0.0.1"));
         Line { endpoint, transport, talking: HashMap::new(), rang, ended }
     }
 
@@ -211,7 +191,6 @@ impl Line {
             while let Some(out) = self.endpoint.poll() {
                 match out {
                     SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                    SipOut::Close(flow) => self.transport.close(flow),
                     SipOut::Resolve { id, host, port, transport } => {
                         self.transport.resolve(id, host, port, transport);
                     }

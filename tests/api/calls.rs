@@ -102,10 +102,22 @@ fn what_is_missing_is_named_in_twilios_order() {
 }
 
 #[test]
+fn a_twiml_beside_a_url_is_left_out_with_a_warning() {
+    let server = Server::start();
+    let fields = [("Url", "http://127.0.0.1:9/"), TWIML];
+    let made = server.call(&server.callee().uri("both"), &fields);
+    let notes = format!("/Calls/{}/Notifications.json", text(&made, "sid"));
+    let warned = |l: &Value| {
+        l["notifications"].as_array().unwrap().iter().any(|n| n["error_code"] == "32019" && n["log"] == "1")
+    };
+    server.until(&notes, warned);
+}
+
+#[test]
 fn no_way_to_a_number_is_said_at_once() {
     let server = Server::start();
     server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)]).good(201);
-    let words = server.post("/Calls.json", &[("To", "+15005550006"), ("From", FROM), TWIML]).bad(400, 21219);
+    let words = server.post("/Calls.json", &[("To", "+15005550006"), ("From", FROM), TWIML]).bad(400, 13224);
     assert!(words.contains("outbound_host"), "{words}");
     assert_eq!(server.get("/Calls.json").good(200)["calls"].as_array().unwrap().len(), 0);
 }

@@ -156,6 +156,16 @@ impl Server {
         self.until(&format!("/Calls/{sid}.json"), |call| call["status"] == status)
     }
 
+    /// Asks while the server drains; this call holds it open until then.
+    pub fn drain_beside<T>(&mut self, live: &CallRow, ask: impl FnOnce(&Server) -> T) -> T {
+        let running = self.running.take().unwrap();
+        let draining = self.runtime.as_ref().unwrap().spawn(running.drain(PATIENCE));
+        let answer = ask(self);
+        self.post(&format!("/Calls/{}.json", live.sid), &[("Status", "completed")]).good(200);
+        self.wait(draining).unwrap();
+        answer
+    }
+
     /// As SIGHUP does.
     pub fn reload_certificate(&self) {
         self.running.as_ref().unwrap().reload_certificate();

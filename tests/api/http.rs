@@ -1,5 +1,6 @@
 //! Requests as octets and answers as values, so that a test can send what no client would.
 
+use crate::security::secrets;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ pub fn form(fields: &[(&str, &str)]) -> String {
 }
 
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let authorization = headers.iter().find(|(name, _)| *name == "Authorization");
+    secrets::plant_request(authorization.map(|(_, value)| *value), body);
     let mut out = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     for (name, value) in headers {
         out += &format!("{name}: {value}\r\n");
@@ -41,6 +44,7 @@ impl Reply {
             .map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_string()))
             .collect();
         assert!(!headers.contains_key("transfer-encoding"), "answers have a length");
+        secrets::plant_answer(&octets[at + 4..]);
         Reply { status, body: octets[at + 4..].to_vec(), headers }
     }
 

@@ -70,6 +70,8 @@ fn times_filter_by_day_and_by_second() {
     assert_eq!(count("StartTime%3E=2026-01-03&StartTime%3C=2026-01-05"), 2);
     assert_eq!(count("To=%2B15005550007&StartTime%3E=2026-01-04"), 1);
     assert_eq!(count("Status=completed&From=%2B15005550001"), 5);
+    assert_eq!(count("To=+1%20500%20555%200007"), count("To=%2B15005550007"), "a plus that was not escaped");
+    assert_eq!((count("To=client:bob"), count("From=anonymous")), (0, 0), "addresses that nobody here has");
 }
 
 #[test]

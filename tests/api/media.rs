@@ -1,7 +1,10 @@
 //! The audio of recordings: whole, in parts, mixed.
 
 use super::harness::*;
+use crate::media::audio::{share, sine};
 use chorus::api::wav;
+use chorus::media::codec::g711::pcm_from_ulaw;
+use chorus::media::decode::{Container, decode};
 use chorus::store::rows::CallStatus;
 
 fn fetch(server: &Server, path: &str, range: Option<&str>) -> Reply {
@@ -95,20 +98,52 @@ fn there_is_no_audio_while_it_is_made_nor_after_deletion() {
     assert!(!file.exists());
 }
 
+/// A second of 440 Hz on the left and 900 Hz on the right.
+fn two_tones() -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut out = std::io::Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut out, spec).unwrap();
+    for (left, right) in sine(440.0, 1_000, 8_000.0).into_iter().zip(sine(900.0, 1_000, 8_000.0)) {
+        writer.write_sample(left).unwrap();
+        writer.write_sample(right).unwrap();
+    }
+    writer.finalize().unwrap();
+    out.into_inner()
+}
+
 #[test]
 fn mp3_comes_from_an_installed_encoder_or_is_refused_in_words() {
     let server = Server::start();
     let call = server.seed_call(server.account.sid, CallStatus::Completed);
-    let row = server.seed_recording(&call, 1);
-    let reply = fetch(&server, &format!("/Recordings/{}.mp3", row.sid), None);
+    let row = server.seed_recording(&call, 2);
+    std::fs::write(server.dir.join("recordings").join(&row.file), two_tones()).unwrap();
+    let get = |query: &str| fetch(&server, &format!("/Recordings/{}.mp3{query}", row.sid), None);
     let installed =
         ["lame", "ffmpeg"].iter().any(|p| std::process::Command::new(p).arg("-h").output().is_ok());
-    if installed {
-        assert_eq!((reply.status, reply.headers["content-type"].as_str()), (200, "audio/mpeg"));
-        assert!(reply.body.len() > 500);
-    } else {
-        assert!(reply.bad(406, 20406).contains("lame or ffmpeg"));
+    if !installed {
+        assert!(std::env::var_os("CHORUS_CI").is_none(), "lame is not installed");
+        assert!(get("").bad(406, 20406).contains("lame or ffmpeg"));
+        return;
     }
+    // The last two bits of an MPEG header's third octet: 3 is one channel.
+    let channels = |mp3: &[u8]| if mp3[3] >> 6 == 3 { 1 } else { 2 };
+    for (query, expected) in [("", 2), ("?RequestedChannels=2", 2), ("?RequestedChannels=1", 1)] {
+        let reply = get(query);
+        assert_eq!((reply.status, reply.headers["content-type"].as_str()), (200, "audio/mpeg"));
+        assert_eq!((reply.body[0], channels(&reply.body)), (0xFF, expected), "{query}");
+        let clip = decode(reply.body.into(), Container::Mp3).unwrap();
+        assert!((950..1_300).contains(&clip.ms()), "{query}: {} ms", clip.ms());
+        let heard: Vec<i16> = clip.ulaw.iter().map(|o| pcm_from_ulaw(*o)).collect();
+        let (left, right) = (share(&heard[1_000..7_000], 440.0), share(&heard[1_000..7_000], 900.0));
+        assert!(left > 0.4 && right > 0.4, "{query}: both are heard: {left} {right}");
+    }
+    let part = fetch(&server, &format!("/Recordings/{}.mp3", row.sid), Some("bytes=0-99"));
+    assert_eq!((part.status, part.body.len()), (206, 100));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod live;
 mod media;
 mod openapi;
 pub mod postgres;
+mod pressure;
 mod resources;
 pub mod rows;
 pub mod schema;

@@ -5,7 +5,7 @@ use chorus::api::operation::{Access, Operation, Shape, Verb};
 use chorus::api::params::Kind;
 use chorus::sid::*;
 use chorus::store::rows::*;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 pub struct Targets {
     pub account: AccountRow,
@@ -69,7 +69,7 @@ impl Targets {
             p if p.contains("/IncomingPhoneNumbers/") => self.number.clone(),
             p if p.contains("/Applications/") => self.application.clone(),
             p if p.contains("sip_trunks") => self.trunk.clone(),
-            _ if op.id == "UpdateCall" => self.live.sid.to_string(),
+            _ if matches!(op.id, "UpdateCall" | "FetchTimeline") => self.live.sid.to_string(),
             _ => self.over.sid.to_string(),
         }
     }
@@ -99,17 +99,24 @@ impl Targets {
 
     /// Sends an operation with these fields and this credential.
     pub fn send(&self, server: &Server, op: &Operation, fields: &[(String, String)], auth: &str) -> Reply {
+        let (method, path, kind, body) = self.request(op, fields);
+        server.send(method, &path, &[("Authorization", auth), ("Content-Type", kind)], body.as_bytes())
+    }
+
+    /// Method, path, content type and body of an operation with these fields.
+    pub fn request(
+        &self,
+        op: &Operation,
+        fields: &[(String, String)],
+    ) -> (&'static str, String, &'static str, String) {
         let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let (path, text) = (self.path(op), form(&fields));
-        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        let kind = "application/x-www-form-urlencoded";
         match (op.verb, op.shape) {
-            (Verb::Post, Shape::Carrier(_)) => {
-                let head = [("Authorization", auth), ("Content-Type", "application/json")];
-                server.send("POST", &path, &head, carrier_body(op, &fields).as_bytes())
-            }
-            (Verb::Post, _) => server.send("POST", &path, &[("Authorization", auth), kind], text.as_bytes()),
-            (Verb::Get, _) => server.send("GET", &format!("{path}?{text}"), &[("Authorization", auth)], b""),
-            (Verb::Delete, _) => server.send("DELETE", &path, &[("Authorization", auth)], b""),
+            (Verb::Post, Shape::Carrier(_)) => ("POST", path, "application/json", carrier_body(op, &fields)),
+            (Verb::Post, _) => ("POST", path, kind, text),
+            (Verb::Get, _) => ("GET", format!("{path}?{text}"), kind, String::new()),
+            (Verb::Delete, _) => ("DELETE", path, kind, String::new()),
         }
     }
 
@@ -122,11 +129,11 @@ impl Targets {
     }
 }
 
+/// As JSON; a field that is given twice stands there twice.
 fn carrier_body(op: &Operation, fields: &[(&str, &str)]) -> String {
-    let mut body: Map<String, Value> = Map::new();
-    for (name, value) in fields {
-        let list = op.params.iter().any(|p| p.name == *name && p.kind == Kind::Cidrs);
-        body.insert(name.to_string(), if list { json!([value]) } else { json!(value) });
-    }
-    Value::Object(body).to_string()
+    let list = |name: &str| op.params.iter().any(|p| p.name == name && p.kind == Kind::Cidrs);
+    let member = |(name, value): &(&str, &str)| {
+        format!("{}:{}", json!(name), if list(name) { json!([value]) } else { json!(value) })
+    };
+    format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(","))
 }

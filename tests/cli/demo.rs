@@ -1,6 +1,7 @@
 //! The demo: whole, spoiled in each way it knows, and kept.
 
-use super::{Folder, chorus};
+use super::{Folder, chorus, output, watched};
+use crate::security::secrets;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
@@ -17,12 +18,26 @@ const BREAKS: &[(&str, &str)] = &[
 ];
 
 fn start(folder: &Folder, args: &[&str]) -> Child {
-    chorus().arg("demo").args(args).env("TMPDIR", &folder.0).stdout(Stdio::piped()).spawn().unwrap()
+    chorus()
+        .arg("demo")
+        .args(args)
+        .env("TMPDIR", &folder.0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 fn end(child: Child) -> (Option<i32>, String) {
     let output = child.wait_with_output().unwrap();
+    watched(&output.stderr);
+    heard_ladder(&String::from_utf8_lossy(&output.stdout));
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// The ladder on stdout is the timeline as it grows; what stands beside it names the demo's own numbers.
+fn heard_ladder(text: &str) {
+    text.lines().filter(|l| l.contains('|')).for_each(|l| watched(l.as_bytes()));
 }
 
 fn failed(text: &str, line: &str) -> bool {
@@ -33,7 +48,7 @@ fn failed(text: &str, line: &str) -> bool {
 fn the_demo_is_whole_and_each_break_is_noticed() {
     let folder = Folder::new("demo");
     // A binary that knows no other break than those that are tried.
-    let help = chorus().args(["demo", "--help"]).output().unwrap();
+    let help = output(chorus().args(["demo", "--help"]));
     let help = String::from_utf8(help.stdout).unwrap();
     let known = help.lines().filter(|l| l.trim_start().starts_with("- ")).count();
     assert_eq!(known, BREAKS.len(), "{help}");
@@ -56,7 +71,14 @@ fn the_demo_is_whole_and_each_break_is_noticed() {
 #[test]
 fn a_kept_demo_can_be_used() {
     let folder = Folder::new("keep");
-    let mut child = start(&folder, &["--keep"]);
+    let errors = folder.0.join("stderr");
+    let mut child = chorus()
+        .args(["demo", "--keep"])
+        .env("TMPDIR", &folder.0)
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&errors).unwrap())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let before: Vec<String> = lines.by_ref().take_while(|l| !l.starts_with("The server stays up")).collect();
     let pasted: Vec<String> = lines.by_ref().take_while(|l| !l.contains("chorus ladder")).collect();
@@ -69,28 +91,22 @@ fn a_kept_demo_can_be_used() {
     let curl = command("curl").replace("curl -s -u ", "");
     let (user, url) = curl.trim().split_once(' ').unwrap();
     let (account, token) = user.split_once(':').unwrap();
+    secrets::plant(token);
     let base = url.split("/2010-04-01").next().unwrap();
     let saved = folder.0.join("heard.wav");
-    let phone = chorus()
-        .args(args(command("chorus call")))
-        .arg("--save")
-        .arg(&saved)
-        .args(["--seconds", "3"])
-        .output();
-    let phone = phone.unwrap();
+    let phone = output(
+        chorus().args(args(command("chorus call"))).arg("--save").arg(&saved).args(["--seconds", "3"]),
+    );
     let heard =
         hound::WavReader::open(&saved).unwrap().into_samples::<i16>().map(Result::unwrap).collect::<Vec<_>>();
-    let ladder = chorus()
-        .args(["ladder", call, "--url", base, "--account", account, "--token", token])
-        .output()
-        .unwrap();
+    let ladder =
+        output(chorus().args(["ladder", call, "--url", base, "--account", account, "--token", token]));
     assert!(ladder.status.success(), "{}", String::from_utf8_lossy(&ladder.stderr));
-    let wrong = chorus()
-        .args(["ladder", call, "--url", base, "--account", account, "--token", "0"])
-        .output()
-        .unwrap();
+    let wrong = output(chorus().args(["ladder", call, "--url", base, "--account", account, "--token", "0"]));
     interrupt(&child);
     let status = child.wait().unwrap();
+    watched(&std::fs::read(errors).unwrap());
+    heard_ladder(&said);
 
     assert!(said.contains("Everything was as it must be"), "{said}");
     assert!(phone.status.success(), "{}", String::from_utf8_lossy(&phone.stderr));

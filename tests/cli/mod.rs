@@ -4,10 +4,12 @@ mod compare;
 mod demo;
 mod ear;
 mod ladder;
+mod settings;
 mod small;
 
+use crate::security::layer;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// The binary, with nothing of our own environment that concerns it.
 pub fn chorus() -> Command {
@@ -16,6 +18,18 @@ pub fn chorus() -> Command {
         command.env_remove(key.env);
     }
     command
+}
+
+/// Runs a command to its end; the layer reads what it wrote to stderr.
+pub fn output(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    watched(&output.stderr);
+    output
+}
+
+/// What a binary wrote to stderr.
+pub fn watched(stderr: &[u8]) {
+    String::from_utf8_lossy(stderr).lines().for_each(|line| layer::heard("stderr of the binary", line));
 }
 
 /// An empty folder that is removed again.

@@ -1,6 +1,7 @@
 //! The small commands.
 
-use super::{Folder, chorus};
+use super::{Folder, chorus, output};
+use crate::security::secrets;
 use chorus::store::handle::Options;
 use chorus::store::{Key, Scope, Store, accounts};
 
@@ -8,16 +9,55 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+fn secret(text: &'static str) -> &'static str {
+    secrets::plant(text);
+    text
+}
+
+/// Whoever mistypes a setting shows the message to somebody.
+#[test]
+fn a_start_that_fails_does_not_show_what_it_was_given() {
+    let folder = Folder::new("refused");
+    let file = folder.0.join("chorus.toml");
+    std::fs::write(&file, format!("realm = \"x\"\nauth_token = \"{}\nlog = 5", secret("token-in-a-file")))
+        .unwrap();
+    let password = secret("password%zzof-a-database");
+    let key = secret("key-that-is-not-hexadecimal");
+    let cases: &[(&str, &str, &str)] = &[
+        (
+            "CHORUS_DATABASE_URL",
+            &format!("postgres://u:{password}@127.0.0.1:9/x"),
+            "PostgreSQL did not let Chorus in",
+        ),
+        (
+            "CHORUS_DATABASE_URL",
+            &format!("postgres://u:{password}@[::1/x"),
+            "PostgreSQL did not let Chorus in",
+        ),
+        ("CHORUS_DATABASE_URL", &format!("host=h password={password}"), "CHORUS_DATABASE_URL begins with"),
+        ("CHORUS_DATABASE_URL", &format!("{password}:x"), "CHORUS_DATABASE_URL begins with"),
+        ("CHORUS_SECRET_KEY", key, "64 hexadecimal digits"),
+        ("CHORUS_AUTH_TOKEN", key, "chorus.toml, line 2"),
+    ];
+    for (name, value, why) in cases {
+        let mut command = chorus();
+        command.arg("serve").env("CHORUS_DATA_DIR", &folder.0).env("CHORUS_HTTP_LISTEN", "127.0.0.1:0");
+        command.env("CHORUS_SIP_LISTEN", "127.0.0.1:0").env("CHORUS_LOG", "trace").env(name, value);
+        if why.contains("toml") {
+            command.arg("--config").arg(&file);
+        }
+        let refused = output(&mut command);
+        assert!(!refused.status.success());
+        let said = text(refused.stderr);
+        assert!(said.contains(why), "{said}");
+    }
+}
+
 #[test]
 fn account_create_prints_what_works() {
     let folder = Folder::new("account");
-    let create = || {
-        chorus()
-            .args(["account", "create", "--name", "Second"])
-            .env("CHORUS_DATA_DIR", &folder.0)
-            .output()
-            .unwrap()
-    };
+    let create =
+        || output(chorus().args(["account", "create", "--name", "Second"]).env("CHORUS_DATA_DIR", &folder.0));
     let made = create();
     assert!(made.status.success(), "{}", text(made.stderr));
     let said = text(made.stdout);
@@ -47,14 +87,14 @@ fn account_create_prints_what_works() {
 fn a_ladder_of_nothing_says_so() {
     let folder = Folder::new("ladder");
     let run = |call: &str| {
-        let out = chorus()
-            .args(["ladder", call])
-            .env("CHORUS_DATA_DIR", &folder.0)
-            .env("CHORUS_HTTP_LISTEN", "127.0.0.1:9")
-            .env("CHORUS_ACCOUNT_SID", "AC00000000000000000000000000000001")
-            .env("CHORUS_AUTH_TOKEN", "secret")
-            .output()
-            .unwrap();
+        let out = output(
+            chorus()
+                .args(["ladder", call])
+                .env("CHORUS_DATA_DIR", &folder.0)
+                .env("CHORUS_HTTP_LISTEN", "127.0.0.1:9")
+                .env("CHORUS_ACCOUNT_SID", "AC00000000000000000000000000000001")
+                .env("CHORUS_AUTH_TOKEN", secret("token-of-a-ladder")),
+        );
         assert!(!out.status.success());
         text(out.stderr)
     };
@@ -67,7 +107,7 @@ fn a_ladder_of_nothing_says_so() {
 fn tls_init_writes_three_files_once() {
     let folder = Folder::new("tls");
     let dir = folder.0.join("tls");
-    let init = || chorus().args(["tls", "init"]).arg(&dir).output().unwrap();
+    let init = || output(chorus().args(["tls", "init"]).arg(&dir));
     let made = init();
     assert!(made.status.success(), "{}", text(made.stderr));
     assert!(text(made.stdout).contains("CHORUS_TLS_CERT="));
@@ -84,10 +124,10 @@ fn a_call_to_nobody_says_why() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let closed = socket.local_addr().unwrap();
     drop(socket);
-    let out = chorus().args(["call", "+15005550100", "--server", &closed.to_string()]).output().unwrap();
+    let out = output(chorus().args(["call", "+15005550100", "--server", &closed.to_string()]));
     assert!(!out.status.success());
     assert!(text(out.stderr).contains("not answered"), "a port that nobody listens on");
-    let out = chorus().args(["call", "+15005550100", "--keys", "12x"]).output().unwrap();
+    let out = output(chorus().args(["call", "+15005550100", "--keys", "12x"]));
     assert!(text(out.stderr).contains("'x' is no key"));
 }
 

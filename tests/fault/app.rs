@@ -1,6 +1,7 @@
 //! The user's application: answers with TwiML and notes every request with its token.
 
 use super::http;
+use crate::security::secrets;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -58,7 +59,7 @@ impl App {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        secrets::url(self.address, path)
     }
 
     /// Everything so far.
@@ -80,12 +81,12 @@ impl App {
 
 async fn serve(mut stream: TcpStream, app: Arc<App>, answer: Arc<Answerer>) {
     let Ok((head, body)) = http::read(&mut stream).await else { return };
-    let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
-    let query = path.split_once('?').map_or("", |(_, q)| q);
+    let target = head.split(' ').nth(1).unwrap_or("/");
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut params: BTreeMap<String, String> = serde_urlencoded::from_str(query).unwrap_or_default();
     params.extend(serde_urlencoded::from_bytes::<Vec<(String, String)>>(&body).unwrap_or_default());
     let token = http::header(&head, "i-twilio-idempotency-token").unwrap_or("").to_owned();
-    let request = Request { path, params, token, answered: false };
+    let request = Request { path: path.to_owned(), params, token, answered: false };
     let (wait, content, body) = answer(&request);
     let index = {
         let mut seen = app.seen.lock().unwrap();

@@ -1,17 +1,15 @@
 //! Many phones behind one SIP socket: the house's endpoint from the other side, and RTP written by hand.
 
 use super::book::{Book, Seen};
+use crate::kit::rows::known;
 use bytes::Bytes;
 use chorus::media::plan::Peer;
 use chorus::rng::Rng;
 use chorus::sdp;
 use chorus::server::now;
-use chorus::sid::TrunkSid;
 use chorus::sip::endpoint::{Endpoint, EndpointConfig};
 use chorus::sip::event::{Cause, InviteCmd, LegId, SipCmd, SipEvent, SipOut};
 use chorus::sip::transport::{self, Inbound, Transport};
-use chorus::store::rows::TrunkRow;
-use chorus::trunk::Snapshot;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
@@ -72,25 +70,6 @@ struct Work {
     tone: Vec<u8>,
 }
 
-fn sources() -> Arc<Snapshot> {
-    let zero = chorus::clock::Wall(0);
-    let trunk = TrunkRow {
-        sid: TrunkSid(1),
-        name: "server".to_owned(),
-        account: None,
-        authentication_mode: "ip_address".to_owned(),
-        inbound_source_ips: vec!["127.0.0.1".to_owned()],
-        outbound_host: None,
-        transport: "udp".to_owned(),
-        username: None,
-        password: None,
-        country: None,
-        created: zero,
-        updated: zero,
-    };
-    Arc::new(Snapshot::new(vec![trunk], vec![]))
-}
-
 impl Bank {
     /// Phones that call `server` and take its calls in the manner that `callee` draws.
     pub async fn start(
@@ -104,7 +83,7 @@ impl Bank {
         let transport = Transport::start(config, rng.fork(), inbox).await.unwrap();
         let address = transport.local_addr();
         let mut endpoint = Endpoint::new(rng.fork(), EndpointConfig::default());
-        endpoint.set_sources(sources());
+        endpoint.set_sources(known("127.0.0.1"));
         let book = Arc::new(Mutex::new(Book::default()));
         let (todo, tasks) = mpsc::unbounded_channel();
         let work = Work {
@@ -175,19 +154,8 @@ impl Work {
         sdp::Local { ip: at.ip(), port: at.port(), session_id: leg.0 + 1, version: 1 }
     }
 
-    fn note(&self, leg: LegId, key: String, verb: String, caller: bool) {
-        let seen = Seen {
-            key,
-            verb,
-            caller,
-            ringing: false,
-            answered: None,
-            accepted: None,
-            sent: 0,
-            received: 0,
-            ended: None,
-            given_up: false,
-        };
+    fn note(&self, leg: LegId, key: &str, verb: &str, caller: bool) {
+        let seen = Seen::new(key, verb, caller);
         self.book.lock().unwrap().legs.insert(leg, seen);
     }
 
@@ -195,7 +163,7 @@ impl Work {
         self.next += 2;
         let leg = LegId(self.next);
         let local = self.open(leg, manner, None);
-        self.note(leg, from.clone(), verb, true);
+        self.note(leg, &from, &verb, true);
         let cmd = InviteCmd {
             leg,
             call_id: self.rng.hex(24),
@@ -204,6 +172,7 @@ impl Work {
             next_hop: None,
             from: format!("<sip:{from}@LOCAL>"),
             to: format!("<sip:{number}@{}>", self.server),
+            max_forwards: 70,
             offer: Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv)),
             headers: vec![],
             credentials: None,
@@ -227,6 +196,7 @@ impl Work {
         if let Some(line) = self.lines.get_mut(&leg) {
             line.hang_up_at = None;
         }
+        self.see(leg, |s| s.hung_up = true);
         let cause = Cause::new(200, "Normal");
         self.endpoint.command(now(), SipCmd::Hangup { leg, cause, headers: vec![] });
     }
@@ -280,7 +250,6 @@ impl Work {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Close(flow) => self.transport.close(flow),
                 SipOut::Resolve { id, host, port, transport } => {
                     self.transport.resolve(id, host, port, transport)
                 }
@@ -297,7 +266,7 @@ impl Work {
                 let refuse = manner.refuse;
                 let answer_at = at + manner.answer;
                 self.open(leg, manner, invite.offer.clone());
-                self.note(leg, invite.to_user.clone(), "callee".to_owned(), false);
+                self.note(leg, &invite.to_user, "callee", false);
                 let mut book = self.book.lock().unwrap();
                 book.invites.entry(invite.to_user.clone()).or_default().push(invite.dialog.call_id.clone());
                 book.legs.get_mut(&leg).unwrap().ringing = true;

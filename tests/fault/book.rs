@@ -21,12 +21,34 @@ pub struct Seen {
     /// RTP packets sent and received.
     pub sent: u64,
     pub received: u64,
+    /// The phone sent BYE. A killed server answers it after its start, if the phone was first.
+    pub hung_up: bool,
     pub ended: Option<(Instant, Side, u16)>,
+    /// When the server died while this leg was going on.
+    pub cut: Option<Instant>,
     /// The server died before this leg was accepted: nothing is owed.
     pub given_up: bool,
 }
 
 impl Seen {
+    /// INVITE was sent or received, and nothing more.
+    pub fn new(key: &str, verb: &str, caller: bool) -> Seen {
+        Seen {
+            key: key.to_owned(),
+            verb: verb.to_owned(),
+            caller,
+            ringing: false,
+            answered: None,
+            accepted: None,
+            sent: 0,
+            received: 0,
+            ended: None,
+            hung_up: false,
+            cut: None,
+            given_up: false,
+        }
+    }
+
     /// Up, as far as the phone knows.
     pub fn is_up(&self) -> bool {
         (self.answered.is_some() || self.accepted.is_some()) && self.ended.is_none()
@@ -66,6 +88,19 @@ pub struct Book {
 }
 
 impl Book {
+    /// The server died.
+    pub fn killed(&mut self, at: Instant) {
+        self.frozen = true;
+        let going_on = self.legs.values_mut().filter(|l| l.ended.is_none() && !l.given_up);
+        going_on.for_each(|l| l.cut = Some(at));
+        self.created.iter_mut().for_each(|c| c.done = true);
+    }
+
+    /// The legs that were going on when the server died, and that it still owes something.
+    pub fn cut(&self, at: Instant) -> impl Iterator<Item = &Seen> {
+        self.legs.values().filter(move |l| l.cut == Some(at) && !l.given_up)
+    }
+
     /// "in-progress record" and so on, counted.
     pub fn states(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();

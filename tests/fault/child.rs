@@ -1,6 +1,7 @@
 //! The server as a process of its own, on ports and in a folder of its own, so that it can be killed and started again.
 
 use super::http;
+use crate::security::{layer, secrets};
 use chorus::rng::Rng;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ pub struct Place {
     pub database: String,
     pub extra: Vec<(&'static str, String)>,
     pub log: Arc<Mutex<VecDeque<String>>>,
+    /// A disk that loses what was not synced.
+    pub power: Option<super::power::Power>,
     rtp: u16,
 }
 
@@ -43,12 +46,14 @@ impl Place {
             database: String::new(),
             extra: vec![],
             log: Arc::default(),
+            power: None,
             rtp: 20_000 + 1_000 * rng.below(12) as u16,
         }
     }
 
     /// Starts the server and waits until it serves.
     pub async fn start(&self) -> Server {
+        [TOKEN, CARRIER].into_iter().for_each(secrets::plant);
         let began = Instant::now();
         let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
         for (name, _) in std::env::vars().filter(|(n, _)| n.starts_with("CHORUS_")) {
@@ -64,6 +69,7 @@ impl Place {
             .env("CHORUS_ACCOUNT_SID", ACCOUNT)
             .env("CHORUS_AUTH_TOKEN", TOKEN)
             .env("CHORUS_CARRIER_TOKEN", CARRIER)
+            .env("CHORUS_LOG", layer::LOG)
             .envs(self.extra.iter().map(|(n, v)| (*n, v.as_str())))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -79,6 +85,7 @@ impl Place {
                 if line.contains("HTTP on ") {
                     let _ = serves.take().map(|s| s.send(()));
                 }
+                layer::heard("the server's stderr", &line);
                 let mut log = log.lock().unwrap();
                 log.push_back(line);
                 if log.len() > LOG_MAX {
@@ -119,7 +126,7 @@ pub struct Server {
 
 impl Server {
     /// kill -9.
-    pub async fn kill(mut self) {
+    pub async fn kill(&mut self) {
         self.process.start_kill().unwrap();
         self.process.wait().await.unwrap();
     }

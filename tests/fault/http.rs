@@ -1,5 +1,6 @@
 //! HTTP/1.1 by hand, so that the oracle shares no code with the server: one request a connection.
 
+use crate::security::secrets;
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,6 +68,7 @@ pub async fn ask(
     body: Option<String>,
 ) -> io::Result<Answer> {
     let body = body.unwrap_or_default();
+    secrets::plant_request(header(&format!("\r\n{headers}"), "authorization"), body.as_bytes());
     let mut stream = TcpStream::connect(to).await?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",

@@ -1,6 +1,6 @@
 //! The load of the kill test: ten calls a second, each doing another verb, and the application that they meet.
 
-use super::app::{self, App, Reply, Request, twiml};
+use super::app::{App, Reply, Request, twiml};
 use super::bank::{Bank, Manner};
 use super::book::Created;
 use super::child::{Place, Server, post};
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 /// What inbound calls do, each with a number of its own.
 pub const VERBS: &[&str] =
     &["say", "play", "pause", "gather", "record", "dial", "stream", "redirect", "dialrecord", "reject"];
+/// The longest recording of a Record.
+pub const RECORDED_MAX: Duration = Duration::from_secs(4);
 /// Calls a second.
 const RATE: u64 = 10;
 /// One of so many calls is made by REST.
@@ -37,12 +39,12 @@ fn number(verb: &str) -> String {
 }
 
 /// The number that a Dial of the call from `from` calls: as unique as the call.
-fn child(from: &str) -> String {
+pub fn child(from: &str) -> String {
     from.replacen("+1212", "+1646", 1)
 }
 
 fn answer(request: &Request, agent: SocketAddr, late: &AtomicU64) -> Reply {
-    let path = request.path.split('?').next().unwrap();
+    let path = request.path.as_str();
     match path {
         "/tone.wav" => (Duration::ZERO, "audio/wav", wave::tone(2_000)),
         "/say" => twiml(
@@ -53,14 +55,19 @@ fn answer(request: &Request, agent: SocketAddr, late: &AtomicU64) -> Reply {
         "/gather" => twiml(
             "<Gather numDigits=\"2\" timeout=\"2\" action=\"/done\"><Say>Press two keys, whatever they are.</Say></Gather>",
         ),
-        "/record" => twiml(
-            "<Record maxLength=\"4\" timeout=\"0\" playBeep=\"false\" trim=\"do-not-trim\" action=\"/done\" \
+        // Twilio's default event is `completed` alone.
+        "/record" => twiml(format!(
+            "<Record maxLength=\"{}\" timeout=\"0\" playBeep=\"false\" trim=\"do-not-trim\" action=\"/done\" \
              recordingStatusCallback=\"/recording\"/>",
-        ),
+            RECORDED_MAX.as_secs()
+        )),
         "/dial" | "/dialrecord" => {
             let record = match path {
                 "/dial" => "",
-                _ => " record=\"record-from-answer-dual\" recordingStatusCallback=\"/recording\"",
+                _ => {
+                    " record=\"record-from-answer-dual\" recordingStatusCallback=\"/recording\" \
+                     recordingStatusCallbackEvent=\"in-progress completed absent\""
+                }
             };
             twiml(format!(
                 "<Dial timeout=\"20\" action=\"/done\"{record}><Number statusCallback=\"/child\" \
@@ -73,7 +80,7 @@ fn answer(request: &Request, agent: SocketAddr, late: &AtomicU64) -> Reply {
         "/reject" => twiml("<Reject reason=\"busy\"/>"),
         "/done" => twiml("<Hangup/>"),
         _ => {
-            let wait = if late.fetch_add(1, Ordering::Relaxed) % LATE == 0 { 250 } else { 0 };
+            let wait = if late.fetch_add(1, Ordering::Relaxed).is_multiple_of(LATE) { 250 } else { 0 };
             (Duration::from_millis(wait), "text/plain", vec![])
         }
     }
@@ -110,7 +117,7 @@ impl World {
         while Instant::now() < end {
             ticks.tick().await;
             self.next += 1;
-            if self.next % BY_API == 0 { self.create() } else { self.dial() }
+            if self.next.is_multiple_of(BY_API) { self.create() } else { self.dial() }
         }
     }
 
@@ -145,18 +152,4 @@ impl World {
             }
         });
     }
-}
-
-/// What the application was asked about a call.
-pub fn completed<'a>(
-    seen: &'a [app::Request],
-    path: &str,
-    field: &str,
-    value: &str,
-) -> Option<&'a app::Request> {
-    seen.iter().find(|r| {
-        r.path == path
-            && r.get(field) == value
-            && matches!(r.get("CallStatus"), "completed" | "busy" | "failed" | "no-answer" | "canceled")
-    })
 }

@@ -1,19 +1,17 @@
 //! A phone in virtual time: the endpoint and the engine of the house from the other side, so that both ends are exercised.
 
+use super::rows;
 use bytes::Bytes;
 use chorus::clock::Now;
-use chorus::clock::Wall;
 use chorus::media::engine::Engine;
 use chorus::media::engine::out::{DiskOp, DiskReport, Item, Out};
 use chorus::media::event::EngineCommand;
 use chorus::media::plan::{self, Clip, Keys, MediaPlan, RecordTap, Source, SourceId, Tap, TapId, Track};
 use chorus::rng::Rng;
 use chorus::sdp;
-use chorus::sid::{RecordingSid, TrunkSid};
+use chorus::sid::RecordingSid;
 use chorus::sip::endpoint::{Endpoint, EndpointConfig};
 use chorus::sip::event::*;
-use chorus::store::rows::TrunkRow;
-use chorus::trunk::snapshot::Snapshot;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -45,9 +43,12 @@ pub struct Phone {
     pub ended: Vec<Cause>,
     pub heard: Vec<u8>,
     pub headers: Vec<(String, String)>,
-    pub rtp_received: u64,
+    /// RTP packets that were more than silence.
+    pub rtp_loud: u64,
     /// Signals like any other, but has no media engine: its few packets are made by hand (the long simulation).
     pub light: bool,
+    /// It signals over TCP.
+    pub tcp: bool,
     /// It sends no RTP although it could.
     pub silent: bool,
     /// What it writes instead of an offer of its own.
@@ -56,6 +57,12 @@ pub struct Phone {
     pub offerless: bool,
     /// The answer of an offerless phone, once known.
     pub late_answer: Option<Bytes>,
+    /// Header fields of its 200.
+    pub answers_with: Vec<(String, String)>,
+    /// Hops that its INVITE may take, and those left to the one that came to it.
+    pub hops: (u8, Option<u8>),
+    /// Bodies of the answers to requests made by hand.
+    pub told: Vec<String>,
     /// The dialog of its call.
     pub dialog: Option<DialogIds>,
     /// For requests made by hand.
@@ -68,28 +75,15 @@ pub struct Phone {
     next: u64,
 }
 
-fn sources(chorus: SocketAddr) -> Arc<Snapshot> {
-    let trunk = TrunkRow {
-        sid: TrunkSid(1),
-        name: "chorus".to_owned(),
-        account: None,
-        authentication_mode: "ip_address".to_owned(),
-        inbound_source_ips: vec![chorus.ip().to_string()],
-        outbound_host: None,
-        transport: "udp".to_owned(),
-        username: None,
-        password: None,
-        country: None,
-        created: Wall(0),
-        updated: Wall(0),
-    };
-    Arc::new(Snapshot::new(vec![trunk], vec![]))
+/// An RTP packet with something else than silence in it.
+pub fn is_loud(packet: &[u8]) -> bool {
+    packet.iter().skip(12).any(|octet| ![0xFF, 0xD5].contains(octet))
 }
 
 impl Phone {
     pub fn new(name: &'static str, addr: SocketAddr, chorus: SocketAddr, seed: u64) -> Phone {
         let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
-        endpoint.set_sources(sources(chorus));
+        endpoint.set_sources(rows::known(&chorus.ip().to_string()));
         Phone {
             name,
             addr,
@@ -103,12 +97,16 @@ impl Phone {
             ended: vec![],
             heard: vec![],
             headers: vec![],
-            rtp_received: 0,
+            rtp_loud: 0,
             light: false,
+            tcp: false,
             silent: false,
             offer_with: None,
             offerless: false,
             late_answer: None,
+            answers_with: vec![],
+            hops: (70, None),
+            told: vec![],
             dialog: None,
             raw_cseq: 0,
             packets: vec![],
@@ -161,6 +159,7 @@ impl Phone {
             next_hop: None,
             from: format!("<sip:{from}@LOCAL>"),
             to: format!("<sip:{user}@{chorus}>"),
+            max_forwards: self.hops.0,
             offer,
             headers,
             credentials: None,
@@ -286,6 +285,7 @@ impl Phone {
             return vec![];
         }
         self.headers = invite.headers.clone();
+        self.hops.1 = Some(invite.max_forwards);
         self.dialog = Some(invite.dialog.clone());
         match self.on_call.clone() {
             OnCall::Refuse(code) => {
@@ -325,10 +325,12 @@ impl Phone {
         match what {
             Later::Answer(leg, offer) if self.leg == Some(leg) => {
                 let body = self.answer_body(now, offer.as_ref());
-                self.endpoint.command(now, SipCmd::Answer { leg, body, headers: vec![] });
+                let headers = self.answers_with.clone();
+                self.endpoint.command(now, SipCmd::Answer { leg, body, headers });
             }
             Later::AnswerWith(leg, body) if self.leg == Some(leg) => {
-                self.endpoint.command(now, SipCmd::Answer { leg, body, headers: vec![] });
+                let headers = self.answers_with.clone();
+                self.endpoint.command(now, SipCmd::Answer { leg, body, headers });
             }
             _ => {}
         }

@@ -47,7 +47,8 @@ impl Phone {
             && text.starts_with("ACK ")
             && let Some(answer) = &self.late_answer
         {
-            return with_body(head, Some("application/sdp"), answer);
+            let kind = (!answer.is_empty()).then_some("application/sdp");
+            return with_body(head, kind, answer);
         }
         if self.raw_cseq > 0 && text.starts_with("BYE ") {
             let lifted: Vec<String> = text
@@ -73,9 +74,10 @@ impl Phone {
     fn raw_head(&self, method: &str, cseq_method: &str, cseq: u32, branch: &str) -> Option<String> {
         let d = self.dialog.as_ref().filter(|d| !d.remote_tag.is_empty())?;
         let addr = self.addr;
+        let transport = if self.tcp { "TCP" } else { "UDP" };
         let _ = cseq_method;
         Some(format!(
-            "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {addr};rport;branch={branch}\r\nMax-Forwards: 70\r\nFrom: {};tag={}\r\nTo: {};tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{addr}>",
+            "{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {addr};rport;branch={branch}\r\nMax-Forwards: 70\r\nFrom: {};tag={}\r\nTo: {};tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{addr}>",
             d.remote_target, d.local_uri, d.local_tag, d.remote_uri, d.remote_tag, d.call_id
         ))
     }
@@ -102,6 +104,7 @@ impl Phone {
             return None;
         }
         let code: u16 = text.get(8..11)?.parse().ok()?;
+        self.told.push(body);
         if method != "INVITE" || code < 200 {
             return Some(vec![]);
         }

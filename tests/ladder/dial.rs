@@ -36,6 +36,36 @@ fn dial_several() {
 }
 
 #[test]
+fn a_number_with_punctuation_is_dialled_in_e164() {
+    let mut w = dialling(216, "<Dial>+1 555-00-02</Dial>", OnCall::Answer(100));
+    answered(&mut w, 1);
+    let child = w.switch.calls().map(|c| c.row()).find(|r| r.parent.is_some()).unwrap();
+    assert_eq!(child.to, "+15550002");
+}
+
+/// By priority as in DNS SRV: the next address of a noun only where one cannot be reached.
+#[test]
+fn the_next_address_of_a_sip_noun_is_tried() {
+    let uris = "<Uri priority=\"20\">sip:anna@10.0.1.3</Uri><Uri priority=\"10\">sip:carl@10.0.1.2</Uri>";
+    for (seed, code, rings) in [(217, 503, true), (218, 486, false)] {
+        let mut w = caller(seed, &format!("<Dial action=\"/dialled\"><Sip>{uris}</Sip></Dial>"));
+        callee(&mut w, OnCall::Refuse(code));
+        let anna = w.phone("anna", 3);
+        w.phones[anna].on_call = OnCall::Answer(100);
+        w.app.on("/dialled", Reply::twiml("<Hangup/>"));
+        w.dial(0, "+15550001");
+        if rings {
+            answered(&mut w, anna);
+            w.hang_up(anna);
+        }
+        over(&mut w);
+        assert_eq!(w.phones[anna].ended.len(), usize::from(rings), "after {code}");
+        let status = if rings { "completed" } else { "busy" };
+        assert_eq!(w.app.of("/dialled")[0].params["DialCallStatus"], status);
+    }
+}
+
+#[test]
 fn dial_sequential() {
     let nouns = "<Dial sequential=\"true\" action=\"/dialled\"><Number>+15550002</Number><Sip>sip:anna@10.0.1.3</Sip></Dial>";
     let mut w = caller(201, nouns);

@@ -1,8 +1,9 @@
 //! What happens when something is missing.
 
 use super::scene::*;
+use crate::kit::phone::OnCall;
 use crate::kit::world::Death;
-use crate::kit::{Reply, ladder};
+use crate::kit::{Reply, World, ladder};
 use std::time::Duration;
 
 #[test]
@@ -122,5 +123,39 @@ fn fault_crash_before_the_answer() {
         w,
         "fault_crash_before_the_answer",
         "Accepted means never lost: a call whose 200 was not durable was not answered.",
+    );
+}
+
+#[test]
+fn fault_crash_late_answer() {
+    let mut w = World::new(608);
+    callee(&mut w, OnCall::Answer(45_000));
+    w.app.on("/voice", Reply::twiml("<Say>hello</Say>"));
+    api(&mut w, |_| {});
+    w.run_ms(1_000);
+    w.crash();
+    over(&mut w);
+    ladder::check(
+        w,
+        "fault_crash_late_answer",
+        "An unmatched 2xx of a Call-ID of ours is ACKed and BYEd, also when the INVITE was sent before a crash.",
+    );
+}
+
+#[test]
+fn fault_crash_before_the_ack() {
+    let mut w = World::new(609);
+    callee(&mut w, OnCall::Answer(1_000));
+    w.app.on("/voice", Reply::twiml("<Say>hello</Say>"));
+    api(&mut w, |_| {});
+    w.run_ms(1_000);
+    // Queued, initiated, ringing are written, and that they were told; the answer comes next.
+    w.dies = Some((w.commits + 1, Death::Unsynced));
+    over(&mut w);
+    assert_eq!(w.crashes, 1);
+    ladder::check(
+        w,
+        "fault_crash_before_the_ack",
+        "Legs still up get BYE: ACK waits for the row, so that a 200 whose dialog was lost comes again.",
     );
 }

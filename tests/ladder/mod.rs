@@ -1,11 +1,12 @@
 //! The readable specification: whole conversations, byte-stable. Each begins with the sentence of the issue that it shows.
 
+mod corners;
 mod dial;
 mod faults;
 mod inbound;
 mod outbound;
 mod rest;
-mod scene;
+pub mod scene;
 mod signalling;
 mod verbs;
 

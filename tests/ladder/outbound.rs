@@ -137,6 +137,27 @@ fn api_record() {
     );
 }
 
+/// The recording's end comes from the disk, long after the BYE: the callback waits for it, the duration does not.
+#[test]
+fn the_last_callback_names_the_recording_of_a_slow_disk() {
+    let wish = RecordWish {
+        channels: 1,
+        track: "both".to_owned(),
+        trim: false,
+        callback: None,
+        events: "completed".to_owned(),
+    };
+    let mut w = to(116, OnCall::Answer(500), "<Pause length=\"2\"/>", |d| d.record = Some(wish));
+    w.disk_us = 200_000;
+    over(&mut w);
+    w.until("the last callback", |w| w.app.of("/status").len() == 4);
+    let last = w.app.of("/status")[3];
+    assert_eq!(last.params["CallStatus"], "completed");
+    assert_eq!(last.params["RecordingDuration"], "2");
+    assert!(last.params["RecordingUrl"].ends_with(&last.params["RecordingSid"]));
+    assert_eq!(last.params["CallDuration"], "3", "2 s and a little, rounded up");
+}
+
 #[test]
 fn api_sip_uri() {
     let mut w = to(111, OnCall::Answer(500), "<Hangup/>", |d| d.to = "sip:bob@10.0.1.2?X-a=b".to_owned());
@@ -154,7 +175,7 @@ fn api_sip_uri() {
 fn api_challenge() {
     let mut w = to(112, OnCall::Challenge, "<Hangup/>", |d| {
         d.to = "sip:bob@10.0.1.2".to_owned();
-        d.sip_auth = Some(("bob".to_owned(), "secret".to_owned()));
+        d.sip_auth = Some(("bob".to_owned(), "password-of-a-ladder".to_owned()));
     });
     over(&mut w);
     ladder::check(w, "api_challenge", "Digest as client: 407, then the same INVITE with its credentials.");

@@ -21,6 +21,18 @@ fn redirected(mut w: World, name: &str, verb: &str) {
 }
 
 #[test]
+fn a_new_time_limit_counts_from_the_answer() {
+    let mut w = calling(407, "<Play digits=\"1\"/><Pause length=\"60\"/>");
+    answered(&mut w, 0);
+    w.run_ms(5_000);
+    let sid = first(&w);
+    update(&mut w, sid, CallUpdate { time_limit_s: Some(7), ..CallUpdate::default() });
+    over(&mut w);
+    w.until("the callback", |w| !w.app.of("/status").is_empty());
+    assert_eq!(w.app.of("/status")[0].params["CallDuration"], "8", "7 s and the way of the BYE");
+}
+
+#[test]
 fn rest_in_say() {
     redirected(calling(400, "<Say>this takes a good while to say</Say>"), "rest_in_say", "Say");
 }

@@ -1,11 +1,12 @@
 //! What the ladders have in common.
 
 use crate::kit::phone::OnCall;
-use crate::kit::world::{ACCOUNT, hook, spoken};
+use crate::kit::rows::dial_request;
+use crate::kit::world::spoken;
 use crate::kit::{Reply, World};
+use crate::security::secrets;
 use chorus::api::command::*;
-use chorus::sid::{CallSid, NumberSid, StreamSid};
-use chorus::store::rows::Subscription;
+use chorus::sid::{CallSid, StreamSid};
 
 /// A caller, phone 0, whose call runs `document`.
 pub fn caller(seed: u64, document: &str) -> World {
@@ -54,32 +55,9 @@ pub fn first(w: &World) -> CallSid {
 /// POST Calls.
 pub fn api(w: &mut World, change: impl FnOnce(&mut DialRequest)) -> CallSid {
     let sid = CallSid(0xca11);
-    let mut request = DialRequest {
-        sid,
-        account: ACCOUNT,
-        to: "+15550002".to_owned(),
-        from: "+15550001".to_owned(),
-        number: Some(NumberSid(0x91)),
-        caller_id: None,
-        application: None,
-        document: Document::Fetch(hook("/voice")),
-        fallback: None,
-        status_callback: Some(Subscription {
-            hook: hook("/status"),
-            initiated: true,
-            ringing: true,
-            answered: true,
-            completed: true,
-        }),
-        timeout_s: 60,
-        time_limit_s: 3_600,
-        send_digits: None,
-        record: None,
-        sip_auth: None,
-        idempotency: None,
-        at: w.now.wall,
-    };
+    let mut request = dial_request(sid, w.now.wall);
     change(&mut request);
+    request.sip_auth.iter().for_each(|(_, password)| secrets::plant(password));
     w.line("app", "chorus", "POST Calls");
     w.ask(Request::Dial(Box::new(request)));
     sid
@@ -106,4 +84,9 @@ pub fn end(w: &mut World, sid: CallSid, end: EndWish) {
 pub fn stream(w: &mut World) -> (StreamSid, String) {
     w.until("the stream is open", |w| w.agents.values().any(|a| !a.stream_sid.is_empty()));
     w.agents.iter().map(|(s, a)| (*s, a.stream_sid.clone())).next().unwrap()
+}
+
+/// A timeline holds these words.
+pub fn said(w: &World, words: &str) -> bool {
+    w.trace.iter().any(|(_, line)| line.what.contains(words))
 }

@@ -103,7 +103,7 @@ fn verb_reject() {
 #[test]
 fn verb_play() {
     let mut w = caller(509, "<Play loop=\"2\">/sound.wav</Play><Play digits=\"12\"/>");
-    w.sounds.insert("http://app.test/sound.wav".to_owned(), spoken("sound"));
+    w.sounds.insert("/sound.wav".to_owned(), spoken("sound"));
     w.dial(0, "+15550001");
     over(&mut w);
     ladder::check(w, "verb_play", "Play (WAV, MP3; http, https), twice; Play with digits.");
@@ -114,6 +114,16 @@ fn verb_play_missing() {
     let mut w = calling(510, "<Play>/nothing.wav</Play>");
     over(&mut w);
     ladder::check(w, "verb_play_missing", "A Play that cannot be had fails the document.");
+}
+
+#[test]
+fn a_play_that_fails_names_its_url_to_the_fallback() {
+    let mut w = caller(514, "<Play>/nothing.wav</Play>");
+    w.number(|n| n.fallback = Some(crate::kit::world::hook("/fallback")));
+    w.app.on("/fallback", crate::kit::Reply::twiml("<Hangup/>"));
+    w.dial(0, "+15550001");
+    over(&mut w);
+    assert_eq!(w.app.of("/fallback")[0].params["ErrorUrl"], "http://app.test/nothing.wav");
 }
 
 #[test]
@@ -145,6 +155,32 @@ fn stream_refused() {
         "stream_refused",
         "Media Streams: an agent that cannot be reached: stream-error, and the next verb.",
     );
+}
+
+/// No connection is tried; the application hears of it as of any stream that failed, and the next verb runs.
+#[test]
+fn a_stream_that_cannot_be_is_told() {
+    for (seed, stream, code) in [(515, "url=\"https://agent.test/media\"", "31922"), (516, "", "31923")] {
+        let doc = format!(
+            "<Connect><Stream {stream} statusCallback=\"/status/stream\"/></Connect><Play digits=\"1\"/>"
+        );
+        let mut w = calling(seed, &doc);
+        over(&mut w);
+        let told = w.app.of("/status/stream");
+        let events: Vec<&str> = told.iter().map(|a| a.params["StreamEvent"].as_str()).collect();
+        assert_eq!(events, ["stream-error"], "{stream}");
+        assert!(w.agents.is_empty(), "{stream}");
+        assert!(said(&w, &format!("notification {code}")), "{stream}");
+    }
+}
+
+#[test]
+fn the_fifth_track_is_over_the_quota() {
+    let streams: String =
+        (0..5).map(|n| format!("<Stream url=\"wss://agent.test/media\" name=\"n{n}\"/>")).collect();
+    let mut w = calling(518, &format!("<Start>{streams}</Start><Say>hello</Say>"));
+    over(&mut w);
+    assert!(said(&w, "notification 31960"));
 }
 
 #[test]

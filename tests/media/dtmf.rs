@@ -4,6 +4,7 @@ use super::audio::{share, speech};
 use super::rig::{Network, Rig, clip};
 use chorus::media::dtmf::incoming::KeyReader;
 use chorus::media::dtmf::{code, frequencies, key};
+use chorus::media::event::EngineCommand;
 use chorus::media::plan::{Codec, Item};
 use chorus::media::rtp::ts_after;
 
@@ -164,7 +165,8 @@ fn the_first_key_silences_the_prompt_at_once() {
     let at =
         rig.events.iter().find(|(_, e)| matches!(e, chorus::media::event::MediaEvent::Key(..))).unwrap().0;
     rig.run(500);
-    assert!(rig.phones[&leg].got.iter().all(|g| g.at_us <= at), "nothing of the prompt leaves after the key");
+    let mut after = rig.phones[&leg].got.iter().filter(|g| g.at_us > at);
+    assert!(after.all(|g| g.payload == [0xFF; 160]), "nothing of the prompt leaves after the key");
     rig.play(leg, 4, prompt(), true);
     rig.run(500);
     assert_eq!((rig.ended(leg).len(), rig.keys(leg).as_str()), (1, "5"), "a repeated plan does not wake it");
@@ -196,6 +198,22 @@ fn keys_that_are_played_are_events_with_three_ends() {
 }
 
 #[test]
+fn keys_under_our_own_number_are_keys() {
+    // The answer to our offer renumbers telephone-event, or leaves it out; the peer may send under the number we offered.
+    for numbered in [Some(96), None] {
+        let mut rig = Rig::new(1);
+        let leg = rig.leg(0, Codec::Pcmu);
+        rig.plan(leg, |p| {
+            p.peer.as_mut().unwrap().dtmf_pt = numbered;
+            p.keys.report = true;
+        });
+        rig.press(leg, 5, 100, true);
+        rig.run(500);
+        assert_eq!(rig.keys(leg), "5");
+    }
+}
+
+#[test]
 fn a_stall_loses_no_key() {
     let mut rig = Rig::new(1);
     let leg = rig.leg(0, Codec::Pcmu);
@@ -224,4 +242,17 @@ fn a_peer_without_events_hears_dual_tones() {
         assert!(heard[i * 1_600 + 800..(i + 1) * 1_600].iter().all(|s| *s == 0));
     }
     assert!(rig.phones[&leg].got.iter().all(|g| g.pt == 0));
+}
+
+#[test]
+fn a_key_by_info_reaches_the_other_end_of_a_bridge() {
+    let mut rig = Rig::new(1);
+    let (a, b) = (rig.leg(0, Codec::Pcmu), rig.leg(0, Codec::Pcma));
+    rig.bridge(a, b, 1);
+    rig.run(500);
+    rig.command(0, EngineCommand::Key(a, '9'));
+    rig.run(500);
+    let events: Vec<_> = rig.phones[&b].got.iter().filter(|p| p.pt == 101).collect();
+    assert_eq!(read(&events.iter().map(|p| (p.marker, p.ts, p.payload.clone())).collect::<Vec<_>>()), "9");
+    assert_eq!(events.len(), 8, "five with the growing event, three ends");
 }

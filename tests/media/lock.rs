@@ -108,6 +108,37 @@ fn a_new_epoch_allows_one_more_switch_and_keeps_what_was_learned() {
 }
 
 #[test]
+fn a_peer_that_moves_is_not_followed_back_to_where_it_was() {
+    let mut lock = negotiated();
+    assert_eq!(sends(&mut lock, T, 1, 0, 9), 9);
+    let moved = T + Duration::from_secs(9);
+    lock.negotiated(moved, Some(addr(5)), 2);
+    // The old place sends until it has our answer; the new one begins after it.
+    assert_eq!(sends(&mut lock, moved + Duration::from_millis(500), 1, 9, 25), 0);
+    assert_eq!(sends(&mut lock, moved + Duration::from_millis(700), 5, 0, 9), 9);
+    assert_eq!(lock.target(), Some(addr(5)));
+    assert_eq!(sends(&mut lock, moved + Duration::from_millis(1_500), 1, 34, 25), 0, "it has settled");
+    // A new address that says nothing, while the old source goes on: that is where the peer is.
+    let again = moved + Duration::from_secs(9);
+    lock.negotiated(again, Some(addr(6)), 3);
+    assert_eq!(sends(&mut lock, again + Duration::from_millis(999), 5, 9, 9), 0);
+    assert_eq!(sends(&mut lock, again + Duration::from_millis(1_000), 5, 18, 4), 1);
+    assert_eq!(lock.target(), Some(addr(5)));
+}
+
+#[test]
+fn a_peer_behind_nat_that_holds_and_comes_back_is_heard_at_once() {
+    let mut lock = negotiated();
+    assert_eq!(sends(&mut lock, T, 2, 0, 5), 2);
+    lock.negotiated(T + Duration::from_secs(5), None, 2);
+    assert_eq!(lock.target(), None, "held by 0.0.0.0: nothing is sent");
+    let back = T + Duration::from_secs(9);
+    lock.negotiated(back, Some(addr(1)), 3);
+    assert_eq!(lock.target(), Some(addr(2)));
+    assert_eq!(sends(&mut lock, back, 2, 50, 5), 5);
+}
+
+#[test]
 fn an_attacker_that_sprays_is_heard_by_nobody_and_hears_nothing() {
     let mut rig = Rig::new(1);
     let a = rig.leg(0, Codec::Pcmu);

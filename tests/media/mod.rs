@@ -3,6 +3,7 @@
 pub mod alloc;
 pub mod audio;
 mod bridge;
+mod conceal;
 mod dtmf;
 mod g711;
 mod lock;
@@ -10,5 +11,7 @@ mod phone;
 mod play;
 mod record;
 mod rig;
+mod rtcp;
+mod silence;
 mod stream;
 mod wire;

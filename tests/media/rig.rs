@@ -354,6 +354,26 @@ impl Rig {
         pcm
     }
 
+    /// Where what was heard of `pcm` lies, and how alike both are where packets arrived: what stands in for the lost ones, and
+    /// what goes over from it, is left out.
+    pub fn alike_where_it_arrived(&self, leg: LegId, pcm: &[i16], heard: &[i16]) -> (i64, f64) {
+        let (lag, _) = super::audio::correlate(pcm, heard);
+        let (mut pcm, mut heard) = (pcm.to_vec(), heard.to_vec());
+        for i in &self.phones[&leg].lost {
+            let from = i * 160;
+            for at in from.saturating_sub(40)..from + 240 {
+                let there = usize::try_from(at as i64 + lag).ok();
+                if let Some(s) = pcm.get_mut(at) {
+                    *s = 0;
+                }
+                if let Some(s) = there.and_then(|there| heard.get_mut(there)) {
+                    *s = 0;
+                }
+            }
+        }
+        super::audio::correlate(&pcm, &heard)
+    }
+
     /// A packet of the phone through its network, sent at `at` microseconds. False: lost.
     pub fn network(&mut self, leg: LegId, at: u64, bytes: Vec<u8>) -> bool {
         let phone = &self.phones[&leg];

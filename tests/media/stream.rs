@@ -11,7 +11,7 @@ use chorus::sip::event::LegId;
 
 const SID: StreamSid = StreamSid(5);
 
-fn open(rig: &mut Rig, leg: LegId, track: Track, bidirectional: bool) {
+pub fn open(rig: &mut Rig, leg: LegId, track: Track, bidirectional: bool) {
     let start = StreamStart {
         stream: SID,
         leg,
@@ -80,7 +80,7 @@ fn messages(rig: &Rig) -> Vec<serde_json::Value> {
     all
 }
 
-fn heard(rig: &Rig, track: &str) -> Vec<i16> {
+pub fn heard(rig: &Rig, track: &str) -> Vec<i16> {
     let all = messages(rig);
     let payloads = all.iter().filter(|m| m["event"] == "media" && m["media"]["track"] == track);
     payloads
@@ -134,7 +134,7 @@ fn a_bad_network_costs_what_was_lost_and_frames_go_on_counting_time() {
                 "loss {loss} jitter {jitter_ms} reorder {reorder}: {frames}"
             );
             if jitter_ms == 0 {
-                let (lag, r) = correlate(&rig.arrived(leg, &voice), &heard(&rig, "inbound"));
+                let (lag, r) = rig.alike_where_it_arrived(leg, &voice, &heard(&rig, "inbound"));
                 // Losses and exchanges at once may exchange more than the one packet that is held.
                 let least = if loss == 20 && reorder > 0 { 0.8 } else { 0.97 };
                 assert!(r > least && lag.abs() <= 640, "loss {loss} reorder {reorder}: {lag} {r}");

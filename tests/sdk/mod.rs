@@ -3,6 +3,7 @@
 
 use crate::api::app::App;
 use crate::api::harness::*;
+use crate::security::layer;
 use chorus::store::rows::CallStatus;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -44,7 +45,7 @@ fn script(server: &Server, app: &App, program: &Path, file: &str) -> Command {
         .env("AUTH_TOKEN", &server.account.auth_token);
     command.env("LIVE_CALL", live.sid.to_string()).env("OVER_CALL", over.sid.to_string());
     command.env("CALLEE", callee.uri("answer")).env("AGENT", format!("ws://{}/", callee.agent));
-    command.env("APP", app.url(""));
+    command.env("APP", app.origin());
     command.env("RECORDING", recording.sid.to_string()).env("NOTIFICATION", note.sid.to_string());
     for name in
         ["TWILIO_EDGE", "TWILIO_REGION", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "BASE"]
@@ -56,6 +57,7 @@ fn script(server: &Server, app: &App, program: &Path, file: &str) -> Command {
 
 fn passes(mut command: Command) {
     let output = command.output().unwrap();
+    String::from_utf8_lossy(&output.stderr).lines().for_each(|l| layer::heard("stderr of a script", l));
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out.contains("ok"), "{out}\n{err}");
 }

@@ -2,7 +2,7 @@
 //! for them (ruling 2.40).
 
 use super::house::{CALLER, House, NUMBER, Phone, field, twiml};
-use super::layer;
+use super::{layer, secrets};
 use crate::webhooks::server::{Seen, Step, reply};
 use chorus::sid::CallSid;
 use chorus::store::query::Scope;
@@ -122,11 +122,11 @@ async fn no_canary_is_seen_anywhere() {
         house.auth_token.as_str(),
         house.carrier_token.as_str(),
     ] {
-        layer::plant(canary);
+        secrets::plant(canary);
     }
     let key = house.api("POST", "/Keys.json", &[("FriendlyName", "k")]).await;
     let key_secret = key.json()["secret"].as_str().unwrap().to_owned();
-    layer::plant(&key_secret);
+    secrets::plant(&key_secret);
     house.trunk(serde_json::json!({"username": "u", "password": TRUNK_PASSWORD})).await;
     let url = |path: &str| format!("http://{USER}:{PASSWORD}@{}{path}?q={QUERY}", house.app.address);
     let (voice, fallback, callback) = (url("/voice"), url("/fallback"), url("/callback"));
@@ -183,17 +183,19 @@ async fn no_canary_is_seen_anywhere() {
     assert_eq!(refused.status, 400, "{}", refused.body);
     clean("the refusal of a parameter", &refused.body, &shown);
 
-    // At rest: everything that gives power over something is encrypted or hashed. The two files of a first start are not here, because
-    // both tokens were given; the key for secrets has a file of its own.
+    // At rest: everything that gives power over something is encrypted or hashed: database, WAL, waiting callbacks, recordings. The two
+    // files of a first start are not here, because both tokens were given; the key for secrets has a file of its own.
     house.server.store.read(|_| Ok(())).await.unwrap();
     let mut at_rest = Vec::new();
     files(&house.dir, &mut at_rest);
-    assert!(at_rest.iter().any(|(name, _)| name.contains("chorus.db")), "the database is somewhere");
+    let names: Vec<&str> = at_rest.iter().map(|(name, _)| name.rsplit('/').next().unwrap()).collect();
+    for wanted in ["chorus.db", "chorus.db-wal", "secret.key"] {
+        assert!(names.contains(&wanted), "{wanted} is not among {names:?}");
+    }
+    assert!(!names.contains(&"credentials") && !names.contains(&"carrier.token"), "{names:?}");
+    let waiting = house.server.store.read(|r| chorus::store::outbox::live(r, Scope::Operator)).await.unwrap();
+    assert!(waiting.iter().any(|row| row.hook.url.contains(PASSWORD)), "a callback waits in the outbox");
     for (name, bytes) in &at_rest {
-        // The first account's SID and token are kept for their owner alone (0600, ruling 2.33).
-        if name.ends_with("/credentials") || name.ends_with(".token") {
-            continue;
-        }
         let text = String::from_utf8_lossy(bytes);
         for (what, canary) in &shown {
             assert!(!text.contains(canary.as_str()), "{name} holds the {what} in clear");
@@ -201,4 +203,53 @@ async fn no_canary_is_seen_anywhere() {
     }
     assert!(layer::seen() > 0, "nothing was logged");
     house.end().await;
+}
+
+/// Tokens that nobody gave are made; they and the key lie in three files of their owner's (0600, ruling 2.33), and nowhere else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_keeps_its_secrets_for_their_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = std::env::temp_dir().join(format!("chorus-first-{}", chorus::api::rng().hex(12)));
+    let env = |name: &str| match name {
+        "CHORUS_HTTP_LISTEN" | "CHORUS_SIP_LISTEN" => Some("127.0.0.1:0".to_owned()),
+        "CHORUS_DATA_DIR" => Some(dir.display().to_string()),
+        "CHORUS_MEDIA_WORKERS" => Some("1".to_owned()),
+        _ => None,
+    };
+    let start = async || {
+        let config = chorus::config::Config::load(&env, None).unwrap();
+        chorus::server::start(config, None).await.unwrap()
+    };
+    let server = start().await;
+    let made = server.credentials.clone();
+    let key = std::fs::read_to_string(dir.join("secret.key")).unwrap().trim().to_owned();
+    let known =
+        [("auth token", made.auth_token.as_str()), ("carrier token", &made.carrier_token), ("key", &key)];
+    known.iter().for_each(|(_, secret)| secrets::plant(secret));
+    let mut at_rest = Vec::new();
+    files(&dir, &mut at_rest);
+    let mut owners = Vec::new();
+    for (name, bytes) in &at_rest {
+        let (text, short) = (String::from_utf8_lossy(bytes), name.rsplit('/').next().unwrap());
+        let held: Vec<&str> = known.iter().filter(|(_, s)| text.contains(s)).map(|(what, _)| *what).collect();
+        if held.is_empty() {
+            continue;
+        }
+        let mode = std::fs::metadata(name).unwrap().permissions().mode() & 0o777;
+        owners.push(format!("{short} {mode:o}: {}", held.join(", ")));
+    }
+    owners.sort();
+    assert_eq!(
+        owners,
+        ["carrier.token 600: carrier token", "credentials 600: auth token", "secret.key 600: key"]
+    );
+    server.stop().await;
+    // A crash between the file and the row: the next start takes what stands in the file.
+    for name in ["chorus.db", "chorus.db-wal", "chorus.db-shm"] {
+        let _ = std::fs::remove_file(dir.join(name));
+    }
+    let again = start().await;
+    assert_eq!((again.credentials.account, &again.credentials.auth_token), (made.account, &made.auth_token));
+    again.stop().await;
+    std::fs::remove_dir_all(&dir).unwrap();
 }

@@ -1,6 +1,7 @@
 //! The real server on loopback, a web application that does what a test says, and a phone made of two sockets and text: it shares
 //! no code with the server, so that it can say what no phone would say.
 
+use super::secrets;
 use crate::webhooks::server::{Seen, Server as App, Step};
 use chorus::config::Config;
 use chorus::server::{self, Server};
@@ -78,6 +79,7 @@ impl House {
             true => body.split("\r\n").skip(1).step_by(2).collect(),
             false => body.to_owned(),
         };
+        secrets::plant_answer(body.as_bytes());
         Answer { status, body }
     }
 
@@ -91,6 +93,7 @@ impl House {
     ) -> Answer {
         let login = base64_simd::STANDARD.encode_to_string(format!("{user}:{password}"));
         let body = serde_urlencoded::to_string(form).unwrap();
+        secrets::plant_request(Some(&format!("Basic {login}")), body.as_bytes());
         let octets = format!(
             "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic {login}\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
@@ -113,6 +116,7 @@ impl House {
         });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let body = body.to_string();
+        secrets::plant_request(Some(&format!("Bearer {}", self.carrier_token)), body.as_bytes());
         let octets = format!(
             "POST /carrier/v1/sip_trunks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -281,8 +285,17 @@ impl Phone {
         p
     }
 
-    /// Presses keys: each its first packet and three ends.
-    pub async fn press(&mut self, to: SocketAddr, keys: &str) {
+    /// So many packets of silence, well made; how many they are.
+    pub async fn talk(&mut self, to: SocketAddr, packets: usize) -> usize {
+        for i in 0..packets {
+            let p = self.packet(0, i as u32 * 160, &[0xff; 160]);
+            self.rtp.send_to(&p, to).await.unwrap();
+        }
+        packets
+    }
+
+    /// Presses keys: each its first packet and three ends; how many packets they are.
+    pub async fn press(&mut self, to: SocketAddr, keys: &str) -> usize {
         for (i, key) in keys.bytes().enumerate() {
             let event = key - b'0';
             let at = 8_000 + i as u32 * 1_600;
@@ -292,6 +305,7 @@ impl Phone {
                 self.rtp.send_to(&p, to).await.unwrap();
             }
         }
+        4 * keys.len()
     }
 }
 

@@ -7,14 +7,24 @@ use crate::webhooks::server::{Seen, Step, raw, reply};
 /// A path that misbehaves, overrides that make its limit short, and the code it ends in.
 const LIES: &[(&str, &str, &str)] = &[
     ("/hang", "#rt=150", "11200"),
+    ("/hang-in-the-body", "#rt=150", "11200"),
     ("/trickle", "#tt=400", "11203"),
     ("/reset", "", "11200"),
     ("/flood", "", "11750"),
     ("/flood-without-length", "", "11750"),
+    ("/shorter-than-announced", "", "11200"),
+    ("/two-lengths", "", "11206"),
+    ("/broken-chunks", "", "11200"),
+    ("/empty-chunks", "", "11770"),
+    ("/gzip", "", "11200"),
     ("/redirects", "", "11215"),
+    ("/redirects-in-two", "", "11215"),
     ("/away", "", "11205"),
     ("/image", "", "12300"),
+    ("/json", "", "12300"),
     ("/html", "", "12100"),
+    ("/unknown-charset", "", "12100"),
+    ("/another-charset", "", "12100"),
     ("/no-http", "", "11206"),
     ("/status", "", "11200"),
     ("/documents", "", "12400"),
@@ -32,9 +42,43 @@ fn liar(_: usize, seen: &Seen) -> Vec<Step> {
         "/reset" => vec![Step::Reset],
         "/flood" => vec![Step::Send(head(&format!("Content-Length: {GIGABYTE}\r\n"))), Step::Flood(GIGABYTE)],
         "/flood-without-length" => vec![Step::Send(head("")), Step::Flood(GIGABYTE)],
+        "/hang-in-the-body" => {
+            vec![Step::Send(head("Content-Length: 100\r\n")), Step::Send(b"<Response>".to_vec()), Step::Hang]
+        }
+        "/shorter-than-announced" => {
+            vec![Step::Send(head("Content-Length: 100\r\n")), Step::Send(b"<Response/>".to_vec())]
+        }
+        "/two-lengths" => {
+            vec![
+                Step::Send(head("Content-Length: 11\r\nContent-Length: 12\r\n")),
+                Step::Send(b"<Response/>".to_vec()),
+            ]
+        }
+        "/broken-chunks" => {
+            vec![
+                Step::Send(head("Transfer-Encoding: chunked\r\n")),
+                Step::Send(b"no length\r\n<Response/>".to_vec()),
+            ]
+        }
+        "/empty-chunks" => {
+            vec![Step::Send(head("Transfer-Encoding: chunked\r\n")), Step::Send(b"0\r\n\r\n".to_vec())]
+        }
+        "/gzip" => reply(200, "Content-Type: text/xml\r\nContent-Encoding: gzip\r\n", "<Response/>"),
         "/redirects" => reply(302, "Location: /redirects\r\n", ""),
+        "/redirects-in-two" => reply(302, "Location: /and-back\r\n", ""),
+        "/and-back" => reply(307, "Location: /redirects-in-two\r\n", ""),
         "/away" => reply(302, "Location: http://192.168.255.254/\r\n", ""),
         "/image" => reply(200, "Content-Type: image/png\r\n", "<Response/>"),
+        "/json" => reply(200, "Content-Type: application/json\r\n", "{}"),
+        "/unknown-charset" => reply(200, "Content-Type: text/xml; charset=utf-7\r\n", "<Response/>"),
+        // Says UTF-8, is not.
+        "/another-charset" => vec![
+            Step::Send(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: 27\r\n\r\n"
+                    .to_vec(),
+            ),
+            Step::Send(b"<Response>\xe9t\xe9 12</Response>".to_vec()),
+        ],
         "/html" => reply(200, "Content-Type: text/xml\r\n", "<html><body>It works!</body>"),
         "/no-http" => raw("220 mail.test ESMTP\r\n\r\n"),
         "/status" => reply(503, "", "busy"),

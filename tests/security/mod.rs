@@ -2,9 +2,12 @@
 
 mod canaries;
 mod house;
+mod independence;
 mod junk;
-mod layer;
+pub mod layer;
 mod liars;
+mod limits;
 mod metrics;
 mod redact;
 mod replay;
+pub mod secrets;

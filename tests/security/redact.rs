@@ -1,6 +1,6 @@
 //! The mask itself.
 
-use chorus::telemetry::redact::{line, number};
+use chorus::telemetry::redact::{line, number, unquoted};
 use proptest::prelude::*;
 
 #[test]
@@ -28,11 +28,24 @@ fn a_sentence_loses_numbers_user_info_and_query_values() {
             "trunk TK00000000000000000000000000000001 (main)",
         ),
         ("GET app.test:8080/voice", "GET app.test:8080/voice"),
+        ("to sip:alice:secret@pbx.test:5060 and back", "to sip:alice@pbx.test:5060 and back"),
+        ("<SIPS:a:b:c@h;lr>", "<SIPS:a@h;lr>"),
+        ("To:<sip:a:b@h>", "To:<sip:a@h>"),
+        ("HTTPS://u:p@app.test#x", "HTTPS://app.test#x"),
+        ("the action /next?pin=4711&b= failed", "the action /next?pin=*&b=* failed"),
+        ("at //u:p@app.test/x", "at //app.test/x"),
         ("what? nothing", "what? nothing"),
     ];
     for (text, expected) in cases {
         assert_eq!(line(text), expected);
     }
+}
+
+#[test]
+fn what_a_sentence_quotes_of_a_document_is_left_out() {
+    let words = r#"sendDigits="47a11" of Number holds other tones; "wide" is used (line 1)"#;
+    assert_eq!(unquoted(words), r#"sendDigits="*" of Number holds other tones; "*" is used (line 1)"#);
+    assert_eq!(unquoted("nothing"), "nothing");
 }
 
 proptest! {

@@ -65,8 +65,9 @@ impl Author {
     fn look(&self, now: Now, r: &FetchRequest) {
         let Some((_, at)) = r.url.split_once("notbefore=") else { return };
         let at: i64 = at.split('&').next().unwrap_or("").parse().unwrap();
-        if now.wall.0 + EARLY_MS < at {
-            let words = format!("{} was asked for {} ms early", r.url, at - now.wall.0);
+        let now = (now.mono.0 / 1_000) as i64;
+        if now + EARLY_MS < at {
+            let words = format!("{} was asked for {} ms early", r.url, at - now);
             self.at.notes.lock().unwrap().wrong.push(words);
         }
     }
@@ -114,7 +115,7 @@ impl Author {
             6..12 => {
                 self.count("verb Pause, Redirect");
                 let seconds = 1 + self.rng.below(2);
-                let at = now.wall.0 + after as i64 + seconds as i64 * 1_000;
+                let at = (now.mono.0 / 1_000 + after + seconds * 1_000) as i64;
                 Reply::twiml(&format!(
                     "<Pause length=\"{seconds}\"/><Redirect>/doc?notbefore={at}</Redirect>"
                 ))
@@ -207,7 +208,11 @@ impl Author {
             " statusCallback=\"/status/child\" statusCallbackEvent=\"initiated ringing answered completed\"";
         match self.rng.below(3) {
             0 => format!("<Number{whisper}{events}>+15550002</Number>"),
-            _ => format!("<Sip{whisper}{events}>sip:bob@10.0.1.{}?X-a=b</Sip>", 3 + self.rng.below(4)),
+            _ => {
+                let transport = self.pick(&["", "", ";transport=tcp"]);
+                let host = 3 + self.rng.below(4);
+                format!("<Sip{whisper}{events}>sip:bob@10.0.1.{host}{transport}?X-a=b</Sip>")
+            }
         }
     }
 

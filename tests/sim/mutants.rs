@@ -1,4 +1,4 @@
-//! Twelve planted bugs: each is found within 256 seeds, else the simulation is not to be believed.
+//! Planted bugs: each is found within 256 seeds, else the simulation is not to be believed.
 
 use super::run;
 use chorus::mutants::{Mutant, plant};

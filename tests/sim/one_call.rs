@@ -1,43 +1,15 @@
 //! One call in, one call out, with a crash before, in and after every commit, and loss on the way.
 
 use crate::kit::phone::OnCall;
-use crate::kit::world::{ACCOUNT, Death, hook};
+use crate::kit::rows::dial_request;
+use crate::kit::world::Death;
 use crate::kit::{Reply, World};
-use chorus::api::command::{DialRequest, Document, Request};
-use chorus::sid::{CallSid, NumberSid};
-use chorus::store::rows::Subscription;
+use chorus::api::command::Request;
+use chorus::sid::CallSid;
 use std::time::Duration;
 
 const LOSSES: [u64; 4] = [0, 5, 15, 30];
 const DEATHS: [Death; 3] = [Death::Unwritten, Death::Unsynced, Death::Untold];
-
-fn dial_request(w: &World, sid: CallSid) -> DialRequest {
-    DialRequest {
-        sid,
-        account: ACCOUNT,
-        to: "+15550002".to_owned(),
-        from: "+15550001".to_owned(),
-        number: Some(NumberSid(0x91)),
-        caller_id: None,
-        application: None,
-        document: Document::Fetch(hook("/voice")),
-        fallback: None,
-        status_callback: Some(Subscription {
-            hook: hook("/status"),
-            initiated: true,
-            ringing: true,
-            answered: true,
-            completed: true,
-        }),
-        timeout_s: 60,
-        time_limit_s: 3_600,
-        send_digits: None,
-        record: None,
-        sip_auth: None,
-        idempotency: None,
-        at: w.now.wall,
-    }
-}
 
 fn app(w: &mut World) {
     let record = "<Record action=\"/recorded\" timeout=\"0\" maxLength=\"1\" trim=\"do-not-trim\" recordingStatusCallback=\"/status/rec\"/>";
@@ -65,7 +37,7 @@ fn outbound(seed: u64, loss: u64, dies: Option<(u64, Death)>) -> World {
     w.net.loss = loss;
     w.dies = dies;
     let sid = CallSid::new(&mut w.rng);
-    let request = dial_request(&w, sid);
+    let request = dial_request(sid, w.now.wall);
     w.ask(Request::Dial(Box::new(request)));
     w.run(Duration::from_secs(100));
     w.hang_up(callee);

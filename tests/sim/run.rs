@@ -58,6 +58,7 @@ pub fn seeds(range: std::ops::Range<u64>, steps: usize, enough: usize) -> Sum {
                         *sum.counted.entry(k).or_default() += v;
                     }
                     if !one.wrong.is_empty() {
+                        println!("seed {n:#x} at step {}: {}", one.step, one.wrong.join("; "));
                         sum.failed.push((n, one.step, one.wrong.join("; ")));
                     }
                 }

@@ -78,7 +78,6 @@ impl Chaos {
                     }
                 }
                 SipOut::Resolve { id, .. } => self.lookups.push(id),
-                SipOut::Close(_) => {}
                 SipOut::Event(event) => self.event(event),
             }
         }
@@ -207,6 +206,7 @@ impl Chaos {
             next_hop: None,
             from: "<sip:c@LOCAL>".into(),
             to: "<sip:a@b.example>".into(),
+            max_forwards: 70,
             offer: SDP.into(),
             headers: vec![],
             credentials: n

@@ -382,24 +382,50 @@ fn beyond_the_limits_new_calls_get_503_and_living_ones_go_on() {
 fn responses_go_to_the_source_and_say_so() {
     let mut b = Bench::new();
     let nat = udp(US, "10.9.9.9:40000");
-    b.get_on(nat, Req::new("INVITE").sdp().text().as_bytes());
+    let invite = Req::new("INVITE").without_contact().with("Contact: <sip:peer@192.168.0.2:5060>").sdp();
+    b.get_on(nat, invite.text().as_bytes());
     b.take();
     assert_eq!(b.last_flow().remote, "10.9.9.9:40000".parse().unwrap());
     let via = b.last().via().unwrap();
     assert_eq!((via.rport(), via.received()), (Some(40_000), "10.9.9.9".parse().ok()));
-    // The BYE goes where the INVITE came from, because the Contact is private and another.
+    // The BYE goes where the INVITE came from, because the Contact is of another private network.
     b.tell(answer());
     let tag = b.tag();
     b.get_on(nat, Req::new("ACK").us(&tag).branch("ack").text().as_bytes());
     b.tell(hangup());
     assert_eq!(b.last_flow().remote, "10.9.9.9:40000".parse().unwrap());
     b.over();
+}
 
-    let rfc = EndpointConfig { symmetric: false, ..EndpointConfig::default() };
-    let mut b = Bench::with(rfc);
+#[test]
+fn without_rport_the_response_goes_to_the_port_of_the_via_unless_a_nat_is_seen() {
     let text = Req::new("OPTIONS").text().replace(";rport", "");
-    b.get_on(udp(US, "10.0.0.2:40000"), text.as_bytes());
-    assert_eq!(b.last_flow().remote, PEER.parse().unwrap());
+    let rfc = EndpointConfig { symmetric: false, ..EndpointConfig::default() };
+    for (config, source, to) in [
+        // Some gateways send from another port than they listen on.
+        (EndpointConfig::default(), "10.0.0.2:40000", PEER),
+        // The Via names another host: only the way back to the source is open.
+        (EndpointConfig::default(), "10.9.9.9:40000", "10.9.9.9:40000"),
+        (rfc, "10.9.9.9:40000", "10.9.9.9:5060"),
+    ] {
+        let mut b = Bench::with(config);
+        b.get_on(udp(US, source), text.as_bytes());
+        assert_eq!(b.last_flow().remote, to.parse().unwrap(), "{source}");
+        assert_eq!(b.last().via().unwrap().rport(), None);
+    }
+}
+
+#[test]
+fn a_telephone_behind_a_proxy_that_does_not_stay_in_the_way_is_written_to_directly() {
+    let mut b = Bench::new();
+    b.flow = udp(US, "10.0.0.50:5060");
+    b.get(&Req::new("INVITE").sdp().text());
+    b.tell(answer());
+    let tag = b.tag();
+    b.get(&Req::new("ACK").us(&tag).branch("ack").text());
+    b.tell(hangup());
+    assert_eq!(b.last_flow().remote, PEER.parse().unwrap(), "its Contact, not the proxy");
+    b.over();
 }
 
 #[test]
@@ -416,11 +442,7 @@ fn requests_follow_the_record_routes_loose_and_strict() {
     assert_eq!(b.last().uri_text(), "sip:peer@10.0.0.2:5060");
     let routes = b.last().headers.elements("Route");
     assert_eq!(routes, ["<sip:10.0.0.7:5070;lr>", "<sip:edge.example;lr=on>"]);
-    assert_eq!(
-        b.last_flow().remote,
-        PEER.parse().unwrap(),
-        "a private next hop other than the source is behind NAT"
-    );
+    assert_eq!(b.last_flow().remote, "10.0.0.7:5070".parse().unwrap(), "the next hop is a neighbour");
     b.over();
 
     let mut b = Bench::new();

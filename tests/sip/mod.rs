@@ -7,6 +7,8 @@ mod disorder;
 mod fuzz;
 mod inbound;
 mod ipv6;
+mod late;
+mod lost;
 mod machines;
 mod net;
 mod offers;

@@ -1,11 +1,11 @@
 //! A network in virtual time between Endpoints: it loses, doubles and delays by seed.
 
+use crate::kit::rows::known;
+pub use crate::kit::rows::trunk;
 use bytes::Bytes;
 use chorus::clock::{Mono, Now, Wall};
 use chorus::rng::Rng;
-use chorus::sid::TrunkSid;
 use chorus::sip::event::{Flow, Transport};
-use chorus::store::rows::TrunkRow;
 use chorus::trunk::Snapshot;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,26 +24,9 @@ pub fn udp(local: &str, remote: &str) -> Flow {
     }
 }
 
-pub fn trunk(n: u128, sources: &[&str]) -> TrunkRow {
-    TrunkRow {
-        sid: TrunkSid(n),
-        name: format!("trunk {n}"),
-        account: None,
-        authentication_mode: "ip_address".into(),
-        inbound_source_ips: sources.iter().map(|s| (*s).to_owned()).collect(),
-        outbound_host: None,
-        transport: "udp".into(),
-        username: None,
-        password: None,
-        country: None,
-        created: Wall(0),
-        updated: Wall(0),
-    }
-}
-
 /// Everybody in 10.0.0.0/8 is a trunk.
 pub fn open_house() -> Arc<Snapshot> {
-    Arc::new(Snapshot::new(vec![trunk(1, &["10.0.0.0/8"])], vec![]))
+    known("10.0.0.0/8")
 }
 
 /// How bad it is, in per cent and microseconds.

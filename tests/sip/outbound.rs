@@ -2,6 +2,7 @@
 
 use super::net::udp;
 use super::peer::{Bench, OUT, PEER, SDP, US, response};
+use chorus::sip::EndpointConfig;
 use chorus::sip::event::{Cause, Credentials, DialogIds, Flow, LegId, SipCmd, SipEvent, Transport};
 use chorus::sip::wire::Message;
 
@@ -380,9 +381,10 @@ fn on_a_stream_everything_goes_over_its_connection() {
     // It breaks: the BYE asks for a new one.
     b.lost(tcp(7));
     b.tell(hangup());
-    assert_eq!(b.last_flow().conn, 0);
+    let anew = Flow { remote: "192.0.2.1:5060".parse().unwrap(), ..tcp(0) };
+    assert_eq!(b.last_flow(), anew, "where the callee's Contact says");
     b.take();
-    b.lost(tcp(0));
+    b.lost(anew);
     b.expect(&["Ended 2 us 200"]);
     b.over();
 
@@ -504,5 +506,145 @@ fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
     assert_eq!(b.last().headers.text("To").unwrap(), "<sip:+2@10.0.0.2>;tag=they");
     b.respond("BYE", 200, "", "", "");
     b.expect(&["Ended 44 us 200"]);
+    b.over();
+}
+
+#[test]
+fn an_orphan_of_a_broken_connection_is_called_where_its_contact_says() {
+    let mut b = Bench::new();
+    let dialog = DialogIds {
+        call_id: "old@10.0.0.1".into(),
+        local_tag: "we".into(),
+        remote_tag: "they".into(),
+        local_uri: "<sip:+1@10.0.0.1>".into(),
+        remote_uri: "<sip:+2@10.0.0.2>".into(),
+        remote_target: "sip:they@10.0.0.2:5066;transport=tcp".into(),
+        route_set: vec![],
+        local_cseq: 7,
+        flow: Flow {
+            transport: Transport::Tcp,
+            remote: "10.0.0.2:49152".parse().unwrap(),
+            local: US.parse().unwrap(),
+            conn: 7,
+        },
+    };
+    b.tell(SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") });
+    b.expect(&["BYE"]);
+    let flow = b.last_flow();
+    assert_eq!((flow.transport, flow.conn), (Transport::Tcp, 0));
+    assert_eq!(flow.remote, "10.0.0.2:5066".parse().unwrap());
+}
+
+/// Our INVITE left, nobody had answered, the process died: its callee may still answer, for as long as a call may ring.
+#[test]
+fn a_late_200_to_an_invite_of_a_former_life_gets_ack_and_bye() {
+    let mut b = Bench::new();
+    b.dial(&targets(1));
+    let sent = invite(&b);
+    // Its row, as it was written before the INVITE left: no tag of theirs.
+    let dialog = DialogIds {
+        call_id: "ours@10.0.0.1".into(),
+        local_tag: "mine".into(),
+        remote_tag: String::new(),
+        local_uri: "<sip:+15550199@10.0.0.1>".into(),
+        remote_uri: "<sip:+15550100@pbx.example>".into(),
+        remote_target: "sip:+15550100@pbx.example".into(),
+        route_set: vec![],
+        local_cseq: sent.cseq().unwrap().number,
+        flow: udp(US, PEER),
+    };
+    let orphan =
+        SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") };
+    let restarted = || {
+        let mut b = Bench::new();
+        b.tell(orphan.clone());
+        b.expect(&["Ended 44 us 500"]);
+        b
+    };
+    let ok = response(&sent, 200, CONTACT, "callee", SDP);
+
+    let mut b = restarted();
+    b.pass(600_000);
+    b.get(&ok.replace("tag=mine", "tag=other"));
+    b.expect(&[]);
+    b.get(&ok);
+    b.expect(&["ACK", "BYE"]);
+    assert_eq!(b.last().to_tag().as_deref(), Some("callee"));
+    assert!(b.last().cseq().unwrap().number > sent.cseq().unwrap().number);
+    b.get(&ok);
+    b.expect(&["ACK"]);
+    b.respond("BYE", 200, "", "", "");
+    b.over();
+
+    // What forked is left too; an early answer to another of our calls is none of this one.
+    let mut b = restarted();
+    b.get(&ok);
+    b.get(&ok.replace("tag=callee", "tag=fork"));
+    b.expect(&["ACK", "BYE", "ACK", "BYE"]);
+    b.over();
+
+    let mut b = restarted();
+    b.pass(700_000);
+    b.get(&ok);
+    b.expect(&[]);
+    b.over();
+}
+
+/// Once the ACK has left, only the row knows whom to leave after a crash: it waits for the row, but not for long.
+#[test]
+fn the_ack_of_a_2xx_waits_for_the_call() {
+    use super::peer::Req;
+    let config = || EndpointConfig { ack_waits: true, ..EndpointConfig::default() };
+    let answered = || {
+        let mut b = Bench::with(config());
+        b.dial(&targets(1));
+        b.respond("INVITE", 200, CONTACT, "callee", SDP);
+        b.expect(&["INVITE", &format!("Answered 2 Some({})", SDP.len())]);
+        b
+    };
+    let acknowledge = || SipCmd::Acknowledge { leg: OUT };
+
+    let mut b = answered();
+    b.tell(acknowledge());
+    b.expect(&["ACK"]);
+    b.tell(acknowledge());
+    b.expect(&[]);
+    b.respond("INVITE", 200, CONTACT, "callee", SDP);
+    b.expect(&["ACK"]);
+    b.tell(hangup());
+    b.expect(&["BYE"]);
+    b.over();
+
+    // The 2xx came again first.
+    let mut b = answered();
+    b.respond("INVITE", 200, CONTACT, "callee", SDP);
+    b.expect(&["ACK"]);
+    b.tell(acknowledge());
+    b.expect(&[]);
+    b.tell(hangup());
+    b.over();
+
+    // No BYE without ACK.
+    let mut b = answered();
+    b.tell(hangup());
+    b.expect(&["ACK", "BYE"]);
+    b.over();
+
+    // The peer has had enough.
+    let mut b = answered();
+    b.get(&Req::new("BYE").call_id("ours@10.0.0.1").them("callee").us("mine").cseq(1).text());
+    let lines = b.take();
+    for line in ["ACK", "200 BYE", "Ended 2 peer 200"] {
+        assert!(lines.iter().any(|l| l == line), "{line} is not in {lines:?}");
+    }
+    b.over();
+
+    // Another branch of the fork is left at once.
+    let mut b = answered();
+    b.respond("INVITE", 200, CONTACT, "fork", SDP);
+    b.expect(&["ACK", "BYE"]);
+    b.tell(acknowledge());
+    b.expect(&["ACK"]);
+    b.tell(hangup());
     b.over();
 }

@@ -88,7 +88,6 @@ impl Bench {
                     self.lookup = Some(id);
                     self.lines.push(format!("resolve {host} {port:?} {transport:?}"));
                 }
-                SipOut::Close(_) => self.lines.push("close".into()),
             }
         }
     }
@@ -183,6 +182,7 @@ impl Bench {
             next_hop: None,
             from: "\"Chorus\" <sip:+15550199@LOCAL>".into(),
             to: "<sip:+15550100@pbx.example>".into(),
+            max_forwards: 70,
             offer: SDP.into(),
             headers: vec![("X-Chorus-Call-Sid".into(), "CA1".into())],
             credentials,

@@ -100,6 +100,7 @@ impl World {
             next_hop: None,
             from: "\"Sim\" <sip:+15550002@LOCAL>".into(),
             to: "<sip:+15550001@10.0.0.9>".into(),
+            max_forwards: 70,
             offer: Bytes::from_static(SDP),
             headers: vec![("X-Call".into(), call.to_string())],
             credentials: None,
@@ -129,7 +130,6 @@ impl World {
                     self.later(delay, Act::Command(who, SipCmd::Resolved(id, vec![flow])));
                 }
                 SipOut::Event(event) => self.event(who, event),
-                SipOut::Close(_) => {}
             }
         }
     }

@@ -60,7 +60,6 @@ impl Phone {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Close(flow) => self.transport.close(flow),
                 SipOut::Resolve { id, host, port, transport } => {
                     self.transport.resolve(id, host, port, transport);
                 }
@@ -126,6 +125,7 @@ fn dial(uri: String, offer: Bytes) -> SipCmd {
         next_hop: None,
         from: "<sip:alice@LOCAL>".into(),
         to: format!("<{uri}>"),
+        max_forwards: 70,
         offer,
         headers: vec![],
         credentials: None,

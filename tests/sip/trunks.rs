@@ -108,3 +108,22 @@ fn a_refusal_says_what_would_have_matched() {
     let none = Snapshot::default().explain(ip("192.0.2.1"), "1").join(" ");
     assert!(none.contains("POST /carrier/v1/sip_trunks"), "{none}");
 }
+
+#[test]
+fn numbers_are_dialled_as_people_write_them() {
+    for (written, dials) in [
+        ("+14155551212", "+14155551212"),
+        ("+44 20 7946-0000", "+442079460000"),
+        ("415-555-1212", "+14155551212"),
+        ("(415) 555-1212", "+14155551212"),
+        ("1.415.555.1212", "+14155551212"),
+        ("4155551212", "+14155551212"),
+        ("911", "911"),
+        ("1001", "1001"),
+        ("0171 5550100", "01715550100"),
+        ("00441715550100", "00441715550100"),
+        ("1155551212", "1155551212"),
+    ] {
+        assert_eq!(chorus::trunk::normalise::dialled(written), dials, "{written}");
+    }
+}

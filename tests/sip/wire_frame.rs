@@ -56,6 +56,19 @@ fn a_missing_length_means_no_body() {
 }
 
 #[test]
+fn a_body_without_length_breaks_the_stream_after_an_answer() {
+    let text = text_invite();
+    let at = text.find("Content-Length: ").unwrap();
+    let end = at + text[at..].find("\r\n").unwrap() + 2;
+    let stream = format!("{}{}{text}", &text[..at], &text[end..]);
+    for step in [1, 7, stream.len()] {
+        let found = frames(stream.as_bytes(), step);
+        let [Frame::Broken { head, .. }] = &found[..] else { panic!("{found:?}") };
+        assert!(matches!(read_datagram(head), Verdict::Refuse { code: 400, .. }), "{head:?}");
+    }
+}
+
+#[test]
 fn a_length_that_is_not_one_breaks_the_stream_after_an_answer() {
     for bad in ["-5", "x", "1\r\nl: 1"] {
         let text = text_invite();

@@ -177,3 +177,36 @@ fn what_cannot_be_opened_says_what_to_do() {
         assert!(!words.contains("canary") && !words.contains('\n'), "{words}");
     }
 }
+
+/// "Accepted" hangs on two pragmas: they are read back at every start, and a connection that has others is refused.
+#[test]
+fn a_start_without_durable_commits_is_refused() {
+    use chorus::store::sqlite::{WRITER, open_told, open_writer};
+    let folder = Folder::new();
+    let path = folder.path().join("chorus.db");
+    for (from, to, words) in [
+        ("synchronous = FULL", "synchronous = NORMAL", "journal_mode wal, synchronous 1"),
+        ("synchronous = FULL", "synchronous = OFF", "journal_mode wal, synchronous 0"),
+        ("journal_mode = WAL", "journal_mode = DELETE", "journal_mode delete, synchronous 2"),
+        ("journal_mode = WAL", "journal_mode = MEMORY", "journal_mode memory, synchronous 2"),
+    ] {
+        let told = WRITER.replace(from, to);
+        assert_ne!(told, WRITER);
+        let why = open_told(&path, &told).err().expect("refused").to_string();
+        assert!(why.contains(words) && why.contains("local file system"), "{why}");
+    }
+    // The file was left in another mode: the next start puts that right.
+    drop(open_writer(&path).unwrap());
+    let mut raw = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let mode: Vec<Mode> = diesel::sql_query("PRAGMA journal_mode").load(&mut raw).unwrap();
+    assert_eq!(mode[0].journal_mode, "wal");
+    // Here WAL cannot be had at all, whatever is asked for.
+    let why = open_writer(std::path::Path::new(":memory:")).err().expect("refused").to_string();
+    assert!(why.contains("journal_mode memory"), "{why}");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Mode {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    journal_mode: String,
+}

@@ -3,7 +3,8 @@
 use super::kit::{Maker, backends, same};
 use chorus::sid::CallSid;
 use chorus::store::rows::OutboxRow;
-use chorus::store::tx::{Op, StoreError, Tx};
+use chorus::store::tx::{Op, StoreError, Tx, TxId};
+use chorus::store::{Full, QUEUE_MAX, Scope, Store, calls};
 
 #[test]
 fn bad_transactions_in_a_group_do_not_take_the_others_with_them() {
@@ -93,4 +94,36 @@ fn random(
         7 => Op::PutNumber(Box::new(numbers[i % 4].clone())),
         _ => Op::DeleteNumber(numbers[i % 4].sid),
     }
+}
+
+/// While the writer is busy so many transactions wait and no more; the one too many was not touched, and those that wait are written.
+#[tokio::test]
+async fn one_waiting_transaction_too_many_is_refused_and_comes_back() {
+    let (store, m) = (Store::memory().unwrap(), &mut Maker::new(91));
+    let (begun, busy) = std::sync::mpsc::channel();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let first = Tx::one(Op::InsertCall(Box::new(m.call())));
+    store
+        .submit(TxId(0), first, move |_, answer| {
+            begun.send(answer).unwrap();
+            let _ = held.recv();
+        })
+        .unwrap();
+    busy.recv().unwrap().unwrap();
+    for n in 0..QUEUE_MAX {
+        let tx = Tx::one(Op::InsertCall(Box::new(m.call())));
+        assert!(store.submit(TxId(1 + n as u64), tx, |_, answer| answer.unwrap()).is_ok(), "{n}");
+    }
+    let late = m.call();
+    let Full(back) =
+        store.submit(TxId(9_999), Tx::one(Op::InsertCall(Box::new(late.clone()))), |_, _| ()).unwrap_err();
+    assert!(matches!(&back.ops[..], [Op::InsertCall(row)] if row.sid == late.sid));
+    let refused = store.commit(back).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Unavailable(why) if why.contains("too many")), "{refused:?}");
+    drop(release);
+    // Behind all of them.
+    while store.commit(Tx::one(Op::InsertCall(Box::new(late.clone())))).await.is_err() {}
+    let all = store.read(|r| calls::live(r, Scope::Operator)).await.unwrap();
+    assert_eq!(all.len(), QUEUE_MAX + 2);
+    store.close();
 }

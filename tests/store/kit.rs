@@ -174,42 +174,13 @@ impl Maker {
     }
 
     pub fn call(&mut self) -> CallRow {
+        let at = self.tick();
         CallRow {
             sid: CallSid::new(&mut self.rng),
-            account: self.account,
-            parent: None,
             to: "+15550001".to_owned(),
             from: "+15550002".to_owned(),
-            number: None,
-            application: None,
-            trunk: None,
-            status: CallStatus::Ringing,
-            direction: Direction::Inbound,
-            created: self.tick(),
-            updated: Wall(self.at),
-            started: None,
-            answered: None,
-            ended: None,
-            callbacks: Vec::new(),
             voice: Some(hook("https://app.test/voice")),
-            fallback: None,
-            twiml: None,
-            timeout_s: 60,
-            time_limit_s: 14_400,
-            send_digits: None,
-            record: None,
-            sip_auth: None,
-            caller_id: None,
-            sequence: 0,
-            dialog: None,
-            invited: false,
-            cause: None,
-            ended_by: None,
-            error: None,
-            stats: None,
-            post_dial_delay_ms: None,
-            idempotency: None,
-            node: "one".to_owned(),
+            ..CallRow::empty(self.account, at, "one", CallStatus::Ringing)
         }
     }
 
@@ -317,6 +288,7 @@ impl Maker {
             call,
             name: name.to_owned(),
             status: "in-progress".to_owned(),
+            callback: None,
             created: self.tick(),
             updated: Wall(self.at),
         }

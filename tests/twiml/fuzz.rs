@@ -1,7 +1,7 @@
 //! The fuzzer's body over the corpus and over what proptest makes.
 
-use ::twiml::fuzz_twiml;
 use ::twiml::limits::BODY_MAX;
+use ::twiml::{Content, Document, fuzz_twiml};
 use proptest::prelude::*;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -16,15 +16,42 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     files.iter().map(|f| (f.display().to_string(), std::fs::read(f).unwrap())).collect()
 }
 
+/// Every verb, and every noun that says something of its own: each must occur in the corpus as what it is.
+const WORDS: &[&str] = &[
+    "Say(",
+    "Play(",
+    "Pause(",
+    "Gather(",
+    "Record(",
+    "Dial(",
+    "Number(Number",
+    "Sip(Sip",
+    "SipUri {",
+    "Connect(",
+    "Start(",
+    "Stop(",
+    "Stream {",
+    "parameters: [(",
+    "Redirect(",
+    "Reject(",
+    "Hangup(",
+];
+
 #[test]
 fn the_corpus_is_read_run_and_written() {
     let corpus = &*CORPUS;
-    assert!(corpus.len() >= 20, "only {} documents", corpus.len());
-    let mut accepted = 0;
+    let (mut accepted, mut verbs, mut seen) = (0, 0, String::new());
     for (name, bytes) in corpus {
         within_100_ms(name, || accepted += usize::from(fuzz_twiml(bytes)));
+        if let Ok(Content::Document(document)) = Document::read(bytes, Some("text/xml")) {
+            verbs += usize::from(!document.verbs.is_empty());
+            seen += &format!("{:?}", document.verbs);
+        }
     }
-    assert!(accepted * 3 >= corpus.len(), "{accepted} of {} are documents", corpus.len());
+    assert_eq!(accepted, verbs, "accepted is what does something when it comes as XML");
+    assert!(verbs >= 50 && verbs * 3 >= corpus.len(), "{verbs} of {} do something", corpus.len());
+    let missing: Vec<&&str> = WORDS.iter().filter(|w| !seen.contains(**w)).collect();
+    assert!(missing.is_empty(), "nothing in the corpus is {missing:?}");
 }
 
 /// CPU time of this thread in nanoseconds; other tests beside it do not count.

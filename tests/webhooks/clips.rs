@@ -2,6 +2,7 @@
 
 use super::server::*;
 use chorus::media::clip::*;
+use chorus::media::codec::g711::ulaw_from_pcm as ulaw;
 use chorus::media::decode::*;
 use chorus::media::lru::Lru;
 use chorus::media::plan::Clip;
@@ -105,6 +106,8 @@ fn wider_samples_extensible_headers_and_aiff() {
     assert_eq!(riff(wav(1, 1, 8_000, 32, &wide(4))).unwrap(), expected);
     let float: Vec<u8> = narrow.iter().flat_map(|s| (f32::from(*s) / 32_768.0).to_le_bytes()).collect();
     assert_eq!(riff(wav(1, 3, 8_000, 32, &float)).unwrap(), expected);
+    let double: Vec<u8> = narrow.iter().flat_map(|s| (f64::from(*s) / 32_768.0).to_le_bytes()).collect();
+    assert_eq!(riff(wav(1, 3, 8_000, 64, &double)).unwrap(), expected);
 
     let mut extensible = wav(1, 0xfffe, 8_000, 16, &tone(8_000, 1));
     extensible[16] = 40;
@@ -142,6 +145,14 @@ fn mp3_mono_and_stereo() {
         );
         assert!(purity(&clip) > 0.95, "{}", purity(&clip));
     }
+}
+
+#[test]
+fn what_a_file_is_counts_for_more_than_what_it_is_called() {
+    let mp3 = || bytes::Bytes::from_static(include_bytes!("tone.mp3"));
+    assert_eq!(decode(mp3(), Container::Riff).unwrap(), decode(mp3(), Container::Mp3).unwrap());
+    let file = || wav(1, 1, 8_000, 16, &tone(8_000, 1)).into();
+    assert_eq!(decode(file(), Container::Mp3).unwrap(), decode(file(), Container::Riff).unwrap());
 }
 
 #[test]

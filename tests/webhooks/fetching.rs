@@ -194,6 +194,15 @@ async fn body_limits() {
     assert_eq!(code(&server.url(&format!("/{}", BODY_MAX + 1))).await, 11750);
     assert_eq!(code(&server.url("/1000000000")).await, 11750);
 
+    let audio = Server::start(|_, _| {
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: {}\r\n\r\n", 2 * BODY_MAX);
+        vec![Step::Send(head.into_bytes()), Step::Flood(2 * BODY_MAX)]
+    })
+    .await;
+    let whole = post(&audio.url("/")).await.unwrap();
+    assert_eq!(whole.body.len(), 2 * BODY_MAX, "the answer is itself what is played");
+
     let unannounced = Server::start(|_, seen| {
         let octets = seen.target.trim_start_matches('/').parse().unwrap();
         vec![Step::Send(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()), Step::Flood(octets)]

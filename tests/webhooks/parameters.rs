@@ -124,6 +124,15 @@ fn recording_stream_and_action_parameters() {
         assert_eq!(only(&p, name), value);
     }
     assert_eq!(only(&recording_callback(&recording(), "in-progress", ""), "RecordingDuration"), "-1");
+    for ms in [0, 499, 1_300, 1_500, 4_999] {
+        let row = RecordingRow { ms: Some(ms), ..recording() };
+        let told = recording_callback(&row, "completed", "");
+        assert_eq!(
+            only(&told, "RecordingDuration"),
+            chorus::api::recordings::duration(&row),
+            "as REST shows it"
+        );
+    }
 
     let stream = StreamRow {
         sid: StreamSid(3),
@@ -131,6 +140,7 @@ fn recording_stream_and_action_parameters() {
         call: CallSid(0x11),
         name: "agent".into(),
         status: "in-progress".into(),
+        callback: None,
         created: Wall(0),
         updated: Wall(0),
     };

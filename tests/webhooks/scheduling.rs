@@ -333,3 +333,25 @@ fn resting_rows_make_room_for_new_ones() {
         s.outcomes();
     }
 }
+
+/// What waits in the store is asked for when it is due, by itself, though the wall clock was set back by a day meanwhile.
+#[test]
+fn a_clock_that_is_set_back_holds_no_row_in_the_store() {
+    let back = |ms: u64| Now { mono: Mono(ms * 1_000), wall: Wall(START - 86_400_000 + ms as i64) };
+    let mut s = Schedule::with_window(1);
+    let mut second = row(2, 1, 2, 0, "https://b.test/");
+    (second.rounds, second.next) = (1, Wall(START + 60_000));
+    let (rows, later) = page(vec![second.clone(), row(1, 1, 1, 0, "https://a.test/")], Wall(START), 1);
+    assert_eq!((rows[0].id, later), (1, Some(second.next)));
+    s.load(at(0), rows, later);
+    assert_eq!(ids(&mut s, at(0)), [1]);
+    s.done(at(1), 1, ok());
+    assert_eq!(s.poll_timeout(), Some(Mono(60_000_000)), "nobody else wakes it");
+    let upto = s.wants(back(60_000)).unwrap();
+    let (rows, later) = page(vec![second], upto, 1);
+    assert_eq!((rows.len(), later), (1, None));
+    s.load(back(60_000), rows, later);
+    let due = s.poll_timeout().unwrap();
+    assert!(due <= back(60_000).mono + ROUNDS[4], "longer than the longest pause: {due}");
+    assert_eq!(ids(&mut s, Now { mono: due, ..back(60_000) }), [2]);
+}

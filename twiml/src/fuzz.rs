@@ -7,9 +7,12 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
+/// As applications label their documents.
+const XML: Option<&str> = Some("text/xml");
+
 /// How the same octets are labelled.
 const LABELS: &[Option<&str>] = &[
-    Some("text/xml"),
+    XML,
     Some("text/plain; charset=iso-8859-1"),
     Some("text/html; charset=\"windows-1252\""),
     Some("application/xml; charset=utf-16le"),
@@ -21,7 +24,8 @@ const LABELS: &[Option<&str>] = &[
 const STEPS: usize = 50;
 
 /// Reads `data` in every way, runs what can be run with every kind of event, and asserts that what is written reads
-/// the same. True: it is a document.
+/// the same. True: read as the XML that applications send, it is a document that does something (as plain text nearly everything is
+/// one).
 ///
 /// # Panics
 /// If reading what was written gives other verbs, or a document goes on after its end.
@@ -29,7 +33,7 @@ pub fn fuzz_twiml(data: &[u8]) -> bool {
     let mut accepted = false;
     for label in LABELS {
         let Ok(Content::Document(mut document)) = Document::read(data, *label) else { continue };
-        accepted = true;
+        accepted |= *label == XML && !document.verbs.is_empty();
         let written = document.write();
         let again = Document::parse(&written).map(|d| d.verbs);
         assert_eq!(again.as_ref(), Ok(&document.verbs), "read(write(x)) differs from x: {written}");

@@ -107,11 +107,15 @@ fn small(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// What a sentence quotes of a document: the beginning, in one line.
+/// What a sentence quotes of a document: the beginning, in one line, without the mark that ends it.
 pub(crate) fn cut(text: &str) -> String {
     const QUOTED_MAX: usize = 60;
-    let mut short: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED_MAX).collect();
+    let shown = |c: char| match c {
+        '"' => '\'',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    let mut short: String = text.chars().map(shown).take(QUOTED_MAX).collect();
     if text.chars().nth(QUOTED_MAX).is_some() {
         short.push_str("...");
     }

@@ -37,12 +37,33 @@ impl Call {
         }
     }
 
+    /// Its early media is heard: it hears the parent's caller, until it is answered or refused.
+    pub(in crate::call) fn on_listen(&mut self, cx: &mut Cx<'_>, from: CallSid, leg: LegId) {
+        if self.parent == Some(from) && matches!(self.phase, Phase::Calling) && !self.leg.answered {
+            self.play(cx, Source::Leg(leg), Keys::default());
+        }
+    }
+
     /// The parent does not want it any more.
     pub(in crate::call) fn on_release(&mut self, cx: &mut Cx<'_>, from: CallSid, cause: Cause) {
         if self.parent == Some(from) {
             let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Canceled };
+            if !self.leg.answered {
+                // What the row says; the CANCEL has its own reason.
+                self.row.cause = Some(Cause { code: 487, ..cause.clone() });
+            }
             self.give_up(cx, cause, to);
         }
+    }
+
+    /// The `X-` headers of its 200 and of what ended it; a name that both have counts as the 200 says.
+    fn headers_of_both(&self) -> Vec<(String, String)> {
+        let mut all = self.heard_headers.clone();
+        let new = |(name, _): &&(String, String)| {
+            !self.heard_headers.iter().any(|(heard, _)| heard.eq_ignore_ascii_case(name))
+        };
+        all.extend(self.leg.last_headers.iter().filter(new).cloned());
+        all
     }
 
     /// The parent learns the outcome, once.
@@ -60,7 +81,7 @@ impl Call {
             cause: self.row.cause.clone().unwrap_or_else(|| Cause::new(200, "OK")),
             duration,
             call_id: self.row.dialog.as_ref().map(|d| d.call_id.clone()).unwrap_or_default(),
-            headers: self.leg.last_headers.clone(),
+            headers: self.headers_of_both(),
             error: self.row.error,
         };
         cx.push(Effect::Tell(parent, Word::Over(Box::new(outcome))));

@@ -48,7 +48,8 @@ impl Call {
         }
     }
 
-    /// 2xx: the endpoint has sent ACK.
+    /// 2xx. The ACK waits for the row, because after it the callee does not repeat its 2xx, and a new process knows only from
+    /// the row whom to leave. If the row cannot be written the call lives all the same.
     pub(in crate::call) fn on_answered(
         &mut self,
         cx: &mut Cx<'_>,
@@ -71,9 +72,15 @@ impl Call {
             self.leg.answered = false;
             return;
         }
+        // A whisper comes before the bridge: what was early is over.
+        self.forget_plan();
         let limit = Duration::from_secs(self.row.time_limit_s.into());
         self.timers.arm(TimerKind::TimeLimit, cx.now.mono + limit);
-        self.advance(cx, CallStatus::InProgress, vec![]);
+        // A dialog that is not in its row cannot be left after a crash, so the ACK waits for it. A call that was answered while
+        // the database is away goes on like every other.
+        let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: self.leg.id })];
+        let (then, or_else) = (ack(), ack());
+        self.advance_or(cx, CallStatus::InProgress, then, or_else);
         if !self.take_answer(cx, body.as_ref()) {
             self.leg.error = Some(32014);
             let cause = Cause::new(488, "Not Acceptable Here");

@@ -19,16 +19,18 @@ use crate::media::tone;
 use crate::sid::{CallSid, RecordingSid};
 use crate::sip::event::{Cause, LegId};
 use crate::store::rows::CallStatus;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use twiml::verb::Dial;
 
 /// The verb while it runs.
 pub struct Dialling {
     dial: Dial,
-    /// Sequential: those not tried yet.
-    waiting: VecDeque<Spawn>,
+    /// Nouns not tried yet (sequential), each with its addresses.
+    waiting: VecDeque<VecDeque<Spawn>>,
     alive: Vec<CallSid>,
+    /// Further addresses of the nouns that ring, by the child that rings: tried if that one cannot be reached.
+    further: BTreeMap<CallSid, VecDeque<Spawn>>,
     winner: Option<CallSid>,
     /// The winner's leg, once it may be bridged.
     ready: Option<LegId>,
@@ -42,10 +44,10 @@ pub struct Dialling {
 impl Call {
     /// Calls everybody at once, or one after the other.
     pub(in crate::call) fn begin_dial(&mut self, cx: &mut Cx<'_>, dial: Dial) {
-        let mut spawns = VecDeque::new();
+        let mut waiting = VecDeque::new();
         for noun in &dial.nouns {
-            match children::spawn(cx, self, &dial, noun) {
-                Ok(s) => spawns.push_back(s),
+            match children::spawns(cx, self, &dial, noun) {
+                Ok(s) => waiting.push_back(s),
                 Err(e) => notify::write(cx, &self.row, e.code, &e.words),
             }
         }
@@ -53,8 +55,9 @@ impl Call {
         let ring_at_once = dial.ring_tone.is_some();
         self.phase = Phase::Dialling(Box::new(Dialling {
             dial,
-            waiting: spawns,
+            waiting,
             alive: Vec::new(),
+            further: BTreeMap::new(),
             winner: None,
             ready: None,
             bridged: None,
@@ -79,10 +82,8 @@ impl Call {
     fn dial_next(&mut self, cx: &mut Cx<'_>, at_most: usize) {
         let Some(d) = self.dialling() else { return };
         let n = at_most.min(d.waiting.len());
-        for spawn in d.waiting.drain(..n) {
-            d.alive.push(spawn.row.sid);
-            cx.push(Effect::Spawn(Box::new(spawn)));
-        }
+        let nouns: Vec<_> = d.waiting.drain(..n).collect();
+        nouns.into_iter().for_each(|addresses| d.ring(cx, addresses));
         if d.alive.is_empty() {
             self.dial_over(cx);
         }
@@ -103,9 +104,11 @@ impl Call {
         }
         let only = d.alive.len() == 1 && d.dial.ring_tone.is_none();
         match early.filter(|_| only) {
+            // It said so before.
+            Some(leg) if d.early == Some(leg) => {}
             Some(leg) if answered => {
                 d.early = Some(leg);
-                self.play(cx, Source::Leg(leg), Keys::default());
+                self.hear_early(cx, from, leg);
             }
             Some(leg) => {
                 d.early = Some(leg);
@@ -131,10 +134,17 @@ impl Call {
         if d.ready.is_some() {
             return self.answer_leg(cx);
         }
-        if let Some(leg) = d.early {
+        if let (Some(leg), [child]) = (d.early, d.alive.as_slice()) {
+            let child = *child;
             self.send_early_answer(cx);
-            self.play(cx, Source::Leg(leg), Keys::default());
+            self.hear_early(cx, child, leg);
         }
+    }
+
+    /// Early media both ways: menus before the answer want to be spoken to.
+    fn hear_early(&mut self, cx: &mut Cx<'_>, child: CallSid, leg: LegId) {
+        self.play(cx, Source::Leg(leg), Keys::default());
+        cx.push(Effect::Tell(child, Word::Listen { leg: self.leg.id }));
     }
 
     /// The first to answer wins; the others are cancelled.
@@ -146,9 +156,12 @@ impl Call {
             return cx.push(Effect::Tell(from, Word::Release(Cause::new(200, "Answered elsewhere"))));
         }
         d.winner = Some(from);
+        // How those before it ended does not matter any more.
+        d.last = None;
         d.waiting.clear();
         for sid in d.alive.iter().filter(|s| **s != from) {
-            cx.push(Effect::Tell(*sid, Word::Release(Cause::new(487, "Call completed elsewhere"))));
+            // Telephones look at this code: no missed call is shown (RFC 3326 section 2).
+            cx.push(Effect::Tell(*sid, Word::Release(Cause::new(200, "Call completed elsewhere"))));
         }
     }
 
@@ -233,12 +246,14 @@ impl Call {
 
     /// A child is over.
     pub(in crate::call) fn on_child_over(&mut self, cx: &mut Cx<'_>, from: CallSid, outcome: Outcome) {
-        if let Some(code) = outcome.error {
+        // What failed after the answer (a whisper's document) is told on the child.
+        if let Some(code) = outcome.error.filter(|_| outcome.status != CallStatus::Completed) {
             let words = format!("the dialled party could not be reached: {}", outcome.cause.words);
             notify::write(cx, &self.row, code, &words);
         }
         let Some(d) = self.dialling().filter(|d| d.alive.contains(&from)) else { return };
         d.alive.retain(|s| *s != from);
+        let further = d.further.remove(&from).filter(|_| outcome.status == CallStatus::Failed);
         let decided = d.winner.is_none_or(|w| w == from);
         if decided {
             d.last = Some((from, outcome));
@@ -246,7 +261,12 @@ impl Call {
         if d.winner == Some(from) {
             return self.dial_over(cx);
         }
+        if let (None, Some(further)) = (d.winner, further) {
+            return d.ring(cx, further);
+        }
         if d.alive.is_empty() && d.winner.is_none() {
+            // The next one is to be heard, or rung for, as the first one was.
+            d.early = None;
             match d.waiting.is_empty() {
                 true => self.dial_over(cx),
                 false => self.dial_next(cx, 1),
@@ -285,6 +305,17 @@ impl Call {
 }
 
 impl Dialling {
+    /// Rings the first of a noun's addresses and keeps the others.
+    fn ring(&mut self, cx: &mut Cx<'_>, mut addresses: VecDeque<Spawn>) {
+        let Some(spawn) = addresses.pop_front() else { return };
+        let sid = spawn.row.sid;
+        self.alive.push(sid);
+        if !addresses.is_empty() {
+            self.further.insert(sid, addresses);
+        }
+        cx.push(Effect::Spawn(Box::new(spawn)));
+    }
+
     fn action_params(&self, cx: &Cx<'_>, account: crate::sid::AccountSid) -> Vec<(String, String)> {
         let mut p: Vec<(String, String)> = Vec::new();
         let mut put = |k: &str, v: String| p.push((k.to_owned(), v));
@@ -294,7 +325,8 @@ impl Dialling {
                     if o.status == CallStatus::InProgress { CallStatus::Completed } else { o.status };
                 put("DialCallStatus", status.as_str().to_owned());
                 put("DialCallSid", sid.to_string());
-                if self.winner.is_some() {
+                // A child that REST took away is still talking.
+                if self.winner.is_some() && o.status != CallStatus::InProgress {
                     put("DialCallDuration", o.duration.to_string());
                 }
                 put("DialBridged", self.bridged.is_some().to_string());
@@ -307,7 +339,7 @@ impl Dialling {
                 }
             }
             None => {
-                let status = match (self.bridged, self.alive.is_empty()) {
+                let status = match (self.winner, self.alive.is_empty()) {
                     (Some(_), _) => "completed",
                     (None, false) => "no-answer",
                     (None, true) => "failed",

@@ -43,7 +43,7 @@ impl Call {
         for prompt in std::mem::take(&mut gather.prompts) {
             match self.prompt(cx, &verb_of(prompt)) {
                 Ok(parts) => parts.into_iter().for_each(|p| list.push(p)),
-                Err(e) => return self.document_failed(cx, "", None, &e),
+                Err(e) => return self.verb_failed(cx, &e),
             }
         }
         let keys = Keys { report: true, silence_source: gather.barge_in };

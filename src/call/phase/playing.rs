@@ -20,6 +20,8 @@ pub enum Part {
         id: ClipId,
         /// Times to play it.
         times: u32,
+        /// Where it is fetched from; empty for speech.
+        url: String,
     },
     /// Ready.
     Item(Item),
@@ -41,17 +43,18 @@ impl Playlist {
         self.parts.push(part);
     }
 
-    /// True if `id` was awaited here.
-    pub fn settle(&mut self, id: ClipId, clip: Option<Arc<Clip>>) -> bool {
+    /// Where it came from, if `id` was awaited here.
+    pub fn settle(&mut self, id: ClipId, clip: Option<Arc<Clip>>) -> Option<String> {
         for part in &mut self.parts {
-            if let Part::Awaited { id: awaited, times } = part
+            if let Part::Awaited { id: awaited, times, url } = part
                 && *awaited == id
             {
+                let url = std::mem::take(url);
                 *part = clip.map_or(Part::Skipped, |clip| Part::Item(Item::Clip { clip, times: *times }));
-                return true;
+                return Some(url);
             }
         }
-        false
+        None
     }
 
     /// The items before the first that is still awaited, and whether that is all.
@@ -93,7 +96,7 @@ impl Call {
         let mut list = Playlist::default();
         match self.prompt(cx, &verb) {
             Ok(parts) => parts.into_iter().for_each(|p| list.push(p)),
-            Err(e) => return self.document_failed(cx, "", None, &e),
+            Err(e) => return self.verb_failed(cx, &e),
         }
         self.phase = Phase::Playing(Playing { list, after: After::Next });
         self.play_list(cx);
@@ -131,7 +134,7 @@ impl Call {
                     language: s.language.clone().unwrap_or_default(),
                 };
                 cx.push(Effect::Speak { id, account: self.row.account, speech });
-                Ok(vec![Part::Awaited { id, times: s.times }])
+                Ok(vec![Part::Awaited { id, times: s.times, url: String::new() }])
             }
             Verb::Play(p) => {
                 let mut parts = Vec::new();
@@ -151,12 +154,13 @@ impl Call {
         let id = cx.ids.clip();
         if let Some((content_type, body)) = self.program.audio.take() {
             cx.push(Effect::Decode { id, content_type, body });
-            return Ok(Part::Awaited { id, times });
+            let url = self.program.base.clone().unwrap_or_default();
+            return Ok(Part::Awaited { id, times, url });
         }
         let url = crate::webhooks::policy::resolve(self.program.base.as_deref(), href)?;
-        let request = self.media_request(cx, url)?;
+        let request = self.media_request(cx, url.clone())?;
         cx.push(Effect::Load { id, request: Box::new(request) });
-        Ok(Part::Awaited { id, times })
+        Ok(Part::Awaited { id, times, url })
     }
 
     /// Plays what is ready of the phase's list; waits for the rest.
@@ -210,14 +214,14 @@ impl Call {
             Ok(clip) => (Some(clip), None),
             Err(e) => (None, Some(e)),
         };
-        let Some(true) = self.playlist().map(|list| list.settle(id, clip)) else {
+        let Some(url) = self.playlist().and_then(|list| list.settle(id, clip)) else {
             return;
         };
         if let Some(e) = error {
             let speech = (13_500..13_600).contains(&e.code);
             if !speech {
                 let e = FetchError { code: e.code, words: e.words, status: None, ms: 0 };
-                return self.document_failed(cx, "", None, &e);
+                return self.document_failed(cx, &url, None, &e);
             }
             notify::write(cx, &self.row, e.code, &e.words);
         }

@@ -33,16 +33,11 @@ impl Call {
         };
         let stream = StreamSid::new(cx.rng);
         let open = self.open_of(stream, &s, Track::Inbound, true);
-        match self.open_stream(cx, open) {
-            Ok(_) => {
-                self.phase = Phase::Streaming(Streaming { stream });
-                self.play(cx, Source::Agent(stream), Keys::default());
-            }
-            Err((code, words)) => {
-                notify::write(cx, &self.row, code, &words);
-                self.next(cx, twiml::Event::Connected { params: vec![] });
-            }
+        if !self.begin_stream(cx, open) {
+            return self.next(cx, twiml::Event::Connected { params: vec![] });
         }
+        self.phase = Phase::Streaming(Streaming { stream });
+        self.play(cx, Source::Agent(stream), Keys::default());
     }
 
     /// Start Stream and Start Recording: in the background, the next verb runs at once.
@@ -51,9 +46,7 @@ impl Call {
             let stream = StreamSid::new(cx.rng);
             let track = track_of(s.track);
             let open = self.open_of(stream, s, track, false);
-            if let Err((code, words)) = self.open_stream(cx, open) {
-                notify::write(cx, &self.row, code, &words);
-            }
+            self.begin_stream(cx, open);
             self.send_plan(cx);
         }
         if let Some(r) = &start.recording {

@@ -7,10 +7,8 @@ use crate::media::feed::PACKET;
 use crate::media::plan::{Codec, Peer};
 use crate::media::reception::Arrival;
 use crate::media::rtp::Packet;
+use crate::sdp::{CN_PT, DTMF_PT};
 use std::net::SocketAddr;
-
-/// Static payload type of comfort noise (RFC 3551).
-const CN: u8 = 13;
 
 /// What a packet is for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -48,9 +46,11 @@ fn kind(peer: &Peer, pt: u8) -> Option<Kind> {
         return Some(Kind::Noise);
     }
     match pt {
+        // What answers an offer of ours may send under our number for it (RFC 3264 section 6.1).
+        DTMF_PT => Some(Kind::Keys),
         0 => Some(Kind::Audio(Codec::Pcmu)),
         8 => Some(Kind::Audio(Codec::Pcma)),
-        CN => Some(Kind::Noise),
+        CN_PT => Some(Kind::Noise),
         _ => None,
     }
 }

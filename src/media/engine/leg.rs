@@ -8,6 +8,7 @@ use super::stream::StreamState;
 use super::taps::TapState;
 use crate::clock::{Mono, Now};
 use crate::media::codec::g711::{alaw_from_ulaw, ulaw_from_alaw};
+use crate::media::comfort::Noise;
 use crate::media::dtmf::{incoming::KeyReader, outgoing::KeyQueue};
 use crate::media::event::{MediaEvent, Stats};
 use crate::media::feed::{Feed, Frames, PACKET};
@@ -15,6 +16,7 @@ use crate::media::mos::mos_x100;
 use crate::media::plan::{Codec, MediaPlan, Source, SourceId};
 use crate::media::play::Player;
 use crate::media::reception::Reception;
+use crate::media::record::Side;
 use crate::media::source_lock::SourceLock;
 use crate::media::tone::TonePlayer;
 use crate::rng::Rng;
@@ -56,8 +58,12 @@ pub struct LegState {
     pub(super) feed_in: Option<Feed>,
     pub(super) feed_out: Option<Feed>,
     pub(super) keys_in: KeyReader,
-    /// Keys of a bridged leg for a peer without telephone-event.
+    /// Keys of a bridged leg for a peer without telephone-event, and those that came by INFO.
     pub(super) keys_out: KeyQueue,
+    /// Silence of a bridged leg for a peer without comfort noise.
+    pub(super) comfort: Option<Noise>,
+    /// When the bridged leg last said something, or the bridge began.
+    pub(super) forwarded_at: Mono,
 }
 
 impl LegState {
@@ -71,6 +77,8 @@ impl LegState {
             reception: Reception::default(),
             keys_in: KeyReader::default(),
             keys_out: KeyQueue::default(),
+            comfort: None,
+            forwarded_at: now.mono,
             sender: Sender::new(now.mono, ssrc, rng),
             source: SourceState::default(),
             taps: Vec::new(),
@@ -115,7 +123,6 @@ impl LegState {
     pub(super) fn end_source(&mut self, o: &mut Out) {
         if let Some(id) = self.source.id.filter(|_| !self.source.ended) {
             self.source.ended = true;
-            self.sender.source_changed();
             o.event(MediaEvent::SourceEnded(self.id, id));
         }
     }
@@ -130,6 +137,8 @@ impl LegState {
         o: &mut Out,
     ) {
         let (Some(way), Some(own)) = (self.way(), self.plan.peer.as_ref().map(|p| p.codec)) else { return };
+        self.comfort = None;
+        self.forwarded_at = now.mono;
         if !self.keys_out.is_idle() {
             return self.sender.swallow(f.ext);
         }
@@ -145,12 +154,39 @@ impl LegState {
         }
     }
 
-    /// An event packet or comfort noise of the leg that this one hears.
-    pub(super) fn forward_other(&mut self, now: Now, keys: bool, f: &Forwarded<'_>, o: &mut Out) {
-        let pt = self.plan.peer.as_ref().and_then(|p| if keys { p.dtmf_pt } else { p.cn_pt });
-        match (self.way(), pt) {
-            (Some(way), Some(pt)) => self.sender.forward_other(now.mono, &way, pt, f, o),
+    /// An event packet of the leg that this one hears.
+    pub(super) fn forward_keys(&mut self, now: Now, f: &Forwarded<'_>, frames: &mut Frames, o: &mut Out) {
+        self.forwarded_at = now.mono;
+        match (self.way(), self.plan.peer.as_ref().and_then(|p| p.dtmf_pt)) {
+            (Some(way), Some(pt)) => {
+                self.sender.forward_other(now.mono, &way, pt, f, o);
+                self.tap_other(now, Side::Outbound, f.ext, frames, o);
+            }
             _ => self.sender.swallow(f.ext),
+        }
+    }
+
+    /// Comfort noise of the leg that this one hears: a peer that did not agree to it hears noise made here, by the tick.
+    pub(super) fn forward_comfort(&mut self, now: Now, f: &Forwarded<'_>, frames: &mut Frames, o: &mut Out) {
+        self.forwarded_at = now.mono;
+        let noise = Noise::of(f.payload);
+        match (self.way(), self.plan.peer.as_ref().and_then(|p| p.cn_pt)) {
+            (Some(way), Some(pt)) => {
+                if let Some(ts) = self.sender.forward_other(now.mono, &way, pt, f, o) {
+                    self.tap_comfort(now, Side::Outbound, f.ext, ts, noise, frames, o);
+                }
+            }
+            _ => {
+                self.sender.swallow(f.ext);
+                self.comfort = Some(noise);
+            }
+        }
+    }
+
+    /// A key of the leg that this one hears which came by INFO: no packet brings it, so it is made here.
+    pub(super) fn relay_info_key(&mut self, code: u8) {
+        if self.plan.peer.as_ref().is_some_and(|p| p.send) {
+            self.keys_out.push(code);
         }
     }
 

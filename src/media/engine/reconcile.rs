@@ -22,6 +22,9 @@ impl LegState {
             self.source = SourceState { id, ..SourceState::default() };
             self.sender.source_changed();
             self.keys_out = Default::default();
+            self.comfort = None;
+            self.forwarded_at = now.mono;
+            self.outbound_changed();
             if let Some(feed) = self.feed_out.as_mut() {
                 feed.new_sequence(now.mono, frames);
             }

@@ -69,8 +69,6 @@ pub struct Sender {
     origin: i64,
     ts_origin: u32,
     last: Option<Mono>,
-    /// When a packet last left, whatever the source.
-    sent_at: Option<Mono>,
     part: [u8; PACKET],
     part_len: usize,
     map: Option<Map>,
@@ -91,7 +89,6 @@ impl Sender {
             origin: samples(now),
             ts_origin: ts,
             last: None,
-            sent_at: None,
             part: [0; PACKET],
             part_len: 0,
             map: None,
@@ -103,19 +100,13 @@ impl Sender {
         self.ts_origin.wrapping_add(samples(now).wrapping_sub(self.origin) as u32)
     }
 
-    /// When the last packet left.
-    pub fn sent_at(&self) -> Option<Mono> {
-        self.sent_at
-    }
-
-    /// The source changed: what was half collected is dropped, a forwarded sequence is mapped anew.
+    /// The source changed: a forwarded sequence is mapped anew. Time goes on, and so does what was half collected: it is the end of
+    /// what was said.
     pub fn source_changed(&mut self) {
-        self.part_len = 0;
         self.map = None;
-        self.last = None;
     }
 
-    /// Lets the time of a frame pass that is not sent.
+    /// Lets the time of so many samples pass in which nothing was sent.
     pub fn skip(&mut self, octets: u32) {
         self.ts = self.ts.wrapping_add(octets);
     }
@@ -141,7 +132,6 @@ impl Sender {
             self.seq = seq.wrapping_add(1);
         }
         self.last = Some(now);
-        self.sent_at = Some(now);
         self.packets = self.packets.saturating_add(1);
         self.octets = self.octets.saturating_add(payload.len() as u64);
     }
@@ -166,7 +156,6 @@ impl Sender {
         let mut rest = payload;
         // Collecting is sending: a packet of 60 ms must not look like a pause.
         self.last = Some(now);
-        self.sent_at = Some(now);
         while !rest.is_empty() {
             let room = size.saturating_sub(self.part_len).min(rest.len());
             let Some((taken, after)) = rest.split_at_checked(room) else { return };
@@ -244,14 +233,24 @@ impl Sender {
         Some(ts)
     }
 
-    /// A packet of another kind (event, comfort noise) of another leg, under the payload type that this peer knows it by.
-    pub fn forward_other(&mut self, now: Mono, way: &Way, pt: u8, f: &Forwarded<'_>, o: &mut Out) {
-        let Some((mut m, begins)) = self.map(now, f) else { return };
+    /// A packet of another kind (event, comfort noise) of another leg, under the payload type that this peer knows it by. Returns
+    /// our timestamp of it.
+    pub fn forward_other(
+        &mut self,
+        now: Mono,
+        way: &Way,
+        pt: u8,
+        f: &Forwarded<'_>,
+        o: &mut Out,
+    ) -> Option<u32> {
+        let (mut m, begins) = self.map(now, f)?;
         self.ts = self.ts.wrapping_add(std::mem::take(&mut self.part_len) as u32);
-        let head = (pt, f.marker || begins, (f.ext as u16).wrapping_add(m.seq), f.ts.wrapping_add(m.ts));
+        let ts = f.ts.wrapping_add(m.ts);
+        let head = (pt, f.marker || begins, (f.ext as u16).wrapping_add(m.seq), ts);
         self.packet(now, way, head, f.payload, o);
         m.high_ext = m.high_ext.max(f.ext);
         self.map = Some(m);
+        Some(ts)
     }
 
     /// A packet of another leg is not forwarded: the receiver shall not take it for lost.

@@ -2,8 +2,9 @@
 
 use super::leg::LegState;
 use super::out::{DiskOp, Out};
-use crate::clock::Now;
+use crate::clock::{Mono, Now};
 use crate::media::codec::g711::{pcm_from_alaw, pcm_from_ulaw};
+use crate::media::comfort::Noise;
 use crate::media::engine::incoming::{self, Heard, Kind};
 use crate::media::event::TapEndReason;
 use crate::media::feed::{Feed, Frames, PACKET};
@@ -36,6 +37,14 @@ pub(super) struct Closing {
     pub tap: TapId,
     pub recording: RecordingSid,
     pub reason: TapEndReason,
+    pub since: Mono,
+}
+
+fn track(side: Side) -> Track {
+    match side {
+        Side::Inbound => Track::Inbound,
+        Side::Outbound => Track::Outbound,
+    }
 }
 
 impl TapState {
@@ -115,7 +124,7 @@ impl LegState {
             o.disk(DiskOp::Write { recording, buffer });
         }
         o.disk(DiskOp::Close { recording, keep: r.keep(), ms: r.ms() });
-        Closing { leg: self.id, tap, recording, reason }
+        Closing { leg: self.id, tap, recording, reason, since: now.mono }
     }
 
     /// All taps end with the leg.
@@ -152,32 +161,84 @@ impl LegState {
         self.taps.iter_mut().filter_map(TapState::recorder).for_each(Recorder::moved);
     }
 
-    fn record(&mut self, now: Now, side: Side, codec: Codec, ts: u32, restart: bool, payload: &[u8]) {
+    /// What goes to the peer is of another sequence now.
+    pub(super) fn outbound_changed(&mut self) {
+        self.taps.iter_mut().filter_map(TapState::recorder).for_each(|r| r.interrupt(Side::Outbound));
+    }
+
+    fn record(
+        &mut self,
+        now: Now,
+        side: Side,
+        codec: Codec,
+        ts: u32,
+        sequence: Option<(i64, bool)>,
+        payload: &[u8],
+    ) {
         for r in self.taps.iter_mut().filter_map(TapState::recorder) {
             match codec {
-                Codec::Pcmu => r.put(now.mono, side, ts, restart, payload, pcm_from_ulaw),
-                Codec::Pcma => r.put(now.mono, side, ts, restart, payload, pcm_from_alaw),
+                Codec::Pcmu => r.put(now.mono, side, sequence, ts, payload.iter().map(|o| pcm_from_ulaw(*o))),
+                Codec::Pcma => r.put(now.mono, side, sequence, ts, payload.iter().map(|o| pcm_from_alaw(*o))),
             }
         }
     }
 
     /// What the peer says goes to recordings and streams.
     pub(super) fn tap_inbound(&mut self, now: Now, h: &Heard<'_>, frames: &mut Frames, o: &mut Out) {
-        let Kind::Audio(codec) = h.kind else {
-            if let Some(feed) = self.feed_in.as_mut() {
-                feed.on_other(now.mono, h.ext, frames);
+        let codec = match h.kind {
+            Kind::Audio(codec) => codec,
+            Kind::Keys => return self.tap_other(now, Side::Inbound, h.ext, frames, o),
+            Kind::Noise => {
+                let noise = Noise::of(h.packet.payload);
+                return self.tap_comfort(now, Side::Inbound, h.ext, h.packet.ts, noise, frames, o);
             }
-            return self.feed_streams(now, Track::Inbound, frames, o);
         };
         if self.taps.is_empty() {
             return;
         }
-        self.record(now, Side::Inbound, codec, h.packet.ts, h.restart, h.packet.payload);
+        self.record(now, Side::Inbound, codec, h.packet.ts, Some((h.ext, h.restart)), h.packet.payload);
         if let Some(feed) = self.feed_in.as_mut() {
             let mut scratch = [0; PACKET];
             let ulaw = incoming::ulaw(codec, h.packet.payload, &mut scratch);
             feed.on_audio(now.mono, h.ext, h.restart, ulaw, frames);
             self.feed_streams(now, Track::Inbound, frames, o);
+        }
+    }
+
+    /// Comfort noise of one side: recordings and streams hear it.
+    #[expect(clippy::too_many_arguments, reason = "two call sites; a struct would only rename them")]
+    pub(super) fn tap_comfort(
+        &mut self,
+        now: Now,
+        side: Side,
+        ext: i64,
+        ts: u32,
+        noise: Noise,
+        frames: &mut Frames,
+        o: &mut Out,
+    ) {
+        for r in self.taps.iter_mut().filter_map(TapState::recorder) {
+            r.comfort(now.mono, side, ext, ts, noise);
+        }
+        if let Some(feed) = self.feed(side) {
+            feed.on_comfort(now.mono, ext, noise, frames);
+        }
+        self.feed_streams(now, track(side), frames, o);
+    }
+
+    /// A packet of one side that nobody hears: it was not lost.
+    pub(super) fn tap_other(&mut self, now: Now, side: Side, ext: i64, frames: &mut Frames, o: &mut Out) {
+        self.taps.iter_mut().filter_map(TapState::recorder).for_each(|r| r.other(side, ext));
+        if let Some(feed) = self.feed(side) {
+            feed.on_other(now.mono, ext, frames);
+        }
+        self.feed_streams(now, track(side), frames, o);
+    }
+
+    fn feed(&mut self, side: Side) -> Option<&mut Feed> {
+        match side {
+            Side::Inbound => self.feed_in.as_mut(),
+            Side::Outbound => self.feed_out.as_mut(),
         }
     }
 
@@ -196,7 +257,8 @@ impl LegState {
         if self.taps.is_empty() {
             return;
         }
-        self.record(now, Side::Outbound, codec, ts, false, payload);
+        // The timestamps are ours, they go on when those of the other leg begin anew.
+        self.record(now, Side::Outbound, codec, ts, sequence.map(|(ext, _)| (ext, false)), payload);
         if let Some(feed) = self.feed_out.as_mut() {
             let mut scratch = [0; PACKET];
             let ulaw = incoming::ulaw(codec, payload, &mut scratch);

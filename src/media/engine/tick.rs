@@ -18,10 +18,11 @@ use std::time::Duration;
 pub(super) const TICK: Duration = Duration::from_millis(20);
 /// A tick may come this much early and still count (a quarter of a frame).
 const EARLY: Duration = Duration::from_millis(5);
-/// After a stall so many late frames leave; the rest is dropped.
+/// After a stall so many late frames leave; what is played waits for the others' time to pass (decision 0011).
 const CATCH_UP: u64 = 2;
-/// Where nothing else is sent, one packet of silence keeps NAT bindings and the peer's own timeouts content.
-const KEEPALIVE: Duration = Duration::from_secs(10);
+/// Where nothing else is to be heard, silence is sent: a peer that gets no packets takes the call for dead, NAT bindings go, and
+/// carriers hang up. A bridged leg has this long for its next packet: one that is late must find its place.
+const BRIDGE_QUIET: Duration = Duration::from_secs(1);
 
 /// What a source gave for one frame.
 enum Made {
@@ -42,7 +43,7 @@ impl LegState {
             self.due = Some(due + TICK * u32::try_from(count).unwrap_or(u32::MAX));
             let (skipped, sent) = (count.saturating_sub(CATCH_UP), count.min(CATCH_UP));
             self.skip(skipped);
-            if late > TICK {
+            if late > TICK && self.makes() {
                 self.stats.late = self.stats.late.saturating_add(sent);
             }
             for i in skipped..count {
@@ -50,7 +51,6 @@ impl LegState {
                 let mono = due + TICK * u32::try_from(i).unwrap_or(u32::MAX);
                 self.frame(Now { mono, wall: now.wall }, frames, o);
             }
-            self.keep_alive(now, o);
         }
         let closing = self.tick_taps(now, frames, o);
         self.report(now, false, o);
@@ -58,42 +58,36 @@ impl LegState {
         closing
     }
 
-    /// Time of frames that will not leave.
+    /// Time of frames that will not leave: a pause in what is played, not a hole.
     fn skip(&mut self, count: u64) {
-        if !self.makes() {
-            return;
-        }
-        let mut scratch = [ULAW_SILENCE; FRAME];
-        for _ in 0..count {
-            match self.plan.source.as_ref().map(|(_, s)| s) {
-                Some(Source::Clips { list, .. }) => self.source.player.skip(list, &mut scratch),
-                Some(Source::Tone(cadence)) => self.source.tone.pull(cadence, &mut scratch),
-                _ => {}
-            }
-            self.sender.skip(FRAME as u32);
+        if self.makes() {
+            let octets = u32::try_from(count).unwrap_or(u32::MAX).saturating_mul(FRAME as u32);
+            self.sender.skip(octets);
         }
     }
 
-    /// Whether the source is made here, by the tick.
+    /// Whether what the peer hears is made here, by the tick: everything but what a bridged leg says, silence too.
     fn makes(&self) -> bool {
-        !self.source.ended
-            && matches!(
-                self.plan.source,
-                Some((_, Source::Clips { .. } | Source::Tone(_) | Source::Agent(_)))
-            )
+        !matches!(self.plan.source, Some((_, Source::Leg(_))))
     }
 
     fn frame(&mut self, now: Now, frames: &mut Frames, o: &mut Out) {
         let mut ulaw = [ULAW_SILENCE; FRAME];
         let events = self.plan.peer.as_ref().and_then(|p| p.dtmf_pt);
         let made = self.make(now, events.is_some(), &mut ulaw);
+        if matches!(made, Made::Ended) {
+            self.end_source(o);
+        }
+        let waits = !self.makes() && now.mono.since(self.forwarded_at) < BRIDGE_QUIET;
         match (made, self.way()) {
-            (Made::Audio, Some(way)) => self.send_made(now, &way, &ulaw, frames, o),
             (Made::Event(e), Some(way)) => {
                 self.sender.event(now.mono, &way, events.unwrap_or(101), &e, o);
             }
-            (Made::Ended, _) => self.end_source(o),
-            (_, None) | (Made::Nothing, _) => {}
+            (Made::Audio, Some(way)) => self.send_made(now, &way, &ulaw, frames, o),
+            (Made::Nothing | Made::Ended, Some(way)) if !waits => {
+                self.send_made(now, &way, &ulaw, frames, o);
+            }
+            _ => {}
         }
         self.echo_marks(o);
     }
@@ -119,12 +113,17 @@ impl LegState {
                 self.pull_agent(now, sid, ulaw);
                 Made::Audio
             }
-            Some(Source::Leg(_)) => match self.keys_out.current() {
-                Some(key) => {
+            Some(Source::Leg(_)) => match (self.keys_out.current(), &mut self.comfort) {
+                (Some(key), _) if events => key.event().map_or(Made::Nothing, Made::Event),
+                (Some(key), _) => {
                     key.tone(ulaw);
                     Made::Audio
                 }
-                None => Made::Nothing,
+                (None, Some(noise)) => {
+                    ulaw.iter_mut().for_each(|octet| *octet = noise.octet());
+                    Made::Audio
+                }
+                (None, None) => Made::Nothing,
             },
         }
     }
@@ -138,21 +137,6 @@ impl LegState {
         };
         let ts = self.sender.audio(now.mono, way, payload, o);
         self.tap_outbound(now, Codec::Pcmu, ts, None, ulaw, frames, o);
-    }
-
-    fn keep_alive(&mut self, now: Now, o: &mut Out) {
-        if self.sender.sent_at().is_some_and(|last| now.mono.since(last) < KEEPALIVE) {
-            return;
-        }
-        let Some(way) = self.way() else { return };
-        let octet = match self.plan.peer.as_ref().map(|p| p.codec).unwrap_or_default() {
-            Codec::Pcmu => ULAW_SILENCE,
-            Codec::Pcma => crate::media::codec::g711::ALAW_SILENCE,
-        };
-        let silence = [octet; PACKET];
-        if let Some(payload) = silence.get(..way.size) {
-            self.sender.audio(now.mono, &way, payload, o);
-        }
     }
 
     fn notice_silence(&mut self, now: Now, o: &mut Out) {

@@ -140,7 +140,9 @@ impl Thread {
         if self.more_commands || !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        let waits = self.events.is_behind() || !self.closes.is_empty();
+        // A recording that the disk has still to complete is waited for, not for ever.
+        let closing = self.engine.counts().recordings > 0;
+        let waits = self.events.is_behind() || !self.closes.is_empty() || closing;
         if self.legs.len() == 0 && self.streams.len() == 0 && !waits {
             *ticks = None;
             return None;

@@ -8,6 +8,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::event::{Flow, LegId, SipEvent, SipOut};
 use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::{Message, Method};
+use bytes::Bytes;
 
 /// Most dialogs that one INVITE of ours may make; further ones are passed over.
 const FORKS_MAX: usize = 16;
@@ -23,8 +24,12 @@ impl Endpoint {
         let number = message.cseq().map(|c| c.number);
         // A later try may be answered under the same tag as an earlier one.
         if let Some(fork) = call.forks.iter().find(|f| f.to_tag == to_tag && Some(f.cseq) == number) {
-            self.out.push_back(SipOut::Send(fork.flow, fork.ack.clone()));
-            return;
+            let ack = (fork.flow, fork.ack.clone());
+            let waits = |id: &LegId| self.legs.get(id).is_some_and(|l| l.ack.as_ref() == Some(&ack));
+            return match call.leg.filter(waits) {
+                Some(leg) => self.release_ack(leg),
+                None => self.out.push_back(SipOut::Send(ack.0, ack.1)),
+            };
         }
         let full = call.forks.len() >= FORKS_MAX;
         let waiting = call.leg.filter(|id| {
@@ -48,8 +53,13 @@ impl Endpoint {
         leg.dialog = dialog.clone();
         leg.auth = auth(&calling, flow);
         self.seen(id, false, "200 INVITE".to_owned());
-        self.seen(id, true, "ACK".to_owned());
-        self.acknowledge(&dialog, number, &calling.authorization);
+        let ack = self.acknowledgement(&dialog, number, &calling.authorization);
+        if let Some(leg) = self.leg_mut(id) {
+            leg.ack = Some(ack);
+        }
+        if !self.config.ack_waits || calling.cancel != Cancel::No {
+            self.release_ack(id);
+        }
         if let Stage::Sent { txn, .. } = calling.stage {
             // A 2xx under a foreign branch answers the INVITE too: its machine must not wait on.
             self.run(txn, |machine, out| {
@@ -71,20 +81,35 @@ impl Endpoint {
         }
     }
 
-    /// ACK of a 2xx goes where the dialog says, not where the INVITE went.
-    fn acknowledge(&mut self, dialog: &Dialog, cseq: u32, authorization: &[(String, String)]) {
+    /// Sends the ACK that waits, if one does.
+    pub(super) fn release_ack(&mut self, id: LegId) {
+        if let Some((flow, ack)) = self.legs.get_mut(&id).and_then(|l| l.ack.take()) {
+            self.seen(id, true, "ACK".to_owned());
+            self.out.push_back(SipOut::Send(flow, ack));
+        }
+    }
+
+    /// ACK of a 2xx goes where the dialog says, not where the INVITE went. It is kept for when the 2xx comes again.
+    fn acknowledgement(
+        &mut self,
+        dialog: &Dialog,
+        cseq: u32,
+        authorization: &[(String, String)],
+    ) -> (Flow, Bytes) {
         let branch = self.new_branch();
         let ack = dialog.request(&Method::Ack, cseq, &branch).headers(authorization).finish();
         let flow = dialog.destination();
-        self.out.push_back(SipOut::Send(flow, ack.clone()));
         if let Some(call) = self.calls.get_mut(&dialog.ids.call_id) {
+            let ack = ack.clone();
             call.forks.push(Fork { to_tag: dialog.ids.remote_tag.clone(), cseq, ack, flow });
         }
+        (flow, ack)
     }
 
     fn leave_fork(&mut self, now: Mono, flow: Flow, message: &Message) {
         let mut dialog = Dialog::uac(message, flow);
-        self.acknowledge(&dialog, dialog.ids.local_cseq, &[]);
+        let (destination, ack) = self.acknowledgement(&dialog, dialog.ids.local_cseq, &[]);
+        self.out.push_back(SipOut::Send(destination, ack));
         let branch = self.new_branch();
         let cseq = dialog.next_cseq();
         let bytes = dialog.request(&Method::Bye, cseq, &branch).finish();

@@ -150,19 +150,20 @@ impl Endpoint {
         id
     }
 
-    /// Where the answer to a request goes (RFC 3261 18.2.2, RFC 3581).
-    pub(super) fn reply_flow(&self, message: &Message, flow: Flow) -> Flow {
-        if self.config.symmetric || reliable(&flow) {
+    /// Where the answer to a request goes (RFC 3261 18.2.2, RFC 3581). Without `rport` that is the port of the Via: some
+    /// gateways send from another one than they listen on. If the Via names another host than the one it came from,
+    /// a NAT stands between, and only the way back to its source is open.
+    pub(super) fn reply_flow(&self, message: &Message, mut flow: Flow) -> Flow {
+        if reliable(&flow) {
             return flow;
         }
-        match message.via() {
-            Some(via) if !via.wants_rport() => {
-                let mut flow = flow;
-                flow.remote.set_port(via.port.unwrap_or(5060));
-                flow
+        if let Some(via) = message.via().filter(|via| !via.wants_rport()) {
+            let direct = via.ip() == Some(flow.remote.ip().to_canonical());
+            if direct || !self.config.symmetric {
+                flow.remote.set_port(via.port.unwrap_or(dialog::PORT));
             }
-            _ => flow,
         }
+        flow
     }
 
     /// Begins a response with our tag.

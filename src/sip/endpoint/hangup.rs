@@ -16,6 +16,8 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// How long our Call-IDs are remembered after their leg: 64*T1 for the 2xx, T4 for the last of them on its way.
 const MEMORY: Duration = GIVE_UP.saturating_add(T4);
+/// How long an INVITE of a former life may still be answered: the longest that a call may let its callee ring.
+const RINGING: Duration = Duration::from_secs(600);
 /// How far a stored dialog's CSeq is advanced: more requests than were sent since the row was written.
 const ORPHAN_CSEQ: u32 = 100;
 
@@ -26,7 +28,11 @@ impl Endpoint {
         match leg.phase {
             Phase::Ringing(_) => self.refuse_ringing(now, id, Side::Us, cause, &headers, Vec::new()),
             Phase::Calling(_) => self.cancel(now, id, cause),
-            Phase::Up => self.leave(now, id, Cause { code: 200, ..cause }, headers),
+            Phase::Up => {
+                let said = Verdict { by: Side::Us, cause: Cause { code: 200, ..cause.clone() } };
+                leg.verdict.get_or_insert(said);
+                self.leave(now, id, cause, headers);
+            }
             Phase::Leaving => {}
         }
     }
@@ -34,6 +40,7 @@ impl Endpoint {
     /// BYE, at once or after the ACK of our first 200 (RFC 3261 section 15).
     pub(super) fn leave(&mut self, now: Mono, id: LegId, cause: Cause, headers: Vec<(String, String)>) {
         self.withdraw_offer(now, id, None);
+        self.release_ack(id);
         let Some(leg) = self.leg_mut(id) else { return };
         let mut fields = vec![reason_header(&cause)];
         fields.extend(headers);
@@ -100,7 +107,7 @@ impl Endpoint {
     fn await_late_answer(&mut self, now: Mono, id: LegId, ids: DialogIds, cause: Cause) {
         let call = OwnCall { local_tag: ids.local_tag, leg: None, forks: Vec::new() };
         if self.calls.insert(ids.call_id.clone(), call).is_none() {
-            self.forgetting.push_back((now + MEMORY, ids.call_id));
+            self.forget_at(now + RINGING + MEMORY, ids.call_id);
         }
         self.emit(SipEvent::Ended { leg: id, by: Side::Us, cause, headers: Vec::new() });
     }
@@ -142,6 +149,7 @@ impl Endpoint {
 
     /// The only place where a leg is forgotten.
     pub(super) fn drop_leg(&mut self, now: Mono, id: LegId) {
+        self.release_ack(id);
         let Some(leg) = self.legs.remove(&id) else { return };
         #[cfg(feature = "invariants")]
         assert!(leg.ended, "a leg dropped without Ended");
@@ -162,14 +170,20 @@ impl Endpoint {
             && call.leg == Some(id)
         {
             call.leg = None;
-            self.forgetting.push_back((now + MEMORY, ids.call_id.clone()));
+            self.forget_at(now + MEMORY, ids.call_id.clone());
         }
+    }
+
+    /// A Call-ID of ours without a leg is kept until then, or until there are too many.
+    fn forget_at(&mut self, at: Mono, call_id: String) {
+        let place = self.forgetting.partition_point(|(other, _)| *other <= at);
+        self.forgetting.insert(place, (at, call_id));
         if self.forgetting.len() > REMEMBERED_MAX {
             self.forget_oldest();
         }
     }
 
-    /// The memory of a Call-ID of ours has aged out.
+    /// The memory of the Call-ID whose time comes first ends.
     pub(super) fn forget_oldest(&mut self) {
         if let Some((_, call_id)) = self.forgetting.pop_front() {
             self.calls.remove(&call_id);

@@ -6,7 +6,7 @@ use super::receive::no_such_dialog;
 use super::request::Request;
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sip::check::{ACCEPT, ALLOW, Refusal};
+use crate::sip::check::{Refusal, capabilities};
 use crate::sip::event::{Cause, LegId, Side, SipEvent};
 use crate::sip::transaction::{InviteServer, Machine, Server, TxnId};
 use crate::sip::wire::{Message, Method};
@@ -37,8 +37,7 @@ impl Endpoint {
             Method::Bye if calling => self.turn_away(&request, no_such_dialog()),
             Method::Bye => self.on_bye(now, id, &request),
             Method::Options => {
-                let fields = [("Allow", ALLOW.to_owned()), ("Accept", ACCEPT.to_owned())];
-                self.reply(&request, 200, "", &fields);
+                self.reply(&request, 200, "", &capabilities());
                 self.seen(id, true, summary(200, "OPTIONS"));
             }
             _ if leaving => self.turn_away(&request, no_such_dialog()),

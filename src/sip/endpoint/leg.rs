@@ -1,7 +1,7 @@
 //! What the endpoint holds for one leg, from its INVITE to its end.
 
 use crate::clock::Mono;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, PORT};
 use crate::sip::digest;
 use crate::sip::event::{Cause, Credentials, Flow, InviteCmd, OfferId, ResolveId, Side};
 use crate::sip::transaction::{T1, T2, TxnId};
@@ -25,6 +25,8 @@ pub struct Leg {
     pub patience: Option<Mono>,
     /// A 2xx of ours that waits for its ACK.
     pub unacked: Option<Unacked>,
+    /// The ACK of the peer's 2xx, which waits for the call.
+    pub ack: Option<(Flow, Bytes)>,
     /// An offer of the peer that the call has not answered.
     pub offer: Option<Offer>,
     /// BYE must wait for the ACK (RFC 3261 section 15): the header fields it will carry.
@@ -65,6 +67,8 @@ pub struct Calling {
     /// 101-199 came: no other target is tried any more.
     pub progressed: bool,
     pub cancel: Cancel,
+    /// Of the CANCEL.
+    pub reason: Option<(String, String)>,
     /// Timer C.
     pub timer_c: Option<Mono>,
     /// Authorization fields of the present try.
@@ -116,6 +120,8 @@ pub struct Unacked {
     pub cseq: u32,
     pub response: Bytes,
     pub flow: Flow,
+    /// Port of the request's Via, for a connection to be made anew.
+    pub port: u16,
     pub interval: Duration,
     pub next: Mono,
     pub give_up: Mono,
@@ -126,8 +132,18 @@ pub struct Unacked {
 }
 
 impl Unacked {
-    pub fn new(now: Mono, cseq: u32, response: Bytes, flow: Flow, offered: bool, first: bool) -> Unacked {
-        Unacked { cseq, response, flow, interval: T1, next: now + T1, give_up: now + GIVE_UP, offered, first }
+    /// Of `response` to `request`. `offered`: it carries our offer.
+    pub fn new(
+        now: Mono,
+        request: &Message,
+        response: Bytes,
+        flow: Flow,
+        offered: bool,
+        first: bool,
+    ) -> Unacked {
+        let cseq = request.cseq().map_or(0, |c| c.number);
+        let (next, give_up, port) = (now + T1, now + GIVE_UP, sent_by_port(request));
+        Unacked { cseq, response, flow, port, interval: T1, next, give_up, offered, first }
     }
 
     /// The time of the next retransmission, or of the end.
@@ -148,9 +164,13 @@ pub struct Offer {
     pub method: Method,
     pub request: Message,
     pub flow: Flow,
-    pub cseq: u32,
     /// It had no body: our answer carries the offer.
     pub empty: bool,
+}
+
+/// Where the sender of a request listens, by its Via (RFC 3261 18.2.2).
+pub fn sent_by_port(request: &Message) -> u16 {
+    request.via().and_then(|v| v.port).unwrap_or(PORT)
 }
 
 impl Leg {
@@ -162,6 +182,7 @@ impl Leg {
             verdict: None,
             patience: None,
             unacked: None,
+            ack: None,
             offer: None,
             bye_after_ack: None,
             auth: None,

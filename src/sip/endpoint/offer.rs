@@ -47,7 +47,6 @@ impl Endpoint {
             txn,
             method: request.method,
             flow: request.flow,
-            cseq: request.cseq,
             empty: body.is_none(),
             request: request.message,
         });
@@ -102,7 +101,8 @@ impl Endpoint {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.dialog.refresh(new_target(&taken.request));
         if taken.method == Method::Invite {
-            leg.unacked = Some(Unacked::new(now, taken.cseq, bytes.clone(), taken.flow, taken.empty, false));
+            leg.unacked =
+                Some(Unacked::new(now, &taken.request, bytes.clone(), taken.flow, taken.empty, false));
         }
         self.seen(id, true, summary(200, taken.method.as_str()));
         self.respond(now, taken.txn, 200, bytes);

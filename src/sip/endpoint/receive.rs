@@ -4,7 +4,7 @@ use super::engine::summary;
 use super::request::Request;
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sip::check::{ACCEPT, ALLOW, Refusal, check_request};
+use crate::sip::check::{Refusal, capabilities, check_request};
 use crate::sip::event::Flow;
 use crate::sip::transaction::{
     ClientEvent, Failure, InviteClientEvent, InviteServerEvent, Key, Machine, TxnId,
@@ -74,7 +74,7 @@ impl Endpoint {
             let after = self.retry_after();
             return self.reply(request, 503, "Draining", &[("Retry-After", after)]);
         }
-        self.reply(request, 200, "", &[("Allow", ALLOW.to_owned()), ("Accept", ACCEPT.to_owned())]);
+        self.reply(request, 200, "", &capabilities());
     }
 
     /// A response finds its transaction by our branch; a 2xx to an INVITE of ours is taken even without one.
@@ -110,7 +110,10 @@ impl Endpoint {
             Machine::InviteServer(_) | Machine::Server(_) => {}
         });
         if !outcome.pass {
-            return;
+            // A 2xx behind a refusal: proxies pass on each one (RFC 3261 16.7), and each makes a dialog.
+            return if success {
+                self.on_success(now, flow, message)
+            };
         }
         match user {
             _ if success => self.on_success(now, flow, message),

@@ -1,7 +1,7 @@
 //! Time, and flows that broke.
 
 use super::engine::reliable;
-use super::leg::Phase;
+use super::leg::{Phase, sent_by_port};
 use super::{Endpoint, LegId};
 use crate::clock::Mono;
 use crate::sip::event::{Cause, Flow, SipOut};
@@ -76,16 +76,35 @@ impl Endpoint {
         if !reliable(&lost) {
             return;
         }
-        for leg in self.legs.values_mut() {
-            let phase = match &mut leg.phase {
-                Phase::Ringing(ringing) => Some(&mut ringing.flow),
-                _ => None,
-            };
-            let offer = leg.offer.as_mut().map(|o| &mut o.flow);
-            let unacked = leg.unacked.as_mut().map(|u| &mut u.flow);
-            let flows = [Some(&mut leg.dialog.ids.flow), phase, offer, unacked];
-            for flow in flows.into_iter().flatten().filter(|f| broken(f)) {
+        // What is still owed to the peer goes to where its Via says that it listens (RFC 3261 18.2.2).
+        let back = |flow: &mut Flow, port: u16| {
+            if broken(flow) {
                 flow.conn = 0;
+                flow.remote.set_port(port);
+            }
+        };
+        let mut owed = Vec::new();
+        for leg in self.legs.values_mut() {
+            if broken(&leg.dialog.ids.flow) {
+                leg.dialog.ids.flow.conn = 0;
+            }
+            if let Phase::Ringing(ringing) = &mut leg.phase {
+                let port = sent_by_port(&ringing.invite);
+                back(&mut ringing.flow, port);
+                owed.push((ringing.txn, port));
+            }
+            if let Some(offer) = &mut leg.offer {
+                let port = sent_by_port(&offer.request);
+                back(&mut offer.flow, port);
+                owed.push((offer.txn, port));
+            }
+            if let Some(unacked) = &mut leg.unacked {
+                back(&mut unacked.flow, unacked.port);
+            }
+        }
+        for (txn, port) in owed {
+            if let Some(txn) = self.txns.get_mut(txn) {
+                back(&mut txn.flow, port);
             }
         }
     }

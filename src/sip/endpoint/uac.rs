@@ -5,7 +5,7 @@ use super::leg::{Calling, Cancel, GIVE_UP, Leg, Phase, Stage, Verdict};
 use super::{Endpoint, OwnCall, User};
 use crate::clock::Mono;
 use crate::sip::check::ALLOW;
-use crate::sip::dialog::{self, Dialog, MAX_FORWARDS};
+use crate::sip::dialog::{self, Dialog};
 use crate::sip::digest;
 use crate::sip::endpoint::hangup::PATIENCE;
 use crate::sip::event::{
@@ -252,7 +252,9 @@ impl Endpoint {
         if calling.cancel != Cancel::No {
             return;
         }
+        let reason = reason_header(&cause);
         leg.verdict.get_or_insert(Verdict { by: Side::Us, cause: Cause { code: 487, ..cause } });
+        calling.reason = Some(reason);
         leg.patience.get_or_insert(now + PATIENCE);
         calling.cancel = Cancel::Wanted;
         match calling.stage {
@@ -265,13 +267,12 @@ impl Endpoint {
     fn send_cancel(&mut self, now: Mono, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
         let cseq = format!("{} CANCEL", leg.dialog.ids.local_cseq);
-        let reason = leg.verdict.as_ref().map(|v| reason_header(&v.cause));
         let Phase::Calling(calling) = &mut leg.phase else { return };
         let Stage::Sent { flow, branch, .. } = calling.stage.clone() else { return };
         calling.cancel = Cancel::Sent(now + GIVE_UP);
         let w = begin(calling, &Method::Cancel, &flow, &branch).header("To", &calling.cmd.to);
         let w = w.header("Call-ID", &calling.cmd.call_id).header("CSeq", &cseq);
-        let bytes = w.headers(&reason).finish();
+        let bytes = w.headers(&calling.reason).finish();
         self.seen(id, true, "CANCEL".to_owned());
         self.start_client(now, (&branch, &Method::Cancel), bytes, flow, User::Nobody);
     }
@@ -333,6 +334,7 @@ fn outbound(cmd: InviteCmd, lookup: ResolveId, local_cseq: u32) -> Leg {
         targets: Default::default(),
         progressed: false,
         cancel: Cancel::No,
+        reason: None,
         timer_c: None,
         authorization: Vec::new(),
         digest: digest::Client::default(),
@@ -348,6 +350,6 @@ fn begin(calling: &Calling, method: &Method, flow: &Flow, branch: &str) -> Write
     let from = dialog::local_from(&cmd.from, flow);
     Writer::request(method, &cmd.uri)
         .header("Via", &dialog::via(flow, branch))
-        .header("Max-Forwards", MAX_FORWARDS)
+        .header("Max-Forwards", &cmd.max_forwards.to_string())
         .header("From", &format!("{from};tag={}", cmd.local_tag))
 }

@@ -7,7 +7,7 @@ use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sid::TrunkSid;
 use crate::sip::check::Refusal;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::event::{Cause, Invite, LegId, Side, SipEvent};
 use crate::sip::transaction::{InviteServer, Key, Machine, TxnId};
 use crate::sip::wire::{Message, Method, NameAddr, Scheme, Writer};
@@ -89,9 +89,8 @@ impl Endpoint {
         let Some(leg) = self.leg_mut(id) else { return };
         let Phase::Ringing(ringing) = &leg.phase else { return };
         let offered = ringing.invite.sdp().is_none();
-        let cseq = leg.dialog.remote_cseq.unwrap_or(0);
-        let flow = ringing.flow;
-        leg.unacked = Some(Unacked::new(now, cseq, bytes.clone(), flow, offered, true));
+        let unacked = Unacked::new(now, &ringing.invite, bytes.clone(), ringing.flow, offered, true);
+        leg.unacked = Some(unacked);
         leg.phase = Phase::Up;
         self.seen(id, true, summary(200, "INVITE"));
         self.respond(now, txn, 200, bytes);
@@ -224,6 +223,7 @@ fn describe(message: &Message, dialog: &Dialog) -> Invite {
         from_host: from.as_ref().map(|f| f.uri.host.clone()).unwrap_or_default(),
         from_display: from.map(|f| f.display).unwrap_or_default(),
         headers,
+        max_forwards: message.max_forwards().unwrap_or(MAX_FORWARDS),
         offer: if message.method() == Some(&Method::Invite) { message.sdp() } else { None },
         flow: dialog.ids.flow,
     }

@@ -76,11 +76,6 @@ impl Transport {
         }
     }
 
-    /// Closes a connection.
-    pub fn close(&self, flow: Flow) {
-        self.tcp.close(flow.conn);
-    }
-
     /// Looks a next hop up; the outcome comes through the channel.
     pub fn resolve(&self, id: ResolveId, host: String, port: Option<u16>, transport: Option<Kind>) {
         self.resolve.start(id, host, port, transport);

@@ -90,12 +90,6 @@ impl Tcp {
         self.inner.lost(flow);
     }
 
-    pub(super) fn close(&self, id: u64) {
-        if let Some(connection) = self.inner.state().remove(id) {
-            connection.stop();
-        }
-    }
-
     /// A transport that is not offered.
     pub(super) fn refuse(&self, flow: Flow) {
         self.inner.lost(flow);

@@ -5,8 +5,17 @@
 //!  Between --CRLF-------> Pong       Head --limit, bad length--> Dead (Broken or TooBig once, then nothing)
 //! ```
 
-use super::{BODY_MAX, HEAD_MAX, lex};
+use super::{BODY_MAX, HEAD_MAX, headers::Known, lex};
 use bytes::{Buf, Bytes, BytesMut};
+
+/// A body begins, and nothing says where it ends.
+const NO_LENGTH: &str = "Content-Length is missing";
+
+/// The head as the reader refuses it: alone it would be a whole message without body.
+fn without_length(head: &[u8]) -> Bytes {
+    let lines = head.strip_suffix(b"\n").map_or(head, |h| h.strip_suffix(b"\r").unwrap_or(h));
+    [lines, b"Content-Length: missing\r\n\r\n"].concat().into()
+}
 
 /// What the stream holds next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +90,8 @@ impl Framer {
                     return Some(self.die(Frame::TooBig { head: Some(head) }));
                 }
                 Err(words) => {
-                    let head = self.buffer.split_to(end).freeze();
+                    let head = self.buffer.split_to(end);
+                    let head = if words == NO_LENGTH { without_length(&head) } else { head.freeze() };
                     return Some(self.die(Frame::Broken { head, words }));
                 }
             }
@@ -142,8 +152,12 @@ impl Framer {
         let head = self.buffer.get(..end).unwrap_or_default();
         let start = head.iter().position(|b| *b == b'\n').map_or(0, |p| p.saturating_add(1));
         let index = lex::index(head, start);
-        // Missing: nothing says that there is a body (on a stream it must be there).
-        let length = lex::content_length(head, &index.spans)?.unwrap_or(0);
+        let length = lex::content_length(head, &index.spans)?;
+        // It must be there (RFC 3261 section 18.3). Who leaves it out of a message without body is understood.
+        if length.is_none() && index.spans.iter().any(|s| s.known == Known::ContentType) {
+            return Err(NO_LENGTH);
+        }
+        let length = length.unwrap_or(0);
         Ok(usize::try_from(length).unwrap_or(usize::MAX))
     }
 

@@ -85,6 +85,12 @@ impl Via {
         text.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
+    /// The address of sent-by, if it is one and no name.
+    pub fn ip(&self) -> Option<IpAddr> {
+        let ip: IpAddr = self.host.trim_matches(['[', ']']).parse().ok()?;
+        Some(ip.to_canonical())
+    }
+
     /// `host[:port]` in lower case, for matching.
     pub fn sent_by(&self) -> String {
         let host = self.host.to_ascii_lowercase();

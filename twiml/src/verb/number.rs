@@ -34,7 +34,7 @@ element! {
             attribute("statusCallbackEvent", Kind::Choices(CallEvent::WORDS), "completed", SCHEMA);
     }
     with {
-        /// As written: E.164 or digits with punctuation; the trunk's room brings it into form.
+        /// As written: E.164, or digits with punctuation, which whoever dials brings into form.
         number: String;
     }
     not_offered {

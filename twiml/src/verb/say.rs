@@ -41,7 +41,7 @@ impl Say {
             return None;
         }
         if say.shorten() {
-            let words = format!("the text of Say is cut to {SAY_MAX} characters: {}", cut(&say.text));
+            let words = format!("the text of Say is cut to {SAY_MAX} characters: \"{}\"", cut(&say.text));
             reader.warn(node.range().start, TOO_LONG, words);
         }
         Some(say)

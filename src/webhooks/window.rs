@@ -1,0 +1,38 @@
+//! What memory takes of the pending rows in the store, and in which order.
+
+use crate::clock::Wall;
+use crate::sid::CallSid;
+use crate::store::rows::OutboxRow;
+use std::collections::BTreeMap;
+
+/// By their time; but those of one call that were never tried by position: the wall clock may have been set between them.
+pub(super) fn sort(rows: &mut [OutboxRow]) {
+    rows.sort_by_key(|row| (row.next, row.position));
+    let mut places: BTreeMap<CallSid, Vec<usize>> = BTreeMap::new();
+    for (i, row) in rows.iter().enumerate().filter(|(_, row)| row.rounds == 0) {
+        if let Some(call) = row.call {
+            places.entry(call).or_default().push(i);
+        }
+    }
+    for places in places.into_values().filter(|places| places.len() > 1) {
+        let mut of_call: Vec<OutboxRow> = places.iter().filter_map(|i| rows.get(*i).cloned()).collect();
+        of_call.sort_by_key(|row| row.position);
+        for (i, row) in places.into_iter().zip(of_call) {
+            if let Some(place) = rows.get_mut(i) {
+                *place = row;
+            }
+        }
+    }
+}
+
+/// What [`Schedule::wants`](super::schedule::Schedule::wants) asks for of all pending rows: the page, and the smallest `next` of the
+/// others. One that was never tried is due, whatever the wall clock said when it was made.
+pub fn page(mut pending: Vec<OutboxRow>, upto: Wall, window: usize) -> (Vec<OutboxRow>, Option<Wall>) {
+    sort(&mut pending);
+    let (mut due, later): (Vec<_>, Vec<_>) =
+        pending.into_iter().partition(|row| row.rounds == 0 || row.next <= upto);
+    let over = due.split_off(due.len().min(window));
+    let over = over.iter().map(|row| row.next.min(upto));
+    let later = over.chain(later.iter().map(|row| row.next)).min();
+    (due, later)
+}

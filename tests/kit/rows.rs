@@ -1,0 +1,62 @@
+//! Rows and requests that many tests need, with what nobody looks at filled in.
+
+use super::world::{ACCOUNT, hook};
+use chorus::api::command::{DialRequest, Document};
+use chorus::clock::Wall;
+use chorus::sid::{CallSid, NumberSid, TrunkSid};
+use chorus::store::rows::{Subscription, TrunkRow};
+use chorus::trunk::snapshot::Snapshot;
+use std::sync::Arc;
+
+/// A trunk known by these addresses.
+pub fn trunk(n: u128, sources: &[&str]) -> TrunkRow {
+    TrunkRow {
+        sid: TrunkSid(n),
+        name: format!("trunk {n}"),
+        account: None,
+        authentication_mode: "ip_address".to_owned(),
+        inbound_source_ips: sources.iter().map(|s| (*s).to_owned()).collect(),
+        outbound_host: None,
+        transport: "udp".to_owned(),
+        username: None,
+        password: None,
+        country: None,
+        created: Wall(0),
+        updated: Wall(0),
+    }
+}
+
+/// The tables of a peer of ours that knows one network.
+pub fn known(source: &str) -> Arc<Snapshot> {
+    Arc::new(Snapshot::new(vec![trunk(1, &[source])], vec![]))
+}
+
+/// POST Calls: from the World's number to the phone behind its trunk, with every callback.
+pub fn dial_request(sid: CallSid, at: Wall) -> DialRequest {
+    DialRequest {
+        sid,
+        account: ACCOUNT,
+        to: "+15550002".to_owned(),
+        from: "+15550001".to_owned(),
+        number: Some(NumberSid(0x91)),
+        caller_id: None,
+        application: None,
+        document: Document::Fetch(hook("/voice")),
+        twiml_left_out: false,
+        fallback: None,
+        status_callback: Some(Subscription {
+            hook: hook("/status"),
+            initiated: true,
+            ringing: true,
+            answered: true,
+            completed: true,
+        }),
+        timeout_s: 60,
+        time_limit_s: 3_600,
+        send_digits: None,
+        record: None,
+        sip_auth: None,
+        idempotency: None,
+        at,
+    }
+}

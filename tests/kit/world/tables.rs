@@ -1,0 +1,94 @@
+//! The account, its trunk and its number; what a test changes of them.
+
+use super::{ACCOUNT, TOKEN, World};
+use crate::security::secrets;
+use chorus::call::tables::Tables;
+use chorus::sid::{NumberSid, TrunkSid};
+use chorus::store::rows::{AccountRow, ApplicationRow, Hook, NumberRow, TrunkRow};
+use chorus::store::tx::{Backend, Op, Tx};
+use chorus::switch::Input;
+use std::sync::Arc;
+
+impl World {
+    /// One account, one trunk for every phone, the number +15550001 with /voice, /fallback and /status.
+    pub(super) fn configure(&mut self) {
+        let at = self.now.wall;
+        secrets::plant(TOKEN);
+        let account = AccountRow {
+            sid: ACCOUNT,
+            owner: ACCOUNT,
+            friendly_name: "test".to_owned(),
+            status: "active".to_owned(),
+            auth_token: TOKEN.to_owned(),
+            created: at,
+            updated: at,
+        };
+        let trunk = TrunkRow {
+            sid: TrunkSid(0x71),
+            name: "carrier".to_owned(),
+            account: None,
+            authentication_mode: "ip_address".to_owned(),
+            inbound_source_ips: vec!["10.0.1.0/24".to_owned()],
+            outbound_host: Some("10.0.1.2:5060".to_owned()),
+            transport: "udp".to_owned(),
+            username: None,
+            password: None,
+            country: None,
+            created: at,
+            updated: at,
+        };
+        let number = NumberRow {
+            sid: NumberSid(0x91),
+            account: ACCOUNT,
+            number: "+15550001".to_owned(),
+            friendly_name: String::new(),
+            kind: "local".to_owned(),
+            voice: Some(hook("/voice")),
+            fallback: None,
+            status_callback: Some(hook("/status")),
+            application: None,
+            other: serde_json::Map::new(),
+            created: at,
+            updated: at,
+        };
+        let ops = vec![
+            Op::PutAccount(Box::new(account)),
+            Op::PutTrunk(Box::new(trunk)),
+            Op::PutNumber(Box::new(number)),
+        ];
+        self.store.apply(&[Tx { ops }]).into_iter().for_each(|r| r.unwrap());
+        self.store.sync();
+        self.reload();
+    }
+
+    /// Changes the number's row and gives the switch its new tables.
+    pub fn number(&mut self, change: impl FnOnce(&mut NumberRow)) {
+        let mut row = self.store.get::<NumberRow>(NumberSid(0x91)).unwrap().clone();
+        change(&mut row);
+        self.store.apply(&[Tx::one(Op::PutNumber(Box::new(row)))])[0].clone().unwrap();
+        self.store.sync();
+        self.reload();
+    }
+
+    pub fn trunk(&mut self, change: impl FnOnce(&mut TrunkRow)) {
+        let mut row = self.store.get::<TrunkRow>(TrunkSid(0x71)).unwrap().clone();
+        change(&mut row);
+        self.store.apply(&[Tx::one(Op::PutTrunk(Box::new(row)))])[0].clone().unwrap();
+        self.store.sync();
+        self.reload();
+    }
+
+    pub(super) fn reload(&mut self) {
+        let tables = Tables::new(
+            self.store.all::<TrunkRow>().cloned().collect(),
+            self.store.all::<NumberRow>().cloned().collect(),
+            self.store.all::<ApplicationRow>().cloned().collect(),
+            self.store.all::<AccountRow>().cloned().collect(),
+        );
+        self.input(Input::Tables(Arc::new(tables)));
+    }
+}
+
+pub fn hook(path: &str) -> Hook {
+    Hook { url: secrets::url("app.test", path), method: chorus::webhooks::request::Method::Post }
+}

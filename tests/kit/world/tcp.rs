@@ -1,0 +1,159 @@
+//! TCP between phones and Chorus: nothing is lost and nothing overtakes, but segments are cut anywhere, and connections break.
+
+use super::queue::Ev;
+use super::{CHORUS, World};
+use bytes::Bytes;
+use chorus::sip::event::{Flow, Transport};
+use chorus::sip::wire::{Frame, Framer};
+use chorus::switch::Input;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// All connections, by numbers that are never used again.
+#[derive(Default)]
+pub(super) struct Tcp {
+    open: BTreeMap<u64, Connection>,
+    last: u64,
+}
+
+struct Connection {
+    phone: usize,
+    /// As Chorus sees the phone: its own port if Chorus connected, one of the kernel's if the phone did.
+    remote: SocketAddr,
+    to_phone: Way,
+    to_chorus: Way,
+}
+
+#[derive(Default)]
+struct Way {
+    framer: Framer,
+    /// When the last segment on the way arrives.
+    until: u64,
+}
+
+impl Connection {
+    fn way(&mut self, to_chorus: bool) -> &mut Way {
+        if to_chorus { &mut self.to_chorus } else { &mut self.to_phone }
+    }
+}
+
+fn messages(way: &mut Way, segment: &[u8]) -> Vec<Bytes> {
+    way.framer.push(segment);
+    let mut whole = vec![];
+    while let Some(frame) = way.framer.next() {
+        match frame {
+            Frame::Message(bytes) => whole.push(bytes),
+            Frame::Ping | Frame::Pong => {}
+            other => panic!("the house framed a message so that the house cannot read it: {other:?}"),
+        }
+    }
+    whole
+}
+
+impl World {
+    fn connect_phone(&mut self, phone: usize, remote: SocketAddr) -> u64 {
+        self.tcp.last += 1;
+        let (to_phone, to_chorus) = (Way::default(), Way::default());
+        self.tcp.open.insert(self.tcp.last, Connection { phone, remote, to_phone, to_chorus });
+        self.tcp.last
+    }
+
+    fn flow_of_phone(&self, phone: usize, conn: u64) -> Flow {
+        let local = self.phones[phone].addr;
+        Flow { transport: Transport::Tcp, remote: CHORUS.parse().unwrap(), local, conn }
+    }
+
+    /// 0: the latest connection, or a new one. What belongs to one that is gone is reported as lost.
+    pub(super) fn tcp_from_phone(&mut self, phone: usize, conn: u64, bytes: &[u8]) {
+        let conn = match conn {
+            0 => self.tcp.open.iter().rev().find(|(_, c)| c.phone == phone).map(|(id, _)| *id),
+            id if self.tcp.open.contains_key(&id) => Some(id),
+            id => {
+                let flow = self.flow_of_phone(phone, id);
+                return self.phones[phone].endpoint.on_flow_lost(self.now, flow);
+            }
+        };
+        let conn = conn.unwrap_or_else(|| {
+            let port = 40_000 + (self.tcp.last % 20_000) as u16;
+            self.connect_phone(phone, SocketAddr::new(self.phones[phone].addr.ip(), port))
+        });
+        self.count("tcp from phone");
+        self.segments(conn, true, bytes);
+    }
+
+    /// As the transport does it: a flow without a number means the latest connection to that address, or a new one.
+    pub(super) fn tcp_from_chorus(&mut self, flow: Flow, bytes: &[u8]) {
+        let conn = match flow.conn {
+            0 => self.tcp.open.iter().rev().find(|(_, c)| c.remote == flow.remote).map(|(id, _)| *id),
+            id => self.tcp.open.contains_key(&id).then_some(id),
+        };
+        let listens = || self.phones.iter().position(|p| p.addr == flow.remote && flow.conn == 0);
+        let conn = match (conn, listens()) {
+            (Some(conn), _) => conn,
+            (None, Some(phone)) => {
+                self.count("tcp connection of Chorus");
+                self.connect_phone(phone, flow.remote)
+            }
+            (None, None) => return self.at(200, Ev::Switch(Box::new(Input::FlowLost(flow)))),
+        };
+        self.count("tcp from Chorus");
+        self.segments(conn, false, bytes);
+    }
+
+    fn segments(&mut self, conn: u64, to_chorus: bool, bytes: &[u8]) {
+        let cut = self.rng.below(bytes.len() as u64 * 2) as usize;
+        let (first, second) = bytes.split_at(cut.min(bytes.len()));
+        for part in [first, second].into_iter().filter(|p| !p.is_empty()) {
+            let after = self.net.latency_us + self.rng.below(self.net.jitter_us.max(1));
+            let Some(c) = self.tcp.open.get_mut(&conn) else { return };
+            let at = (self.now.mono.0 + after).max(c.way(to_chorus).until);
+            c.way(to_chorus).until = at;
+            let part = Bytes::copy_from_slice(part);
+            let ev = if to_chorus { Ev::TcpToChorus(conn, part) } else { Ev::TcpToPhone(conn, part) };
+            self.at(at - self.now.mono.0, ev);
+        }
+    }
+
+    pub(super) fn segment_to_chorus(&mut self, conn: u64, bytes: &[u8]) {
+        let Some(c) = self.tcp.open.get_mut(&conn) else { return };
+        let flow = Flow { transport: Transport::Tcp, remote: c.remote, local: CHORUS.parse().unwrap(), conn };
+        for message in messages(&mut c.to_chorus, bytes) {
+            self.oracle.received(&message);
+            self.input(Input::Sip(flow, message));
+        }
+    }
+
+    pub(super) fn segment_to_phone(&mut self, conn: u64, bytes: &[u8]) {
+        let Some(c) = self.tcp.open.get_mut(&conn) else { return };
+        let (phone, whole) = (c.phone, messages(&mut c.to_phone, bytes));
+        let flow = self.flow_of_phone(phone, conn);
+        for message in whole {
+            self.phone_hears(phone, flow, &message);
+        }
+    }
+
+    /// The connections that are open.
+    pub fn connections(&self) -> Vec<u64> {
+        self.tcp.open.keys().copied().collect()
+    }
+
+    /// Both ends learn that a connection broke; what was on its way is gone.
+    pub fn break_connection(&mut self, conn: u64) {
+        let Some(c) = self.tcp.open.remove(&conn) else { return };
+        let flow = Flow { transport: Transport::Tcp, remote: c.remote, local: CHORUS.parse().unwrap(), conn };
+        self.at(200, Ev::Switch(Box::new(Input::FlowLost(flow))));
+        self.forget_connection(c.phone, conn);
+    }
+
+    fn forget_connection(&mut self, phone: usize, conn: u64) {
+        let flow = self.flow_of_phone(phone, conn);
+        self.with_phone(phone, |p, now| p.endpoint.on_flow_lost(now, flow));
+    }
+
+    /// Chorus died: its connections end.
+    pub(super) fn break_connections(&mut self) {
+        for (conn, c) in std::mem::take(&mut self.tcp.open) {
+            self.forget_connection(c.phone, conn);
+        }
+    }
+}
