@@ -22,7 +22,7 @@ const PHONES: u8 = 7;
 type Action = (&'static str, u64, fn(&mut Chance));
 
 /// All of them.
-const ACTIONS: [Action; 40] = [
+const ACTIONS: [Action; 36] = [
     ("action phone dials", 30, Chance::dial),
     ("action phone dials nobody", 2, Chance::dial_nobody),
     ("action phone hangs up", 10, Chance::hang_up),
@@ -59,10 +59,6 @@ const ACTIONS: [Action; 40] = [
     ("fault network", 8, Chance::network),
     ("fault crash", 2, Chance::crash),
     ("fault drain", 1, Chance::drain),
-    ("fault clock set", 2, Chance::clock),
-    ("fault freeze", 1, Chance::freeze),
-    ("fault connection", 4, Chance::connection),
-    ("fault panic planted", 2, Chance::panic),
 ];
 
 pub struct Chance {
@@ -95,10 +91,6 @@ impl Chance {
         }
         if w.rng.below(4) == 0 {
             w.trunk(|t| t.transport = "tcp".to_owned());
-        }
-        if w.rng.below(4) == 0 {
-            w.window = Some(4);
-            w.switch.hold_callbacks(4);
         }
         let rng = w.rng.fork();
         Chance { w, rng, at, calls: vec![], drained: false, last: "" }
