@@ -210,15 +210,14 @@ impl Call {
         error: Option<&str>,
         answers: Option<Ticket>,
     ) {
-        let Some(row) = self.streams.0.get(&stream).map(|r| r.row.clone()) else {
+        let Some(r) = self.streams.0.remove(&stream) else {
             return;
         };
-        let (row, ops) = ended(cx, row, event, error);
+        let (row, ops) = ended(cx, r.row, event, error);
         let reply =
             |answer| answers.map(|ticket| Effect::Reply(ticket, Box::new(answer))).into_iter().collect();
         let (then, or_else) = (reply(Answer::Stream(Box::new(row))), reply(Answer::Busy));
         cx.push(Effect::Commit { tx: Tx { ops }, then, or_else });
-        self.streams.0.remove(&stream);
     }
 }
 
