@@ -275,6 +275,10 @@ impl Call {
     /// No file descriptor or port: the call cannot be.
     fn on_port(&mut self, cx: &mut Cx<'_>, r: Result<std::net::SocketAddr, PortError>) {
         match r {
+            // It came too late: nobody will want it any more.
+            Ok(_) if self.leg.over => {
+                cx.push(Effect::Engine(self.leg.id, EngineCommand::Close(self.leg.id)));
+            }
             Ok(addr) => {
                 self.leg.local = Some(addr);
                 self.leg.open = true;

@@ -69,6 +69,11 @@ impl Call {
         }
     }
 
+    /// Has it a port that it has not given back?
+    pub fn holds_port(&self) -> bool {
+        self.leg.open && !self.leg.over
+    }
+
     /// Has it been told to end, or decided to?
     pub fn is_ending(&self) -> bool {
         self.leg.over || self.leg.wanted_end.is_some()

@@ -89,6 +89,10 @@ impl Switch {
         self.legs.remove(&call.leg());
         // A port that is still on its way is closed when it comes.
         if !self.workers.opening.contains(&call.leg()) {
+            // The port of a call that never was, since its row could not be written.
+            if call.holds_port() {
+                self.engine(call.leg(), EngineCommand::Close(call.leg()));
+            }
             self.workers.close(call.leg());
         }
         self.fetches.retain(|_, owner| !matches!(owner, FetchOwner::Call(c) if *c == sid));

@@ -25,12 +25,18 @@ impl World {
         }
     }
 
-    /// Whoever is in a call that the store knows must hear of its end soon after a restart.
+    /// Whoever is in a call that the store knows to be going on must hear of its end soon after a restart. One whose row had its end
+    /// before was sent BYE then; if each was lost, their repetition died with the process and the phone has to find out by itself.
     pub(in crate::kit) fn await_byes(&mut self) {
         self.oracle.excused = false;
         let by = Mono(self.now.mono.0 + BYE_WITHIN_US);
+        let rows = self.store.all::<CallRow>().filter(|r| !r.status.is_final());
+        let on: BTreeSet<String> = rows.filter_map(|r| Some(r.dialog.as_ref()?.call_id.clone())).collect();
         let known = |p: &Phone| {
-            p.answered && p.dialog.as_ref().is_some_and(|d| self.oracle.established.contains(&d.call_id))
+            p.answered
+                && p.dialog
+                    .as_ref()
+                    .is_some_and(|d| self.oracle.established.contains(&d.call_id) && on.contains(&d.call_id))
         };
         let owed = self.phones.iter().enumerate().filter(|(_, p)| known(p));
         self.oracle.owed_byes = owed.filter_map(|(i, p)| Some((i, p.leg?, by))).collect();

@@ -80,15 +80,11 @@ impl Oracle {
     }
 
     pub fn replied(&mut self, ticket: Ticket, answer: &Answer) {
-        match answer {
-            Answer::Call(row) => {
-                if !self.history.contains_key(&row.sid) {
-                    self.complain(format!("{} was answered to REST before it was durable", row.sid));
-                }
-                self.accepted.insert(ticket, row.sid);
-            }
-            _ => {}
+        let Answer::Call(row) = answer else { return };
+        if !self.history.contains_key(&row.sid) {
+            self.complain(format!("{} was answered to REST before it was durable", row.sid));
         }
+        self.accepted.insert(ticket, row.sid);
     }
 
     pub fn fetched(&mut self, r: &FetchRequest) {
