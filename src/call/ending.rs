@@ -8,7 +8,7 @@ use super::timers::TimerKind;
 use crate::clock::{Now, Wall};
 use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
-use crate::sip::event::{Cause, SipCmd};
+use crate::sip::event::{Cause, Side, SipCmd};
 use crate::store::rows::{CallRow, CallStatus, RecordingRow, StreamRow};
 use twiml::verb::{Reject, RejectReason};
 
@@ -33,9 +33,9 @@ impl Call {
         self.give_up(cx, Cause::new(200, "Normal Clearing"), to);
     }
 
-    /// It panicked: it ends, however far it had come. False if it was ending when it did: then it may never get there. `port`: one is
-    /// open for its leg, whether it had noticed or not.
-    pub fn broke(&mut self, cx: &mut Cx<'_>, cause: Cause, port: bool) -> bool {
+    /// It panicked: it ends, however far it had come. False if it was ending when it did: then it may never get there. It may have
+    /// missed what it was just told: `known`, SIP will still report the end of its leg; `port`, one is open for it.
+    pub fn broke(&mut self, cx: &mut Cx<'_>, cause: Cause, known: bool, port: bool) -> bool {
         self.leg.open |= port;
         if self.leg.over {
             return false;
@@ -43,7 +43,12 @@ impl Call {
         self.row.error = Some(12400);
         super::notify::write(cx, &self.row, 12400, "an internal error ended the call");
         let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
-        self.give_up(cx, cause, to);
+        self.leg.wanted_end = Some(to);
+        if known {
+            self.give_up(cx, cause, to);
+        } else {
+            self.on_ended(cx, Side::Us, cause, vec![]);
+        }
         true
     }
 

@@ -233,6 +233,11 @@ impl Endpoint {
         self.txns.deadline().into_iter().chain(legs).chain(memory).min()
     }
 
+    /// Will it still report the end of this leg?
+    pub fn has_leg(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|l| !l.ended)
+    }
+
     /// What it holds.
     pub fn counts(&self) -> Counts {
         Counts {

@@ -56,7 +56,8 @@ impl Switch {
             fx.push(Effect::Reply(ticket, Box::new(Answer::Busy)));
         }
         let port = self.workers.of(call.leg()).is_some() && !self.workers.opening.contains(&call.leg());
-        let (ends, last) = self.guarded(now, sid, |cx| call.broke(cx, internal_error(), port));
+        let known = self.endpoint.has_leg(call.leg());
+        let (ends, last) = self.guarded(now, sid, |cx| call.broke(cx, internal_error(), known, port));
         fx.extend(last);
         self.keep(call);
         self.perform(now, sid, fx);

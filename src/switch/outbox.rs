@@ -43,12 +43,14 @@ impl Journal {
     }
 
     fn keep(&mut self, now: Now, id: TxId, tx: Tx) -> bool {
-        self.next = Some(now.mono + AGAIN);
         if self.trying == Some(id) {
             self.trying = None;
+            self.next = Some(now.mono + AGAIN);
             self.waiting.push_front(tx);
             return true;
         }
+        // What comes behind it does not put the next try off: on a busy server it would never come.
+        self.next.get_or_insert(now.mono + AGAIN);
         if self.waiting.len() >= JOURNAL_MAX {
             return false;
         }

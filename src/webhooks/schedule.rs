@@ -153,7 +153,8 @@ impl Schedule {
         if !missing || !self.has_room() {
             return None;
         }
-        let upto = aside.map_or(now.wall, |(_, next)| now.wall.max(next));
+        let possible = aside.filter(|(_, next)| !window::is_impossible(*next, now.wall));
+        let upto = possible.map_or(now.wall, |(_, next)| now.wall.max(next));
         self.store = Behind { refused: false, asked: Some(upto), aside: self.store.aside };
         Some(upto)
     }
@@ -363,13 +364,14 @@ impl Schedule {
     }
 }
 
-/// When a row is due that was written with this `next`. A wall clock that jumped back makes none wait longer than the longest pause.
+/// When a row is due that was written with this `next`: at once if no clock that was right could have written it.
 fn due(now: Now, next: Wall) -> Mono {
+    if window::is_impossible(next, now.wall) {
+        return now.mono;
+    }
     let wait = u64::try_from(next.0.saturating_sub(now.wall.0)).unwrap_or(0);
-    now.mono + Duration::from_millis(wait).min(LAST_ROUND)
+    now.mono + Duration::from_millis(wait)
 }
-
-const LAST_ROUND: Duration = Duration::from_secs(21_600);
 
 fn lane(row: &OutboxRow) -> Lane {
     row.call.map_or(Lane::Alone(row.id), Lane::Call)

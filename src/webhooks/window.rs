@@ -4,6 +4,15 @@ use crate::clock::Wall;
 use crate::sid::CallSid;
 use crate::store::rows::OutboxRow;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The longest pause between two rounds.
+const LAST_ROUND: Duration = Duration::from_secs(21_600);
+
+/// Further away than the longest pause: the wall clock was set back after this was written.
+pub(super) fn is_impossible(next: Wall, now: Wall) -> bool {
+    next > now.plus(LAST_ROUND)
+}
 
 /// By their time; but those of one call that were never tried by position: the wall clock may have been set between them.
 pub(super) fn sort(rows: &mut [OutboxRow]) {
@@ -26,11 +35,12 @@ pub(super) fn sort(rows: &mut [OutboxRow]) {
 }
 
 /// What [`Schedule::wants`](super::schedule::Schedule::wants) asks for of all pending rows: the page, and the smallest `next` of the
-/// others. One that was never tried is due, whatever the wall clock said when it was made.
+/// others. One that was never tried is due, whatever the wall clock said when it was made; so is one that waits for an impossible time.
 pub fn page(mut pending: Vec<OutboxRow>, upto: Wall, window: usize) -> (Vec<OutboxRow>, Option<Wall>) {
     sort(&mut pending);
-    let (mut due, later): (Vec<_>, Vec<_>) =
-        pending.into_iter().partition(|row| row.rounds == 0 || row.next <= upto);
+    let (mut due, later): (Vec<_>, Vec<_>) = pending
+        .into_iter()
+        .partition(|row| row.rounds == 0 || row.next <= upto || is_impossible(row.next, upto));
     let over = due.split_off(due.len().min(window));
     let over = over.iter().map(|row| row.next.min(upto));
     let later = over.chain(later.iter().map(|row| row.next)).min();

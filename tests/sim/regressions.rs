@@ -94,3 +94,28 @@ fn what_is_cancelled_before_its_invite_left_is_not_dialled() {
     assert!(!w.picture().contains("INVITE"), "{}", w.picture());
     assert_eq!(w.switch.counts().calls, 0);
 }
+
+/// Each write that came behind those which waited for the database put their next try off by a second: a busy server never caught up
+/// (seed 0xee).
+#[test]
+fn what_waits_for_the_database_is_written_though_more_comes() {
+    let mut w = World::new(4);
+    let caller = w.phone("caller", 10);
+    w.app.on("/voice", Reply::twiml("<Pause length=\"60\"/>"));
+    w.dial(caller, "+15550001");
+    w.run_ms(1_000);
+    let sid = w.switch.calls().next().unwrap().sid();
+    w.database_down = true;
+    let limit = |w: &mut World| {
+        w.ask(Request::Update(
+            sid,
+            Box::new(CallUpdate { time_limit_s: Some(600), ..CallUpdate::default() }),
+        ));
+        w.run_ms(300);
+    };
+    limit(&mut w);
+    w.database_down = false;
+    assert!(w.switch.counts().journal > 0);
+    (0..10).for_each(|_| limit(&mut w));
+    assert_eq!(w.switch.counts().journal, 0);
+}
