@@ -345,6 +345,11 @@ impl Engine {
         self.hearers.contains_key(&leg) || self.legs.get(&leg).is_some_and(|l| l.is_streamed())
     }
 
+    /// The stream whose agent speaks to the peer of this leg: what it says leaves on the leg's tick, and need not be read before.
+    pub fn agent(&self, leg: LegId) -> Option<StreamSid> {
+        self.legs.get(&leg).and_then(|l| l.agent())
+    }
+
     /// The legs of each phase, for balance.
     pub fn legs_in_phases(&self) -> [usize; PHASES as usize] {
         self.phases.each_ref().map(Vec::len)

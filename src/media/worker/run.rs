@@ -35,6 +35,15 @@ const RTCP_TYPES: std::ops::RangeInclusive<u8> = 192..=223;
 /// What a stream is read into.
 const READ: usize = 64 * 1024;
 
+/// What a leg whose turn it is has to have read.
+struct Turn {
+    leg: LegId,
+    /// Its packets go on when they arrive.
+    forwards: bool,
+    /// Who speaks to its peer.
+    agent: Option<StreamSid>,
+}
+
 pub(super) struct Thread {
     pub poll: Poll,
     pub clock: Clock,
@@ -52,8 +61,8 @@ pub(super) struct Thread {
     pub scratch: Vec<u8>,
     /// What legs are read into.
     datagram: Vec<u8>,
-    /// The legs of the phase that has its turn, and whether somebody waits for their packets.
-    turn: Vec<(LegId, bool)>,
+    /// The legs of the phase that has its turn.
+    turn: Vec<Turn>,
     commands: mpsc::Receiver<WorkerCommand>,
     disk: Disk,
     reply: Reply,
@@ -130,7 +139,7 @@ impl Thread {
     }
 
     /// The time for packets: read once for a few, because two clocks cost a tenth of what a packet does.
-    fn stamp(&mut self) -> Now {
+    pub(super) fn stamp(&mut self) -> Now {
         if self.stamps == 0 {
             self.stamp = (self.clock)();
         }
@@ -176,15 +185,22 @@ impl Thread {
     }
 
     /// Reads what came to the legs of a phase whose packets nobody waits for, before their turn: a key that was pressed stops what
-    /// would be played in it.
+    /// would be played in it, and what an agent said leaves in it.
     fn read_unwaited(&mut self, phase: u8) {
         self.stamps = 0;
         let mut legs = std::mem::take(&mut self.turn);
         legs.clear();
-        legs.extend(self.engine.legs_of(phase).map(|leg| (leg, self.engine.forwards(leg))));
-        for (leg, wanted) in &legs {
-            if let Some(which) = self.legs.wait_for(*leg, *wanted, self.poll.registry()) {
+        legs.extend(self.engine.legs_of(phase).map(|leg| Turn {
+            leg,
+            forwards: self.engine.forwards(leg),
+            agent: self.engine.agent(leg),
+        }));
+        for turn in &legs {
+            if let Some(which) = self.legs.wait_for(turn.leg, turn.forwards, self.poll.registry()) {
                 self.read_datagrams(which);
+            }
+            if let Some(stream) = turn.agent {
+                self.read_agent(stream);
             }
         }
         self.turn = legs;
