@@ -112,7 +112,7 @@ fn one_that_panics_again_while_it_ends_is_ended_from_outside() {
 /// row not written yet (seed 0xad).
 #[test]
 fn a_panic_while_a_recording_fails_does_not_lose_its_end() {
-    let start = "<Start><Recording recordingStatusCallback=\"/status/rec\"/></Start><Pause length=\"60\"/>";
+    let start = "<Start><Recording trim=\"do-not-trim\" recordingStatusCallback=\"/status/rec\"/></Start><Pause length=\"60\"/>";
     let fired = |effects| {
         let mut w = World::new(8);
         w.quiet = true;
