@@ -2,6 +2,7 @@
 
 mod chance;
 mod docs;
+mod late;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod one_call;
