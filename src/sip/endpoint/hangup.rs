@@ -1,13 +1,13 @@
 //! The end of a leg, whoever wants it: BYE both ways, dialogs of a former life, and the one place where a leg is dropped.
 
-use super::engine::{cause_of, reason_header, reliable, summary};
+use super::engine::{cause_of, reason_header, summary};
 use super::leg::{GIVE_UP, Leg, Phase, Stage, Verdict};
 use super::{Endpoint, OwnCall, REMEMBERED_MAX, User};
 use crate::clock::Mono;
 use crate::mutants::{self, Mutant};
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Cause, DialogIds, Flow, LegId, Side, SipEvent};
-use crate::sip::transaction::{Failure, Key, T4};
+use crate::sip::transaction::{Key, T4};
 use crate::sip::wire::{Message, Method};
 use std::time::Duration;
 
@@ -85,10 +85,9 @@ impl Endpoint {
         self.end_and_drop(now, id);
     }
 
-    /// No answer will come. Where the connection of the BYE broke the peer may well be there: once more over a new one.
-    pub(super) fn on_bye_failure(&mut self, now: Mono, id: LegId, why: Failure) {
-        let broke = |leg: &&mut Leg| why == Failure::Transport && reliable(&leg.dialog.ids.flow);
-        let again = self.leg_mut(id).filter(broke).and_then(|leg| {
+    /// The connection of the BYE broke before its answer, but the peer was there: once more over a new one.
+    pub(super) fn bye_again(&mut self, now: Mono, id: LegId) {
+        let again = self.leg_mut(id).and_then(|leg| {
             leg.dialog.ids.flow.conn = 0;
             leg.bye_again.take()
         });

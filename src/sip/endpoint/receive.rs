@@ -130,7 +130,7 @@ impl Endpoint {
     pub(super) fn on_failure(&mut self, now: Mono, txn: TxnId, user: User, why: Failure) {
         match user {
             User::Invite(leg) => self.on_invite_failure(now, leg, txn, why),
-            User::Bye(leg) => self.on_bye_failure(now, leg, why),
+            User::Bye(leg) => self.end_and_drop(now, leg),
             User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }
