@@ -255,9 +255,12 @@ impl Call {
         if to.is_final() && !self.row.status.is_final() {
             self.follow_clock(cx.now);
         }
-        let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
+        // Kept once it is made: a row with a status that nobody writes would be in progress for ever.
+        let mut row = self.row.clone();
+        let Some(op) = status::advance(cx, &mut row, to, self.recordings.own()) else {
             return;
         };
+        self.row = row;
         if to == CallStatus::InProgress {
             self.answered_at = Some(cx.now.mono);
         }

@@ -388,6 +388,21 @@ fn on_a_stream_everything_goes_over_its_connection() {
     b.expect(&["Ended 2 us 200"]);
     b.over();
 
+    // It breaks before the answer to the BYE: once more over a new one, and not again.
+    let mut b = Bench::new();
+    b.dial(&[tcp(0)]);
+    let answer = response(&invite(&b), 200, "Contact: <sip:callee@192.0.2.1>\r\n", "callee", SDP);
+    b.get_on(tcp(7), answer.as_bytes());
+    b.tell(hangup());
+    assert_eq!(b.last_flow(), tcp(7));
+    b.take();
+    b.lost(tcp(7));
+    b.expect(&["BYE"]);
+    assert_eq!(b.last_flow(), anew);
+    b.lost(Flow { conn: 8, ..anew });
+    b.expect(&["Ended 2 us 200"]);
+    b.over();
+
     // A connection that cannot be made fails the target at once.
     let mut b = Bench::new();
     b.dial(&[tcp(0)]);
