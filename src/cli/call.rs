@@ -86,10 +86,12 @@ async fn call(options: Options) -> Result<(), String> {
         from: options.from.clone(),
         watcher: Some(watcher),
         lose: 0,
+        stall: Duration::ZERO,
     };
     let phone = Phone::dial(dial).await?;
     tokio::select! {
         () = talk(&phone, &options, said) => {}
+        () = phone::refused(server) => return Err(format!("not answered: nobody listens on {server} (UDP)")),
         _ = tokio::signal::ctrl_c() => phone.hang_up(),
     }
     let mut state = phone.state.clone();

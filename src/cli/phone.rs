@@ -1,4 +1,4 @@
-//! (s) A phone as one task: the house's own endpoint and engine from the other side, on real sockets. It is told what to say
+//! (s) A phone as one thread: the house's own endpoint and engine from the other side, on real sockets. It is told what to say
 //! through a channel; what it hears and how the call goes is seen in a [`State`], all of it at the end in a [`Report`].
 
 mod work;
@@ -11,7 +11,7 @@ use crate::store::rows::Line;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use work::{Do, Work};
 
 /// How it dials.
@@ -28,6 +28,8 @@ pub struct Dial {
     pub watcher: Option<mpsc::UnboundedSender<Line>>,
     /// Every so many packets one is not sent; 0: none is lost.
     pub lose: u64,
+    /// For so long it stands still, once a second.
+    pub stall: Duration,
 }
 
 /// How far the call is.
@@ -75,25 +77,45 @@ pub struct Phone {
     /// How it goes.
     pub state: watch::Receiver<State>,
     todo: mpsc::UnboundedSender<Do>,
-    task: tokio::task::JoinHandle<Report>,
+    report: oneshot::Receiver<Report>,
 }
 
 impl Phone {
-    /// Sends the INVITE.
+    /// Sends the INVITE. It has a thread of its own, as a phone has a processor of its own: what a server in this process does cannot
+    /// hold up its packets.
     ///
     /// # Errors
-    /// No sockets.
+    /// No sockets, no thread.
     pub async fn dial(dial: Dial) -> Result<Phone, String> {
         let (see, state) = watch::channel(State::default());
         let (todo, tasks) = mpsc::unbounded_channel();
-        let (work, sip) = Work::begin(dial, see).await?;
-        let task = tokio::spawn(work.run(sip, tasks));
-        Ok(Phone { state, todo, task })
+        let (begun, begins) = oneshot::channel();
+        let (ended, report) = oneshot::channel();
+        let alone = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let alone = alone.map_err(|e| format!("the phone cannot run: {e}"))?;
+        let run = async move {
+            match Work::begin(dial, see).await {
+                Ok((work, sip)) => {
+                    let _ = begun.send(Ok(()));
+                    let _ = ended.send(work.run(sip, tasks).await);
+                }
+                Err(why) => drop(begun.send(Err(why))),
+            }
+        };
+        let thread = std::thread::Builder::new().name("phone".to_owned()).spawn(move || alone.block_on(run));
+        thread.map_err(|e| format!("no thread for the phone: {e}"))?;
+        begins.await.map_err(|_| "the phone broke".to_owned())??;
+        Ok(Phone { state, todo, report })
     }
 
-    /// Says it, instead of what it says now. Marks in it are measured when they come back.
+    /// Says it, instead of what it says now.
     pub fn say(&self, clip: Arc<Clip>) {
-        let _ = self.todo.send(Do::Say(clip));
+        let _ = self.todo.send(Do::Say { clip, marked: false });
+    }
+
+    /// The same; the marks in it are measured when they come back.
+    pub fn say_marked(&self, clip: Arc<Clip>) {
+        let _ = self.todo.send(Do::Say { clip, marked: true });
     }
 
     /// Presses keys (RFC 4733).
@@ -121,7 +143,7 @@ impl Phone {
         if !self.until(limit, |s| matches!(s.phase, Phase::Over(..))).await {
             self.hang_up();
         }
-        self.task.await.unwrap_or_default()
+        self.report.await.unwrap_or_default()
     }
 }
 
@@ -148,4 +170,20 @@ pub fn near(server: SocketAddr) -> Result<IpAddr, String> {
     let socket = std::net::UdpSocket::bind((any, 0)).map_err(|e| e.to_string())?;
     socket.connect(server).map_err(|e| format!("{server}: {e}"))?;
     socket.local_addr().map(|a| a.ip()).map_err(|e| e.to_string())
+}
+
+/// Waits until the machine of `server` says that nobody listens there (ICMP); for ever if it does not. RFC 3261 section 18.4 takes
+/// that for an answer; the sockets of a transport, which speak to many, are not told of it.
+pub async fn refused(server: SocketAddr) {
+    if let Ok(ip) = near(server)
+        && let Ok(socket) = tokio::net::UdpSocket::bind((ip, 0)).await
+        && socket.connect(server).await.is_ok()
+        // No octets: no message, and nothing that a server would answer.
+        && socket.send(&[]).await.is_ok()
+        && let Err(e) = socket.recv(&mut [0; 1]).await
+        && e.kind() == std::io::ErrorKind::ConnectionRefused
+    {
+        return;
+    }
+    std::future::pending().await
 }

@@ -15,6 +15,7 @@ const BREAKS: &[(&str, &str)] = &[
     ("lost-clear", "mark, clear"),
     ("wrong-keys", "Gather"),
     ("lost-packets", "packets"),
+    ("stalled-phone", "packets"),
 ];
 
 fn start(folder: &Folder, args: &[&str]) -> Child {

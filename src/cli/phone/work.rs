@@ -37,13 +37,18 @@ const PORT_TRIES: usize = 100;
 const DATAGRAM: usize = 2_048;
 /// Its only leg.
 const LEG: LegId = LegId(2);
+/// A spoiled phone stands still so often.
+const STALL_EVERY: Duration = Duration::from_secs(1);
 /// SIP messages that wait to be read.
 const SIP_QUEUE: usize = 256;
 
 /// What it is told.
 pub(super) enum Do {
-    Say(Arc<Clip>),
+    /// Speech; are there marks to be measured in it?
+    Say { clip: Arc<Clip>, marked: bool },
+    /// Keys.
     Press(String),
+    /// The end.
     HangUp,
 }
 
@@ -78,6 +83,8 @@ pub(super) struct Work {
     source: Option<(SourceId, Vec<Item>)>,
     busy_until: Mono,
     began: Mono,
+    /// When it last stood still.
+    moved: Mono,
     over_at: Option<Mono>,
     next: u64,
     report: Report,
@@ -115,6 +122,7 @@ impl Work {
             source: None,
             busy_until: Mono(0),
             began: now().mono,
+            moved: now().mono,
             over_at: None,
             next: 1,
             report: Report::default(),
@@ -173,6 +181,7 @@ impl Work {
                 _ = ticks.tick() => {
                     self.engine.on_tick(now(), phase, &mut self.out);
                     phase = (phase + 1) % PHASES;
+                    self.stand_still();
                     self.endpoint.on_time(now());
                     self.look();
                 }
@@ -181,6 +190,15 @@ impl Work {
         }
         self.report.ear = self.ear;
         self.report
+    }
+
+    /// Spoiled for the demo: the whole task stops, as a phone with too much to do.
+    fn stand_still(&mut self) {
+        let at = now().mono;
+        if !self.dial.stall.is_zero() && at.since(self.moved) >= STALL_EVERY {
+            std::thread::sleep(self.dial.stall);
+            self.moved = at;
+        }
     }
 
     fn on_sip(&mut self, x: Inbound) {
@@ -201,8 +219,10 @@ impl Work {
 
     fn on_todo(&mut self, what: Do) {
         let (item, ms) = match what {
-            Do::Say(clip) => {
-                self.ear.expect(&clip);
+            Do::Say { clip, marked } => {
+                if marked {
+                    self.ear.expect(&clip);
+                }
                 let ms = clip.ms();
                 (Item::Clip { clip, times: 1 }, ms)
             }
