@@ -3,7 +3,7 @@
 
 mod agent;
 mod app;
-mod beat;
+pub mod beat;
 mod keep;
 mod rest;
 mod script;

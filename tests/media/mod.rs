@@ -10,7 +10,7 @@ mod lock;
 mod phone;
 mod play;
 mod record;
-mod rig;
+pub mod rig;
 mod rtcp;
 mod silence;
 mod stream;

@@ -27,7 +27,7 @@ impl Beats {
     }
 
     /// It woke up at `woke`, and the step after `done` was the first due. Returns the last that was.
-    fn on_wake(&mut self, done: u64, woke: Mono) -> u64 {
+    pub fn on_wake(&mut self, done: u64, woke: Mono) -> u64 {
         let reached = (woke.0 / STEP_US).max(done);
         let late_before = woke.0.saturating_sub(crate::cli::ear::LATE_US.unsigned_abs()).div_ceil(STEP_US);
         self.all += reached - done;
