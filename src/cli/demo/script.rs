@@ -74,10 +74,13 @@ pub async fn play(
     let tone_ms = converse(&phone, agent, &talk, &dictation, broken).await;
     let report = phone.finish(STEP).await;
     let beats = beat.stop();
-    app.until(CALLBACKS, |asked| app::CALLBACKS.iter().all(|c| app::delivered(asked, c))).await;
-    // What came of the last callback is written after the app has answered it.
-    let mut counts = server.counts.clone();
-    let _ = tokio::time::timeout(CALLBACKS, counts.wait_for(|c| c.calls == 0 && c.outbox == 0)).await;
+    let settled = async {
+        app.until(CALLBACKS, |asked| app::CALLBACKS.iter().all(|c| app::delivered(asked, c))).await;
+        // What came of the last callback is written after the app has answered it.
+        let mut counts = server.counts.clone();
+        let _ = counts.wait_for(|c| c.calls == 0 && c.outbox == 0).await;
+    };
+    let _ = tokio::time::timeout(CALLBACKS, settled).await;
     let seen = Seen {
         call: String::new(),
         status: "unknown".to_owned(),
