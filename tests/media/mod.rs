@@ -11,7 +11,7 @@ mod lock;
 mod phone;
 mod play;
 mod record;
-mod rig;
+pub mod rig;
 mod rtcp;
 mod silence;
 mod stream;

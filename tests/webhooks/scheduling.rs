@@ -15,7 +15,8 @@ fn at(ms: u64) -> Now {
     Now { mono: Mono(ms * 1_000), wall: Wall(START + ms as i64) }
 }
 
-fn row(id: OutboxId, account: u128, call: u128, position: u32, url: &str) -> OutboxRow {
+/// A callback that waits since [`START`].
+pub fn row(id: OutboxId, account: u128, call: u128, position: u32, url: &str) -> OutboxRow {
     OutboxRow {
         id,
         account: AccountSid(account),

@@ -14,11 +14,14 @@ pub struct TxnId(u64);
 
 /// One of the four.
 #[derive(Debug)]
-#[allow(missing_docs)]
 pub enum Machine {
+    /// An INVITE of ours.
     InviteClient(InviteClient),
+    /// A peer's INVITE.
     InviteServer(InviteServer),
+    /// Any other request of ours.
     Client(Client),
+    /// Any other request of a peer.
     Server(Server),
 }
 
