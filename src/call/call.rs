@@ -229,7 +229,7 @@ impl Call {
             MediaEvent::Stats(_, stats) => {
                 // In the timeline once while the call runs, and at its end.
                 if self.row.stats.is_none() || self.leg.closing {
-                    cx.trace("phone", "chorus", stats.words());
+                    cx.trace("chorus", "chorus", stats.words());
                 }
                 self.row.stats = Some(stats);
                 if self.leg.closing {
