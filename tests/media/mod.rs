@@ -1,6 +1,7 @@
-//! Tests of media: virtual time, no sockets.
+//! Tests of media: virtual time, no sockets (but `arrival`, which asks the kernel).
 
 pub mod alloc;
+mod arrival;
 pub mod audio;
 mod bridge;
 mod conceal;

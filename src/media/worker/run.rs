@@ -2,14 +2,14 @@
 
 use super::counters::{self, Counters};
 use super::events::Events;
-use super::legs::{LegSockets, Legs};
+use super::legs::{Datagram, LegSockets, Legs};
 use super::slots::Which;
 use super::streams::Streams;
 use super::tick::Ticks;
 use super::{Clock, WAKER, WorkerCommand, WorkerConfig};
 use crate::clock::Now;
 use crate::media::disk::{Disk, Refused, Reply};
-use crate::media::engine::{DiskOp, DiskReport, Engine, Item, Out};
+use crate::media::engine::{DiskOp, DiskReport, Engine, Item, Out, TICK};
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::media::port::PortPair;
 use crate::rng::Rng;
@@ -52,6 +52,8 @@ pub(super) struct Thread {
     pub scratch: Vec<u8>,
     /// What legs are read into.
     datagram: Vec<u8>,
+    /// The legs of the phase that has its turn, and whether somebody waits for their packets.
+    turn: Vec<(LegId, bool)>,
     commands: mpsc::Receiver<WorkerCommand>,
     disk: Disk,
     reply: Reply,
@@ -88,6 +90,7 @@ impl Thread {
             broken: Vec::new(),
             scratch: vec![0; READ],
             datagram: vec![0; DATAGRAM_MAX],
+            turn: Vec::new(),
             commands,
             disk: config.disk,
             reply,
@@ -156,6 +159,7 @@ impl Thread {
         loop {
             let now = (self.clock)();
             let Some(due) = ticks.due(now.mono) else { return };
+            self.read_unwaited(due.phase);
             self.guarded(now, None, |engine, out| engine.on_tick(now, due.phase, out));
             self.flush(now);
             counters::add(&self.counters.ticks, 1);
@@ -169,6 +173,21 @@ impl Thread {
                 self.closes = closes.into_iter().filter_map(refused).collect();
             }
         }
+    }
+
+    /// Reads what came to the legs of a phase whose packets nobody waits for, before their turn: a key that was pressed stops what
+    /// would be played in it.
+    fn read_unwaited(&mut self, phase: u8) {
+        self.stamps = 0;
+        let mut legs = std::mem::take(&mut self.turn);
+        legs.clear();
+        legs.extend(self.engine.legs_of(phase).map(|leg| (leg, self.engine.forwards(leg))));
+        for (leg, wanted) in &legs {
+            if let Some(which) = self.legs.wait_for(*leg, *wanted, self.poll.registry()) {
+                self.read_datagrams(which);
+            }
+        }
+        self.turn = legs;
     }
 
     fn publish(&self) {
@@ -202,9 +221,9 @@ impl Thread {
 
     fn read_all(&mut self, which: Which, datagram: &mut [u8]) {
         for _ in 0..PACKETS_AT_ONCE {
-            let Some((leg, n, from)) = self.legs.receive(which, datagram) else { return };
-            let now = self.stamp();
-            let packet = datagram.get(..n).unwrap_or_default();
+            let Some(Datagram { leg, len, from, age }) = self.legs.receive(which, datagram) else { return };
+            let now = self.stamp().earlier(age);
+            let packet = datagram.get(..len).unwrap_or_default();
             counters::add(&self.counters.received, 1);
             let is_rtcp = packet.get(1).is_some_and(|t| RTCP_TYPES.contains(t));
             let is_rtcp = is_rtcp || matches!(which, Which::Rtcp(_));
@@ -213,6 +232,10 @@ impl Thread {
                 false => engine.on_rtp(now, leg, from, packet, out),
             });
             self.flush(now);
+            // On the tick there is one packet as a rule. Another one, if there is, is older than a frame in the next turn.
+            if !age.is_zero() && age < TICK {
+                return;
+            }
         }
         self.again.push(which);
     }
