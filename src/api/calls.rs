@@ -118,7 +118,7 @@ pub fn show(row: &CallRow) -> Value {
         "direction": row.direction.as_str(),
         "answered_by": null,
         "api_version": "2010-04-01",
-        "forwarded_from": null,
+        "forwarded_from": row.forwarded_from,
         "group_sid": null,
         "caller_name": null,
         "queue_time": "0",

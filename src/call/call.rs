@@ -123,6 +123,10 @@ impl Call {
             MediaEvent::Agent(_, stream, e) => self.on_agent(cx, stream, e),
             MediaEvent::Silent(_) => self.on_silent(cx),
             MediaEvent::Stats(_, stats) => {
+                // In the timeline once while the call runs, and at its end.
+                if self.row.stats.is_none() || self.leg.closing {
+                    cx.trace("chorus", "chorus", stats.words());
+                }
                 self.row.stats = Some(stats);
                 if self.leg.closing {
                     self.leg.closing = false;

@@ -10,7 +10,7 @@ use crate::trunk::normalise::dialled;
 use crate::webhooks::policy;
 use std::collections::VecDeque;
 use twiml::Secret;
-use twiml::verb::{CallEvent, Dial, DialRecord, Noun, Sip, SipUri, Trim};
+use twiml::verb::{CallEvent, Dial, DialRecord, Noun, RecordingTrack, Sip, SipUri, Trim};
 
 /// Dial's recording in the words of the recordings room.
 pub struct DialRecording {
@@ -37,6 +37,8 @@ pub fn recording(dial: &Dial, base: Option<&str>) -> Option<DialRecording> {
         DialRecord::FromAnswerDual => (false, 2),
         DialRecord::FromRingingDual => (true, 2),
     };
+    // Of one track there is one channel.
+    let channels = if dial.recording_track == RecordingTrack::Both { channels } else { 1 };
     Some(DialRecording {
         from_ringing,
         channels,
@@ -134,11 +136,21 @@ fn may_show(parent: &Call, caller: &str) -> bool {
     own || caller == parent.row.from || caller == parent.row.to
 }
 
+/// A SIP callee may be shown any name of such characters (twiml.md 3.2).
+fn may_be_user(caller: &str) -> bool {
+    let user = target::user_of(caller);
+    !user.is_empty() && user.chars().all(|c| c.is_ascii_alphanumeric() || "+-_.".contains(c))
+}
+
 /// The children of one noun in the order in which they are tried; there is at least one.
 pub fn spawns(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Result<VecDeque<Spawn>, NoRoute> {
     let caller = dial.caller_id.clone().unwrap_or_else(|| parent.row.from.clone());
     if matches!(noun, Noun::Number(_)) && !may_show(parent, &caller) {
         let words = format!("the caller ID {caller} is neither of this call nor a number of the account");
+        return Err(NoRoute { code: 13214, words });
+    }
+    if let (Noun::Sip(_), Some(shown)) = (noun, dial.caller_id.as_deref().filter(|c| !may_be_user(c))) {
+        let words = format!("the caller ID {shown} is more than letters, digits and + - _ .");
         return Err(NoRoute { code: 13214, words });
     }
     let parties = parties(cx, noun)?;

@@ -11,6 +11,9 @@ use crate::store::rows::{CallStatus, Direction};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
+/// Our name in a Warning.
+const AGENT: &str = "chorus";
+
 /// Signalling and media state of a leg.
 pub struct Leg {
     /// Its id.
@@ -63,6 +66,15 @@ struct Unusable {
 impl Unusable {
     fn plain(words: &str) -> Unusable {
         Unusable { words: words.to_owned(), warning: None }
+    }
+
+    /// For the 488 (RFC 3261 section 20.43). What cannot be read at all is a miscellaneous one.
+    fn warning(&self) -> (String, String) {
+        let value = match &self.warning {
+            Some(none) => none.warning(AGENT),
+            None => format!("399 {AGENT} {}", crate::sip::wire::quote(&self.words)),
+        };
+        ("Warning".to_owned(), value)
     }
 }
 
@@ -119,6 +131,14 @@ impl Leg {
         Some(body)
     }
 
+    /// The answer says what early media said before it. Who sends nothing before the answer may still be learned from it on
+    /// (ruling 2.42).
+    pub fn answered_as_said(&mut self) {
+        if let Some(peer) = self.plan.peer.take() {
+            self.set_peer(peer);
+        }
+    }
+
     fn set_peer(&mut self, mut peer: Peer) {
         self.epoch += 1;
         peer.epoch = self.epoch;
@@ -127,8 +147,9 @@ impl Leg {
 
     /// Our answer to the INVITE's offer, or an offer of our own to an offerless one.
     fn answer(&mut self) -> Result<Bytes, Unusable> {
-        if let Some(said) = &self.early {
-            return Ok(said.clone());
+        if let Some(said) = self.early.clone() {
+            self.answered_as_said();
+            return Ok(said);
         }
         match self.offer.take() {
             Some(offer) => self.answer_to(&offer),
@@ -236,16 +257,12 @@ impl Call {
     }
 
     fn refuse_media(&mut self, cx: &mut Cx<'_>, e: Unusable) {
-        let warning = e.warning.map(|w| ("Warning".to_owned(), w.warning("chorus")));
+        let headers = vec![e.warning()];
         let cause = Cause::new(488, "Not Acceptable Here");
         self.leg.wanted_end = Some(CallStatus::Failed);
         self.row.cause = Some(cause.clone());
         self.phase = super::phase::Phase::Ending;
-        cx.push(Effect::Sip(SipCmd::Refuse {
-            leg: self.leg.id,
-            cause,
-            headers: warning.into_iter().collect(),
-        }));
+        cx.push(Effect::Sip(SipCmd::Refuse { leg: self.leg.id, cause, headers }));
     }
 
     /// The peer's SDP to an offer of ours. False if it cannot be used.
@@ -290,9 +307,10 @@ impl Call {
                 cx.push(Effect::Sip(SipCmd::AcceptOffer { leg, offer, body: Some(body) }));
                 self.send_plan(cx);
             }
-            _ => {
+            answer => {
                 let cause = Cause::new(488, "Not Acceptable Here");
-                cx.push(Effect::Sip(SipCmd::RefuseOffer { leg, offer, cause }));
+                let headers = answer.err().iter().map(Unusable::warning).collect();
+                cx.push(Effect::Sip(SipCmd::RefuseOffer { leg, offer, cause, headers }));
             }
         }
     }

@@ -60,10 +60,23 @@ pub fn find(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target,
     }
 }
 
-fn user_of(from: &str) -> &str {
+/// The user part of a caller ID.
+pub fn user_of(from: &str) -> &str {
     let from = from.strip_prefix("client:").unwrap_or(from);
     let from = from.strip_prefix("sips:").or_else(|| from.strip_prefix("sip:")).unwrap_or(from);
     from.split('@').next().unwrap_or(from)
+}
+
+/// The same as it may stand in a URI (RFC 3261 section 25.1, `user`): what a caller's telephone said of itself need not be fit.
+fn escaped_user(from: &str) -> String {
+    user_of(from).bytes().fold(String::new(), |mut out, b| {
+        if b.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&b) {
+            out.push(char::from(b));
+        } else {
+            out.push_str(&format!("%{b:02X}"));
+        }
+        out
+    })
 }
 
 fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
@@ -85,7 +98,7 @@ fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
     }
     let mut headers = wish.headers.clone();
     headers.extend(super::requests::uri_headers(query));
-    let from = user_of(wish.from);
+    let from = escaped_user(wish.from);
     let credentials = wish.auth.clone().map(|(username, password)| Credentials { username, password });
     let bare = uri.split(';').next().unwrap_or(uri);
     Ok(Target {
@@ -113,7 +126,7 @@ fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target
         }
         _ => None,
     };
-    let (to, from) = (wish.to, user_of(wish.from));
+    let (to, from) = (wish.to, escaped_user(wish.from));
     Ok(Target {
         uri: format!("sip:{to}@{host}"),
         next_hop: Some(next_hop),

@@ -132,6 +132,31 @@ pub struct Stats {
     pub late: u64,
 }
 
+impl Stats {
+    /// For the call's timeline; what is not known is left out.
+    pub fn words(&self) -> String {
+        let ms = |us: u64| us as f64 / 1_000.0;
+        let mut out = format!(
+            "RTP {} received, {} lost, {} dropped, jitter {:.1} ms; {} sent, {} late, {} lost, jitter {:.1} ms",
+            self.received,
+            self.lost,
+            self.dropped,
+            ms(self.jitter_us),
+            self.sent,
+            self.late,
+            self.remote_lost,
+            ms(self.remote_jitter_us),
+        );
+        if self.rtt_us > 0 {
+            out.push_str(&format!("; round trip {:.1} ms", ms(self.rtt_us)));
+        }
+        if self.mos_x100 > 0 {
+            out.push_str(&format!("; MOS {}.{:02}", self.mos_x100 / 100, self.mos_x100 % 100));
+        }
+        out
+    }
+}
+
 /// From an engine to the call of the leg.
 #[derive(Clone, Debug)]
 pub enum MediaEvent {

@@ -25,6 +25,9 @@ const TURNS: i64 = 5;
 const APART: i64 = 800;
 /// From this fill on a buffer does not wait for that: the other one came back too late for its turn.
 const FULL: usize = 3_360;
+/// After a second without a packet of the peer nothing is known of its silence: it is counted only while packets come, or comfort
+/// noise stands for them (Twilio: no RTP, no silence detected).
+const UNHEARD: i64 = 8_000;
 /// Frames before the first sound that trimming keeps.
 const LEAD: usize = 5;
 /// Samples after the last sound that trimming keeps.
@@ -65,6 +68,8 @@ pub struct Recorder {
     loud_end: u64,
     leading: bool,
     silent_samples: u64,
+    /// The place at which the peer's last audio arrived.
+    heard_until: i64,
 }
 
 impl Recorder {
@@ -86,6 +91,7 @@ impl Recorder {
             written: 0,
             loud_end: 0,
             silent_samples: 0,
+            heard_until: -UNHEARD,
         }
     }
 
@@ -168,8 +174,10 @@ impl Recorder {
         ts: u32,
         pcm: impl ExactSizeIterator<Item = i16>,
     ) {
-        if let Some((party, timeline, at)) = self.party(now, side) {
-            party.audio(timeline, at, sequence, ts, pcm);
+        let Some((party, timeline, at)) = self.party(now, side) else { return };
+        party.audio(timeline, at, sequence, ts, pcm);
+        if side == Side::Inbound {
+            self.heard_until = self.heard_until.max(at);
         }
     }
 
@@ -237,6 +245,8 @@ impl Recorder {
         if self.leading && self.timeline.loud_within(LEAD, listens) {
             self.leading = false;
         }
+        let comfort = self.parties.first().is_some_and(Party::is_comfort);
+        let heard = comfort || self.timeline.base() < self.heard_until.saturating_add(UNHEARD);
         let frame = self.timeline.take();
         let [inbound, outbound] = &frame;
         let quiet = level::is_silent(inbound);
@@ -255,7 +265,11 @@ impl Recorder {
                 return Some(TapEndReason::Length);
             }
         }
-        self.silent_samples = if quiet && !self.tap.paused { self.silent_samples + n as u64 } else { 0 };
+        self.silent_samples = match quiet && !self.tap.paused {
+            true if heard => self.silent_samples + n as u64,
+            true => self.silent_samples,
+            false => 0,
+        };
         let limit = self.tap.max_silence_ms?;
         (self.silent_samples >= u64::from(limit) * 8).then_some(TapEndReason::Silence)
     }

@@ -142,7 +142,7 @@ impl Dialog {
 
     /// Where a request goes. A stream keeps its connection while there is one. Otherwise the next hop's address counts if
     /// it is a literal that is not hidden behind a NAT: the port that a lost connection came from takes none. A name is
-    /// not looked up again: the way the dialog came is known to work.
+    /// not looked up again: the way the dialog came is known to work. It goes by the transport that the next hop asks for.
     pub fn destination(&self) -> Flow {
         let flow = self.ids.flow;
         if flow.transport != Transport::Udp && flow.conn != 0 {
@@ -150,7 +150,7 @@ impl Dialog {
         }
         let first = self.ids.route_set.first().and_then(|r| NameAddr::parse(r).ok()).map(|r| r.uri);
         let Some(uri) = first.or_else(|| Uri::parse(&self.ids.remote_target).ok()) else { return flow };
-        let Ok(ip) = uri.bare_host().parse::<IpAddr>() else { return flow };
+        let Ok(ip) = uri.next_host().parse::<IpAddr>() else { return flow };
         let source = flow.remote.ip().to_canonical();
         let realm = private_realm(ip);
         let hidden =
@@ -158,7 +158,12 @@ impl Dialog {
         if hidden || ip.is_ipv4() != source.is_ipv4() {
             return flow;
         }
-        Flow { remote: SocketAddr::new(ip, uri.port.unwrap_or(PORT)), ..flow }
+        let transport = match uri.transport().map(str::to_ascii_lowercase).as_deref() {
+            Some("tcp") => Transport::Tcp,
+            Some("udp") => Transport::Udp,
+            _ => flow.transport,
+        };
+        Flow { transport, remote: SocketAddr::new(ip, uri.port.unwrap_or(PORT)), ..flow }
     }
 
     /// Begins a request in this dialog: everything but Contact and what is special to its method.
@@ -166,7 +171,7 @@ impl Dialog {
         let (uri, routes) = self.routing();
         let ids = &self.ids;
         let mut w = Writer::request(method, &uri)
-            .header("Via", &via(&ids.flow, branch))
+            .header("Via", &via(&self.destination(), branch))
             .header("Max-Forwards", &MAX_FORWARDS.to_string());
         for route in &routes {
             w = w.header("Route", route);

@@ -25,6 +25,25 @@ pub enum Hash {
     Sha512_256,
 }
 
+/// What the hash protects.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Qop {
+    /// Method and URI.
+    Auth,
+    /// The body too.
+    AuthInt,
+}
+
+impl Qop {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Qop::Auth => "auth",
+            Qop::AuthInt => "auth-int",
+        }
+    }
+}
+
 /// One `Digest` challenge. Those of other schemes and algorithms are passed over (RFC 4475 `regaut01`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
@@ -42,10 +61,8 @@ pub struct Challenge {
     pub session: bool,
     /// Algorithm as written, to be echoed; None if it was not.
     pub algorithm: Option<String>,
-    /// `auth` is among the offered qop values.
-    pub auth: bool,
-    /// A qop was offered at all.
-    pub qop: bool,
+    /// Which of the offered qop values is taken: `auth`, or `auth-int` where that is all; None: none was offered.
+    pub qop: Option<Qop>,
     /// The answer was right but its nonce too old.
     pub stale: bool,
 }
@@ -53,7 +70,7 @@ pub struct Challenge {
 /// Why no answer can be given.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum DigestError {
-    /// There is no Digest challenge with a known algorithm and `auth`.
+    /// There is no Digest challenge with a known algorithm and a known qop.
     NoChallenge,
     /// The realm refused what we answered: the password is wrong.
     Rejected,
@@ -113,8 +130,15 @@ fn challenge(params: &[(String, String)], proxy: bool) -> Option<Challenge> {
         _ => return None,
     };
     let offered = get("qop").filter(|q| !q.trim().is_empty());
-    let auth =
-        offered.iter().flat_map(|q| q.split([',', ' '])).any(|q| q.trim().eq_ignore_ascii_case("auth"));
+    let has = |wanted: Qop| {
+        let mut values = offered.iter().flat_map(|q| q.split([',', ' ']));
+        values.any(|q| q.trim().eq_ignore_ascii_case(wanted.as_str()))
+    };
+    let qop = match offered {
+        None => None,
+        // An offer of nothing that is known cannot be answered.
+        Some(_) => Some([Qop::Auth, Qop::AuthInt].into_iter().find(|q| has(*q))?),
+    };
     Some(Challenge {
         proxy,
         realm: get("realm")?,
@@ -123,8 +147,7 @@ fn challenge(params: &[(String, String)], proxy: bool) -> Option<Challenge> {
         hash,
         session,
         algorithm,
-        auth,
-        qop: offered.is_some(),
+        qop,
         stale: get("stale").is_some_and(|s| s.eq_ignore_ascii_case("true")),
     })
 }
@@ -144,25 +167,23 @@ struct Realm {
 
 impl Client {
     /// The fields to add to the repeated request, one for each realm that challenged (RFC 3261 section 22.3): the first
-    /// challenge of a realm that we can answer is taken (RFC 8760 section 2.4). `uri` is the Request-URI as it
-    /// will be written; `cnonce` is fresh chance, hexadecimal.
+    /// challenge of a realm that we can answer is taken (RFC 8760 section 2.4). `cnonce` is fresh chance, hexadecimal.
     pub fn answer(
         &mut self,
         response: &Message,
-        method: &Method,
-        uri: &str,
+        request: &Protected<'_>,
         credentials: &Credentials,
         cnonce: &str,
     ) -> Result<Vec<(String, String)>, DigestError> {
         let mut out: Vec<(String, String)> = Vec::new();
         let mut done: Vec<(bool, String)> = Vec::new();
-        for challenge in challenges(response).iter().filter(|c| c.auth || !c.qop) {
+        for challenge in &challenges(response) {
             let key = (challenge.proxy, challenge.realm.clone());
             if done.contains(&key) {
                 continue;
             }
             let count = self.count(&key, challenge)?;
-            out.push(authorization(challenge, method, uri, credentials, cnonce, count));
+            out.push(authorization(challenge, request, credentials, cnonce, count));
             done.push(key);
         }
         if out.is_empty() { Err(DigestError::NoChallenge) } else { Ok(out) }
@@ -195,14 +216,14 @@ impl Client {
 /// Name and value of the field that answers one challenge. `nc` is written in hexadecimal.
 pub fn authorization(
     challenge: &Challenge,
-    method: &Method,
-    uri: &str,
+    request: &Protected<'_>,
     credentials: &Credentials,
     cnonce: &str,
     count: u32,
 ) -> (String, String) {
     let nc = format!("{count:08x}");
-    let proof = Proof { challenge, method: method.as_str(), uri, cnonce, nc: &nc };
+    let uri = request.uri;
+    let proof = Proof { challenge, request, cnonce, nc: &nc };
     let response = proof.response(&credentials.username, &credentials.password);
     let mut fields = vec![
         format!("username={}", quote(&credentials.username)),
@@ -214,8 +235,8 @@ pub fn authorization(
     if let Some(algorithm) = &challenge.algorithm {
         fields.push(format!("algorithm={algorithm}"));
     }
-    if challenge.auth {
-        fields.push(format!("qop=auth, nc={nc}, cnonce=\"{cnonce}\""));
+    if let Some(qop) = challenge.qop {
+        fields.push(format!("qop={}, nc={nc}, cnonce=\"{cnonce}\"", qop.as_str()));
     } else if challenge.session {
         fields.push(format!("cnonce=\"{cnonce}\""));
     }
@@ -226,11 +247,21 @@ pub fn authorization(
     (name.to_owned(), format!("Digest {}", fields.join(", ")))
 }
 
+/// What of a request goes into the hash.
+#[derive(Copy, Clone, Debug)]
+pub struct Protected<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// The Request-URI as it will be written.
+    pub uri: &'a str,
+    /// The body; only `auth-int` looks at it.
+    pub body: &'a [u8],
+}
+
 /// What goes into the hash beside the credentials.
 struct Proof<'a> {
     challenge: &'a Challenge,
-    method: &'a str,
-    uri: &'a str,
+    request: &'a Protected<'a>,
     cnonce: &'a str,
     nc: &'a str,
 }
@@ -241,27 +272,29 @@ impl Proof<'_> {
         let c = self.challenge;
         // The realm is hashed without its escapes.
         let realm = super::wire::unquote(&format!("\"{}\"", c.realm)).into_owned();
-        let mut ha1 = hex(c.hash, &format!("{username}:{realm}:{password}"));
+        let hash = |text: String| hex(c.hash, text.as_bytes());
+        let mut ha1 = hash(format!("{username}:{realm}:{password}"));
         if c.session {
-            ha1 = hex(c.hash, &format!("{ha1}:{}:{}", c.nonce, self.cnonce));
+            ha1 = hash(format!("{ha1}:{}:{}", c.nonce, self.cnonce));
         }
-        let ha2 = hex(c.hash, &format!("{}:{}", self.method, self.uri));
-        if c.auth {
-            hex(c.hash, &format!("{ha1}:{}:{}:{}:auth:{ha2}", c.nonce, self.nc, self.cnonce))
-        } else {
-            hex(c.hash, &format!("{ha1}:{}:{ha2}", c.nonce))
+        let Protected { method, uri, body } = self.request;
+        let ha2 = match c.qop {
+            Some(Qop::AuthInt) => hash(format!("{method}:{uri}:{}", hex(c.hash, body))),
+            _ => hash(format!("{method}:{uri}")),
+        };
+        match c.qop.map(Qop::as_str) {
+            Some(qop) => hash(format!("{ha1}:{}:{}:{}:{qop}:{ha2}", c.nonce, self.nc, self.cnonce)),
+            None => hash(format!("{ha1}:{}:{ha2}", c.nonce)),
         }
     }
 }
 
 /// The hash in lower-case hexadecimal.
-pub fn hex(hash: Hash, text: &str) -> String {
+pub fn hex(hash: Hash, text: &[u8]) -> String {
     let octets: Vec<u8> = match hash {
-        Hash::Md5 => md5::Md5::digest(text.as_bytes()).to_vec(),
-        Hash::Sha256 => ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref().to_vec(),
-        Hash::Sha512_256 => {
-            ring::digest::digest(&ring::digest::SHA512_256, text.as_bytes()).as_ref().to_vec()
-        }
+        Hash::Md5 => md5::Md5::digest(text).to_vec(),
+        Hash::Sha256 => ring::digest::digest(&ring::digest::SHA256, text).as_ref().to_vec(),
+        Hash::Sha512_256 => ring::digest::digest(&ring::digest::SHA512_256, text).as_ref().to_vec(),
     };
     octets.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -271,8 +304,9 @@ pub fn fuzz_digest_header(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
     let found = read_challenges(&text, false);
     let credentials = Credentials { username: "u\"\\".to_owned(), password: "p".to_owned() };
+    let request = Protected { method: &Method::Invite, uri: "sip:a@b", body: data };
     for challenge in &found {
-        let (_, value) = authorization(challenge, &Method::Invite, "sip:a@b", &credentials, "c", 10);
+        let (_, value) = authorization(challenge, &request, &credentials, "c", 10);
         assert!(value.starts_with("Digest ") && !value.contains(['\r', '\n']), "an answer breaks its line");
     }
     let _ = Params::parse(&text);

@@ -198,7 +198,9 @@ impl Endpoint {
             SipCmd::Acknowledge { leg } => self.release_ack(leg),
             SipCmd::Hangup { leg, cause, headers } => self.hangup(now, leg, cause, headers),
             SipCmd::AcceptOffer { leg, offer, body } => self.accept_offer(now, leg, offer, body),
-            SipCmd::RefuseOffer { leg, offer, cause } => self.refuse_offer(now, leg, offer, &cause),
+            SipCmd::RefuseOffer { leg, offer, cause, headers } => {
+                self.refuse_offer(now, leg, offer, &cause, &headers);
+            }
             SipCmd::Orphan { leg, dialog, cause } => self.orphan(now, leg, *dialog, cause),
             SipCmd::Resolved(id, flows) => self.resolved(now, id, flows),
         }

@@ -82,6 +82,8 @@ pub struct Invite {
     pub from_host: String,
     /// From's display name, unquoted.
     pub from_display: String,
+    /// User part of the first Diversion (RFC 5806), who forwarded the call last; empty if nobody did.
+    pub diverted_by: String,
     /// Header fields the application may see: every `X-` one and User-to-User, name as written.
     pub headers: Vec<(String, String)>,
     /// How many hops it may still take: what is dialled because of it may take one less.
@@ -190,6 +192,8 @@ pub enum SipCmd {
         offer: OfferId,
         /// Code and words.
         cause: Cause,
+        /// Additional header fields (Warning).
+        headers: Vec<(String, String)>,
     },
     /// BYE for a dialog found in the store at start. `Ended` follows for the given id.
     Orphan {

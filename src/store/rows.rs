@@ -296,6 +296,9 @@ pub struct CallRow {
     pub post_dial_delay_ms: Option<u64>,
     /// Idempotency-Key and hash of the body (ruling 2.50).
     pub idempotency: Option<(String, String)>,
+    /// Who forwarded the call here, if its carrier says so.
+    #[serde(default)]
+    pub forwarded_from: Option<String>,
     /// Process that owns it.
     pub node: String,
 }
@@ -338,6 +341,7 @@ impl CallRow {
             stats: None,
             post_dial_delay_ms: None,
             idempotency: None,
+            forwarded_from: None,
             node: node.to_owned(),
         }
     }

@@ -79,6 +79,7 @@ impl Switch {
             sid: CallSid::new(&mut self.rng),
             to: number.number.clone(),
             from: caller(invite),
+            forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
             number: Some(number.sid),
             application: number.application,
             trunk: Some(trunk),

@@ -87,7 +87,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "chorus_sip_lost_unreported_total",
         "",
-        "broken TCP connections that a busy driver was not told of; timers notice",
+        "broken TCP connections and undelivered datagrams that a busy driver was not told of; timers notice",
     ),
     gauge("chorus_sip_connections", "", "open TCP connections"),
     gauge("chorus_sip_transactions", "", "SIP transactions"),

@@ -41,6 +41,9 @@ pub fn standard(call: &CallRow) -> Params {
     if let Some(application) = call.application {
         add(&mut p, "ApplicationSid", application);
     }
+    if let Some(by) = &call.forwarded_from {
+        add(&mut p, "ForwardedFrom", by);
+    }
     geo(&mut p, &call.from, ["From", "Caller"]);
     geo(&mut p, &call.to, ["To", "Called"]);
     p

@@ -206,7 +206,7 @@ impl Line {
             SipEvent::Incoming { leg, invite, .. } => self.on_invite(leg, *invite).await,
             SipEvent::Offer { leg, offer, .. } => {
                 let cause = Cause::new(488, "Not Acceptable Here");
-                self.endpoint.command(now, SipCmd::RefuseOffer { leg, offer, cause });
+                self.endpoint.command(now, SipCmd::RefuseOffer { leg, offer, cause, headers: Vec::new() });
             }
             SipEvent::Ended { leg, cause, .. } => {
                 if let Some(task) = self.talking.remove(&leg) {

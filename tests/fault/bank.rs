@@ -283,7 +283,7 @@ impl Work {
             SipEvent::Confirmed { leg, .. } => self.see(leg, |s| s.answered = Some(at)),
             SipEvent::Offer { leg, offer, .. } => {
                 let cause = Cause::new(488, "Not Acceptable Here");
-                self.endpoint.command(now(), SipCmd::RefuseOffer { leg, offer, cause });
+                self.endpoint.command(now(), SipCmd::RefuseOffer { leg, offer, cause, headers: Vec::new() });
             }
             SipEvent::Ended { leg, by, cause, .. } => {
                 self.lines.remove(&leg);

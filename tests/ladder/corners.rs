@@ -5,8 +5,9 @@ use crate::kit::phone::OnCall;
 use crate::kit::world::spoken;
 use crate::kit::{Reply, World};
 use bytes::Bytes;
-use chorus::sdp::Direction;
-use chorus::store::rows::NotificationRow;
+use chorus::sdp::{Direction, Local, offer};
+use chorus::sip::event::SipCmd;
+use chorus::store::rows::{CallRow, NotificationRow, RecordingRow};
 
 /// A caller whose number dials this; phone 1 is behind the trunk.
 fn dialling(seed: u64, dial: &str, does: OnCall) -> World {
@@ -166,4 +167,111 @@ fn a_call_that_reaches_nobody_says_why() {
     api(&mut w, |_| {});
     w.run_ms(5_000);
     assert!(notified(&w, 13249), "{}", w.picture());
+}
+
+#[test]
+fn a_caller_id_that_is_no_name_is_not_shown_to_a_sip_callee() {
+    for (caller, code) in [("bad caller!", Some(13214)), ("Anna-1_+.x", None)] {
+        let dial =
+            format!("<Dial action=\"/dialled\" callerId=\"{caller}\"><Sip>sip:bob@10.0.1.2</Sip></Dial>");
+        let mut w = dialling(409, &dial, OnCall::Refuse(486));
+        w.dial(0, "+15550001");
+        over(&mut w);
+        assert_eq!(w.phones[1].hops.1.is_some(), code.is_none(), "who is called");
+        assert_eq!(notified(&w, 13214), code.is_some());
+        assert_eq!(action(&w, "DialCallStatus"), if code.is_some() { "failed" } else { "busy" });
+    }
+}
+
+#[test]
+fn what_a_telephone_calls_itself_is_escaped_where_it_is_shown_again() {
+    let mut w = dialling(410, "<Dial><Sip>sip:bob@10.0.1.2</Sip></Dial>", OnCall::Ring);
+    w.dial_with(0, "+15550001", "the%20%22cat%22%3Csip%3Ax", vec![]);
+    w.until("it rings", |w| w.phones[1].dialog.is_some());
+    let from = &w.phones[1].dialog.as_ref().unwrap().remote_uri;
+    assert!(from.starts_with("<sip:the%20%22cat%22%3Csip%3Ax@"), "{from}");
+    w.hang_up(0);
+    over(&mut w);
+}
+
+#[test]
+fn one_track_is_recorded_in_one_channel() {
+    let dial = "<Dial record=\"record-from-answer-dual\" recordingTrack=\"inbound\">+15550002</Dial>";
+    let mut w = dialling(411, dial, OnCall::Answer(500));
+    w.dial(0, "+15550001");
+    answered(&mut w, 1);
+    w.run_ms(1_000);
+    w.hang_up(0);
+    over(&mut w);
+    let channels: Vec<u8> = w.store.all::<RecordingRow>().map(|r| r.channels).collect();
+    assert_eq!(channels, [1]);
+}
+
+#[test]
+fn a_180_that_comes_again_does_not_begin_the_ring_anew() {
+    let mut w = dialling(412, "<Dial timeout=\"20\">+15550002</Dial>", OnCall::Ring);
+    w.dial(0, "+15550001");
+    w.until("it rings", |w| w.phones[1].leg.is_some());
+    // Two seconds of tone, four of silence.
+    w.run_ms(3_000);
+    let before = w.phones[0].heard.len();
+    w.with_phone(1, |p, now| {
+        let leg = p.leg.unwrap();
+        p.endpoint.command(now, SipCmd::Ring { leg, body: None });
+    });
+    w.run_ms(1_500);
+    let heard = &w.phones[0].heard[before..];
+    let loud =
+        heard.chunks_exact(2).filter(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs() > 1_000).count();
+    assert!(heard.len() > 16_000 && loud == 0, "{loud} of {} samples", heard.len() / 2);
+    w.hang_up(0);
+    over(&mut w);
+}
+
+#[test]
+fn a_caller_behind_nat_who_first_speaks_after_the_answer_is_heard_although_early_media_came_before() {
+    let mut w = dialling(413, "<Dial answerOnBridge=\"true\">+15550002</Dial>", OnCall::EarlyMedia(6_000));
+    // What it says of itself is not where it sends from, and before the answer it sends nothing.
+    let local = w.phones[0].local();
+    let other = Local { ip: [10, 0, 9, 9].into(), ..local };
+    w.phones[0].offer_with = Some(offer(&other, Direction::SendRecv).into());
+    w.phones[0].silent = true;
+    w.dial(0, "+15550001");
+    answered(&mut w, 1);
+    w.phones[0].silent = false;
+    w.run_ms(500);
+    w.talk(0, Some(spoken(&"a".repeat(200))));
+    w.run_ms(1_500);
+    assert!(w.phones[1].rtp_loud > 50, "{} packets", w.phones[1].rtp_loud);
+    w.hang_up(0);
+    over(&mut w);
+}
+
+#[test]
+fn the_timeline_of_a_call_has_its_rtp_figures() {
+    let mut w = talking(414, "<Say>hi</Say><Pause length=\"30\"/>");
+    let figures = |w: &World| -> Vec<String> {
+        let lines = w.trace.iter().map(|(_, line)| &line.what);
+        lines.filter(|what| what.starts_with("RTP ")).cloned().collect()
+    };
+    // The peer's first report comes within 7.5 s.
+    w.run_ms(10_000);
+    assert_eq!(figures(&w).len(), 1);
+    w.hang_up(0);
+    over(&mut w);
+    let all = figures(&w);
+    assert_eq!(all.len(), 2);
+    let received: u64 = all[1].split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(received > 450 && all[1].contains(" 0 lost, 0 dropped") && all[1].contains("MOS 4."), "{all:?}");
+}
+
+#[test]
+fn who_forwarded_the_call_is_told() {
+    let mut w = caller(415, "<Hangup/>");
+    let diversion = "\"Shop\" <sip:+15557777@carrier.example;user=phone>;reason=unconditional, <tel:+1555>";
+    w.dial_with(0, "+15550001", "+15559999", vec![("Diversion".to_owned(), diversion.to_owned())]);
+    over(&mut w);
+    assert_eq!(w.app.of("/voice")[0].params["ForwardedFrom"], "+15557777");
+    let rows: Vec<_> = w.store.all::<CallRow>().map(|r| r.forwarded_from.clone()).collect();
+    assert_eq!(rows, [Some("+15557777".to_owned())]);
 }

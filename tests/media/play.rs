@@ -272,4 +272,26 @@ fn silence_of_the_peer_is_told_once_and_not_on_hold() {
     assert_eq!(silent(&rig).len(), 1);
     rig.run(300);
     assert_eq!(silent(&rig).len(), 2);
+    rig.phone(leg).sending = true;
+    rig.run(100);
+    rig.phone(leg).sending = false;
+    rig.plan(leg, |p| {
+        let peer = p.peer.as_mut().unwrap();
+        (peer.rtp, peer.send) = (None, false);
+    });
+    rig.run(60_000);
+    assert_eq!(silent(&rig).len(), 2, "hold by c=0.0.0.0 is hold");
+}
+
+#[test]
+fn early_media_without_a_packet_does_not_count_against_the_answered_call() {
+    let mut rig = Rig::new(1);
+    let leg = rig.leg(0, Codec::Pcmu);
+    rig.run(50_000);
+    rig.plan(leg, |p| p.silent_after_s = Some(10));
+    let silent = |rig: &Rig| rig.events.iter().any(|(_, e)| matches!(e, MediaEvent::Silent(_)));
+    rig.run(9_900);
+    assert!(!silent(&rig));
+    rig.run(300);
+    assert!(silent(&rig));
 }

@@ -3,13 +3,17 @@
 
 use super::samples::{read, text_invite};
 use chorus::sip::digest::{
-    Client, DigestError, authorization, challenges, fuzz_digest_header, read_challenges,
+    Client, DigestError, Hash, Protected, authorization, challenges, fuzz_digest_header, hex, read_challenges,
 };
 use chorus::sip::event::Credentials;
 use chorus::sip::wire::{Message, Method};
 
 fn credentials(username: &str, password: &str) -> Credentials {
     Credentials { username: username.to_owned(), password: password.to_owned() }
+}
+
+fn invite() -> Protected<'static> {
+    Protected { method: &Method::Invite, uri: "sip:x", body: b"v=0" }
 }
 
 fn challenged(code: u16, fields: &str) -> Message {
@@ -26,8 +30,7 @@ fn md5_as_in_rfc_2617() {
     );
     let (name, value) = authorization(
         &c[0],
-        &Method::Other("GET".to_owned()),
-        "/dir/index.html",
+        &Protected { method: &Method::Other("GET".to_owned()), uri: "/dir/index.html", body: &[] },
         &credentials("Mufasa", "Circle Of Life"),
         "0a4f113b",
         1,
@@ -46,8 +49,7 @@ fn sha_256_as_in_rfc_7616() {
     );
     let (name, value) = authorization(
         &c[0],
-        &Method::Other("GET".to_owned()),
-        "/dir/index.html",
+        &Protected { method: &Method::Other("GET".to_owned()), uri: "/dir/index.html", body: &[] },
         &credentials("Mufasa", "Circle of Life"),
         "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
         1,
@@ -60,11 +62,25 @@ fn sha_256_as_in_rfc_7616() {
 #[test]
 fn without_qop_the_older_hash_is_used_and_no_nc_sent() {
     let c = read_challenges("Digest realm=\"r\", nonce=\"n\"", false);
-    let (_, value) = authorization(&c[0], &Method::Bye, "sip:b", &credentials("u", "p"), "c", 1);
-    let h = |s: &str| chorus::sip::digest::hex(chorus::sip::digest::Hash::Md5, s);
+    let (_, value) = {
+        let bye = Protected { method: &Method::Bye, uri: "sip:b", body: b"not looked at" };
+        authorization(&c[0], &bye, &credentials("u", "p"), "c", 1)
+    };
+    let h = |s: &str| hex(Hash::Md5, s.as_bytes());
     let wanted = h(&format!("{}:n:{}", h("u:r:p"), h("BYE:sip:b")));
     assert!(value.contains(&format!("response=\"{wanted}\"")), "{value}");
     assert!(!value.contains("nc=") && !value.contains("qop") && !value.contains("cnonce"));
+}
+
+#[test]
+fn auth_int_protects_the_body_where_nothing_else_is_offered() {
+    let c = read_challenges("Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\", algorithm=MD5-sess", false);
+    let (_, value) = authorization(&c[0], &invite(), &credentials("u", "p"), "c", 1);
+    let h = |s: &str| hex(Hash::Md5, s.as_bytes());
+    let (ha1, ha2) = (h(&format!("{}:n:c", h("u:r:p"))), h(&format!("INVITE:sip:x:{}", h("v=0"))));
+    let wanted = h(&format!("{ha1}:n:00000001:c:auth-int:{ha2}"));
+    assert!(value.contains(&format!("response=\"{wanted}\"")), "{value}");
+    assert!(value.contains("qop=auth-int, nc=00000001, cnonce=\"c\""), "{value}");
 }
 
 #[test]
@@ -78,7 +94,7 @@ fn several_challenges_in_one_field_and_over_several() {
     let b = "b, \\\"c\\\"";
     assert_eq!(seen, [(false, "a", "1", false), (false, "a", "2", false), (true, b, "4", true)]);
     let mut client = Client::default();
-    let answers = client.answer(&m, &Method::Invite, "sip:x", &credentials("u", "p"), "cc").unwrap();
+    let answers = client.answer(&m, &invite(), &credentials("u", "p"), "cc").unwrap();
     let names: Vec<_> = answers.iter().map(|(n, _)| n.as_str()).collect();
     assert_eq!(names, ["Authorization", "Proxy-Authorization"], "one for each realm");
     assert!(answers[0].1.contains("algorithm=SHA-256"), "the first that we know");
@@ -91,8 +107,7 @@ fn a_second_refusal_ends_it_but_stale_is_answered_anew() {
     let again = challenged(407, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"2\", qop=\"auth\"");
     let stale =
         challenged(407, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"2\", qop=\"auth\", stale=true");
-    let go =
-        |c: &mut Client, m: &Message| c.answer(m, &Method::Invite, "sip:x", &credentials("u", "p"), "cc");
+    let go = |c: &mut Client, m: &Message| c.answer(m, &invite(), &credentials("u", "p"), "cc");
     let mut client = Client::default();
     assert!(go(&mut client, &first).is_ok());
     assert_eq!(go(&mut client, &again), Err(DigestError::Rejected));
@@ -112,11 +127,11 @@ fn what_cannot_be_answered_is_said() {
         "X-Nothing: 1",
         "WWW-Authenticate: Basic realm=\"x\"",
         "WWW-Authenticate: Digest realm=\"x\", nonce=\"1\", algorithm=FUTURE",
-        "WWW-Authenticate: Digest realm=\"x\", nonce=\"1\", qop=\"auth-int\"",
+        "WWW-Authenticate: Digest realm=\"x\", nonce=\"1\", qop=\"token\"",
         "WWW-Authenticate: Digest realm=\"x\"",
     ] {
         let m = challenged(401, fields);
-        let got = client.answer(&m, &Method::Invite, "sip:x", &credentials("u", "p"), "c");
+        let got = client.answer(&m, &invite(), &credentials("u", "p"), "c");
         assert_eq!(got, Err(DigestError::NoChallenge), "{fields}");
     }
 }
@@ -124,7 +139,7 @@ fn what_cannot_be_answered_is_said() {
 #[test]
 fn nc_is_hexadecimal_and_unquoted_values_are_read() {
     let c = read_challenges("Digest realm=r,nonce=n,qop=auth", false);
-    let (_, value) = authorization(&c[0], &Method::Invite, "sip:x", &credentials("a\"b", "p"), "c", 26);
+    let (_, value) = authorization(&c[0], &invite(), &credentials("a\"b", "p"), "c", 26);
     assert!(value.contains("nc=0000001a") && value.contains("username=\"a\\\"b\""), "{value}");
     assert!(fuzz_digest_header(b"Digest realm=\"a\", nonce=\"\xff\""));
     assert!(!fuzz_digest_header(b"Digest"));

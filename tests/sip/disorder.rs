@@ -188,7 +188,7 @@ impl Chaos {
             4 => SipCmd::Refuse { leg, cause, headers: vec![] },
             5 => SipCmd::Hangup { leg, cause, headers: vec![] },
             6 | 7 => SipCmd::AcceptOffer { leg: offered, offer, body },
-            _ => SipCmd::RefuseOffer { leg: offered, offer, cause },
+            _ => SipCmd::RefuseOffer { leg: offered, offer, cause, headers: Vec::new() },
         };
         self.endpoint.command(at(self.now), cmd);
     }

@@ -253,6 +253,26 @@ fn a_bye_answered_by_481_or_408_or_nothing_ends_the_call_all_the_same() {
 }
 
 #[test]
+fn an_invite_that_nobody_answered_until_it_expires_ends_with_487() {
+    let mut b = Bench::new();
+    b.get(&Req::new("INVITE").with("Expires: 20").sdp().text());
+    b.tell(SipCmd::Ring { leg: IN, body: None });
+    b.pass(19_900);
+    b.expect(&["100 INVITE", "Incoming 1", "180 INVITE"]);
+    b.pass(200);
+    b.expect(&["487 INVITE", "Ended 1 peer 487"]);
+    b.over();
+    // Once it is answered nothing expires any more.
+    let mut b = Bench::new();
+    b.get(&Req::new("INVITE").with("Expires: 1").sdp().text());
+    b.tell(answer());
+    let tag = b.tag();
+    b.get(&Req::new("ACK").us(&tag).branch("ack").text());
+    b.pass(60_000);
+    b.expect(&["100 INVITE", "Incoming 1", "200 INVITE", "Confirmed 1 None"]);
+}
+
+#[test]
 fn a_bye_before_the_answer_ends_the_invite_with_487() {
     let mut b = Bench::new();
     b.get(&Req::new("INVITE").sdp().text());

@@ -24,6 +24,7 @@ mod torture_endpoint;
 mod torture_wire;
 mod transport;
 mod trunks;
+mod ways;
 mod wire_frame;
 mod wire_read;
 mod wire_values;

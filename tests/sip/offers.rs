@@ -54,8 +54,11 @@ fn a_refused_offer_leaves_the_call_as_it_was() {
     b.get(&reinvite(&b, 2).sdp().text());
     let offer = offer_id(&b);
     b.take();
-    b.tell(SipCmd::RefuseOffer { leg: IN, offer, cause: Cause::new(488, "No common codec") });
+    let headers = vec![("Warning".to_owned(), "305 chorus \"no common codec\"".to_owned())];
+    let cause = Cause::new(488, "No common codec");
+    b.tell(SipCmd::RefuseOffer { leg: IN, offer, cause, headers });
     b.expect(&["488 INVITE"]);
+    assert_eq!(b.last().headers.text("Warning").unwrap(), "305 chorus \"no common codec\"");
     let tag = b.tag();
     b.get(&Req::new("ACK").us(&tag).cseq(2).text());
     b.tell(SipCmd::AcceptOffer { leg: IN, offer, body: None });
@@ -63,6 +66,21 @@ fn a_refused_offer_leaves_the_call_as_it_was() {
     b.get(&Req::new("OPTIONS").us(&tag).cseq(3).text());
     b.expect(&["200 OPTIONS"]);
     end(&mut b);
+}
+
+#[test]
+fn an_update_without_offer_is_answered_before_the_call_is() {
+    let mut b = Bench::new();
+    b.get(&Req::new("INVITE").sdp().text());
+    b.tell(SipCmd::Ring { leg: IN, body: None });
+    b.expect(&["100 INVITE", "Incoming 1", "180 INVITE"]);
+    let tag = b.tag();
+    b.get(&Req::new("UPDATE").us(&tag).cseq(2).text());
+    b.expect(&["200 UPDATE"]);
+    assert!(b.last().headers.has("Contact"));
+    b.get(&Req::new("UPDATE").us(&tag).cseq(3).sdp().text());
+    b.expect(&["500 UPDATE", "Refused 500"]);
+    assert!(b.last().headers.has("Retry-After"));
 }
 
 #[test]

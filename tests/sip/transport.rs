@@ -178,6 +178,28 @@ fn a_refused_connection_fails_the_call_at_once() {
     });
 }
 
+#[test]
+fn a_datagram_that_comes_back_fails_the_call_at_once_and_harms_no_other() {
+    run(async {
+        let (mut a, mut b) = (Phone::new(1).await, Phone::new(2).await);
+        let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        a.tell(dial(format!("sip:x@{free}"), SDP.into()));
+        let ended = until(&mut a, &mut b, |e| matches!(e, SipEvent::Ended { .. })).await;
+        let SipEvent::Ended { cause, .. } = ended else { unreachable!() };
+        // 503 by RFC 3261 section 8.1.3.1; after Timer B it would be 408.
+        assert_eq!(cause.code, 503);
+        let to = |remote| Flow { transport: Kind::Udp, remote, local: a.address(), conn: 0 };
+        for _ in 0..100 {
+            a.transport.send(to(free), "nobody reads this".into());
+            a.transport.send(to(b.address()), "the kernel may blame this one".into());
+        }
+        for _ in 0..100 {
+            let read = timeout(PATIENCE, b.inbox.recv()).await;
+            assert!(matches!(read, Ok(Some(Inbound::Bytes(..)))), "{read:?}");
+        }
+    });
+}
+
 /// Reads one message from a stream.
 async fn read(stream: &mut TcpStream, framer: &mut Framer) -> Option<Frame> {
     let mut buffer = [0; 4_096];

@@ -81,6 +81,9 @@ impl Call {
         let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: self.leg.id })];
         let (then, or_else) = (ack(), ack());
         self.advance_or(cx, CallStatus::InProgress, then, or_else);
+        if body.is_none() {
+            self.leg.answered_as_said();
+        }
         if !self.take_answer(cx, body.as_ref()) {
             self.leg.error = Some(32014);
             let cause = Cause::new(488, "Not Acceptable Here");

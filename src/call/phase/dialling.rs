@@ -37,6 +37,8 @@ pub struct Dialling {
     bridged: Option<Mono>,
     /// What the caller hears of a child before the answer.
     early: Option<LegId>,
+    /// The caller hears a ring of ours.
+    ringing: bool,
     recording: Option<(TapId, RecordingSid)>,
     last: Option<(CallSid, Outcome)>,
 }
@@ -62,6 +64,7 @@ impl Call {
             ready: None,
             bridged: None,
             early: None,
+            ringing: false,
             recording: None,
             last: None,
         }));
@@ -90,7 +93,9 @@ impl Call {
     }
 
     fn ring_back(&mut self, cx: &mut Cx<'_>) {
-        let Some(d) = self.dialling() else { return };
+        // Further children, and a 180 that is repeated, do not begin it anew.
+        let Some(d) = self.dialling().filter(|d| !d.ringing) else { return };
+        d.ringing = true;
         let cadence = tone::ringback(d.dial.ring_tone.as_deref().unwrap_or("us"));
         self.play(cx, Source::Tone(cadence), Keys::default());
     }
@@ -108,6 +113,7 @@ impl Call {
             Some(leg) if d.early == Some(leg) => {}
             Some(leg) if answered => {
                 d.early = Some(leg);
+                d.ringing = false;
                 self.hear_early(cx, from, leg);
             }
             Some(leg) => {

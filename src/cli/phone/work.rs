@@ -292,7 +292,7 @@ impl Work {
             }
             SipEvent::Offer { leg, offer, .. } => {
                 let cause = Cause::new(488, "Not Acceptable Here");
-                self.endpoint.command(now(), SipCmd::RefuseOffer { leg, offer, cause });
+                self.endpoint.command(now(), SipCmd::RefuseOffer { leg, offer, cause, headers: Vec::new() });
             }
             SipEvent::Ended { by, cause, .. } => {
                 self.engine.on_command(now(), EngineCommand::Close(LEG), &mut self.out);

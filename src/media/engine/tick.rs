@@ -140,13 +140,13 @@ impl LegState {
     }
 
     fn notice_silence(&mut self, now: Now, o: &mut Out) {
-        let receiving = self.plan.peer.as_ref().is_some_and(|p| p.recv);
-        if !receiving {
-            // The wait begins when the peer may send again.
+        // Who holds in the way of RFC 2543 (`c=0.0.0.0`: no address, and nothing to be sent to it) may send, but nobody does.
+        let receiving = self.plan.peer.as_ref().is_some_and(|p| p.recv && (p.send || p.rtp.is_some()));
+        let Some(limit) = self.plan.silent_after_s.filter(|_| receiving) else {
+            // The wait begins with the answer, and again when the peer may send again.
             self.heard_at = now.mono;
             return;
-        }
-        let Some(limit) = self.plan.silent_after_s else { return };
+        };
         let quiet = now.mono.since(self.heard_at) >= Duration::from_secs(u64::from(limit));
         if quiet && !self.silent_reported {
             self.silent_reported = true;

@@ -70,6 +70,11 @@ impl Party {
         self.noise = Some((noise, place));
     }
 
+    /// Does noise stand for its audio?
+    pub fn is_comfort(&self) -> bool {
+        self.noise.is_some()
+    }
+
     /// A packet of the sequence that is no audio.
     pub fn other(&mut self, ext: i64) {
         if let Some((newest, _)) = &mut self.newest {

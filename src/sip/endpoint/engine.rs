@@ -12,6 +12,7 @@ use crate::sip::transaction::{
 use crate::sip::wire::{Message, Method, Start, Writer, quote, reason};
 use bytes::Bytes;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
 
 /// Longest message on UDP before optional fields are left out (RFC 3261 18.1.1).
 pub const UDP_COMFORT: usize = 1300;
@@ -150,14 +151,19 @@ impl Endpoint {
         id
     }
 
-    /// Where the answer to a request goes (RFC 3261 18.2.2, RFC 3581). Without `rport` that is the port of the Via: some
-    /// gateways send from another one than they listen on. If the Via names another host than the one it came from,
-    /// a NAT stands between, and only the way back to its source is open.
+    /// Where the answer to a request goes (RFC 3261 18.2.2, RFC 3581): to `maddr`, if there is one. Without `rport` it goes to
+    /// the port of the Via: some gateways send from another one than they listen on. If the Via names another host than
+    /// the one it came from, a NAT stands between, and only the way back to its source is open.
     pub(super) fn reply_flow(&self, message: &Message, mut flow: Flow) -> Flow {
         if reliable(&flow) {
             return flow;
         }
-        if let Some(via) = message.via().filter(|via| !via.wants_rport()) {
+        let Some(via) = message.via() else { return flow };
+        let same_family = |ip: &IpAddr| ip.is_ipv4() == flow.remote.ip().to_canonical().is_ipv4();
+        if let Some(ip) = via.maddr().filter(same_family) {
+            return Flow { remote: SocketAddr::new(ip, via.port.unwrap_or(dialog::PORT)), ..flow };
+        }
+        if !via.wants_rport() {
             let direct = via.ip() == Some(flow.remote.ip().to_canonical());
             if direct || !self.config.symmetric {
                 flow.remote.set_port(via.port.unwrap_or(dialog::PORT));

@@ -8,6 +8,7 @@ use crate::sip::transaction::{T1, T2, TxnId};
 use crate::sip::wire::{Message, Method};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// No ACK for a 2xx, no final answer to a CANCEL: 64*T1.
@@ -58,6 +59,8 @@ pub struct Ringing {
     pub flow: Flow,
     /// When the last 101-199 is repeated (RFC 3261 13.3.1.1).
     pub refresh: Option<Mono>,
+    /// When the caller's Expires ends it (RFC 3261 13.3.1).
+    pub expires: Option<Mono>,
 }
 
 /// An outbound leg before its answer.
@@ -66,6 +69,10 @@ pub struct Calling {
     pub stage: Stage,
     /// Flows not tried yet.
     pub targets: VecDeque<Flow>,
+    /// The address to call says by what transport.
+    pub named_transport: bool,
+    /// Whom a connection is tried to because the INVITE is too long for a datagram.
+    pub by_stream: Option<SocketAddr>,
     /// 101-199 came: no other target is tried any more.
     pub progressed: bool,
     pub cancel: Cancel,
@@ -196,7 +203,7 @@ impl Leg {
     /// When it wants to be woken.
     pub fn deadline(&self) -> Option<Mono> {
         let phase = match &self.phase {
-            Phase::Ringing(ringing) => ringing.refresh,
+            Phase::Ringing(ringing) => ringing.refresh.into_iter().chain(ringing.expires).min(),
             Phase::Calling(calling) => match calling.cancel {
                 Cancel::Sent(at) => Some(at),
                 _ => calling.timer_c,

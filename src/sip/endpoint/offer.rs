@@ -28,11 +28,12 @@ impl Endpoint {
     pub(super) fn on_offer(&mut self, now: Mono, id: LegId, request: Request) {
         let body = request.message.sdp();
         let invite = request.method == Method::Invite;
-        if let Some(glare) = self.glare(id, invite, body.is_some()) {
-            return self.refuse_glare(&request, id, &glare);
-        }
+        // It offers nothing that another offer could stand in the way of, before the answer as well (RFC 3311 section 5.2).
         if !invite && body.is_none() {
             return self.on_empty_update(now, id, &request);
+        }
+        if let Some(glare) = self.glare(id, invite) {
+            return self.refuse_glare(&request, id, &glare);
         }
         let offer = self.new_offer_id();
         let txn = self.open(id, &request);
@@ -53,13 +54,13 @@ impl Endpoint {
         self.emit(SipEvent::Offer { leg: id, offer, body });
     }
 
-    fn glare(&self, id: LegId, invite: bool, has_body: bool) -> Option<Glare> {
+    fn glare(&self, id: LegId, invite: bool) -> Option<Glare> {
         let leg = self.legs.get(&id)?;
         match (&leg.phase, &leg.unacked) {
             (Phase::Calling(_), _) => Some(Glare::Ours),
             (Phase::Ringing(_), _) => Some(Glare::Theirs),
-            _ if leg.offer.is_some() && (invite || has_body) => Some(Glare::Theirs),
-            (_, Some(unacked)) if unacked.offered && (invite || has_body) => Some(Glare::Ours),
+            _ if leg.offer.is_some() => Some(Glare::Theirs),
+            (_, Some(unacked)) if unacked.offered => Some(Glare::Ours),
             // The ACK of the last INVITE is still on its way.
             (_, Some(_)) if invite => Some(Glare::Ours),
             _ => None,
@@ -98,21 +99,28 @@ impl Endpoint {
             let w = self.response(&taken.request, &taken.flow, 200, "", "");
             finish(self.session_fields(w, &taken.flow, full, "Server"), body.as_ref())
         });
+        let flow = self.reply_flow(&taken.request, taken.flow);
         let Some(leg) = self.leg_mut(id) else { return };
         leg.dialog.refresh(new_target(&taken.request));
         if taken.method == Method::Invite {
-            leg.unacked =
-                Some(Unacked::new(now, &taken.request, bytes.clone(), taken.flow, taken.empty, false));
+            leg.unacked = Some(Unacked::new(now, &taken.request, bytes.clone(), flow, taken.empty, false));
         }
         self.seen(id, true, summary(200, taken.method.as_str()));
         self.respond(now, taken.txn, 200, bytes);
     }
 
     /// A refusal; the session stays as it was.
-    pub(super) fn refuse_offer(&mut self, now: Mono, id: LegId, offer: OfferId, cause: &Cause) {
+    pub(super) fn refuse_offer(
+        &mut self,
+        now: Mono,
+        id: LegId,
+        offer: OfferId,
+        cause: &Cause,
+        headers: &[(String, String)],
+    ) {
         let Some(taken) = self.take_offer(id, offer) else { return };
         let code = if (300..700).contains(&cause.code) { cause.code } else { 488 };
-        self.close_offer(now, id, &taken, code, &cause.words);
+        self.close_offer(now, id, &taken, (code, &cause.words), headers);
     }
 
     fn take_offer(&mut self, id: LegId, offer: OfferId) -> Option<Offer> {
@@ -123,12 +131,20 @@ impl Endpoint {
     pub(super) fn withdraw_offer(&mut self, now: Mono, id: LegId, txn: Option<TxnId>) {
         let wanted = |o: &mut Offer| txn.is_none_or(|t| t == o.txn);
         let Some(taken) = self.leg_mut(id).and_then(|l| l.offer.take_if(wanted)) else { return };
-        self.close_offer(now, id, &taken, 487, "");
+        self.close_offer(now, id, &taken, (487, ""), &[]);
     }
 
-    fn close_offer(&mut self, now: Mono, id: LegId, offer: &Offer, code: u16, words: &str) {
+    fn close_offer(
+        &mut self,
+        now: Mono,
+        id: LegId,
+        offer: &Offer,
+        (code, words): (u16, &str),
+        headers: &[(String, String)],
+    ) {
         let agent = &self.config.user_agent;
-        let w = self.response(&offer.request, &offer.flow, code, words, "").header("Server", agent);
+        let w = self.response(&offer.request, &offer.flow, code, words, "");
+        let w = w.headers(headers).header("Server", agent);
         self.seen(id, true, summary(code, offer.method.as_str()));
         self.respond(now, offer.txn, code, w.finish());
     }

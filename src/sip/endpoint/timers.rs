@@ -4,7 +4,7 @@ use super::engine::reliable;
 use super::leg::{Phase, sent_by_port};
 use super::{Endpoint, LegId, User};
 use crate::clock::Mono;
-use crate::sip::event::{Cause, Flow, SipOut};
+use crate::sip::event::{Cause, Flow, Side, SipOut};
 
 impl Endpoint {
     /// Fires everything that is due: transactions, then legs, then the memory of our Call-IDs.
@@ -33,6 +33,11 @@ impl Endpoint {
         }
         let Some(leg) = self.legs.get(&id) else { return };
         match &leg.phase {
+            Phase::Ringing(ringing) if ringing.expires.is_some_and(|at| at <= now) => {
+                // As if the caller had taken it back.
+                let cause = Cause::new(487, "The INVITE expired");
+                return self.refuse_ringing(now, id, Side::Peer, cause, &[], Vec::new());
+            }
             Phase::Ringing(ringing) if ringing.refresh.is_some_and(|at| at <= now) => {
                 self.refresh_ringing(now, id);
             }

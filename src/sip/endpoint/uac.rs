@@ -1,12 +1,12 @@
 //! An INVITE of ours until its final answer: lookup, one target after the other, challenges, CANCEL.
 
-use super::engine::{cause_of, fit, reason_header};
+use super::engine::{UDP_COMFORT, cause_of, fit, reason_header};
 use super::leg::{Calling, Cancel, GIVE_UP, Leg, Phase, Stage, Verdict};
 use super::{Endpoint, OwnCall, User};
 use crate::clock::Mono;
 use crate::sip::check::ALLOW;
 use crate::sip::dialog::{self, Dialog};
-use crate::sip::digest;
+use crate::sip::digest::{self, Protected};
 use crate::sip::endpoint::hangup::PATIENCE;
 use crate::sip::event::{
     Cause, DialogIds, Flow, InviteCmd, LegId, ResolveId, Side, SipEvent, SipOut, Transport,
@@ -47,10 +47,11 @@ impl Endpoint {
         let full = self.txns.len() >= self.config.transactions_max || self.legs.len() >= self.config.legs_max;
         let hop = cmd.next_hop.as_ref().map(|h| format!("sip:{h}"));
         let hop = Uri::parse(hop.as_deref().unwrap_or(&cmd.uri)).ok().filter(|u| !u.host.is_empty());
+        let named_transport = hop.as_ref().is_some_and(|h| transport(h).is_some());
         let lookup = self.new_resolve_id();
         let cseq = u32::try_from(self.rng.below(FIRST_CSEQ_MAX)).unwrap_or(0);
         let calls = self.calls.contains_key(&cmd.call_id);
-        self.legs.insert(id, outbound(cmd, lookup, cseq));
+        self.legs.insert(id, outbound(cmd, named_transport, lookup, cseq));
         let refusal = match hop {
             _ if full => Cause::new(503, "Too many calls here"),
             _ if calls => Cause::new(500, "The Call-ID was used before"),
@@ -67,7 +68,7 @@ impl Endpoint {
         self.calls.insert(ids.call_id.clone(), call);
         self.dialogs.insert(key, id);
         self.resolving.insert(lookup, id);
-        let host = hop.bare_host().to_owned();
+        let host = hop.next_host().to_owned();
         self.out.push_back(SipOut::Resolve { id: lookup, host, port: hop.port, transport: transport(hop) });
     }
 
@@ -93,26 +94,18 @@ impl Endpoint {
         self.send_invite(now, id, flow);
     }
 
-    fn send_invite(&mut self, now: Mono, id: LegId, flow: Flow) {
+    fn send_invite(&mut self, now: Mono, id: LegId, mut flow: Flow) {
         let branch = self.new_branch();
         let agent = self.config.user_agent.clone();
         let Some(leg) = self.leg_mut(id) else { return };
         let cseq = leg.dialog.next_cseq();
+        let Phase::Calling(calling) = &mut leg.phase else { return };
+        let mut bytes = fit(&flow, |full| invite_on(calling, &flow, &branch, cseq, full.then_some(&agent)));
+        if let Some(stream) = calling.instead_of_fragments(&flow, bytes.len()) {
+            flow = stream;
+            bytes = invite_on(calling, &flow, &branch, cseq, Some(&agent));
+        }
         leg.dialog.ids.flow = flow;
-        let Phase::Calling(calling) = &leg.phase else { return };
-        let bytes = fit(&flow, |full| {
-            let mut w = begin(calling, &Method::Invite, &flow, &branch)
-                .header("To", &calling.cmd.to)
-                .header("Call-ID", &calling.cmd.call_id)
-                .header("CSeq", &format!("{cseq} INVITE"))
-                .header("Contact", &dialog::contact(&flow))
-                .headers(&calling.authorization)
-                .headers(&calling.cmd.headers);
-            if full {
-                w = w.header("Allow", ALLOW).header("User-Agent", &agent);
-            }
-            w.body("application/sdp", &calling.cmd.offer)
-        });
         self.seen(id, true, "INVITE".to_owned());
         let txn = self.start_invite(now, &branch, bytes, flow, id);
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
@@ -132,6 +125,7 @@ impl Endpoint {
         message: &Message,
     ) {
         let Some(calling) = self.calling(id, txn) else { return };
+        calling.stream_serves();
         if code < 200 {
             return self.on_progress(now, id, code, message);
         }
@@ -176,6 +170,9 @@ impl Endpoint {
         let Some(calling) = self.calling(id, txn) else { return };
         if calling.cancel != Cancel::No {
             return self.end_and_drop(now, id);
+        }
+        if why == Failure::Timeout {
+            calling.stream_serves();
         }
         calling.failure = Some(match why {
             Failure::Timeout => Cause::new(408, "Nobody answered the INVITE"),
@@ -232,8 +229,8 @@ impl Endpoint {
         let cnonce = self.rng.hex(16);
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return false };
         let Some(credentials) = &calling.cmd.credentials else { return false };
-        let uri = &calling.cmd.uri;
-        let answer = calling.digest.answer(message, &Method::Invite, uri, credentials, &cnonce);
+        let (method, uri, body) = (&Method::Invite, &calling.cmd.uri, &calling.cmd.offer);
+        let answer = calling.digest.answer(message, &Protected { method, uri, body }, credentials, &cnonce);
         let Ok(fields) = answer else { return false };
         for challenge in digest::challenges(message) {
             let mine = format!("realm=\"{}\"", challenge.realm);
@@ -312,11 +309,12 @@ impl Endpoint {
         }
         auth.used = true;
         auth.digest.accepted();
-        auth.digest.answer(message, &Method::Bye, &uri, &auth.credentials, &cnonce).ok()
+        let request = Protected { method: &Method::Bye, uri: &uri, body: &[] };
+        auth.digest.answer(message, &request, &auth.credentials, &cnonce).ok()
     }
 }
 
-fn outbound(cmd: InviteCmd, lookup: ResolveId, local_cseq: u32) -> Leg {
+fn outbound(cmd: InviteCmd, named_transport: bool, lookup: ResolveId, local_cseq: u32) -> Leg {
     let ids = DialogIds {
         call_id: cmd.call_id.clone(),
         local_tag: cmd.local_tag.clone(),
@@ -332,6 +330,8 @@ fn outbound(cmd: InviteCmd, lookup: ResolveId, local_cseq: u32) -> Leg {
         cmd,
         stage: Stage::Resolving(lookup),
         targets: Default::default(),
+        named_transport,
+        by_stream: None,
         progressed: false,
         cancel: Cancel::No,
         reason: None,
@@ -342,6 +342,47 @@ fn outbound(cmd: InviteCmd, lookup: ResolveId, local_cseq: u32) -> Leg {
         failure: None,
     };
     Leg::new(Dialog { ids, remote_cseq: None }, Phase::Calling(Box::new(calling)))
+}
+
+/// The INVITE of a try; `agent`: with its optional fields.
+fn invite_on(calling: &Calling, flow: &Flow, branch: &str, cseq: u32, agent: Option<&String>) -> Bytes {
+    let mut w = begin(calling, &Method::Invite, flow, branch)
+        .header("To", &calling.cmd.to)
+        .header("Call-ID", &calling.cmd.call_id)
+        .header("CSeq", &format!("{cseq} INVITE"))
+        .header("Contact", &dialog::contact(flow))
+        .headers(&calling.authorization)
+        .headers(&calling.cmd.headers);
+    if let Some(agent) = agent {
+        w = w.header("Allow", ALLOW).header("User-Agent", agent);
+    }
+    w.body("application/sdp", &calling.cmd.offer)
+}
+
+impl Calling {
+    /// A datagram that would be cut into fragments goes over TCP, unless the address asks for UDP; if nobody takes the connection,
+    /// as a datagram after all (RFC 3261 section 18.1.1).
+    fn instead_of_fragments(&mut self, flow: &Flow, length: usize) -> Option<Flow> {
+        let wanted = flow.transport == Transport::Udp && length > UDP_COMFORT && !self.named_transport;
+        if !wanted || self.by_stream == Some(flow.remote) {
+            return None;
+        }
+        self.by_stream = Some(flow.remote);
+        self.targets.push_front(*flow);
+        Some(Flow { transport: Transport::Tcp, conn: 0, ..*flow })
+    }
+
+    /// The connection came about: the datagram is not needed.
+    fn stream_serves(&mut self) {
+        let Stage::Sent { flow, .. } = &self.stage else { return };
+        let remote = flow.remote;
+        if flow.transport == Transport::Tcp && self.by_stream == Some(remote) {
+            let datagram = |t: &Flow| t.transport == Transport::Udp && t.remote == remote;
+            if self.targets.front().is_some_and(datagram) {
+                self.targets.pop_front();
+            }
+        }
+    }
 }
 
 /// What INVITE, its CANCEL and its ACK have in common.

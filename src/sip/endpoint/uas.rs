@@ -56,8 +56,11 @@ impl Endpoint {
         self.dialogs.insert(key, id);
         let trying = self.response(&request.message, &request.flow, 100, "", &dialog.ids.local_tag).finish();
         let invite = describe(&request.message, &dialog);
-        let ringing = Ringing { txn, invite: request.message, flow: request.flow, refresh: None };
+        let expires = request.message.seconds("Expires").map(|s| now + Duration::from_secs(s.into()));
+        let ringing = Ringing { txn, invite: request.message, flow: request.flow, refresh: None, expires };
         self.legs.insert(id, Leg::new(dialog, Phase::Ringing(Box::new(ringing))));
+        // Its Expires is a deadline.
+        self.touched.push(id);
         self.seen(id, false, "INVITE".to_owned());
         self.seen(id, true, "100".to_owned());
         self.respond(now, txn, 100, trying);
@@ -86,10 +89,11 @@ impl Endpoint {
     /// 200 until the ACK.
     pub(super) fn answer(&mut self, now: Mono, id: LegId, body: &Bytes, headers: &[(String, String)]) {
         let Some((txn, bytes)) = self.invite_response(id, 200, Some(body), headers) else { return };
-        let Some(leg) = self.leg_mut(id) else { return };
-        let Phase::Ringing(ringing) = &leg.phase else { return };
+        let Some(Phase::Ringing(ringing)) = self.legs.get(&id).map(|l| &l.phase) else { return };
+        let flow = self.reply_flow(&ringing.invite, ringing.flow);
         let offered = ringing.invite.sdp().is_none();
-        let unacked = Unacked::new(now, &ringing.invite, bytes.clone(), ringing.flow, offered, true);
+        let unacked = Unacked::new(now, &ringing.invite, bytes.clone(), flow, offered, true);
+        let Some(leg) = self.leg_mut(id) else { return };
         leg.unacked = Some(unacked);
         leg.phase = Phase::Up;
         self.seen(id, true, summary(200, "INVITE"));
@@ -212,6 +216,8 @@ fn user(address: &NameAddr) -> String {
 fn describe(message: &Message, dialog: &Dialog) -> Invite {
     let uri = message.uri();
     let from = message.from();
+    let diversion = message.headers.elements("Diversion");
+    let diversion = diversion.first().and_then(|d| NameAddr::parse(d).ok());
     let mut headers = message.headers.with_prefix("X-");
     headers.extend(message.headers.with_prefix("User-to-User"));
     Invite {
@@ -222,6 +228,7 @@ fn describe(message: &Message, dialog: &Dialog) -> Invite {
         from_user: from.as_ref().map(user).unwrap_or_default(),
         from_host: from.as_ref().map(|f| f.uri.host.clone()).unwrap_or_default(),
         from_display: from.map(|f| f.display).unwrap_or_default(),
+        diverted_by: diversion.as_ref().map(user).unwrap_or_default(),
         headers,
         max_forwards: message.max_forwards().unwrap_or(MAX_FORWARDS),
         offer: if message.method() == Some(&Method::Invite) { message.sdp() } else { None },

@@ -5,6 +5,7 @@ pub mod local;
 pub mod resolve;
 mod tcp;
 mod udp;
+mod undelivered;
 
 use crate::rng::Rng;
 use crate::sip::event::{Flow, ResolveId, Transport as Kind};

@@ -1,10 +1,12 @@
 //! (s) The UDP socket.
 
-use super::{Inbound, local::Local};
+use super::{Inbound, local::Local, undelivered};
 use crate::sip::event::{Flow, Transport as Kind};
 use bytes::Bytes;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -17,6 +19,8 @@ const BATCH: usize = 64;
 pub(super) struct Udp {
     socket: Arc<UdpSocket>,
     reader: AbortHandle,
+    local: Arc<Local>,
+    inbox: mpsc::Sender<Inbound>,
     /// The socket speaks IPv6: IPv4 peers must be written as mapped addresses, and are shown as what they are.
     mapped: bool,
 }
@@ -24,19 +28,48 @@ pub(super) struct Udp {
 impl Udp {
     pub(super) fn start(socket: UdpSocket, local: Arc<Local>, inbox: mpsc::Sender<Inbound>) -> Udp {
         let mapped = socket.local_addr().is_ok_and(|a| a.is_ipv6());
+        undelivered::keep(&socket);
         let socket = Arc::new(socket);
-        let reader = tokio::spawn(read(socket.clone(), local, inbox)).abort_handle();
-        Udp { socket, reader, mapped }
+        let reader = tokio::spawn(read(socket.clone(), local.clone(), inbox.clone())).abort_handle();
+        Udp { socket, reader, local, inbox, mapped }
     }
 
-    /// A full socket buffer loses the datagram; retransmission is the transaction's business.
+    /// A full socket buffer loses the datagram; retransmission is the transaction's business. What the kernel finds no way
+    /// for is reported (RFC 3261 section 18.4).
     pub(super) fn send(&self, remote: SocketAddr, bytes: &Bytes) {
         let to = match remote.ip() {
             IpAddr::V4(v4) if self.mapped => SocketAddr::new(v4.to_ipv6_mapped().into(), remote.port()),
             _ => remote,
         };
-        if self.socket.try_send_to(bytes, to).is_err() {
-            metrics::counter!("chorus_sip_unsent_total", "transport" => "udp").increment(1);
+        // The first failure may be of a datagram sent before: the kernel tells it to whoever asks next.
+        let sent = self.socket.try_send_to(bytes, to).or_else(|e| match e.kind() {
+            ErrorKind::WouldBlock => Err(e),
+            _ => self.socket.try_send_to(bytes, to),
+        });
+        let Err(e) = sent else { return };
+        metrics::counter!("chorus_sip_unsent_total", "transport" => "udp").increment(1);
+        if e.kind() != ErrorKind::WouldBlock {
+            lost(&self.local, &self.inbox, remote);
+        }
+    }
+}
+
+/// Reported without waiting: a driver that is this far behind learns it from the transaction's timer.
+fn lost(local: &Local, inbox: &mpsc::Sender<Inbound>, remote: SocketAddr) {
+    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+    let flow = Flow { transport: Kind::Udp, remote, local: local.toward(remote.ip()), conn: 0 };
+    if inbox.try_send(Inbound::Lost(flow)).is_err() {
+        metrics::counter!("chorus_sip_lost_unreported_total").increment(1);
+    }
+}
+
+/// Tells what came back undelivered.
+fn read_errors(socket: &UdpSocket, local: &Local, inbox: &mpsc::Sender<Inbound>) {
+    for _ in 0..BATCH {
+        match socket.try_io(Interest::ERROR, || undelivered::next(socket)) {
+            Ok(Some(remote)) => lost(local, inbox, remote),
+            Ok(None) => {}
+            Err(_) => return,
         }
     }
 }
@@ -50,8 +83,9 @@ impl Drop for Udp {
 async fn read(socket: Arc<UdpSocket>, local: Arc<Local>, inbox: mpsc::Sender<Inbound>) {
     let mut buffer = vec![0_u8; DATAGRAM_MAX];
     loop {
-        if socket.readable().await.is_err() {
-            return;
+        let Ok(ready) = socket.ready(Interest::READABLE | Interest::ERROR).await else { return };
+        if ready.is_error() {
+            read_errors(&socket, &local, &inbox);
         }
         for _ in 0..BATCH {
             match socket.try_recv_from(&mut buffer) {
@@ -70,7 +104,7 @@ async fn read(socket: Arc<UdpSocket>, local: Arc<Local>, inbox: mpsc::Sender<Inb
                     }
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
-                // An ICMP error of something sent before: the transaction's timer notices.
+                // An ICMP error of something sent before: the error queue says of what.
                 Err(_) => {
                     metrics::counter!("chorus_sip_socket_errors_total", "transport" => "udp").increment(1)
                 }

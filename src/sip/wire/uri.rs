@@ -169,6 +169,12 @@ impl Uri {
         self.params.has("lr")
     }
 
+    /// The host that a request to this URI is sent to: `maddr`, or the URI's own (RFC 3263 section 4). No brackets.
+    pub fn next_host(&self) -> &str {
+        let maddr = self.params.get("maddr").filter(|host| !host.is_empty());
+        maddr.map_or(self.bare_host(), |host| host.trim_matches(['[', ']']))
+    }
+
     /// Host without the brackets of IPv6.
     pub fn bare_host(&self) -> &str {
         self.host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&self.host)

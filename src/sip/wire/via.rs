@@ -85,6 +85,12 @@ impl Via {
         text.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
+    /// Where the sender wants its responses, if it says so by an address (RFC 3261 section 18.2.2).
+    pub fn maddr(&self) -> Option<IpAddr> {
+        let text = self.params.get("maddr")?;
+        text.trim_matches(['[', ']']).parse().ok().map(|ip: IpAddr| ip.to_canonical())
+    }
+
     /// The address of sent-by, if it is one and no name.
     pub fn ip(&self) -> Option<IpAddr> {
         let ip: IpAddr = self.host.trim_matches(['[', ']']).parse().ok()?;

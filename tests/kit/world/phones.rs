@@ -158,7 +158,7 @@ impl World {
             }
             for (rtcp, to, bytes) in self.phones[i].drain(now) {
                 let leg = self.homes.iter().find(|(_, h)| h.local.port() == to.port() & !1).map(|(l, _)| *l);
-                if let Some(leg) = leg {
+                if let Some(leg) = leg.filter(|_| !self.phones[i].silent) {
                     let from = self.phones[i].rtp;
                     let from = if rtcp { SocketAddr::new(from.ip(), from.port() + 1) } else { from };
                     for after in self.net.deliveries(&mut self.rng) {
