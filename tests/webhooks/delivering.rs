@@ -17,6 +17,7 @@ fn row(id: OutboxId, call: u128, position: u32, url: &str, now: Wall) -> OutboxR
         id,
         account: AccountSid(call % 3),
         call: Some(CallSid(call)),
+        part: None,
         position,
         hook: Hook { url: url.into(), method: Method::Post },
         params: vec![("SequenceNumber".into(), position.to_string())],
