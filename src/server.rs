@@ -30,6 +30,7 @@ use crate::webhooks::tls;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -38,6 +39,9 @@ use tokio::sync::{mpsc, watch};
 const SIP_QUEUE: usize = 16_384;
 /// Media events that may wait.
 const MEDIA_QUEUE: usize = 16_384;
+
+/// How long a server that has drained waits for the callbacks of its last calls.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 /// Legs that a media worker gets before the next one gets any: as streams they keep it busy for half of the time.
 const WORKER_FILL: usize = 640;
@@ -72,6 +76,7 @@ pub struct Server {
     http_server: actix_web::dev::ServerHandle,
     disk: Option<DiskThread>,
     reloader: Option<api::tls::Reloader>,
+    draining: Arc<AtomicBool>,
 }
 
 /// Starts everything. `watcher` sees every timeline grow.
@@ -120,7 +125,10 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         watcher,
     };
     let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
-    let (http_server, reloader) = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
+    let draining = Arc::new(AtomicBool::new(false));
+    let drains = draining.clone();
+    let (http_server, reloader) =
+        serve_http(&config, listener, &store, live, &credentials, counts.clone(), drains)?;
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
     let public_url = config.public_url;
     let disk = Some(disk);
@@ -136,6 +144,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         http_server,
         disk,
         reloader,
+        draining,
     })
 }
 
@@ -268,6 +277,7 @@ fn serve_http(
     live: Live,
     credentials: &Credentials,
     counts: watch::Receiver<Counts>,
+    draining: Arc<AtomicBool>,
 ) -> Result<(actix_web::dev::ServerHandle, Option<api::tls::Reloader>), String> {
     let api_config = ApiConfig {
         public_url: config.public_url.clone(),
@@ -277,6 +287,7 @@ fn serve_http(
     };
     let healthy = store.clone();
     let ready: api::Ready = Arc::new(move || match (healthy.healthy(), counts.borrow().journal) {
+        _ if draining.load(Ordering::Relaxed) => Err("the server drains: it takes no new calls".to_owned()),
         (true, 0) => Ok(()),
         _ => Err("the database cannot be written".to_owned()),
     });
@@ -305,12 +316,16 @@ fn serve_http(
 impl Server {
     /// 503 to new calls and OPTIONS; those that live may go on for a while, then they are hung up; then everything ends.
     pub async fn drain(mut self, grace: Duration) {
+        self.draining.store(true, Ordering::Relaxed);
         let _ = self.control.send(Control::Drain).await;
         let none_live = |c: &Counts| c.calls == 0;
         if tokio::time::timeout(grace, self.counts.wait_for(none_live)).await.is_err() {
             let _ = self.control.send(Control::HangUpAll).await;
             let _ = tokio::time::timeout(Duration::from_secs(5), self.counts.wait_for(none_live)).await;
         }
+        // What the last calls owe; what cannot be delivered now is delivered by the next process.
+        let told = |c: &Counts| c.outbox == 0 && c.pending == 0;
+        let _ = tokio::time::timeout(TOLD_WITHIN, self.counts.wait_for(told)).await;
         self.stop().await;
     }
 
