@@ -56,6 +56,7 @@ fn what_is_told_of_a_stream_is_found_at_its_call() {
     w.dial(0, "+15550001");
     over(&mut w);
     w.until("both were tried", |w| w.app.of("/told").len() >= 2);
+    w.run_ms(1_000);
     let events: Vec<&str> = w.app.of("/told").iter().map(|a| a.params["StreamEvent"].as_str()).collect();
     assert_eq!(events, ["stream-started", "stream-stopped"]);
     let notes: Vec<NotificationRow> = w.store.all().cloned().collect();
