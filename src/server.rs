@@ -30,6 +30,7 @@ use crate::webhooks::tls;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -38,6 +39,9 @@ use tokio::sync::{mpsc, watch};
 const SIP_QUEUE: usize = 16_384;
 /// Media events that may wait.
 const MEDIA_QUEUE: usize = 16_384;
+
+/// How long a server that has drained waits for the callbacks of its last calls.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 /// Legs that a media worker gets before the next one gets any: as streams they keep it busy for half of the time.
 const WORKER_FILL: usize = 640;
@@ -69,9 +73,17 @@ pub struct Server {
     pub counts: watch::Receiver<Counts>,
     control: mpsc::Sender<Control>,
     driver: tokio::task::JoinHandle<()>,
-    http_server: actix_web::dev::ServerHandle,
+    web: Web,
     disk: Option<DiskThread>,
+}
+
+/// The HTTP server.
+struct Web {
+    handle: actix_web::dev::ServerHandle,
+    /// Of its certificate, if it has one.
     reloader: Option<api::tls::Reloader>,
+    /// `/readyz` says so.
+    draining: Arc<AtomicBool>,
 }
 
 /// Starts everything. `watcher` sees every timeline grow.
@@ -120,23 +132,11 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         watcher,
     };
     let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
-    let (http_server, reloader) = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
+    let web = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
     let public_url = config.public_url;
     let disk = Some(disk);
-    Ok(Server {
-        http,
-        sip: sip_addr,
-        credentials,
-        public_url,
-        store,
-        counts,
-        control,
-        driver,
-        http_server,
-        disk,
-        reloader,
-    })
+    Ok(Server { http, sip: sip_addr, credentials, public_url, store, counts, control, driver, web, disk })
 }
 
 async fn start_sip(
@@ -268,15 +268,17 @@ fn serve_http(
     live: Live,
     credentials: &Credentials,
     counts: watch::Receiver<Counts>,
-) -> Result<(actix_web::dev::ServerHandle, Option<api::tls::Reloader>), String> {
+) -> Result<Web, String> {
     let api_config = ApiConfig {
         public_url: config.public_url.clone(),
         recordings_dir: config.recordings_dir(),
         carrier_token: credentials.carrier_token.clone(),
         numbers_open: config.numbers_open,
     };
-    let healthy = store.clone();
+    let draining = Arc::new(AtomicBool::new(false));
+    let (healthy, drains) = (store.clone(), draining.clone());
     let ready: api::Ready = Arc::new(move || match (healthy.healthy(), counts.borrow().journal) {
+        _ if drains.load(Ordering::Relaxed) => Err("the server drains: it takes no new calls".to_owned()),
         (true, 0) => Ok(()),
         _ => Err("the database cannot be written".to_owned()),
     });
@@ -299,24 +301,28 @@ fn serve_http(
     let running = server.map_err(|e| format!("HTTP could not be started: {e}"))?.run();
     let handle = running.handle();
     tokio::spawn(running);
-    Ok((handle, reloader))
+    Ok(Web { handle, reloader, draining })
 }
 
 impl Server {
     /// 503 to new calls and OPTIONS; those that live may go on for a while, then they are hung up; then everything ends.
     pub async fn drain(mut self, grace: Duration) {
+        self.web.draining.store(true, Ordering::Relaxed);
         let _ = self.control.send(Control::Drain).await;
         let none_live = |c: &Counts| c.calls == 0;
         if tokio::time::timeout(grace, self.counts.wait_for(none_live)).await.is_err() {
             let _ = self.control.send(Control::HangUpAll).await;
             let _ = tokio::time::timeout(Duration::from_secs(5), self.counts.wait_for(none_live)).await;
         }
+        // What the last calls owe; what cannot be delivered now is delivered by the next process.
+        let told = |c: &Counts| c.outbox == 0 && c.pending == 0;
+        let _ = tokio::time::timeout(TOLD_WITHIN, self.counts.wait_for(told)).await;
         self.stop().await;
     }
 
     /// Ends at once what still runs, in order: HTTP, the driver with its media, the disk, the database.
     pub async fn stop(mut self) {
-        self.http_server.stop(true).await;
+        self.web.handle.stop(true).await;
         let _ = self.control.send(Control::Stop).await;
         let _ = self.driver.await;
         if let Some(disk) = self.disk.take() {
@@ -328,7 +334,7 @@ impl Server {
 
     /// Reads the certificate again (SIGHUP).
     pub fn reload_certificate(&self) {
-        if let Some(r) = &self.reloader {
+        if let Some(r) = &self.web.reloader {
             match r.reload() {
                 Ok(()) => tracing::info!("the certificate was read again"),
                 Err(e) => tracing::error!("the certificate was not replaced: {e}"),

@@ -18,10 +18,19 @@ pub struct Span {
 /// The plain name, `NAME<` and `NAME>` together (rest-api.md 4.3). `<` is up to and including the second, or the
 /// midnight, that is named.
 pub fn period(on: Option<Span>, upto: Option<Span>, since: Option<Span>) -> Period {
+    let on = on.map(day);
     let from = [on.map(|s| s.from), since.map(|s| s.from)];
     let ends = [on.map(|s| s.to), upto.map(|s| Wall(s.from.0.saturating_add(SECOND_MS)))];
     let last = |end: Wall| Wall(end.0.saturating_sub(1));
     Period { from: from.into_iter().flatten().max(), to: ends.into_iter().flatten().min().map(last) }
+}
+
+/// SDKs write a date as its midnight: by the plain name that is the day, too.
+fn day(span: Span) -> Span {
+    match span.from.0.rem_euclid(DAY_MS) {
+        0 => Span { to: span.to.max(Wall(span.from.0.saturating_add(DAY_MS))), ..span },
+        _ => span,
+    }
 }
 
 /// Days since 1970 of a date of the Gregorian calendar, or None if there is no such date.

@@ -50,7 +50,7 @@ fn bounds(part: Part, size: u64) -> Result<(u64, u64), Refusal> {
     match part {
         Part::Whole => Ok((0, size)),
         Part::Octets(from, last) => Ok((from, last.saturating_add(1))),
-        Part::Outside => Err(Refusal::new(20416, format!("The recording has {size} octets."))),
+        Part::Outside => Err(Refusal::outside(size)),
     }
 }
 

@@ -21,7 +21,8 @@ const ORIGIN: &str = "hosted";
 
 /// Filters of the lists.
 pub const FILTERS: &[Param] = &[
-    param("PhoneNumber", Kind::PhonePattern, "Only numbers with these digits in them.").example("+1500555"),
+    param("PhoneNumber", Kind::PhonePattern, "Only numbers with these digits in them; * is any digit.")
+        .example("+1500555"),
     param("FriendlyName", Kind::Text(64), "Only numbers with exactly this name.").example("Front desk"),
     param("Beta", Kind::Bool, "With numbers new to the platform too: there are none.").example("true"),
     param("Origin", Kind::OneOf(&["twilio", "hosted"]), "Only numbers of this origin; ours are hosted.")
@@ -215,23 +216,13 @@ fn kind_of(ctx: &Ctx) -> Option<&'static str> {
     }
 }
 
-fn digits(pattern: &str) -> Result<Option<String>, Refusal> {
-    let digits = pattern.trim_matches('*');
-    if digits.contains('*') {
-        return Err(
-            Refusal::new(20001, "PhoneNumber: a * between digits is not offered yet.").about("PhoneNumber")
-        );
-    }
-    Ok((!digits.is_empty()).then(|| digits.to_string()))
-}
-
 /// GET IncomingPhoneNumbers and its typed lists.
 pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (scope, page, p) = (ctx.scope()?, wanted(&ctx.params)?, &ctx.params);
     let kind = kind_of(&ctx);
     let filter = NumberFilter {
         friendly_name: p.owned("FriendlyName"),
-        number_contains: digits(p.text("PhoneNumber").unwrap_or_default())?,
+        number_contains: p.owned("PhoneNumber"),
         kind: kind.map(str::to_string),
     };
     let asked = page.clone();

@@ -66,8 +66,18 @@ fn bad(param: &Param) -> Refusal {
     Refusal::new(param.bad, format!("{}: {} is expected.", param.name, expectation(param.kind)))
 }
 
+/// A stream's URL with a scheme that is not wss.
+const OTHER_SCHEME: u32 = 31922;
+
+fn is_stream(url: &url::Url) -> bool {
+    matches!(url.scheme(), "wss" | "ws")
+}
+
 /// As `bad`; a callee is named, in the words that applications look for.
 fn bad_value(param: &Param, given: &str) -> Refusal {
+    if param.kind == Kind::StreamUrl && url::Url::parse(given).is_ok_and(|u| !is_stream(&u)) {
+        return Refusal::plain(OTHER_SCHEME);
+    }
     if param.kind != Kind::Callee {
         return bad(param);
     }

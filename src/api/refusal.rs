@@ -17,13 +17,15 @@ pub struct Refusal {
     pub message: String,
     /// The parameter that is meant, where one is.
     pub param: Option<&'static str>,
+    /// Octets of the whole, where a part outside of it was asked for.
+    pub whole: Option<u64>,
 }
 
 impl Refusal {
     /// With the HTTP status of the table.
     pub fn new(code: u32, message: impl Into<String>) -> Refusal {
         let status = error::entry(code).and_then(|e| e.http).unwrap_or(400);
-        Refusal { code, status, message: message.into(), param: None }
+        Refusal { code, status, message: message.into(), param: None, whole: None }
     }
 
     /// With the table's own sentence.
@@ -33,13 +35,19 @@ impl Refusal {
 
     /// With another HTTP status than the table's.
     pub fn with_status(code: u32, status: u16, message: impl Into<String>) -> Refusal {
-        Refusal { code, status, message: message.into(), param: None }
+        Refusal { code, status, message: message.into(), param: None, whole: None }
     }
 
     /// About this parameter.
     pub fn about(mut self, param: &'static str) -> Refusal {
         self.param = Some(param);
         self
+    }
+
+    /// A part outside of so many octets.
+    pub fn outside(size: u64) -> Refusal {
+        let refusal = Refusal::new(20416, format!("The recording has {size} octets."));
+        Refusal { whole: Some(size), ..refusal }
     }
 
     /// No such resource, or not this account's: nobody can tell which.

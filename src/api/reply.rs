@@ -49,10 +49,12 @@ pub struct Text {
     pub challenge: bool,
     /// Twilio's code of a refusal.
     pub code: Option<u32>,
+    /// Octets of the whole, for the `Content-Range` of a 416.
+    pub whole: Option<u64>,
 }
 
 fn text(status: u16, kind: &'static str, body: String) -> Text {
-    Text { status, kind: Some(kind), body, retry_after: None, challenge: false, code: None }
+    Text { status, kind: Some(kind), body, retry_after: None, challenge: false, code: None, whole: None }
 }
 
 /// A good outcome; None if it is audio, which has no text.
@@ -86,6 +88,7 @@ pub fn bad(carrier: bool, form: Form, refusal: &Refusal) -> Text {
     out.retry_after = matches!(refusal.status, 429 | 503).then_some(RETRY_AFTER_S);
     out.challenge = refusal.status == 401;
     out.code = Some(refusal.code);
+    out.whole = refusal.whole;
     out
 }
 

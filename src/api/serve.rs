@@ -61,6 +61,18 @@ struct Head {
     too_long: bool,
 }
 
+/// What Twilio's answers allow scripts of other origins. There is no cookie to steal: who reads an answer has sent the credentials.
+const CROSS_ORIGIN: &[(&str, &str)] = &[
+    ("access-control-allow-origin", "*"),
+    ("access-control-allow-methods", "GET, POST, DELETE, OPTIONS"),
+    (
+        "access-control-allow-headers",
+        "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Unmodified-Since, \
+         Idempotency-Key",
+    ),
+    ("access-control-expose-headers", "ETag"),
+];
+
 fn head(req: &HttpRequest) -> Head {
     let text =
         |name: header::HeaderName| req.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
@@ -77,7 +89,8 @@ fn head(req: &HttpRequest) -> Head {
         authorization: text(header::AUTHORIZATION),
         accept: text(header::ACCEPT),
         kind: text(header::CONTENT_TYPE),
-        range: text(header::RANGE),
+        // A part is wanted of a version that the client holds; we name no versions, so that it gets the whole.
+        range: text(header::RANGE).filter(|_| !req.headers().contains_key(header::IF_RANGE)),
         idempotency: text(header::HeaderName::from_static("idempotency-key")),
         source: req.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |a| a.ip()),
         too_long: req.uri().to_string().len() > URI_MAX,
@@ -93,23 +106,54 @@ pub async fn handle(req: HttpRequest, payload: web::Payload) -> HttpResponse {
     let head = head(&req);
     let route = router::find(&head.path);
     let form = reply::form(route.suffix.as_deref(), head.accept.as_deref());
+    let v2010 = is_v2010(&head.path);
+    if v2010 && *req.method() == Method::OPTIONS {
+        // A browser asks without credentials what a script may send, so the answer tells nothing about paths.
+        return finish(HttpResponse::NoContent().finish(), v2010, 0);
+    }
     let answer = match serve(&worker, &head, &route, payload).await {
         Ok((operation, outcome)) => good(operation, form.unwrap_or(Form::Json), outcome),
         Err(refusal) => {
             let carrier = head.path.starts_with("/carrier/");
-            built(reply::bad(carrier, form.unwrap_or(Form::Json), &refusal))
+            let mut answer = built(reply::bad(carrier, form.unwrap_or(Form::Json), &refusal));
+            if refusal.status == 405 {
+                allowed(&mut answer, &route);
+            }
+            answer
         }
     };
     let class = format!("{}xx", answer.status().as_u16() / 100);
     metrics::counter!("chorus_http_requests_total", "status" => class).increment(1);
     let ms = (worker.api.clock)().mono.since(started).as_millis();
-    finish(answer, ms)
+    finish(answer, v2010, ms)
 }
 
-/// Headers that every answer has.
-fn finish(mut answer: HttpResponse, ms: u128) -> HttpResponse {
+fn is_v2010(path: &str) -> bool {
+    path.starts_with("/2010-04-01")
+}
+
+/// The methods that the path takes, as a 405 must name them (RFC 9110, 15.5.6).
+fn allowed(answer: &mut HttpResponse, route: &Route) {
+    let word = |verb: Verb| match verb {
+        Verb::Get => "GET, HEAD",
+        Verb::Post => "POST",
+        Verb::Delete => "DELETE",
+    };
+    let mut words: Vec<&str> = route.operations.iter().map(|o| word(o.verb)).collect();
+    words.dedup();
+    if let Ok(value) = header::HeaderValue::from_str(&words.join(", ")) {
+        answer.headers_mut().insert(header::ALLOW, value);
+    }
+}
+
+/// Headers that every answer has, and those of Twilio's paths.
+fn finish(mut answer: HttpResponse, v2010: bool, ms: u128) -> HttpResponse {
     let id = super::rng().hex(32);
+    answer.head_mut().set_camel_case_headers(true);
     let headers = answer.headers_mut();
+    for (name, value) in CROSS_ORIGIN.iter().filter(|_| v2010) {
+        headers.insert(header::HeaderName::from_static(name), header::HeaderValue::from_static(value));
+    }
     let seconds = format!("{}.{:03}", ms / 1_000, ms % 1_000);
     for (name, value) in [("twilio-request-id", format!("RQ{id}")), ("twilio-request-duration", seconds)] {
         if let Ok(value) = header::HeaderValue::from_str(&value) {
@@ -127,6 +171,9 @@ fn built(text: Text) -> HttpResponse {
     }
     if let Some(seconds) = text.retry_after {
         response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    if let Some(size) = text.whole {
+        response.insert_header((header::CONTENT_RANGE, format!("bytes */{size}")));
     }
     if let Some(code) = text.code {
         response.insert_header(("X-Twilio-Error-Code", code.to_string()));
@@ -164,7 +211,7 @@ async fn serve(
     }
     let api = &worker.api;
     // Twilio asks who you are before it says what there is; strangers learn nothing about paths.
-    let v2010 = head.path.starts_with("/2010-04-01");
+    let v2010 = is_v2010(&head.path);
     let caller = if v2010 {
         Some(auth::recognise(api, &worker.guard, head.authorization.as_deref(), head.source).await?)
     } else {
@@ -304,7 +351,13 @@ fn idempotency(head: &Head, body: &[u8]) -> Result<Option<(String, String)>, Ref
         let words = format!("Idempotency-Key: 1 to {IDEMPOTENCY_KEY_MAX} characters are expected.");
         return Err(Refusal::new(20001, words));
     }
-    let hash = ring::digest::digest(&ring::digest::SHA256, body);
-    let hex = hash.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    // Parameters may stand in the query too: the same body with another query is another request.
+    let mut asked = ring::digest::Context::new(&ring::digest::SHA256);
+    asked.update(body);
+    if !head.query.is_empty() {
+        asked.update(b"?");
+        asked.update(head.query.as_bytes());
+    }
+    let hex = asked.finish().as_ref().iter().map(|b| format!("{b:02x}")).collect();
     Ok(Some((key, hex)))
 }

@@ -15,6 +15,9 @@ use twiml::{Content, Document, Interpreter, Kind, Step, Verb};
 /// Documents a call may run (Twilio has no limit for voice; this one ends loops).
 pub const DOCUMENTS_MAX: u32 = 1_000;
 
+/// Twilio's code for a verb that asks for its own document where that has no URL (twiml.md 1.5).
+const NO_URL: u32 = 11100;
+
 /// What a caller hears when nothing else can be said.
 const APOLOGY: &str = "We are sorry. An application error has occurred. Goodbye.";
 
@@ -30,12 +33,32 @@ pub struct Program {
     pub login: Option<Login>,
     /// Requests for documents so far.
     pub documents: u32,
-    /// The running document is the fallback's: its failure is final.
-    pub in_fallback: bool,
+    /// How far the fallback has come.
+    fallback: Fallback,
     /// A document that was audio itself: its one Play takes this instead of fetching.
     pub audio: Option<(String, bytes::Bytes)>,
     /// A Dial's whisper document: its end bridges instead of hanging up.
     pub whisper: bool,
+}
+
+/// Any document of a call may fail, so each gets the fallback's help (twiml.md 1.7); the fallback's own failure, or that of the
+/// request it leads to, is final.
+#[derive(Copy, Clone, PartialEq, Eq, Default)]
+enum Fallback {
+    /// It is there for the next failure.
+    #[default]
+    Ready,
+    /// Its document is awaited.
+    Asked,
+    /// Its document runs.
+    Running,
+}
+
+impl Fallback {
+    /// A document begins: the fallback's own, or one after it.
+    fn begun(self) -> Fallback {
+        if self == Fallback::Asked { Fallback::Running } else { Fallback::Ready }
+    }
 }
 
 impl Program {
@@ -98,9 +121,16 @@ impl Call {
         method: Method,
         extra: Vec<(String, String)>,
     ) {
-        match policy::resolve(self.program.base.as_deref(), href.unwrap_or("")) {
+        let href = href.unwrap_or("");
+        let resolved = match self.program.base.as_deref() {
+            None if href.is_empty() => {
+                Err(FetchError::early(NO_URL, "the document was given as Twiml: it has no URL to ask again"))
+            }
+            base => policy::resolve(base, href),
+        };
+        match resolved {
             Ok(url) => self.fetch_hook(cx, &Hook { url, method }, extra),
-            Err(e) => self.document_failed(cx, href.unwrap_or(""), None, &e),
+            Err(e) => self.document_failed(cx, href, None, &e),
         }
     }
 
@@ -137,6 +167,7 @@ impl Call {
             notify::write(cx, &self.row, w.code, &placed(&w.words, w.line, w.column));
         }
         self.program.interpreter = Some(interpreter);
+        self.program.fallback = self.program.fallback.begun();
         self.next(cx, twiml::Event::Next);
     }
 
@@ -184,8 +215,8 @@ impl Call {
         notify::about_fetch(cx, &self.row, url, request, e);
         self.row.error = Some(e.code);
         match self.row.fallback.clone() {
-            Some(hook) if !self.program.in_fallback && !self.program.whisper => {
-                self.program.in_fallback = true;
+            Some(hook) if self.program.fallback == Fallback::Ready && !self.program.whisper => {
+                self.program.fallback = Fallback::Asked;
                 let extra = params::fallback(e.code, &requests::shown(url));
                 self.fetch_hook(cx, &hook, extra);
             }
@@ -200,7 +231,7 @@ impl Call {
         }
         self.program.interpreter = Some(Interpreter::new(spoken(APOLOGY.to_owned()), Kind::Call));
         self.program.base = None;
-        self.program.in_fallback = true;
+        self.program.fallback = Fallback::Running;
         self.next(cx, twiml::Event::Next);
     }
 

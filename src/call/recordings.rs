@@ -8,7 +8,7 @@ use crate::media::event::{TapEnd, TapEndReason};
 use crate::media::plan::{RecordTap, Tap, TapId, Track};
 use crate::mutants::{self, Mutant};
 use crate::sid::{AccountSid, CallSid, RecordingSid};
-use crate::store::rows::{CallRow, Hook, OutboxRow, RecordWish, RecordingRow};
+use crate::store::rows::{CallRow, Hook, OutboxRow, Part, RecordWish, RecordingRow};
 use crate::store::tx::{Op, Tx};
 use crate::webhooks::params;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use twiml::verb::RecordingEvent;
 
 /// Recordings of one call that may run at the same time.
 pub const RECORDINGS_MAX: usize = 8;
+/// What lasted less and holds nothing was too short (16101), anything longer silent (16102).
+const KEPT_MS: i64 = 1_000;
 /// RecordingSource of the one that was asked for with the call.
 const OWN: &str = "OutboundAPI";
 
@@ -199,10 +201,6 @@ impl Recordings {
         }
         let ended = self.running.remove(&id);
         cx.push(Effect::Commit { tx: Tx { ops }, then: vec![], or_else: vec![] });
-        if end.reason == TapEndReason::Failed {
-            let words = "the disk was full or too slow: the recording ends where it failed";
-            super::notify::write(cx, call, 12400, words);
-        }
         cx.trace("chorus", "chorus", format!("recording ended, {} ms", end.ms));
         ended
     }
@@ -218,7 +216,12 @@ pub fn ended(cx: &mut Cx<'_>, mut row: RecordingRow, end: &TapEnd) -> Vec<Op> {
     row.status = event.to_owned();
     row.ms = Some(end.ms);
     row.updated = cx.now.wall;
-    row.error = (event == "failed").then_some(12400);
+    row.error = match event {
+        "failed" => Some(12400),
+        "absent" if cx.now.wall.0.saturating_sub(row.started.0) < KEPT_MS => Some(16101),
+        "absent" => Some(16102),
+        _ => None,
+    };
     ops(cx, &row, event)
 }
 
@@ -233,13 +236,10 @@ fn ops(cx: &mut Cx<'_>, row: &RecordingRow, event: &str) -> Vec<Op> {
     {
         let url = params::recording_url(&cx.settings.public_url, row.account, row.sid);
         let params = params::recording_callback(row, event, &url);
-        ops.push(Op::Callback(Box::new(OutboxRow::pending(
-            cx.rng.next_u128(),
-            row.account,
-            hook,
-            params,
-            cx.now.wall,
-        ))));
+        let id = cx.rng.next_u128();
+        let callback = OutboxRow::pending(id, row.account, hook, params, cx.now.wall);
+        let position = u32::from(event != "in-progress");
+        ops.push(Op::Callback(Box::new(callback.of(row.call, Part::Recording(row.sid), position))));
     }
     ops
 }

@@ -8,7 +8,7 @@ use crate::api::command::Answer;
 use crate::media::event::{AgentEvent, EngineCommand, StreamStart};
 use crate::media::plan::{Tap, TapId, Track};
 use crate::sid::StreamSid;
-use crate::store::rows::{Hook, OutboxRow, StreamRow};
+use crate::store::rows::{Hook, OutboxRow, Part, StreamRow};
 use crate::store::tx::{Op, Tx};
 use crate::webhooks::{params, sign};
 use std::collections::BTreeMap;
@@ -243,5 +243,7 @@ fn ops(cx: &mut Cx<'_>, row: &StreamRow, event: &str, error: Option<&str>) -> Ve
 fn owed(cx: &mut Cx<'_>, row: &StreamRow, hook: Hook, event: &str, error: Option<&str>) -> Op {
     let id = cx.rng.next_u128();
     let params = params::stream_callback(row, event, error, cx.now.wall);
-    Op::Callback(Box::new(OutboxRow::pending(id, row.account, hook, params, cx.now.wall)))
+    let callback = OutboxRow::pending(id, row.account, hook, params, cx.now.wall);
+    let position = u32::from(event != "stream-started");
+    Op::Callback(Box::new(callback.of(row.call, Part::Stream(row.sid), position)))
 }

@@ -235,6 +235,9 @@ impl Tables {
             Cond::Contains(column, part) => {
                 matches!(r.value(column), Value::Text(Some(v)) if v.contains(part.as_str()))
             }
+            Cond::Like(column, part) => {
+                matches!(r.value(column), Value::Text(Some(v)) if occurs(v, part))
+            }
             Cond::Family(column, a) => self.is_family(r.value(column), *a),
             Cond::Older(created, sid) => age(r) < (&Value::time(*created), sid.as_str()),
             Cond::Newer(created, sid) => age(r) > (&Value::time(*created), sid.as_str()),
@@ -249,6 +252,13 @@ impl Tables {
         };
         *v == a || matches!(v, Value::Text(Some(sid)) if child(sid))
     }
+}
+
+/// Does it occur in the text, where `*` is any one character? Letters of either case are the same, as SQLite has it.
+fn occurs(text: &str, part: &str) -> bool {
+    let (text, part): (Vec<char>, Vec<char>) = (text.chars().collect(), part.chars().collect());
+    let same = |a: &char, b: &char| *b == '*' || a.eq_ignore_ascii_case(b);
+    text.windows(part.len().max(1)).any(|w| w.iter().zip(&part).all(|(a, b)| same(a, b)))
 }
 
 fn age(r: &Record) -> (&Value, &str) {

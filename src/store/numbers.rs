@@ -36,7 +36,7 @@ impl Row for NumberRow {
 pub struct NumberFilter {
     /// `FriendlyName`, exactly.
     pub friendly_name: Option<String>,
-    /// `PhoneNumber`: these digits occur in it.
+    /// `PhoneNumber`: these digits occur in it; `*` is any of them.
     pub number_contains: Option<String>,
     /// `local`, `mobile`, `toll-free` (the typed lists).
     pub kind: Option<String>,

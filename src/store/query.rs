@@ -47,6 +47,8 @@ pub enum Cond {
     To(&'static str, i64),
     /// The text occurs in it, case counts.
     Contains(&'static str, String),
+    /// A text like this occurs in it, where `*` is any one character. For digits: whether the case of letters counts is the database's.
+    Like(&'static str, String),
     /// The column names the account or one of its subaccounts.
     Family(&'static str, AccountSid),
     /// Comes after this row in the order newest first.
@@ -106,9 +108,10 @@ impl Query {
         }
     }
 
-    /// And a text holds this, if it is asked for.
+    /// And a text holds this, if it is asked for; `*` is any one character.
     pub fn contains(self, column: &'static str, v: Option<&str>) -> Query {
         match v {
+            Some(v) if v.contains('*') => self.and(Cond::Like(column, v.replace('\0', "\u{fffd}"))),
             Some(v) => self.and(Cond::Contains(column, v.replace('\0', "\u{fffd}"))),
             None => self,
         }

@@ -451,6 +451,15 @@ pub struct StreamRow {
 /// Names an outbox row; also its idempotency token (a UUID in form).
 pub type OutboxId = u128;
 
+/// What runs in a call and is told of by callbacks of its own: a receiver that is slow for one holds up no other.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Part {
+    /// A media stream.
+    Stream(StreamSid),
+    /// A recording.
+    Recording(RecordingSid),
+}
+
 /// A callback that must be delivered. Rows leave by retention, not on success.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OutboxRow {
@@ -459,9 +468,12 @@ pub struct OutboxRow {
     pub id: OutboxId,
     /// Account.
     pub account: AccountSid,
-    /// The call; rows of one call are delivered in `position` order.
+    /// The call; its rows are delivered in `position` order, those of a part of it in the part's own.
     pub call: Option<CallSid>,
-    /// Order within the call.
+    /// The part of the call that it tells of; None: of the call itself.
+    #[serde(default)]
+    pub part: Option<Part>,
+    /// Order within the call, or within the part.
     pub position: u32,
     /// Where.
     pub hook: Hook,
@@ -494,6 +506,7 @@ impl OutboxRow {
             id,
             account,
             call: None,
+            part: None,
             position: 0,
             hook,
             params,
@@ -504,6 +517,11 @@ impl OutboxRow {
             created: at,
             done: None,
         }
+    }
+
+    /// The same about a part of a call.
+    pub fn of(self, call: CallSid, part: Part, position: u32) -> OutboxRow {
+        OutboxRow { call: Some(call), part: Some(part), position, ..self }
     }
 }
 

@@ -143,6 +143,9 @@ fn condition(d: Dialect, s: Stmt, c: &Cond) -> Stmt {
             let name = if d == Dialect::Sqlite { "instr(" } else { "strpos(" };
             s.sql(name).sql(column).sql(", ").bind(Value::text(part)).sql(") > 0")
         }
+        Cond::Like(column, part) => {
+            s.sql(column).sql(" LIKE ").bind(Value::text(like(part))).sql(" ESCAPE '!'")
+        }
         Cond::Family(column, a) => s
             .sql(column)
             .sql(" IN (SELECT sid FROM accounts WHERE sid = ")
@@ -153,6 +156,20 @@ fn condition(d: Dialect, s: Stmt, c: &Cond) -> Stmt {
         Cond::Older(created, sid) => edge(s.sql("(created, sid) < ("), created.0, sid),
         Cond::Newer(created, sid) => edge(s.sql("(created, sid) > ("), created.0, sid),
     }
+}
+
+/// The pattern of LIKE for [`Cond::Like`], with its own signs taken as they are.
+fn like(part: &str) -> String {
+    let mut out = String::from("%");
+    for c in part.chars() {
+        match c {
+            '*' => out.push('_'),
+            '%' | '_' | '!' => out.extend(['!', c]),
+            c => out.push(c),
+        }
+    }
+    out.push('%');
+    out
 }
 
 fn edge(s: Stmt, created: i64, sid: &str) -> Stmt {

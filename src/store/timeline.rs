@@ -9,6 +9,7 @@ use super::tx::StoreError;
 use crate::clock::Wall;
 use crate::sid::CallSid;
 use crate::telemetry::redact;
+use crate::webhooks::schedule::ROUNDS;
 use url::Url;
 
 /// The table. Its key is the call; `created` holds the time of the last line.
@@ -28,14 +29,25 @@ pub fn get(r: &mut Reader, scope: Scope, call: CallSid) -> Result<Option<Timelin
     r.one(Query::new::<TimelineRow>(scope).is("sid", Some(call)))
 }
 
-/// The timeline of a call that is over, with the status callbacks that were delivered, or given up, after its end.
+/// The timeline of a call that is over, with what became of its callbacks after its end.
 pub fn whole(r: &mut Reader, scope: Scope, call: CallSid) -> Result<Option<Vec<Line>>, StoreError> {
     let Some(row) = get(r, scope, call)? else { return Ok(None) };
     let mut lines = row.lines;
     let late = outbox::of_call(r, scope, call)?;
-    let late = late.iter().filter_map(|o| Some((o, o.done.filter(|at| *at >= row.updated)?)));
-    lines.extend(late.map(|(o, at)| delivery(o, at)));
+    let late = late.iter().filter_map(|o| Some((o, last_try(o).filter(|at| *at >= row.updated)?)));
+    let mut late: Vec<Line> = late.map(|(o, at)| delivery(o, at)).collect();
+    late.sort_by_key(|line| line.at);
+    lines.extend(late);
     Ok(Some(lines))
+}
+
+/// When a callback was settled, or failed the last time so far. None: it was not tried.
+fn last_try(row: &OutboxRow) -> Option<Wall> {
+    let before = row.rounds.checked_sub(1).and_then(|i| ROUNDS.get(usize::from(i)));
+    row.done.or_else(|| {
+        let pause = i64::try_from(before?.as_millis()).ok()?;
+        Some(Wall(row.next.0.saturating_sub(pause)))
+    })
 }
 
 /// A line about what became of a callback: where it went, what it told, how it was answered. No query, no other parameter.

@@ -45,6 +45,8 @@ impl Clients {
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()
                 .http1_only()
+                // As Twilio writes them, for applications that compare names letter by letter.
+                .http1_title_case_headers()
                 .http1_max_headers(HEADERS_MAX)
                 .pool_max_idle_per_host(0)
                 .referer(false)

@@ -6,7 +6,7 @@
 //!                        ^------------------- a round failed -----------------+---the last one---> failed
 //! ```
 //!
-//! A call has one row on its way at a time: first attempts by position, then later rounds by position. One that takes longer than
+//! A call has one row on its way at a time, and so has each of its streams and recordings: first attempts by position, then later rounds by position. One that takes longer than
 //! [`ORDER_WAIT`] no longer holds up the next.
 
 use super::fair::{Class, Fair};
@@ -19,7 +19,7 @@ pub use super::window::page;
 use crate::clock::{Mono, Now, Wall};
 use crate::mutants::{self, Mutant};
 use crate::sid::{AccountSid, CallSid};
-use crate::store::rows::{OutboxId, OutboxRow};
+use crate::store::rows::{OutboxId, OutboxRow, Part};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,7 @@ pub const WINDOW: usize = 20_000;
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lane {
     Call(CallSid),
+    Part(Part),
     Alone(OutboxId),
 }
 
@@ -374,7 +375,11 @@ fn due(now: Now, next: Wall) -> Mono {
 }
 
 fn lane(row: &OutboxRow) -> Lane {
-    row.call.map_or(Lane::Alone(row.id), Lane::Call)
+    match (row.part, row.call) {
+        (Some(part), _) => Lane::Part(part),
+        (None, Some(call)) => Lane::Call(call),
+        (None, None) => Lane::Alone(row.id),
+    }
 }
 
 /// The limits count by host and port.

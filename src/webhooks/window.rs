@@ -2,7 +2,7 @@
 
 use crate::clock::Wall;
 use crate::sid::CallSid;
-use crate::store::rows::OutboxRow;
+use crate::store::rows::{OutboxRow, Part};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,15 +15,15 @@ pub(super) fn is_impossible(next: Wall, now: Wall) -> bool {
     next > now.plus(LAST_ROUND)
 }
 
-/// By their time; but those of one call that were never tried by position: the wall clock may have been set between them.
+/// By their time; but those of one call, or of one part of it, that were never tried by position: the wall clock may have been set between them.
 pub(super) fn sort<R: Borrow<OutboxRow> + Clone>(rows: &mut [R]) {
     let position = |row: &R| row.borrow().position;
     rows.sort_by_key(|row| (row.borrow().next, position(row)));
-    let mut places: BTreeMap<CallSid, Vec<usize>> = BTreeMap::new();
+    let mut places: BTreeMap<(CallSid, Option<Part>), Vec<usize>> = BTreeMap::new();
     let untried = rows.iter().map(<R as Borrow<OutboxRow>>::borrow).enumerate();
     for (i, row) in untried.filter(|(_, row): &(usize, &OutboxRow)| row.rounds == 0) {
         if let Some(call) = row.call {
-            places.entry(call).or_default().push(i);
+            places.entry((call, row.part)).or_default().push(i);
         }
     }
     for places in places.into_values().filter(|places| places.len() > 1) {

@@ -163,12 +163,37 @@ fn limits_of_method_and_form() {
     let server = Server::start();
     let head = [("Authorization", server.auth())];
     let head = [(head[0].0, head[0].1.as_str())];
-    server.send("PUT", &server.path("/Calls.json"), &head, b"").bad(405, 20004);
+    let put = server.send("PUT", &server.path("/Calls.json"), &head, b"");
+    put.bad(405, 20004);
+    assert_eq!(put.headers["allow"], "GET, HEAD, POST");
     server.delete("/Calls.json").bad(405, 20004);
     server.get("/Nonsense.json").bad(404, 20404);
     server.get("/Calls.csv").bad(406, 20406);
     let json = [head[0], ("Content-Type", "application/json")];
     server.send("POST", &server.path("/Calls.json"), &json, b"{}").bad(415, 20415);
+}
+
+#[test]
+fn scripts_of_other_origins_may_ask_as_at_twilio() {
+    let server = Server::start();
+    let asks = [
+        ("Origin", "https://example.com"),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "authorization,content-type"),
+    ];
+    let first = server.send("OPTIONS", &server.path("/Calls.json"), &asks, b"");
+    assert_eq!((first.status, first.body.len()), (204, 0));
+    let then = server.get("/Calls.json");
+    let refused = server.get("/Nonsense.json");
+    for answer in [&first, &then, &refused] {
+        let header = |name: &str| answer.headers[name].as_str();
+        assert_eq!(header("access-control-allow-origin"), "*");
+        assert_eq!(header("access-control-allow-methods"), "GET, POST, DELETE, OPTIONS");
+        assert!(header("access-control-allow-headers").contains("Authorization"));
+    }
+    // What is the operator's is not for scripts of others.
+    let carrier = server.send("OPTIONS", "/carrier/v1/sip_trunks", &asks, b"");
+    assert!(carrier.status != 204 && !carrier.headers.contains_key("access-control-allow-origin"));
 }
 
 #[test]

@@ -233,6 +233,7 @@ fn refused(op: &Operation, param: &Param, fault: Fault, reply: &Reply, case: &st
     let missing = matches!(fault, Fault::Missing | Fault::Empty).then_some(param.required).flatten();
     let code = match fault {
         Fault::BadUtf8 => 20001,
+        Fault::OutOfRange if param.kind == Kind::StreamUrl => 31922,
         _ => missing.unwrap_or(param.bad),
     };
     if !matches!(op.shape, Shape::Carrier(_) | Shape::CarrierList(_)) {

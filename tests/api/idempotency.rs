@@ -40,6 +40,14 @@ fn the_same_key_gives_the_same_call() {
     let again = post(&server, "k1", BODY).good(201);
     assert_eq!(first["sid"], again["sid"]);
     post(&server, "k1", &format!("{BODY}&Timeout=5")).bad(409, 20409);
+    let auth = server.auth();
+    let head = [
+        ("Authorization", auth.as_str()),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Idempotency-Key", "k1"),
+    ];
+    let asked = server.path("/Calls.json?Timeout=5");
+    server.send("POST", &asked, &head, BODY.as_bytes()).bad(409, 20409);
     assert_ne!(post(&server, "k2", BODY).good(201)["sid"], first["sid"]);
     post(&server, &"k".repeat(256), BODY).bad(400, 20001);
     assert_eq!(calls(&server), 2);

@@ -63,6 +63,8 @@ fn times_filter_by_day_and_by_second() {
     assert_eq!(count("StartTime=2026-01-02"), 1);
     assert_eq!(count("StartTime=2026-01-02T03:04:05Z"), 1);
     assert_eq!(count("StartTime=2026-01-02T03:04:06Z"), 0);
+    assert_eq!(count("StartTime=2026-01-02T00:00:00Z"), 1, "so SDKs write the date");
+    assert_eq!(count("StartTime=2026-01-02T00:00:01Z"), 0);
     assert_eq!(count("StartTime%3E=2026-01-04"), 3);
     assert_eq!(count("StartTime%3C=2026-01-04"), 2);
     assert_eq!(count("StartTime%3C=2026-01-02T03:04:05Z"), 1);
@@ -104,5 +106,9 @@ fn numbers_are_found_by_a_part_and_by_type() {
     assert_eq!(count("/TollFree.json"), 1);
     assert_eq!(count("/Local.json"), 2);
     assert_eq!(count(".json?Origin=twilio"), 0);
-    server.get("/IncomingPhoneNumbers.json?PhoneNumber=5*5").bad(400, 20001);
+    assert_eq!(count(".json?PhoneNumber=%2B1*00555"), 2);
+    assert_eq!(count(".json?PhoneNumber=5*5"), 2);
+    assert_eq!(count(".json?PhoneNumber=44*7009*0123"), 1);
+    assert_eq!(count(".json?PhoneNumber=5550010*"), 0);
+    assert_eq!(count(".json?PhoneNumber=**"), 3);
 }

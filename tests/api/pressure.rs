@@ -201,6 +201,8 @@ fn a_server_that_cannot_take_a_call_is_503() {
             loop {
                 let reply = server.post("/Calls.json", &fields);
                 if reply.status != 201 {
+                    server.send("GET", "/readyz", &[], b"").bad(503, 20503);
+                    assert_eq!(server.send("GET", "/healthz", &[], b"").status, 200);
                     break reply;
                 }
                 assert!(Instant::now() < until, "a server that drains takes calls");

@@ -113,5 +113,7 @@ async fn sigterm_hangs_up_after_the_grace_time() {
     assert_eq!(status.code(), Some(0));
     let ended = s.bank.book.lock().unwrap().legs.values().next().unwrap().ended;
     assert!(matches!(ended, Some((_, Side::Peer, _))), "it got BYE: {ended:?}");
+    let told = |seen: &[Request]| seen.iter().any(|r| r.get("CallStatus") == "completed");
+    assert!(s.app.until(Duration::ZERO, told).await, "the end was told before the process ended");
     let _ = std::fs::remove_dir_all(&s.place.dir);
 }

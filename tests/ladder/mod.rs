@@ -2,6 +2,7 @@
 
 mod corners;
 mod dial;
+mod documents;
 mod faults;
 mod inbound;
 mod outbound;

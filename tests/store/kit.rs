@@ -299,6 +299,7 @@ impl Maker {
             id: self.rng.next_u128(),
             account: self.account,
             call: Some(call),
+            part: None,
             position,
             hook: hook("https://app.test/status"),
             params: vec![("CallStatus".to_owned(), "completed".to_owned())],

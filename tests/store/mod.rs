@@ -6,6 +6,7 @@ mod crypt;
 mod files;
 mod groups;
 mod kit;
+mod late;
 mod lists;
 mod memory;
 mod paging;

@@ -67,6 +67,10 @@ async fn a_post_carries_the_form_the_headers_and_a_signature_that_verifies() {
     assert_eq!(seen.header("accept-encoding"), None, "nothing compressed is asked for");
     let signature = seen.header("x-twilio-signature").unwrap();
     assert!(sign::verify(TOKEN, &server.url("/voice?a=1"), &seen.form(), signature));
+    // Small applications compare names letter by letter.
+    for name in ["X-Twilio-Signature", "I-Twilio-Idempotency-Token", "Content-Type", "User-Agent", "Host"] {
+        assert!(seen.headers.iter().any(|(n, _)| n == name), "{name} of {:?}", seen.headers);
+    }
 }
 
 #[tokio::test]

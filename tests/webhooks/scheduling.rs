@@ -1,8 +1,8 @@
 //! Delivery in virtual time: order, rounds, fairness, receivers that hang, restarts.
 
 use chorus::clock::{Mono, Now, Wall};
-use chorus::sid::{AccountSid, CallSid};
-use chorus::store::rows::{Hook, OutboxId, OutboxRow};
+use chorus::sid::{AccountSid, CallSid, RecordingSid, StreamSid};
+use chorus::store::rows::{Hook, OutboxId, OutboxRow, Part};
 use chorus::webhooks::fair::{HOST_CONNECTIONS, IN_FLIGHT_MAX};
 use chorus::webhooks::request::{FetchRequest, Method};
 use chorus::webhooks::schedule::*;
@@ -21,6 +21,7 @@ pub fn row(id: OutboxId, account: u128, call: u128, position: u32, url: &str) ->
         id,
         account: AccountSid(account),
         call: Some(CallSid(call)),
+        part: None,
         position,
         hook: Hook { url: url.into(), method: Method::Post },
         params: vec![("SequenceNumber".into(), position.to_string())],
@@ -90,6 +91,27 @@ fn first_attempts_of_a_call_leave_in_order_one_at_a_time() {
     assert_eq!(ids(&mut s, at(2)), [1]);
     s.done(at(3), 1, ok());
     assert!(s.is_empty());
+}
+
+#[test]
+fn what_is_told_of_a_stream_keeps_its_own_order() {
+    let mut s = Schedule::new();
+    let (stream, recording) = (Part::Stream(StreamSid(7)), Part::Recording(RecordingSid(7)));
+    for (id, part, position) in
+        [(1, None, 0), (2, Some(stream), 0), (3, Some(stream), 1), (4, Some(recording), 1), (5, None, 1)]
+    {
+        s.add(at(0), OutboxRow { part, ..row(id, 1, 1, position, "https://a.test/") });
+    }
+    assert_eq!(ids(&mut s, at(0)), [1, 2, 4], "the first of the call, of its stream, of its recording");
+    s.done(at(1), 2, ok());
+    assert_eq!(ids(&mut s, at(1)), [3], "the stream waits for nothing of the call");
+    for id in [1, 3, 4] {
+        s.done(at(2), id, ok());
+    }
+    assert_eq!(ids(&mut s, at(2)), [5]);
+    s.done(at(3), 5, refused());
+    let note = s.outcomes().pop().unwrap().note.unwrap();
+    assert_eq!(note.call, Some(CallSid(1)));
 }
 
 #[test]
