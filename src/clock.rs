@@ -28,6 +28,15 @@ impl Mono {
     }
 }
 
+impl Now {
+    /// The same, so much earlier on the monotonic clock.
+    #[must_use]
+    pub fn earlier(self, by: Duration) -> Now {
+        let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        Now { mono: Mono(self.mono.0.saturating_sub(by)), ..self }
+    }
+}
+
 impl Add<Duration> for Mono {
     type Output = Mono;
     fn add(self, d: Duration) -> Mono {

@@ -114,7 +114,7 @@ pub const KEYS: &[Key] = &[
 
 /// All of them, typed.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "each field is the setting of its name: KEYS says what it means")]
 pub struct Config {
     pub http_listen: SocketAddr,
     pub sip_listen: SocketAddr,

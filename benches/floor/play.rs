@@ -3,7 +3,7 @@
 
 mod rig;
 
-use rig::{FRAME, Floor, Leg};
+use rig::{FRAME, Floor, Leg, Result, Turn};
 
 /// Frames of the file; the same as the generator's.
 const FRAMES: usize = 500;
@@ -14,13 +14,13 @@ struct Play {
 }
 
 impl Floor for Play {
-    fn on_rtp(&mut self, _: &mut [Leg], _: usize, _: &[u8]) -> u64 {
-        0
+    fn on_rtp(&mut self, _: &mut [Leg], _: usize, _: &[u8]) -> Result<u64> {
+        Ok(0)
     }
 
-    fn on_tick(&mut self, legs: &mut [Leg], phase: usize) -> u64 {
+    fn on_tick(&mut self, legs: &mut [Leg], turn: Turn) -> u64 {
         let mut sent = 0;
-        for i in rig::of_phase(legs.len(), phase) {
+        for i in turn {
             let (Some(at), Some(leg)) = (self.at.get_mut(i), legs.get_mut(i)) else { continue };
             let frame = self.file.get(*at * FRAME..(*at + 1) * FRAME).unwrap_or_default();
             if leg.send(frame) {
@@ -32,9 +32,11 @@ impl Floor for Play {
     }
 }
 
-fn main() {
-    let n: usize = rig::argument(1).parse().unwrap_or(1);
-    let file = std::fs::read(rig::argument(2)).unwrap_or_default();
-    assert_eq!(file.len(), FRAMES * FRAME, "the file of the generator");
-    rig::run(n, |_, n| Play { file, at: vec![0; n] });
+fn main() -> Result<()> {
+    let n: usize = rig::argument(1)?.parse()?;
+    let file = std::fs::read(rig::argument(2)?)?;
+    if file.len() != FRAMES * FRAME {
+        return Err("this is not the file of the generator".into());
+    }
+    rig::run(n, |_, n| Ok(Play { file, at: vec![0; n] }))
 }

@@ -2,7 +2,7 @@
 //! parent in [`Word`]s. `handle` is the only way in; everything it wants done is an [`Effect`].
 
 use super::cx::Cx;
-use super::event::{Effect, Event, Outcome, PortError, Ticket, Word};
+use super::event::{Effect, Event, PortError, Word};
 use super::leg::Leg;
 use super::phase::Phase;
 use super::program::Program;
@@ -12,18 +12,14 @@ use super::tables::Tables;
 use super::target::Target;
 use super::timers::{TimerKind, Timers};
 use super::{notify, status};
-use crate::api::command::Answer;
 use crate::clock::Mono;
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
-use crate::sip::event::{Cause, Invite, LegId, Side, SipCmd, SipEvent};
+use crate::sip::event::{Cause, LegId, SipEvent};
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
 use crate::store::tx::Tx;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-
-/// How long a closing call waits for its last figures and recordings before it lets go of them.
-const LINGER: Duration = Duration::from_secs(30);
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A call that is not over, or not yet let go.
 pub struct Call {
@@ -61,106 +57,6 @@ pub struct Call {
 }
 
 impl Call {
-    /// An inbound call: writes its row, then rings and asks the application what to do (ruling 2.51).
-    pub fn inbound(cx: &mut Cx<'_>, row: CallRow, leg: LegId, invite: &Invite) -> Call {
-        let mut call = Call::new(cx, row, leg);
-        call.heard_headers = invite.headers.clone();
-        call.leg.offered(invite);
-        call.row.dialog = Some(invite.dialog.clone());
-        cx.trace("phone", "chorus", "INVITE");
-        let ring = Effect::Sip(SipCmd::Ring { leg, body: None });
-        let busy = Effect::Sip(SipCmd::Refuse {
-            leg,
-            cause: Cause::new(503, "Service Unavailable"),
-            headers: vec![("Retry-After".to_owned(), "5".to_owned())],
-        });
-        let mut then = vec![ring];
-        call.timers
-            .arm(TimerKind::TimeLimit, cx.now.mono + Duration::from_secs(call.row.time_limit_s.into()));
-        let first = call.first_document(cx);
-        then.extend(first);
-        let tx = Tx::one(status::begin(&call.row));
-        cx.push(Effect::Commit { tx, then, or_else: vec![busy, Effect::Gone] });
-        call
-    }
-
-    /// An outbound call: writes its row, answers whoever asked for it, then dials.
-    pub fn outbound(cx: &mut Cx<'_>, row: CallRow, target: Target, ticket: Option<Ticket>) -> Call {
-        Call::dialled(cx, row, target, ticket, None)
-    }
-
-    fn dialled(
-        cx: &mut Cx<'_>,
-        row: CallRow,
-        target: Target,
-        ticket: Option<Ticket>,
-        parent: Option<CallSid>,
-    ) -> Call {
-        let leg = cx.ids.leg();
-        let mut call = Call::new(cx, row, leg);
-        call.phase = Phase::Calling;
-        let near = target.address();
-        let mut then = vec![];
-        if let Some(t) = ticket {
-            then.push(Effect::Reply(t, Box::new(Answer::Call(Box::new(call.row.clone())))));
-        }
-        then.push(Effect::OpenPort { leg, near });
-        let mut or_else = vec![Effect::Gone];
-        if let Some(t) = ticket {
-            or_else.push(Effect::Reply(t, Box::new(Answer::Busy)));
-        }
-        if let Some(parent) = parent {
-            call.parent = Some(parent);
-            let unwritten = Outcome::failed(Cause::new(503, "The database is not available"));
-            or_else.insert(0, Effect::Tell(parent, Word::Over(Box::new(unwritten))));
-        }
-        call.target = Some(target);
-        let tx = Tx::one(status::begin(&call.row));
-        cx.push(Effect::Commit { tx, then, or_else });
-        call
-    }
-
-    /// A call found queued at start: its row is written already and nobody waits for an answer.
-    pub fn redial(cx: &mut Cx<'_>, row: CallRow, target: Target) -> Call {
-        let leg = cx.ids.leg();
-        let mut call = Call::new(cx, row, leg);
-        call.phase = Phase::Calling;
-        cx.push(Effect::OpenPort { leg, near: target.address() });
-        call.target = Some(target);
-        call
-    }
-
-    /// A child of a Dial.
-    pub fn child(cx: &mut Cx<'_>, spawn: super::event::Spawn) -> Call {
-        let mut call = Call::dialled(cx, spawn.row, spawn.target, None, Some(spawn.parent));
-        call.whisper = spawn.whisper;
-        call
-    }
-
-    fn new(cx: &Cx<'_>, row: CallRow, leg: LegId) -> Call {
-        Call {
-            row,
-            leg: Leg::new(leg),
-            program: Program::default(),
-            phase: Phase::Arriving,
-            timers: Timers::default(),
-            recordings: Recordings::default(),
-            streams: Streams::default(),
-            tables: cx.tables.clone(),
-            parent: None,
-            whisper: None,
-            target: None,
-            heard_headers: Vec::new(),
-            bye_headers: Vec::new(),
-            warned: BTreeSet::new(),
-            pending_record: None,
-            created: cx.now.mono,
-            answered_at: None,
-            ended_at: None,
-            before: None,
-        }
-    }
-
     /// Its SID.
     pub fn sid(&self) -> CallSid {
         self.row.sid
@@ -255,9 +151,12 @@ impl Call {
         if to.is_final() && !self.row.status.is_final() {
             self.follow_clock(cx.now);
         }
-        let Some(op) = status::advance(cx, &mut self.row, to, self.recordings.own()) else {
+        // Kept once it is made: a row with a status that nobody writes would be in progress for ever.
+        let mut row = self.row.clone();
+        let Some(op) = status::advance(cx, &mut row, to, self.recordings.own()) else {
             return;
         };
+        self.row = row;
         if to == CallStatus::InProgress {
             self.answered_at = Some(cx.now.mono);
         }
@@ -307,117 +206,6 @@ impl Call {
         self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
     }
 
-    /// Ends the call whatever it is doing: an early leg is refused or cancelled with `cause`, an answered one gets BYE.
-    pub(super) fn give_up(&mut self, cx: &mut Cx<'_>, cause: Cause, to: CallStatus) {
-        if self.leg.over {
-            return;
-        }
-        self.leg.wanted_end = Some(to);
-        if self.row.cause.is_none() {
-            self.row.cause = Some(cause.clone());
-        }
-        self.stop_everything(cx);
-        if self.leg.signalled(self.row.direction) {
-            let headers = std::mem::take(&mut self.bye_headers);
-            cx.push(Effect::Sip(SipCmd::Hangup { leg: self.leg.id, cause, headers }));
-        } else {
-            self.on_ended(cx, Side::Us, cause, vec![]);
-        }
-    }
-
-    /// The leg's last event: its media closes, then the final status is written with the last figures.
-    pub(super) fn on_ended(
-        &mut self,
-        cx: &mut Cx<'_>,
-        by: Side,
-        cause: Cause,
-        headers: Vec<(String, String)>,
-    ) {
-        if self.leg.over {
-            return;
-        }
-        self.leg.over = true;
-        self.ended_at = Some(cx.now.mono);
-        self.note_unreached(cx, by, &cause);
-        self.row.ended_by.get_or_insert_with(|| if by == Side::Us { "us" } else { "peer" }.to_owned());
-        if self.row.cause.is_none() || by == Side::Peer {
-            self.row.cause = Some(cause);
-        }
-        self.leg.last_headers = headers;
-        self.stop_everything(cx);
-        self.timers.clear();
-        if self.leg.open && !mutants::on(Mutant::PortNotClosed) {
-            self.leg.closing = true;
-            self.timers.arm(TimerKind::Linger, cx.now.mono + LINGER);
-            cx.push(Effect::Engine(self.leg.id, EngineCommand::Close(self.leg.id)));
-        } else {
-            self.conclude(cx);
-        }
-    }
-
-    /// Why a call of ours reached nobody, where no answer of the callee says it. A child's parent tells it.
-    fn note_unreached(&mut self, cx: &mut Cx<'_>, by: Side, cause: &Cause) {
-        let early = self.row.direction != Direction::Inbound && !self.leg.answered;
-        if !early || self.leg.wanted_end.is_some() {
-            return;
-        }
-        let (code, words) = match (by, cause.code) {
-            (Side::Us, _) => (32011, cause.words.clone()),
-            (Side::Peer, 401 | 407) => (13249, "the callee did not accept user and password".to_owned()),
-            (Side::Peer, _) => return,
-        };
-        self.leg.error = Some(code);
-        if self.parent.is_none() {
-            notify::write(cx, &self.row, code, &words);
-        }
-    }
-
-    /// The figures are in: the final status with its callbacks, and a word to the parent. The last callback names the
-    /// recording that was asked for with the call, so that one must have its end first (or the Linger timer gave it up).
-    pub(super) fn conclude(&mut self, cx: &mut Cx<'_>) {
-        if self.leg.closing || self.recordings.own_runs() {
-            return;
-        }
-        if !self.row.status.is_final() {
-            let to = self.final_status();
-            if self.row.status == CallStatus::Queued && to != CallStatus::Canceled && to != CallStatus::Failed
-            {
-                self.advance(cx, CallStatus::Initiated, vec![]);
-            }
-            self.row.error = self.row.error.or(self.leg.error);
-            self.advance(cx, to, vec![]);
-            cx.trace("chorus", "chorus", format!("call {}", to.as_str()));
-            self.tell_over(cx);
-        }
-        self.maybe_gone(cx);
-    }
-
-    /// How it ends, as far as is known.
-    pub(super) fn final_status(&self) -> CallStatus {
-        if self.leg.answered {
-            return CallStatus::Completed;
-        }
-        if let Some(wanted) = self.leg.wanted_end {
-            return wanted;
-        }
-        let code = self.row.cause.as_ref().map_or(500, |c| c.code);
-        match self.row.direction {
-            Direction::Inbound => CallStatus::Canceled,
-            _ => status::of_refusal(code),
-        }
-    }
-
-    /// Once nothing is pending the call is let go; its timeline has been handed on.
-    pub(super) fn maybe_gone(&mut self, cx: &mut Cx<'_>) {
-        if self.row.status.is_final() && !self.leg.closing && self.recordings.is_empty() {
-            if mutants::on(Mutant::TerminalTwice) {
-                self.advance(cx, self.row.status, vec![]);
-            }
-            self.timers.clear();
-            cx.push(Effect::Gone);
-        }
-    }
-
     fn on_time(&mut self, cx: &mut Cx<'_>) {
         while let Some(kind) = self.timers.due(cx.now.mono) {
             self.on_timer(cx, kind);
@@ -438,19 +226,6 @@ impl Call {
             }
             TimerKind::Verb => self.on_verb_timer(cx),
             TimerKind::DialLimit => self.on_dial_limit(cx),
-        }
-    }
-
-    /// Nothing was heard for so long that the peer must be gone (a setting; ruling 2.46).
-    fn on_silent(&mut self, cx: &mut Cx<'_>) {
-        if self.leg.answered && !self.leg.over {
-            let words = format!("no RTP and no RTCP for {} s", cx.settings.silent_after_s);
-            notify::write(cx, &self.row, 32014, &words);
-            self.give_up(
-                cx,
-                Cause { code: 200, words: "RTP timeout".to_owned(), q850: Some(102) },
-                CallStatus::Completed,
-            );
         }
     }
 

@@ -5,15 +5,20 @@ use super::cx::Cx;
 use super::event::{Effect, Outcome, Word};
 use super::phase::Phase;
 use super::timers::TimerKind;
+use super::{notify, status};
 use crate::clock::{Now, Wall};
+use crate::media::event::EngineCommand;
 use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Side, SipCmd};
-use crate::store::rows::{CallRow, CallStatus, RecordingRow, StreamRow};
+use crate::store::rows::{CallRow, CallStatus, Direction, RecordingRow, StreamRow};
+use std::time::Duration;
 use twiml::verb::{Reject, RejectReason};
 
 /// Clocks that differ by more were set, not rounded.
 const CLOCK_SET_MS: i64 = 500;
+/// How long a closing call waits for its last figures and recordings before it lets go of them.
+const LINGER: Duration = Duration::from_secs(30);
 
 /// What is left of a call that cannot end by itself.
 pub struct Remains {
@@ -33,6 +38,130 @@ impl Call {
         self.give_up(cx, Cause::new(200, "Normal Clearing"), to);
     }
 
+    /// Ends the call whatever it is doing: an early leg is refused or cancelled with `cause`, an answered one gets BYE.
+    pub(super) fn give_up(&mut self, cx: &mut Cx<'_>, cause: Cause, to: CallStatus) {
+        if self.leg.over {
+            return;
+        }
+        self.leg.wanted_end = Some(to);
+        if self.row.cause.is_none() {
+            self.row.cause = Some(cause.clone());
+        }
+        self.stop_everything(cx);
+        if self.leg.signalled(self.row.direction) {
+            let headers = std::mem::take(&mut self.bye_headers);
+            cx.push(Effect::Sip(SipCmd::Hangup { leg: self.leg.id, cause, headers }));
+        } else {
+            self.on_ended(cx, Side::Us, cause, vec![]);
+        }
+    }
+
+    /// The leg's last event: its media closes, then the final status is written with the last figures.
+    pub(super) fn on_ended(
+        &mut self,
+        cx: &mut Cx<'_>,
+        by: Side,
+        cause: Cause,
+        headers: Vec<(String, String)>,
+    ) {
+        if self.leg.over {
+            return;
+        }
+        self.leg.over = true;
+        self.ended_at = Some(cx.now.mono);
+        self.note_unreached(cx, by, &cause);
+        self.row.ended_by.get_or_insert_with(|| if by == Side::Us { "us" } else { "peer" }.to_owned());
+        if self.row.cause.is_none() || by == Side::Peer {
+            self.row.cause = Some(cause);
+        }
+        self.leg.last_headers = headers;
+        self.stop_everything(cx);
+        self.timers.clear();
+        if self.leg.open && !mutants::on(Mutant::PortNotClosed) {
+            self.leg.closing = true;
+            self.timers.arm(TimerKind::Linger, cx.now.mono + LINGER);
+            cx.push(Effect::Engine(self.leg.id, EngineCommand::Close(self.leg.id)));
+        } else {
+            self.conclude(cx);
+        }
+    }
+
+    /// Why a call of ours reached nobody, where no answer of the callee says it. A child's parent tells it.
+    fn note_unreached(&mut self, cx: &mut Cx<'_>, by: Side, cause: &Cause) {
+        let early = self.row.direction != Direction::Inbound && !self.leg.answered;
+        if !early || self.leg.wanted_end.is_some() {
+            return;
+        }
+        let (code, words) = match (by, cause.code) {
+            (Side::Us, _) => (32011, cause.words.clone()),
+            (Side::Peer, 401 | 407) => (13249, "the callee did not accept user and password".to_owned()),
+            (Side::Peer, _) => return,
+        };
+        self.leg.error = Some(code);
+        if self.parent.is_none() {
+            notify::write(cx, &self.row, code, &words);
+        }
+    }
+
+    /// The figures are in: the final status with its callbacks, and a word to the parent. The last callback names the
+    /// recording that was asked for with the call, so that one must have its end first (or the Linger timer gave it up).
+    pub(super) fn conclude(&mut self, cx: &mut Cx<'_>) {
+        if self.leg.closing || self.recordings.own_runs() {
+            return;
+        }
+        if !self.row.status.is_final() {
+            let to = self.final_status();
+            if self.row.status == CallStatus::Queued && to != CallStatus::Canceled && to != CallStatus::Failed
+            {
+                self.advance(cx, CallStatus::Initiated, vec![]);
+            }
+            self.row.error = self.row.error.or(self.leg.error);
+            self.advance(cx, to, vec![]);
+            cx.trace("chorus", "chorus", format!("call {}", to.as_str()));
+            self.tell_over(cx);
+        }
+        self.maybe_gone(cx);
+    }
+
+    /// How it ends, as far as is known.
+    pub(super) fn final_status(&self) -> CallStatus {
+        if self.leg.answered {
+            return CallStatus::Completed;
+        }
+        if let Some(wanted) = self.leg.wanted_end {
+            return wanted;
+        }
+        let code = self.row.cause.as_ref().map_or(500, |c| c.code);
+        match self.row.direction {
+            Direction::Inbound => CallStatus::Canceled,
+            _ => status::of_refusal(code),
+        }
+    }
+
+    /// Once nothing is pending the call is let go; its timeline has been handed on.
+    pub(super) fn maybe_gone(&mut self, cx: &mut Cx<'_>) {
+        if self.row.status.is_final() && !self.leg.closing && self.recordings.is_empty() {
+            if mutants::on(Mutant::TerminalTwice) {
+                self.advance(cx, self.row.status, vec![]);
+            }
+            self.timers.clear();
+            cx.push(Effect::Gone);
+        }
+    }
+
+    /// Nothing was heard for so long that the peer must be gone (a setting; ruling 2.46).
+    pub(super) fn on_silent(&mut self, cx: &mut Cx<'_>) {
+        if self.leg.answered && !self.leg.over {
+            let words = format!("no RTP and no RTCP for {} s", cx.settings.silent_after_s);
+            notify::write(cx, &self.row, 32014, &words);
+            self.give_up(
+                cx,
+                Cause { code: 200, words: "RTP timeout".to_owned(), q850: Some(102) },
+                CallStatus::Completed,
+            );
+        }
+    }
+
     /// It panicked: it ends, however far it had come. False if it was ending when it did: then it may never get there. It may have
     /// missed what it was just told: `known`, SIP will still report the end of its leg; `port`, one is open for it.
     pub fn broke(&mut self, cx: &mut Cx<'_>, cause: Cause, known: bool, port: bool) -> bool {
@@ -41,7 +170,7 @@ impl Call {
             return false;
         }
         self.row.error = Some(12400);
-        super::notify::write(cx, &self.row, 12400, "an internal error ended the call");
+        notify::write(cx, &self.row, 12400, "an internal error ended the call");
         let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
         self.leg.wanted_end = Some(to);
         if known {

@@ -17,6 +17,8 @@ pub struct Leg {
     pub id: LegId,
     /// Our RTP address, once a port is open.
     pub local: Option<SocketAddr>,
+    /// A port was asked for.
+    pub asked: bool,
     /// The port is open: closing it brings final figures.
     pub open: bool,
     /// Close was said, figures are awaited.
@@ -70,6 +72,7 @@ impl Leg {
         Leg {
             id,
             local: None,
+            asked: false,
             open: false,
             closing: false,
             near: None,

@@ -185,24 +185,24 @@ impl Recordings {
     pub fn abandon(&mut self, cx: &mut Cx<'_>, call: &CallRow) {
         let ids: Vec<TapId> = self.running.keys().copied().collect();
         for id in ids {
-            let Some(r) = self.running.remove(&id) else { continue };
+            let Some(r) = self.running.get(&id) else { continue };
             let end = TapEnd { recording: r.row.sid, reason: TapEndReason::Failed, ms: 0 };
-            self.write_end(cx, call, r.row, &end);
+            self.end(cx, call, id, &end);
         }
     }
 
-    fn write_end(&mut self, cx: &mut Cx<'_>, call: &CallRow, row: RecordingRow, end: &TapEnd) {
-        if end.reason == TapEndReason::Failed {
-            let words = "the disk was full or too slow: the recording ends where it failed";
-            super::notify::write(cx, call, 12400, words);
-        }
+    /// Takes one out and writes its end. In this order: whatever breaks, its end is written once.
+    fn end(&mut self, cx: &mut Cx<'_>, call: &CallRow, id: TapId, end: &TapEnd) -> Option<Running> {
+        let row = self.running.get(&id)?.row.clone();
         let own = row.source == OWN;
         let ops = ended(cx, row, end);
         if let (true, Some(Op::PutRecording(row))) = (own, ops.first()) {
             self.own = Some((**row).clone());
         }
+        let ended = self.running.remove(&id);
         cx.push(Effect::Commit { tx: Tx { ops }, then: vec![], or_else: vec![] });
         cx.trace("chorus", "chorus", format!("recording ended, {} ms", end.ms));
+        ended
     }
 }
 
@@ -264,10 +264,9 @@ pub fn track_of(word: &str) -> Track {
 impl Call {
     /// A tap ended, by itself or because we took it away.
     pub(super) fn on_tap_ended(&mut self, cx: &mut Cx<'_>, id: TapId, end: TapEnd) {
-        let Some(r) = self.recordings.running.remove(&id) else {
+        let Some(r) = self.recordings.end(cx, &self.row, id, &end) else {
             return;
         };
-        self.recordings.write_end(cx, &self.row, r.row, &end);
         self.record_verb_ended(cx, id, &end);
         if let Some((action, method)) = r.action {
             let extra = action_params(cx, self.row.account, &end, "hangup");

@@ -210,10 +210,11 @@ impl Call {
         error: Option<&str>,
         answers: Option<Ticket>,
     ) {
-        let Some(r) = self.streams.0.remove(&stream) else {
+        let Some(row) = self.streams.0.get(&stream).map(|r| r.row.clone()) else {
             return;
         };
-        let (row, ops) = ended(cx, r.row, event, error);
+        let (row, ops) = ended(cx, row, event, error);
+        self.streams.0.remove(&stream);
         let reply =
             |answer| answers.map(|ticket| Effect::Reply(ticket, Box::new(answer))).into_iter().collect();
         let (then, or_else) = (reply(Answer::Stream(Box::new(row))), reply(Answer::Busy));

@@ -23,7 +23,7 @@ const BYE: Duration = Duration::from_secs(5);
 pub struct Options {
     /// A number at the server, or a whole sip: URI.
     to: String,
-    /// Where the server's SIP is: HOST or HOST:PORT. Default: what CHORUS_SIP_LISTEN says, on this machine.
+    /// Where the server's SIP is: HOST or HOST:PORT.
     #[arg(long, default_value = "127.0.0.1:5060")]
     server: String,
     /// The number it calls from.
@@ -86,10 +86,12 @@ async fn call(options: Options) -> Result<(), String> {
         from: options.from.clone(),
         watcher: Some(watcher),
         lose: 0,
+        stall: Duration::ZERO,
     };
     let phone = Phone::dial(dial).await?;
     tokio::select! {
         () = talk(&phone, &options, said) => {}
+        () = phone::refused(server) => return Err(format!("not answered: nobody listens on {server} (UDP)")),
         _ = tokio::signal::ctrl_c() => phone.hang_up(),
     }
     let mut state = phone.state.clone();

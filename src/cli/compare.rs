@@ -16,26 +16,34 @@ pub fn samples(ulaw: &[u8]) -> Vec<i16> {
     ulaw.iter().map(|o| crate::media::codec::g711::pcm_from_ulaw(*o)).collect()
 }
 
-fn energy(x: &[i16]) -> f64 {
-    x.iter().map(|s| f64::from(*s) * f64::from(*s)).sum()
+fn energy(x: &[i16]) -> i64 {
+    product(x, x)
 }
 
-fn product(a: &[i16], b: &[i16]) -> f64 {
+fn product(a: &[i16], b: &[i16]) -> i64 {
     // Whole numbers add up in vectors; 64 bits hold any number of products of 16.
-    a.iter().zip(b).map(|(x, y)| i64::from(i32::from(*x) * i32::from(*y))).sum::<i64>() as f64
+    a.iter().zip(b).map(|(x, y)| i64::from(i32::from(*x) * i32::from(*y))).sum()
+}
+
+fn square(sample: i16) -> i64 {
+    i64::from(sample) * i64::from(sample)
 }
 
 /// Where in `heard[from..to]` `piece` fits best, and how well: 1 is the same, 0 nothing of it.
 fn find(piece: &[i16], heard: &[i16], from: usize, to: usize) -> Option<(usize, f64)> {
-    let own = energy(piece);
+    let own = energy(piece) as f64;
     let mut best: Option<(usize, f64)> = None;
-    for at in from..to.min(heard.len().saturating_sub(piece.len()).saturating_add(1)) {
-        let Some(window) = heard.get(at..at.saturating_add(piece.len())) else { break };
-        let theirs = energy(window);
-        if theirs <= 0.0 {
+    // The energy of a window is that of the one before, less the sample that it has lost, and with the one that it has gained.
+    let (mut theirs, mut lost) = (None, 0);
+    let windows = heard.get(from..).unwrap_or_default().windows(piece.len());
+    for (at, window) in (from..to).zip(windows) {
+        let (Some(first), Some(last)) = (window.first(), window.last()) else { break };
+        let now = theirs.map_or_else(|| energy(window), |e: i64| e - lost + square(*last));
+        (theirs, lost) = (Some(now), square(*first));
+        if now <= 0 {
             continue;
         }
-        let value = product(piece, window) / (own * theirs).sqrt();
+        let value = product(piece, window) as f64 / (own * now as f64).sqrt();
         if best.is_none_or(|(_, b)| value > b) {
             best = Some((at, value));
         }
@@ -55,7 +63,7 @@ pub fn trimmed(said: &[i16]) -> &[i16] {
 /// The loudest piece finds the alignment, the others are looked for around their place.
 pub fn correlation(said: &[i16], heard: &[i16]) -> f64 {
     let pieces: Vec<&[i16]> = trimmed(said).chunks_exact(PIECE).collect();
-    let energies: Vec<f64> = pieces.iter().map(|p| energy(p)).collect();
+    let energies: Vec<f64> = pieces.iter().map(|p| energy(p) as f64).collect();
     let Some((anchor, loudest)) = energies.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
     else {
         return 0.0;

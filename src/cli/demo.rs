@@ -3,6 +3,7 @@
 
 mod agent;
 mod app;
+pub mod beat;
 mod keep;
 mod rest;
 mod script;
@@ -42,6 +43,8 @@ pub enum Break {
     WrongKeys,
     /// The phone loses every 20th packet.
     LostPackets,
+    /// The phone stands still again and again.
+    StalledPhone,
 }
 
 /// What it was started with.

@@ -1,42 +1,18 @@
-//! (s) A phone as one task: the house's own endpoint and engine from the other side, on real sockets. It is told what to say
+//! (s) A phone as one thread: the house's own endpoint and engine from the other side, on real sockets. It is told what to say
 //! through a channel; what it hears and how the call goes is seen in a [`State`], all of it at the end in a [`Report`].
 
+mod work;
+
 use super::ear::Ear;
-use crate::clock::Mono;
-use crate::media::engine::out::{Item as Sent, Out};
-use crate::media::engine::{Engine, PHASES};
-use crate::media::event::{EngineCommand, MediaEvent, Stats};
-use crate::media::plan::{Clip, Item, MediaPlan, Peer, Source, SourceId};
-use crate::media::rtp::Packet;
-use crate::rng::Rng;
-use crate::sdp;
-use crate::server::now;
-use crate::sip::endpoint::{Endpoint, EndpointConfig};
-use crate::sip::event::{Cause, InviteCmd, LegId, Side, SipCmd, SipEvent, SipOut};
-use crate::sip::transport::{self, Inbound, Transport};
+use crate::media::event::Stats;
+use crate::media::plan::Clip;
+use crate::sip::event::{Cause, Side};
 use crate::store::rows::Line;
-use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, watch};
-
-/// Time between two phases of the engine's tick.
-const PHASE: Duration = Duration::from_millis(5);
-/// After the end of the call its last messages may be answered for so long.
-const LINGER: Duration = Duration::from_millis(300);
-/// Milliseconds that a key takes with its pause.
-const KEY_MS: u64 = 200;
-/// What is played when nothing is said: an hour of silence.
-const SILENCE_MS: u32 = 3_600_000;
-/// RTP ports that are tried.
-const PORTS: std::ops::Range<u16> = 40_000..60_000;
-const PORT_TRIES: usize = 100;
-/// Largest datagram read.
-const DATAGRAM: usize = 2_048;
-/// Its only leg.
-const LEG: LegId = LegId(2);
+use tokio::sync::{mpsc, oneshot, watch};
+use work::{Do, Work};
 
 /// How it dials.
 pub struct Dial {
@@ -52,6 +28,8 @@ pub struct Dial {
     pub watcher: Option<mpsc::UnboundedSender<Line>>,
     /// Every so many packets one is not sent; 0: none is lost.
     pub lose: u64,
+    /// For so long it stands still, once a second.
+    pub stall: Duration,
 }
 
 /// How far the call is.
@@ -94,63 +72,50 @@ pub struct Report {
     pub answered_ms: Option<u64>,
 }
 
-enum Do {
-    Say(Arc<Clip>),
-    Press(String),
-    HangUp,
-}
-
 /// A call in progress.
 pub struct Phone {
     /// How it goes.
     pub state: watch::Receiver<State>,
     todo: mpsc::UnboundedSender<Do>,
-    task: tokio::task::JoinHandle<Report>,
+    report: oneshot::Receiver<Report>,
 }
 
 impl Phone {
-    /// Sends the INVITE.
+    /// Sends the INVITE. It has a thread of its own, as a phone has a processor of its own: what a server in this process does cannot
+    /// hold up its packets.
     ///
     /// # Errors
-    /// No sockets.
+    /// No sockets, no thread.
     pub async fn dial(dial: Dial) -> Result<Phone, String> {
-        let mut rng = crate::api::rng();
-        let (inbox, sip) = mpsc::channel(256);
-        let listen = transport::Config { listen: SocketAddr::new(dial.bind, 0), external: None };
-        let failed = |e: std::io::Error| format!("the phone has no socket on {}: {e}", dial.bind);
-        let transport = Transport::start(listen, rng.fork(), inbox).await.map_err(failed)?;
-        let (rtp, rtcp) = ports(dial.bind, &mut rng).await.map_err(failed)?;
         let (see, state) = watch::channel(State::default());
         let (todo, tasks) = mpsc::unbounded_channel();
-        let mut line = Work {
-            endpoint: Endpoint::new(
-                rng.fork(),
-                EndpointConfig { user_agent: "Chorus phone".to_owned(), ..EndpointConfig::default() },
-            ),
-            engine: Engine::new(rng.fork()),
-            out: Out::new(),
-            transport,
-            rtp,
-            rtcp,
-            ear: Ear::default(),
-            peer: None,
-            source: None,
-            busy_until: Mono(0),
-            began: now().mono,
-            over_at: None,
-            next: 1,
-            report: Report::default(),
-            see,
-            dial,
+        let (begun, begins) = oneshot::channel();
+        let (ended, report) = oneshot::channel();
+        let alone = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let alone = alone.map_err(|e| format!("the phone cannot run: {e}"))?;
+        let run = async move {
+            match Work::begin(dial, see).await {
+                Ok((work, sip)) => {
+                    let _ = begun.send(Ok(()));
+                    let _ = ended.send(work.run(sip, tasks).await);
+                }
+                Err(why) => drop(begun.send(Err(why))),
+            }
         };
-        line.invite(&mut rng)?;
-        let task = tokio::spawn(line.run(sip, tasks));
-        Ok(Phone { state, todo, task })
+        let thread = std::thread::Builder::new().name("phone".to_owned()).spawn(move || alone.block_on(run));
+        thread.map_err(|e| format!("no thread for the phone: {e}"))?;
+        begins.await.map_err(|_| "the phone broke".to_owned())??;
+        Ok(Phone { state, todo, report })
     }
 
-    /// Says it, instead of what it says now. Marks in it are measured when they come back.
+    /// Says it, instead of what it says now.
     pub fn say(&self, clip: Arc<Clip>) {
-        let _ = self.todo.send(Do::Say(clip));
+        let _ = self.todo.send(Do::Say { clip, marked: false });
+    }
+
+    /// The same; the marks in it are measured when they come back.
+    pub fn say_marked(&self, clip: Arc<Clip>) {
+        let _ = self.todo.send(Do::Say { clip, marked: true });
     }
 
     /// Presses keys (RFC 4733).
@@ -178,249 +143,7 @@ impl Phone {
         if !self.until(limit, |s| matches!(s.phase, Phase::Over(..))).await {
             self.hang_up();
         }
-        self.task.await.unwrap_or_default()
-    }
-}
-
-async fn ports(ip: IpAddr, rng: &mut Rng) -> std::io::Result<(UdpSocket, UdpSocket)> {
-    let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);
-    for _ in 0..PORT_TRIES {
-        let port = PORTS.start.saturating_add((rng.below(u64::from(PORTS.end - PORTS.start)) as u16) & !1);
-        let pair = (UdpSocket::bind((ip, port)).await, UdpSocket::bind((ip, port.saturating_add(1))).await);
-        match pair {
-            (Ok(rtp), Ok(rtcp)) => {
-                // Before the first look at it a socket counts as full, and the first packet would be lost.
-                rtp.writable().await?;
-                rtcp.writable().await?;
-                return Ok((rtp, rtcp));
-            }
-            (Err(e), _) | (_, Err(e)) => last = e,
-        }
-    }
-    Err(last)
-}
-
-struct Work {
-    endpoint: Endpoint,
-    engine: Engine,
-    out: Out,
-    transport: Transport,
-    rtp: UdpSocket,
-    rtcp: UdpSocket,
-    ear: Ear,
-    peer: Option<Peer>,
-    source: Option<(SourceId, Vec<Item>)>,
-    busy_until: Mono,
-    began: Mono,
-    over_at: Option<Mono>,
-    next: u64,
-    report: Report,
-    see: watch::Sender<State>,
-    dial: Dial,
-}
-
-impl Work {
-    fn invite(&mut self, rng: &mut Rng) -> Result<(), String> {
-        let rtp = self.rtp.local_addr().map_err(|e| e.to_string())?;
-        let local =
-            sdp::Local { ip: rtp.ip(), port: rtp.port(), session_id: rng.next_u64() >> 2, version: 1 };
-        let ssrc = rng.next_u64() as u32;
-        self.engine.on_command(now(), EngineCommand::Open { leg: LEG, ssrc }, &mut self.out);
-        let uri = match self.dial.to.starts_with("sip:") {
-            true => self.dial.to.clone(),
-            false => format!("sip:{}@{}", self.dial.to, self.dial.server),
-        };
-        let cmd = InviteCmd {
-            leg: LEG,
-            call_id: rng.hex(32),
-            local_tag: rng.hex(16),
-            to: format!("<{uri}>"),
-            max_forwards: 70,
-            uri,
-            next_hop: Some(self.dial.server.to_string()),
-            from: format!("<sip:{}@LOCAL>", self.dial.from),
-            offer: Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv)),
-            headers: vec![],
-            credentials: None,
-        };
-        self.endpoint.command(now(), SipCmd::Invite(Box::new(cmd)));
-        Ok(())
-    }
-
-    async fn run(
-        mut self,
-        mut sip: mpsc::Receiver<Inbound>,
-        mut todo: mpsc::UnboundedReceiver<Do>,
-    ) -> Report {
-        let mut ticks = tokio::time::interval(PHASE);
-        let (mut packet, mut control) = ([0; DATAGRAM], [0; DATAGRAM]);
-        let mut phase = 0;
-        self.settle();
-        while self.over_at.is_none_or(|at| now().mono.since(at) < LINGER) {
-            tokio::select! {
-                Some(x) = sip.recv() => self.on_sip(x),
-                Ok((n, from)) = self.rtp.recv_from(&mut packet) => self.on_rtp(from, packet.get(..n).unwrap_or_default()),
-                Ok((n, from)) = self.rtcp.recv_from(&mut control) => {
-                    self.engine.on_rtcp(now(), LEG, from, control.get(..n).unwrap_or_default(), &mut self.out);
-                }
-                Some(what) = todo.recv() => self.on_todo(what),
-                _ = ticks.tick() => {
-                    self.engine.on_tick(now(), phase, &mut self.out);
-                    phase = (phase + 1) % PHASES;
-                    self.endpoint.on_time(now());
-                    self.look();
-                }
-            }
-            self.settle();
-        }
-        self.report.ear = self.ear;
-        self.report
-    }
-
-    fn on_sip(&mut self, x: Inbound) {
-        match x {
-            Inbound::Bytes(flow, bytes) => self.endpoint.on_bytes(now(), flow, &bytes),
-            Inbound::Lost(flow) => self.endpoint.on_flow_lost(now(), flow),
-            Inbound::Resolved(id, flows) => self.endpoint.command(now(), SipCmd::Resolved(id, flows)),
-        }
-    }
-
-    fn on_rtp(&mut self, from: SocketAddr, bytes: &[u8]) {
-        let at = now();
-        if let Some(p) = Packet::parse(bytes) {
-            self.ear.on_rtp(at.mono, &p);
-        }
-        self.engine.on_rtp(at, LEG, from, bytes, &mut self.out);
-    }
-
-    fn on_todo(&mut self, what: Do) {
-        let (item, ms) = match what {
-            Do::Say(clip) => {
-                self.ear.expect(&clip);
-                let ms = clip.ms();
-                (Item::Clip { clip, times: 1 }, ms)
-            }
-            Do::Press(keys) => {
-                let ms = keys
-                    .chars()
-                    .map(|k| {
-                        if k == 'w' {
-                            500
-                        } else if k == 'W' {
-                            1_000
-                        } else {
-                            KEY_MS
-                        }
-                    })
-                    .sum();
-                (Item::Keys(keys), ms)
-            }
-            Do::HangUp => {
-                let cause = Cause::new(487, "Request Terminated");
-                return self.endpoint.command(now(), SipCmd::Hangup { leg: LEG, cause, headers: vec![] });
-            }
-        };
-        self.busy_until = now().mono + Duration::from_millis(ms);
-        self.play(vec![item, Item::Silence(SILENCE_MS)]);
-    }
-
-    fn play(&mut self, list: Vec<Item>) {
-        self.next += 1;
-        self.source = Some((SourceId(self.next), list));
-        self.plan();
-    }
-
-    fn plan(&mut self) {
-        let source = self.source.clone().map(|(id, list)| (id, Source::Clips { list, closed: true }));
-        let plan = MediaPlan { source, peer: self.peer.clone(), ..MediaPlan::default() };
-        self.engine.on_command(now(), EngineCommand::Plan(LEG, Box::new(plan)), &mut self.out);
-    }
-
-    /// Everything that wants to leave leaves.
-    fn settle(&mut self) {
-        while let Some(out) = self.endpoint.poll() {
-            match out {
-                SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Resolve { id, host, port, transport } => {
-                    self.transport.resolve(id, host, port, transport)
-                }
-                SipOut::Event(event) => self.on_event(event),
-            }
-        }
-        let (rtp, rtcp, ear, report, lose) =
-            (&self.rtp, &self.rtcp, &mut self.ear, &mut self.report, self.dial.lose);
-        self.out.drain(|item, bytes| match item {
-            Sent::SendRtp(_, to) => {
-                report.sent += 1;
-                if let Some(p) = Packet::parse(bytes) {
-                    ear.sent(now().mono, p.payload);
-                }
-                let lost = lose > 0 && report.sent % lose == 0;
-                if !lost {
-                    // A full socket buffer loses it, as the network would.
-                    let _ = rtp.try_send_to(bytes, to);
-                }
-            }
-            Sent::SendRtcp(_, to) => drop(rtcp.try_send_to(bytes, to)),
-            Sent::Event(MediaEvent::Stats(_, stats)) => report.stats = stats,
-            _ => {}
-        });
-    }
-
-    fn on_event(&mut self, event: SipEvent) {
-        match event {
-            SipEvent::Progress { body, .. } => self.on_body(body.as_ref()),
-            SipEvent::Answered { body, .. } => {
-                self.report.answered_ms = Some(now().mono.since(self.began).as_millis() as u64);
-                self.on_body(body.as_ref());
-                self.see.send_modify(|s| s.phase = Phase::Talking);
-            }
-            SipEvent::Offer { leg, offer, .. } => {
-                let cause = Cause::new(488, "Not Acceptable Here");
-                self.endpoint.command(now(), SipCmd::RefuseOffer { leg, offer, cause });
-            }
-            SipEvent::Ended { by, cause, .. } => {
-                self.engine.on_command(now(), EngineCommand::Close(LEG), &mut self.out);
-                self.over_at = Some(now().mono);
-                self.see.send_modify(|s| s.phase = Phase::Over(by, cause));
-            }
-            SipEvent::Seen { sent, what, .. } => self.show(sent, what),
-            SipEvent::Incoming { .. }
-            | SipEvent::Confirmed { .. }
-            | SipEvent::OfferAnswered { .. }
-            | SipEvent::Key { .. }
-            | SipEvent::Refused { .. } => {}
-        }
-    }
-
-    fn show(&self, sent: bool, what: String) {
-        if let Some(w) = &self.dial.watcher {
-            let (from, to) = if sent { ("phone", "chorus") } else { ("chorus", "phone") };
-            let _ = w.send(Line { at: now().wall, from: from.to_owned(), to: to.to_owned(), what });
-        }
-    }
-
-    /// An answer, early or final: from now on it can be heard.
-    fn on_body(&mut self, body: Option<&Bytes>) {
-        let answer = body.and_then(|b| sdp::read(b).ok()).and_then(|r| sdp::accept_answer(&r).ok());
-        let Some(mut peer) = answer else { return };
-        peer.epoch = 1;
-        self.peer = Some(peer);
-        match self.source {
-            Some(_) => self.plan(),
-            None => self.play(vec![Item::Silence(SILENCE_MS)]),
-        }
-    }
-
-    fn look(&mut self) {
-        let at = now().mono;
-        let (ear, busy) = (&self.ear, at < self.busy_until);
-        self.see.send_modify(|s| {
-            s.heard_ms = ear.samples.len() as u64 / 8;
-            s.loud_ms = ear.loud_ms;
-            s.quiet_ms = ear.loud_at.map_or(0, |l| at.since(l).as_millis() as u64);
-            s.busy = busy;
-        });
+        self.report.await.unwrap_or_default()
     }
 }
 
@@ -447,4 +170,20 @@ pub fn near(server: SocketAddr) -> Result<IpAddr, String> {
     let socket = std::net::UdpSocket::bind((any, 0)).map_err(|e| e.to_string())?;
     socket.connect(server).map_err(|e| format!("{server}: {e}"))?;
     socket.local_addr().map(|a| a.ip()).map_err(|e| e.to_string())
+}
+
+/// Waits until the machine of `server` says that nobody listens there (ICMP); for ever if it does not. RFC 3261 section 18.4 takes
+/// that for an answer; the sockets of a transport, which speak to many, are not told of it.
+pub async fn refused(server: SocketAddr) {
+    if let Ok(ip) = near(server)
+        && let Ok(socket) = tokio::net::UdpSocket::bind((ip, 0)).await
+        && socket.connect(server).await.is_ok()
+        // No octets: no message, and nothing that a server would answer.
+        && socket.send(&[]).await.is_ok()
+        && let Err(e) = socket.recv(&mut [0; 1]).await
+        && e.kind() == std::io::ErrorKind::ConnectionRefused
+    {
+        return;
+    }
+    std::future::pending().await
 }

@@ -27,7 +27,7 @@ use incoming::{Heard, Kind};
 use sender::Forwarded;
 use std::{net::SocketAddr, time::Duration};
 use taps::Closing;
-use tick::TICK;
+pub use tick::TICK;
 
 /// Phases of the tick: legs are spread over them, 5 ms apart.
 pub const PHASES: u8 = 4;
@@ -333,6 +333,21 @@ impl Engine {
     /// What happened to packets since the start.
     pub fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// The legs whose turn this phase is.
+    pub fn legs_of(&self, phase: u8) -> impl Iterator<Item = LegId> + '_ {
+        self.phases.get(usize::from(phase)).into_iter().flatten().copied()
+    }
+
+    /// Whether somebody waits for the packets of this leg: they go on when they arrive, to another leg or to an agent.
+    pub fn forwards(&self, leg: LegId) -> bool {
+        self.hearers.contains_key(&leg) || self.legs.get(&leg).is_some_and(|l| l.is_streamed())
+    }
+
+    /// The stream whose agent speaks to the peer of this leg: what it says leaves on the leg's tick, and need not be read before.
+    pub fn agent(&self, leg: LegId) -> Option<StreamSid> {
+        self.legs.get(&leg).and_then(|l| l.agent())
     }
 
     /// The legs of each phase, for balance.

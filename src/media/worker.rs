@@ -3,6 +3,7 @@
 //! thread.
 
 mod agents;
+pub mod arrival;
 mod clock;
 mod counters;
 mod detach;

@@ -50,6 +50,12 @@ impl Memory {
         self.live.rows(R::TABLE).into_iter().flat_map(|t| t.values()).filter_map(typed)
     }
 
+    /// Those of them that a restart would read, in the order of their keys.
+    pub fn live<R: Row>(&self) -> impl Iterator<Item = &R> {
+        let keyed = self.live.0.get(R::TABLE.name);
+        keyed.into_iter().flat_map(|t| t.live.iter().filter_map(move |key| t.rows.get(key))).filter_map(typed)
+    }
+
     /// The answer to a query.
     pub(super) fn select(&self, q: &Query) -> Vec<&Record> {
         self.live.select(q)

@@ -34,13 +34,14 @@ impl Default for Retention {
 /// What leaves now.
 #[derive(Clone, Debug, Default)]
 pub struct Due {
-    /// Files of recordings. They go first: a row without a file is swept again, a file without a row is not.
+    /// Files of recordings. They go first: a row without a file is swept again.
     pub files: Vec<String>,
     /// The rows.
     pub tx: Tx,
 }
 
-fn limit(now: Wall, age: Duration) -> Wall {
+/// What was made at this time or before has reached its age.
+pub fn limit(now: Wall, age: Duration) -> Wall {
     Wall(now.0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)))
 }
 

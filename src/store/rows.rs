@@ -137,16 +137,24 @@ pub struct TrunkRow {
 /// Status of a call, Twilio's graph (rest-api.md 7).
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
 pub enum CallStatus {
+    /// Made by REST, not dialled yet.
     Queued,
+    /// Our INVITE may have left.
     Initiated,
+    /// The far end rings.
     Ringing,
+    /// Answered.
     InProgress,
+    /// Was answered, is over.
     Completed,
+    /// Refused with 486 or 600.
     Busy,
+    /// Could not be set up.
     Failed,
+    /// Rang until its time was over.
     NoAnswer,
+    /// Given up before it was answered.
     Canceled,
 }
 
@@ -182,10 +190,12 @@ impl CallStatus {
 /// Direction of a call (ruling 2.2).
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
 pub enum Direction {
+    /// From a trunk.
     Inbound,
+    /// Made by REST.
     OutboundApi,
+    /// Made by a Dial.
     OutboundDial,
 }
 
@@ -205,13 +215,13 @@ impl Direction {
 pub struct Subscription {
     /// Where.
     pub hook: Hook,
-    /// `initiated`, `ringing`, `answered`, `completed`.
+    /// `initiated` is among them.
     pub initiated: bool,
-    #[allow(missing_docs)]
+    /// `ringing` is.
     pub ringing: bool,
-    #[allow(missing_docs)]
+    /// `answered` is.
     pub answered: bool,
-    #[allow(missing_docs)]
+    /// `completed` is.
     pub completed: bool,
 }
 

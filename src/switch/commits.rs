@@ -123,7 +123,10 @@ impl Switch {
                 self.perform(now, sid, explained(gate.or_else, &e));
             }
             // A change of status that our 200 or INVITE waited for: neither leaves.
-            (Some(sid), e, true) if gate.or_else.is_empty() => self.tell(now, sid, Event::NotStored(e)),
+            (Some(sid), e, true) if gate.or_else.is_empty() => {
+                self.take_back(now, sid, &e);
+                self.tell(now, sid, Event::NotStored(e));
+            }
             (Some(sid), e, true) => {
                 self.perform(now, sid, explained(gate.or_else, &e));
                 // A transaction that contradicts the rows will do so for ever: only a database that is away is waited for.
@@ -135,6 +138,21 @@ impl Switch {
             }
             (_, StoreError::Duplicate(_) | StoreError::Refused(_), _) => self.journal.written(id),
             (_, StoreError::Unavailable(_), _) => self.journal_later(now, id, gate.tx),
+        }
+    }
+
+    /// A change of status never was: nor were the writes of its row that wait behind it and say that it was. Later changes of status
+    /// speak for themselves.
+    fn take_back(&mut self, now: Now, sid: CallSid, e: &StoreError) {
+        let Some(lane) = self.lanes.0.get_mut(&Row::Call(sid)) else { return };
+        let repeats = |gate: &Gate| gate.tx.ops.iter().any(|op| matches!(op, Op::PutCall(_)));
+        let behind = lane.iter().skip(1).copied();
+        let untrue: Vec<TxId> = behind.filter(|id| self.gates.get(id).is_some_and(repeats)).collect();
+        lane.retain(|id| !untrue.contains(id));
+        for id in untrue {
+            if let Some(gate) = self.gates.remove(&id) {
+                self.perform(now, sid, explained(gate.or_else, e));
+            }
         }
     }
 }

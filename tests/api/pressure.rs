@@ -16,10 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server without TLS and one with, and what must be removed after it.
 fn both() -> [(Server, Option<PathBuf>); 2] {
+    let (secure, dir) = secure();
+    [(Server::start(), None), (secure, Some(dir))]
+}
+
+/// A server with TLS, and its certificates.
+fn secure() -> (Server, PathBuf) {
     let dir = std::env::temp_dir().join(format!("chorus-pressure-{}", chorus::api::rng().hex(12)));
     let files = chorus::cli::tls::init(&dir, now().wall).unwrap();
-    let secure = Server::with(Setup { tls: Some((files.cert, files.key)), ..Setup::default() });
-    [(Server::start(), None), (secure, Some(dir))]
+    (Server::with(Setup { tls: Some((files.cert, files.key)), ..Setup::default() }), dir)
 }
 
 trait Stream: Read + Write + Send {}
@@ -163,18 +168,25 @@ fn too_many_requests_at_once_are_429_and_others_are_served() {
     assert_eq!(server.dump().lines().skip(1).collect::<Vec<_>>(), before.lines().skip(1).collect::<Vec<_>>());
 }
 
+/// Over HTTPS, at a key that does not exist; `access` has it over HTTP, at one that does.
 #[test]
 fn a_guesser_is_429_with_its_code() {
-    for (server, tls) in both() {
-        let path = server.path("/Calls.json");
-        let wrong = basic(&format!("SK{}", "0".repeat(32)), "wrong-secret-of-a-guesser");
-        let replies =
-            (0..10 * GUESSES_MAX).map(|_| server.send("GET", &path, &[("Authorization", &wrong)], b""));
-        let stopped = replies.into_iter().find(|r| r.status != 401).expect("the guesser is stopped");
-        assert!(stopped.bad(429, 20429).contains("Wait a minute"));
-        assert_eq!(stopped.headers["retry-after"], "1");
-        tls.into_iter().for_each(|dir| std::fs::remove_dir_all(dir).unwrap());
-    }
+    let (server, dir) = secure();
+    let path = server.path("/Calls.json");
+    let wrong = basic(&format!("SK{}", "0".repeat(32)), "wrong-secret-of-a-guesser");
+    stopped(|| server.send("GET", &path, &[("Authorization", &wrong)], b""));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// Asks until it is told to wait; how many guesses that took.
+#[track_caller]
+pub fn stopped(guess: impl Fn() -> Reply) -> usize {
+    let replies = (0..10 * GUESSES_MAX).map(|_| guess()).enumerate();
+    let (guesses, reply) =
+        replies.into_iter().find(|(_, r)| r.status != 401).expect("the guesser is stopped");
+    assert!(reply.bad(429, 20429).contains("Wait a minute"));
+    assert_eq!(reply.headers["retry-after"], "1");
+    guesses
 }
 
 /// A server that ends takes no more calls; what can be read is still read.

@@ -2,6 +2,8 @@
 
 use super::{Folder, chorus, output, watched};
 use crate::security::secrets;
+use chorus::cli::demo::beat::Beats;
+use chorus::clock::Mono;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
@@ -15,6 +17,7 @@ const BREAKS: &[(&str, &str)] = &[
     ("lost-clear", "mark, clear"),
     ("wrong-keys", "Gather"),
     ("lost-packets", "packets"),
+    ("stalled-phone", "packets"),
 ];
 
 fn start(folder: &Folder, args: &[&str]) -> Child {
@@ -127,6 +130,22 @@ fn a_kept_demo_can_be_used() {
 fn interrupt(child: &Child) {
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
+}
+
+/// What the machine does to a thread that only has to wake up excuses packets, so it must be counted rightly.
+#[test]
+fn a_thread_that_stood_still_is_late_by_what_it_missed() {
+    let mut beats = Beats::default();
+    let done = beats.on_wake(0, Mono(5_100));
+    assert_eq!((done, beats.all, beats.late), (1, 1, 0));
+    // 100 ms: of the steps at 10 to 105 ms those up to 85 ms were missed by more than 20 ms.
+    let done = beats.on_wake(done, Mono(105_100));
+    assert_eq!((done, beats.all, beats.late), (21, 21, 16));
+    // A little late is not late, and a step is counted once.
+    let done = beats.on_wake(done, Mono(124_900));
+    let done = beats.on_wake(done, Mono(124_950));
+    assert_eq!((done, beats.all, beats.late), (24, 24, 16));
+    assert!((beats.share() - 16.0 / 24.0).abs() < 1e-9);
 }
 
 #[test]

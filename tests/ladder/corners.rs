@@ -76,13 +76,19 @@ fn early_media_goes_both_ways() {
     }
 }
 
+/// A caller whose document dials `nouns`: first the usual callee, then Anna, the phone whose index is returned.
+fn with_anna(seed: u64, nouns: &str, first: OnCall, hers: OnCall) -> (World, usize) {
+    let mut w = dialling(seed, nouns, first);
+    let anna = w.phone("anna", 3);
+    w.phones[anna].on_call = hers;
+    w.dial(0, "+15550001");
+    (w, anna)
+}
+
 #[test]
 fn after_early_media_of_one_the_next_is_rung_for() {
     let nouns = "<Dial sequential=\"true\" timeout=\"5\"><Number>+15550002</Number><Sip>sip:anna@10.0.1.3</Sip></Dial>";
-    let mut w = dialling(408, nouns, OnCall::EarlyMedia(60_000));
-    let anna = w.phone("anna", 3);
-    w.phones[anna].on_call = OnCall::Ring;
-    w.dial(0, "+15550001");
+    let (mut w, anna) = with_anna(408, nouns, OnCall::EarlyMedia(60_000), OnCall::Ring);
     w.until("the second rings", |w| w.phones[anna].leg.is_some());
     w.run_ms(200);
     let before = w.phones[0].heard.len();
@@ -99,10 +105,7 @@ fn after_early_media_of_one_the_next_is_rung_for() {
 #[test]
 fn who_was_busy_before_another_answered_does_not_count() {
     let nouns = "<Dial action=\"/dialled\"><Number>+15550002</Number><Sip>sip:anna@10.0.1.3</Sip></Dial>";
-    let mut w = dialling(403, nouns, OnCall::Refuse(486));
-    let anna = w.phone("anna", 3);
-    w.phones[anna].on_call = OnCall::Answer(1_000);
-    w.dial(0, "+15550001");
+    let (mut w, anna) = with_anna(403, nouns, OnCall::Refuse(486), OnCall::Answer(1_000));
     answered(&mut w, anna);
     w.run_ms(1_000);
     w.hang_up(0);

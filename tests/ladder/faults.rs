@@ -126,13 +126,19 @@ fn fault_crash_before_the_answer() {
     );
 }
 
-#[test]
-fn fault_crash_late_answer() {
-    let mut w = World::new(608);
-    callee(&mut w, OnCall::Answer(45_000));
+/// A call made by REST, a second later; its callee answers after so long.
+fn dialled(seed: u64, answer_ms: u64) -> World {
+    let mut w = World::new(seed);
+    callee(&mut w, OnCall::Answer(answer_ms));
     w.app.on("/voice", Reply::twiml("<Say>hello</Say>"));
     api(&mut w, |_| {});
     w.run_ms(1_000);
+    w
+}
+
+#[test]
+fn fault_crash_late_answer() {
+    let mut w = dialled(608, 45_000);
     w.crash();
     over(&mut w);
     ladder::check(
@@ -144,11 +150,7 @@ fn fault_crash_late_answer() {
 
 #[test]
 fn fault_crash_before_the_ack() {
-    let mut w = World::new(609);
-    callee(&mut w, OnCall::Answer(1_000));
-    w.app.on("/voice", Reply::twiml("<Say>hello</Say>"));
-    api(&mut w, |_| {});
-    w.run_ms(1_000);
+    let mut w = dialled(609, 1_000);
     // Queued, initiated, ringing are written, and that they were told; the answer comes next.
     w.dies = Some((w.commits + 1, Death::Unsynced));
     over(&mut w);

@@ -2,11 +2,11 @@
 //! other tests of the binary do not disturb.
 
 use super::audio::speech;
-use super::rig::clip;
+use super::rig::{clip, peer};
 use chorus::clock::{Mono, Now, Wall};
 use chorus::media::engine::{DiskOp, DiskReport, Engine, Item, Out, StreamInput};
 use chorus::media::event::{EngineCommand, StreamStart};
-use chorus::media::plan::{self, Codec, MediaPlan, Peer, RecordTap, Source, SourceId, Tap, TapId, Track};
+use chorus::media::plan::{self, Codec, MediaPlan, RecordTap, Source, SourceId, Tap, TapId, Track};
 use chorus::media::rtp::Packet;
 use chorus::rng::Rng;
 use chorus::sid::{AccountSid, CallSid, RecordingSid, StreamSid};
@@ -88,18 +88,7 @@ impl Bare {
         };
         for (leg, plan) in [A, B].into_iter().zip(plans) {
             bare.command(EngineCommand::Open { leg, ssrc: 5 });
-            let peer = Peer {
-                rtp: Some(addr(leg)),
-                rtcp: None,
-                codec: if leg == A { Codec::Pcmu } else { Codec::Pcma },
-                pt: if leg == A { 0 } else { 8 },
-                dtmf_pt: Some(101),
-                cn_pt: None,
-                send: true,
-                recv: true,
-                ptime: 20,
-                epoch: 1,
-            };
+            let peer = peer(addr(leg), if leg == A { Codec::Pcmu } else { Codec::Pcma });
             bare.command(EngineCommand::Plan(leg, Box::new(MediaPlan { peer: Some(peer), ..plan })));
         }
         bare

@@ -1,6 +1,7 @@
-//! Tests of media: virtual time, no sockets.
+//! Tests of media: virtual time, no sockets (but `arrival`, which asks the kernel).
 
 pub mod alloc;
+mod arrival;
 pub mod audio;
 mod bridge;
 mod conceal;
@@ -10,7 +11,7 @@ mod lock;
 mod phone;
 mod play;
 mod record;
-mod rig;
+pub mod rig;
 mod rtcp;
 mod silence;
 mod stream;

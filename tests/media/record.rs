@@ -5,6 +5,7 @@ use super::rig::{Disk, Network, Rig, clip};
 use chorus::media::event::{MediaEvent, TapEnd, TapEndReason};
 use chorus::media::plan::{Codec, Item, Tap, TapId, Track};
 use chorus::sid::RecordingSid;
+use chorus::sip::event::LegId;
 
 fn ends(rig: &Rig) -> Vec<(RecordingSid, TapEndReason, u64)> {
     rig.events
@@ -296,12 +297,18 @@ fn a_slow_disk_ends_the_recording_and_not_the_call() {
     rig.assert_empty();
 }
 
-#[test]
-fn a_disk_that_hangs_does_not_hold_what_waits_for_the_recording() {
+/// A leg that speaks and is recorded.
+fn recorded(seed: u64) -> (Rig, LegId, RecordingSid) {
     let mut rig = Rig::new(1);
     let a = rig.leg(0, Codec::Pcmu);
-    rig.says(a, &speech(11, 9_000));
+    rig.says(a, &speech(seed, 9_000));
     let file = rig.record(a, 1, |_| {});
+    (rig, a, file)
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_hold_what_waits_for_the_recording() {
+    let (mut rig, a, file) = recorded(11);
     rig.run(2_000);
     rig.disk = Disk::Stuck;
     rig.plan(a, |p| p.taps.clear());
@@ -324,10 +331,7 @@ fn a_disk_that_hangs_does_not_hold_what_waits_for_the_recording() {
 
 #[test]
 fn a_full_disk_ends_it_as_failed() {
-    let mut rig = Rig::new(1);
-    let a = rig.leg(0, Codec::Pcmu);
-    rig.says(a, &speech(11, 9_000));
-    let file = rig.record(a, 1, |_| {});
+    let (mut rig, a, file) = recorded(11);
     rig.run(3_000);
     rig.disk = Disk::Full;
     rig.run(1_000);
@@ -346,10 +350,7 @@ fn a_full_disk_ends_it_as_failed() {
 
 #[test]
 fn a_recording_that_the_plan_drops_ends_there() {
-    let mut rig = Rig::new(1);
-    let a = rig.leg(0, Codec::Pcmu);
-    rig.says(a, &speech(12, 9_000));
-    let file = rig.record(a, 1, |_| {});
+    let (mut rig, a, file) = recorded(12);
     rig.run(1_235);
     rig.plan(a, |p| p.taps.clear());
     assert_eq!(ends(&rig), [(file, TapEndReason::Stopped, 1_235)]);

@@ -30,6 +30,22 @@ pub enum Disk {
 
 type Flight = (LegId, SocketAddr, Vec<u8>);
 
+/// What an offer with one codec and keys comes to: both ways, 20 ms.
+pub fn peer(rtp: SocketAddr, codec: Codec) -> Peer {
+    Peer {
+        rtp: Some(rtp),
+        rtcp: None,
+        codec,
+        pt: if codec == Codec::Pcmu { 0 } else { 8 },
+        dtmf_pt: Some(101),
+        cn_pt: None,
+        send: true,
+        recv: true,
+        ptime: 20,
+        epoch: 1,
+    }
+}
+
 pub struct Rig {
     pub engines: Vec<Engine>,
     pub home: BTreeMap<LegId, usize>,
@@ -125,19 +141,7 @@ impl Rig {
             },
         );
         self.command(e, EngineCommand::Open { leg, ssrc: 0xC0 + leg.0 as u32 });
-        let peer = Peer {
-            rtp: Some(addr),
-            rtcp: None,
-            codec,
-            pt: if codec == Codec::Pcmu { 0 } else { 8 },
-            dtmf_pt: Some(101),
-            cn_pt: None,
-            send: true,
-            recv: true,
-            ptime: 20,
-            epoch: 1,
-        };
-        self.plan(leg, |p| p.peer = Some(peer));
+        self.plan(leg, |p| p.peer = Some(peer(addr, codec)));
         leg
     }
 

@@ -98,6 +98,23 @@ fn agent_events(rig: &Rig) -> Vec<AgentEvent> {
 }
 
 #[test]
+fn packets_that_go_on_to_somebody_are_waited_for_and_no_others() {
+    let mut rig = Rig::new(1);
+    let legs = [0; 4].map(|e| rig.leg(e, Codec::Pcmu));
+    let [a, b, spoken, heard] = legs;
+    rig.record(spoken, 1, |_| {});
+    rig.bridge(a, b, 1);
+    open(&mut rig, heard, Track::Inbound, false);
+    let waited = |rig: &Rig| legs.map(|leg| rig.engines[0].forwards(leg));
+    assert_eq!(waited(&rig), [true, true, false, true]);
+    rig.plan(a, |p| p.source = None);
+    rig.plan(heard, |p| p.taps.clear());
+    assert_eq!(waited(&rig), [true, false, false, false]);
+    let turns: Vec<LegId> = (0..4).flat_map(|phase| rig.engines[0].legs_of(phase)).collect();
+    assert!(turns.len() == 4 && legs.iter().all(|leg| turns.contains(leg)), "each has its turn: {turns:?}");
+}
+
+#[test]
 fn the_agent_hears_the_caller_on_arrival_in_frames_of_20_ms() {
     for (codec, ptime) in [(Codec::Pcmu, 20), (Codec::Pcma, 30), (Codec::Pcmu, 10), (Codec::Pcma, 60)] {
         let mut rig = Rig::new(1);

@@ -138,6 +138,19 @@ impl House {
         self.raw(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.body
     }
 
+    /// The same, once it counts a call that ended: gauges and counters are refreshed once a second.
+    pub async fn metrics_of_an_ended_call(&self) -> String {
+        let counted = async {
+            loop {
+                let text = self.metrics().await;
+                if text.contains("chorus_calls_ended_total{") {
+                    break text;
+                }
+            }
+        };
+        within("an ended call in /metrics", counted).await
+    }
+
     /// Sum of the series of one metric. Several servers of the suite share one recorder: only growth means something.
     pub async fn metric(&self, name: &str) -> f64 {
         let text = self.metrics().await;

@@ -22,7 +22,7 @@ const PHONES: u8 = 7;
 type Action = (&'static str, u64, fn(&mut Chance));
 
 /// All of them.
-const ACTIONS: [Action; 36] = [
+const ACTIONS: [Action; 40] = [
     ("action phone dials", 30, Chance::dial),
     ("action phone dials nobody", 2, Chance::dial_nobody),
     ("action phone hangs up", 10, Chance::hang_up),
@@ -59,10 +59,6 @@ const ACTIONS: [Action; 36] = [
     ("fault network", 8, Chance::network),
     ("fault crash", 2, Chance::crash),
     ("fault drain", 1, Chance::drain),
-];
-
-/// KNOWN FAULTS lie behind these; they happen with CHORUS_HARSH=1 and are not shown to be survived.
-const HARSH: [Action; 4] = [
     ("fault clock set", 2, Chance::clock),
     ("fault freeze", 1, Chance::freeze),
     ("fault connection", 4, Chance::connection),
@@ -97,6 +93,11 @@ impl Chance {
             w.phones[phone].light = true;
             w.phones[phone].tcp = w.rng.below(3) == 0;
         }
+        // Memory is full of callbacks soon: the others wait in the store.
+        if w.rng.below(4) == 0 {
+            w.window = Some(4);
+            w.switch.hold_callbacks(4);
+        }
         if w.rng.below(4) == 0 {
             w.trunk(|t| t.transport = "tcp".to_owned());
         }
@@ -106,11 +107,9 @@ impl Chance {
 
     /// One action, then some time.
     pub fn step(&mut self) {
-        let harsh: &[Action] = if std::env::var_os("CHORUS_HARSH").is_some() { &HARSH } else { &[] };
-        let actions = || ACTIONS.iter().chain(harsh).copied();
-        let total: u64 = actions().map(|(_, n, _)| n).sum();
+        let total: u64 = ACTIONS.iter().map(|(_, n, _)| n).sum();
         let mut at = self.rng.below(total);
-        for (name, weight, act) in actions() {
+        for (name, weight, act) in ACTIONS {
             if at < weight {
                 self.last = name;
                 act(self);

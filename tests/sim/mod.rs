@@ -2,6 +2,7 @@
 
 mod chance;
 mod docs;
+mod late;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod one_call;
@@ -11,7 +12,7 @@ mod regressions;
 mod run;
 
 /// What must have occurred over the seeds: else they show nothing about it.
-const OCCURS: [&str; 106] = [
+const OCCURS: &[&str] = &[
     "action phone dials",
     "action phone dials nobody",
     "action phone hangs up",
@@ -63,6 +64,7 @@ const OCCURS: [&str; 106] = [
     "effect Fetch",
     "effect Key",
     "effect Load",
+    "effect LoadOutbox",
     "effect Log",
     "effect Move",
     "effect OpenPort",
@@ -72,13 +74,18 @@ const OCCURS: [&str; 106] = [
     "effect Resolve",
     "effect Send",
     "effect Speak",
+    "fault clock set",
+    "fault connection",
     "fault database down",
     "fault database up",
     "fault disk free",
     "fault disk full",
     "fault drain",
     "fault duplication",
+    "fault freeze",
     "fault loss",
+    #[cfg(feature = "mutants")]
+    "fault panic",
     "fault ports back",
     "fault ports gone",
     "fault reordering",

@@ -388,6 +388,21 @@ fn on_a_stream_everything_goes_over_its_connection() {
     b.expect(&["Ended 2 us 200"]);
     b.over();
 
+    // It breaks before the answer to the BYE: once more over a new one, and not again.
+    let mut b = Bench::new();
+    b.dial(&[tcp(0)]);
+    let answer = response(&invite(&b), 200, "Contact: <sip:callee@192.0.2.1>\r\n", "callee", SDP);
+    b.get_on(tcp(7), answer.as_bytes());
+    b.tell(hangup());
+    assert_eq!(b.last_flow(), tcp(7));
+    b.take();
+    b.lost(tcp(7));
+    b.expect(&["BYE"]);
+    assert_eq!(b.last_flow(), anew);
+    b.lost(Flow { conn: 8, ..anew });
+    b.expect(&["Ended 2 us 200"]);
+    b.over();
+
     // A connection that cannot be made fails the target at once.
     let mut b = Bench::new();
     b.dial(&[tcp(0)]);
@@ -482,10 +497,9 @@ fn two_tries_may_be_answered_under_one_tag() {
     b.over();
 }
 
-#[test]
-fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
-    let mut b = Bench::new();
-    let dialog = DialogIds {
+/// A dialog as a process before us wrote it into its row.
+fn former() -> DialogIds {
+    DialogIds {
         call_id: "old@10.0.0.1".into(),
         local_tag: "we".into(),
         remote_tag: "they".into(),
@@ -495,9 +509,18 @@ fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
         route_set: vec![],
         local_cseq: 7,
         flow: udp(US, PEER),
-    };
-    let orphan =
-        SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") };
+    }
+}
+
+/// It shall be left.
+fn orphan(dialog: DialogIds) -> SipCmd {
+    SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") }
+}
+
+#[test]
+fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
+    let mut b = Bench::new();
+    let orphan = orphan(former());
     b.tell(orphan.clone());
     b.tell(orphan);
     b.expect(&["BYE"]);
@@ -512,23 +535,14 @@ fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
 #[test]
 fn an_orphan_of_a_broken_connection_is_called_where_its_contact_says() {
     let mut b = Bench::new();
-    let dialog = DialogIds {
-        call_id: "old@10.0.0.1".into(),
-        local_tag: "we".into(),
-        remote_tag: "they".into(),
-        local_uri: "<sip:+1@10.0.0.1>".into(),
-        remote_uri: "<sip:+2@10.0.0.2>".into(),
-        remote_target: "sip:they@10.0.0.2:5066;transport=tcp".into(),
-        route_set: vec![],
-        local_cseq: 7,
-        flow: Flow {
-            transport: Transport::Tcp,
-            remote: "10.0.0.2:49152".parse().unwrap(),
-            local: US.parse().unwrap(),
-            conn: 7,
-        },
+    let flow = Flow {
+        transport: Transport::Tcp,
+        remote: "10.0.0.2:49152".parse().unwrap(),
+        local: US.parse().unwrap(),
+        conn: 7,
     };
-    b.tell(SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") });
+    let remote_target = "sip:they@10.0.0.2:5066;transport=tcp".into();
+    b.tell(orphan(DialogIds { remote_target, flow, ..former() }));
     b.expect(&["BYE"]);
     let flow = b.last_flow();
     assert_eq!((flow.transport, flow.conn), (Transport::Tcp, 0));
@@ -549,12 +563,10 @@ fn a_late_200_to_an_invite_of_a_former_life_gets_ack_and_bye() {
         local_uri: "<sip:+15550199@10.0.0.1>".into(),
         remote_uri: "<sip:+15550100@pbx.example>".into(),
         remote_target: "sip:+15550100@pbx.example".into(),
-        route_set: vec![],
         local_cseq: sent.cseq().unwrap().number,
-        flow: udp(US, PEER),
+        ..former()
     };
-    let orphan =
-        SipCmd::Orphan { leg: LegId(44), dialog: Box::new(dialog), cause: Cause::new(500, "Restart") };
+    let orphan = orphan(dialog);
     let restarted = || {
         let mut b = Bench::new();
         b.tell(orphan.clone());

@@ -9,7 +9,11 @@ use chorus::store::tx::Op;
 use chorus::store::*;
 use std::time::Duration;
 
-contract!(what_has_reached_its_age_leaves_and_the_rest_stays, nothing_leaves_that_shall_be_kept_for_ever);
+contract!(
+    what_has_reached_its_age_leaves_and_the_rest_stays,
+    a_file_without_a_row_leaves_at_the_age_of_a_recording,
+    nothing_leaves_that_shall_be_kept_for_ever
+);
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -64,6 +68,32 @@ async fn what_has_reached_its_age_leaves_and_the_rest_stays(db: &Db) {
         Ok(())
     });
     read.await.unwrap();
+}
+
+/// What a kill between a recording's file and its row leaves.
+async fn a_file_without_a_row_leaves_at_the_age_of_a_recording(db: &Db) {
+    let m = &mut Maker::new(102);
+    let (begun, folder) = (Wall(m.at), Folder::new());
+    let now = begun.plus(2 * HOUR);
+    let put = |name: &str, at: Wall| {
+        let file = std::fs::File::create(folder.path().join(name)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + Duration::from_millis(at.0 as u64)).unwrap();
+    };
+    let (old, young) = (m.recording(CallSid(1), "completed").file, m.recording(CallSid(1), "completed").file);
+    m.at = now.0;
+    let known = m.recording(CallSid(1), "completed");
+    db.put(Op::PutRecording(Box::new(known.clone()))).await;
+    put(&old, begun);
+    put(&young, now);
+    put(&known.file, begun);
+    put("notes.wav", begun);
+    let keep = |age| Retention { recordings: age, ..Retention::default() };
+    assert_eq!(sweep(&db.store, now, keep(None), folder.path()).await.unwrap(), 0);
+    assert_eq!(sweep(&db.store, now, keep(Some(HOUR)), folder.path()).await.unwrap(), 1);
+    let name = |f: std::io::Result<std::fs::DirEntry>| f.unwrap().file_name().into_string().unwrap();
+    let left: std::collections::BTreeSet<String> =
+        std::fs::read_dir(folder.path()).unwrap().map(name).collect();
+    assert_eq!(left, [young, known.file, "notes.wav".to_owned()].into());
 }
 
 fn m_account(row: &rows::RecordingRow) -> chorus::sid::AccountSid {

@@ -32,6 +32,12 @@ fn declared(t: &Table) -> Vec<&str> {
     t.columns.iter().copied().chain(["body", "secret"]).collect()
 }
 
+#[track_caller]
+fn same_columns(table: &Table, found: &[Name]) {
+    let found: Vec<&str> = found.iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(found, declared(table), "{}", table.name);
+}
+
 #[test]
 fn sqlite_has_the_declared_columns() {
     let db = sqlite();
@@ -39,12 +45,7 @@ fn sqlite_has_the_declared_columns() {
     for table in tables() {
         let sql = format!("SELECT name FROM pragma_table_info('{}')", table.name);
         let found: Vec<Name> = diesel::sql_query(sql).load(&mut raw).unwrap();
-        assert_eq!(
-            found.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(),
-            declared(table),
-            "{}",
-            table.name
-        );
+        same_columns(table, &found);
     }
 }
 
@@ -59,12 +60,7 @@ fn postgresql_has_the_declared_columns() {
             table.name
         );
         let found: Vec<Name> = diesel::sql_query(sql).load(&mut raw).unwrap();
-        assert_eq!(
-            found.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(),
-            declared(table),
-            "{}",
-            table.name
-        );
+        same_columns(table, &found);
     }
 }
 

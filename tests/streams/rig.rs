@@ -2,10 +2,11 @@
 
 use super::agent::{SID, start};
 use super::disk::Folder;
+use crate::media::rig::peer;
 use chorus::clock::{Mono, Now};
 use chorus::media::disk::{Disk, DiskThread};
 use chorus::media::event::{AgentEvent, EngineCommand, MediaEvent, StreamStart};
-use chorus::media::plan::{Codec, Keys, MediaPlan, Peer, Source, SourceId, Tap, TapId, Track};
+use chorus::media::plan::{Codec, Keys, MediaPlan, Source, SourceId, Tap, TapId, Track};
 use chorus::media::port::PortPair;
 use chorus::media::worker::{Clock, Worker, WorkerCommand, WorkerConfig, system_clock};
 use chorus::sip::event::LegId;
@@ -119,18 +120,7 @@ impl Rig {
     }
 
     pub fn plan(&mut self, worker: usize, taps: BTreeMap<TapId, Tap>) {
-        let peer = Peer {
-            rtp: Some(self.phone.socket.local_addr().unwrap()),
-            rtcp: None,
-            codec: Codec::Pcmu,
-            pt: 0,
-            dtmf_pt: Some(101),
-            cn_pt: None,
-            send: true,
-            recv: true,
-            ptime: 20,
-            epoch: 1,
-        };
+        let peer = peer(self.phone.socket.local_addr().unwrap(), Codec::Pcmu);
         let plan = MediaPlan {
             source: Some((SourceId(1), Source::Agent(SID))),
             taps,

@@ -1,33 +1,19 @@
 //! Delivery as a whole: on real sockets with a receiver that hangs, and in virtual time with receivers, crashes and hosts at random.
 
-use super::server::*;
+use super::{scheduling, server::*};
 use chorus::clock::{Mono, Now, Wall};
 use chorus::rng::Rng;
 use chorus::sid::{AccountSid, CallSid};
-use chorus::store::rows::{Hook, OutboxId, OutboxRow};
+use chorus::store::rows::{OutboxId, OutboxRow};
 use chorus::webhooks::fair::HOST_CONNECTIONS;
 use chorus::webhooks::outbox;
-use chorus::webhooks::request::{FetchRequest, Method};
+use chorus::webhooks::request::FetchRequest;
 use chorus::webhooks::schedule::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 fn row(id: OutboxId, call: u128, position: u32, url: &str, now: Wall) -> OutboxRow {
-    OutboxRow {
-        id,
-        account: AccountSid(call % 3),
-        call: Some(CallSid(call)),
-        part: None,
-        position,
-        hook: Hook { url: url.into(), method: Method::Post },
-        params: vec![("SequenceNumber".into(), position.to_string())],
-        state: "pending".into(),
-        rounds: 0,
-        next: now,
-        last: None,
-        created: now,
-        done: None,
-    }
+    OutboxRow { next: now, created: now, ..scheduling::row(id, call % 3, call, position, url) }
 }
 
 fn token(_: AccountSid) -> Option<String> {

@@ -15,7 +15,8 @@ fn at(ms: u64) -> Now {
     Now { mono: Mono(ms * 1_000), wall: Wall(START + ms as i64) }
 }
 
-fn row(id: OutboxId, account: u128, call: u128, position: u32, url: &str) -> OutboxRow {
+/// A callback that waits since [`START`].
+pub fn row(id: OutboxId, account: u128, call: u128, position: u32, url: &str) -> OutboxRow {
     OutboxRow {
         id,
         account: AccountSid(account),
@@ -376,4 +377,16 @@ fn a_clock_that_is_set_back_holds_no_row_in_the_store() {
     let due = s.poll_timeout().unwrap();
     assert!(due <= back(60_000).mono + ROUNDS[4], "longer than the longest pause: {due}");
     assert_eq!(ids(&mut s, Now { mono: due, ..back(60_000) }), [2]);
+}
+
+/// What waits for a time that no right clock could have written, since the clock was set back, is due.
+#[test]
+fn a_row_that_waits_for_an_impossible_time_is_due() {
+    let mut s = Schedule::with_window(1);
+    let mut far = row(1, 1, 1, 0, "https://a.test/");
+    (far.rounds, far.next) = (1, Wall(START + 86_400_000));
+    let (rows, later) = page(vec![far], Wall(START), 1);
+    assert_eq!((rows.len(), later), (1, None));
+    s.load(at(0), rows, later);
+    assert_eq!(ids(&mut s, at(0)), [1]);
 }

@@ -22,6 +22,13 @@ impl Call {
         if self.leg.open {
             self.answer_leg(cx);
         } else {
+            self.want_port(cx);
+        }
+    }
+
+    /// Asks for a port, once: whatever wanted it may be gone before it comes, and the next one wants it too.
+    pub(in crate::call) fn want_port(&mut self, cx: &mut Cx<'_>) {
+        if !std::mem::replace(&mut self.leg.asked, true) {
             cx.push(Effect::OpenPort { leg: self.leg.id, near: self.leg.near });
         }
     }

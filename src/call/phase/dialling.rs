@@ -124,7 +124,7 @@ impl Call {
         if self.leg.open {
             self.on_early_port(cx);
         } else {
-            cx.push(Effect::OpenPort { leg: self.leg.id, near: self.leg.near });
+            self.want_port(cx);
         }
     }
 
@@ -167,7 +167,7 @@ impl Call {
 
     /// The winner's whisper is through: bridge, answering the caller first if it still rings.
     pub(in crate::call) fn on_child_ready(&mut self, cx: &mut Cx<'_>, from: CallSid, leg: LegId) {
-        let (answered, open, near, id) = (self.leg.answered, self.leg.open, self.leg.near, self.leg.id);
+        let (answered, open) = (self.leg.answered, self.leg.open);
         let Some(d) = self.dialling().filter(|d| d.winner == Some(from)) else {
             return cx.push(Effect::Tell(from, Word::Release(Cause::new(487, "Call is over"))));
         };
@@ -175,7 +175,7 @@ impl Call {
         match (answered, open) {
             (true, _) => self.bridge(cx),
             (false, true) => self.answer_leg(cx),
-            (false, false) => cx.push(Effect::OpenPort { leg: id, near }),
+            (false, false) => self.want_port(cx),
         }
     }
 

@@ -92,12 +92,6 @@ impl Row {
                 out.push(format!("{who}: the spread is {:.0} %", spread * 100.0));
             }
         }
-        if let Some(off) = self.floor_off().filter(|off| *off > FLOOR_MAX) {
-            out.push(format!(
-                "the floor needs {:.0} % more than its unit costs: it is no floor",
-                off * 100.0
-            ));
-        }
         out
     }
 
@@ -120,16 +114,9 @@ impl Row {
             (true, Some(goal)) => Verdict::of(self.ratio() <= goal),
         };
         let others = self.floor.iter().chain(&self.server).map(|r| r.others).fold(0.0, f64::max);
-        let off = self.floor_off().map_or(String::new(), |off| {
-            format!(
-                ", the floor is {:+.0} % from its unit costs (goal {:.0} %)",
-                off * 100.0,
-                FLOOR_MAX * 100.0
-            )
-        });
         let (server, floor) = (cell(&self.server), cell(&self.floor));
         let figure = format!(
-            "{}: server {server}, floor {floor}{off}; others took up to {others:.0} % of the machine",
+            "{}: server {server}, floor {floor}; others took up to {others:.0} % of the machine",
             self.unit
         );
         let mut out = vec![Line {
@@ -140,6 +127,10 @@ impl Row {
             verdict,
         }];
         out.extend(self.times());
+        out.extend(self.floor_off().map(|off| {
+            let figure = format!("the floor needs {:+.0} % beside what its unit costs say", off * 100.0);
+            Line::new(self.name, figure, "15 %", Verdict::of(off <= FLOOR_MAX))
+        }));
         out
     }
 

@@ -214,7 +214,7 @@ impl Units {
             Sound::Play => 218.0 * scale,
             Sound::Bridge => 430.0 * scale,
             Sound::Stream => 700.0 * scale,
-            Sound::Record => 50.0 * self.receive + 2.5 * WRITE * scale,
+            Sound::Record => (218.0 + 2.5 * WRITE) * scale,
         };
         packets + wakes * self.wake
     }

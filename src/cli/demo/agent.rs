@@ -101,7 +101,7 @@ fn serve(
 ) -> Result<(), Broke> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(IDLE))?;
-    #[allow(clippy::result_large_err)] // tungstenite's own type.
+    #[expect(clippy::result_large_err, reason = "tungstenite's callback must return its own type")]
     let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         let signature =
             request.headers().get("X-Twilio-Signature").and_then(|v| v.to_str().ok()).unwrap_or("");

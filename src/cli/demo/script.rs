@@ -2,6 +2,7 @@
 
 use super::agent::Agent;
 use super::app::{self, App};
+use super::beat::Beat;
 use super::rest::Rest;
 use super::summary::{Recording, Seen};
 use super::{Break, CALLER, NUMBER};
@@ -35,6 +36,8 @@ const STEP: Duration = Duration::from_secs(10);
 const CALLBACKS: Duration = Duration::from_secs(5);
 /// A spoiled packet in so many.
 const LOSE: u64 = 20;
+/// A spoiled phone stands still for so long, once a second.
+const STALL: Duration = Duration::from_millis(100);
 
 async fn speak(voice: &Embedded, text: &str) -> Result<Clip, String> {
     let speech = Speech { text: text.to_owned(), voice: String::new(), language: String::new() };
@@ -64,14 +67,20 @@ pub async fn play(
         from: CALLER.to_owned(),
         watcher: None,
         lose: if broken == Some(Break::LostPackets) { LOSE } else { 0 },
+        stall: if broken == Some(Break::StalledPhone) { STALL } else { Duration::ZERO },
     };
+    let beat = Beat::start()?;
     let phone = Phone::dial(dial).await?;
     let tone_ms = converse(&phone, agent, &talk, &dictation, broken).await;
     let report = phone.finish(STEP).await;
-    app.until(CALLBACKS, |asked| app::CALLBACKS.iter().all(|c| app::delivered(asked, c))).await;
-    // What came of the last callback is written after the app has answered it.
-    let mut counts = server.counts.clone();
-    let _ = tokio::time::timeout(CALLBACKS, counts.wait_for(|c| c.calls == 0 && c.outbox == 0)).await;
+    let beats = beat.stop();
+    let settled = async {
+        app.until(CALLBACKS, |asked| app::CALLBACKS.iter().all(|c| app::delivered(asked, c))).await;
+        // What came of the last callback is written after the app has answered it.
+        let mut counts = server.counts.clone();
+        let _ = counts.wait_for(|c| c.calls == 0 && c.outbox == 0).await;
+    };
+    let _ = tokio::time::timeout(CALLBACKS, settled).await;
     let seen = Seen {
         call: String::new(),
         status: "unknown".to_owned(),
@@ -79,6 +88,7 @@ pub async fn play(
         asked: app.asked(),
         agent: agent.notes.borrow().clone(),
         report,
+        beats,
         stats: Default::default(),
         say: samples(&say.ulaw),
         talk: samples(&talk.ulaw),
@@ -100,7 +110,7 @@ async fn converse(
     phone.until(STEP, |s| s.loud_ms > 1_000 && s.quiet_ms > TURN_MS).await;
     phone.press(if broken == Some(Break::WrongKeys) { "41" } else { app::KEYS });
     agent.until(STEP, |n| n.started).await;
-    phone.say(talk.clone());
+    phone.say_marked(talk.clone());
     // The agent's answer: first the speech, which ends before the mark, then the tone.
     agent.until(STEP, |n| n.marks.contains(&"tone") || n.cleared || n.closed).await;
     let before = phone.state.borrow().loud_ms;

@@ -98,6 +98,11 @@ impl LegState {
         self.id
     }
 
+    /// The stream whose agent speaks to the peer.
+    pub(super) fn agent(&self) -> Option<crate::sid::StreamSid> {
+        self.streams.iter().find(|s| s.bidirectional).map(|s| s.sid)
+    }
+
     /// The streams that go with it.
     pub fn streams(&self) -> impl Iterator<Item = crate::sid::StreamSid> + '_ {
         self.streams.iter().map(|s| s.sid)

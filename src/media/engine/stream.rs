@@ -17,6 +17,8 @@ use crate::streams::{Session, StreamBuf, audio::Budget};
 /// A stream, what speaks its dialect, and what that has to say.
 pub(super) struct StreamState {
     pub sid: StreamSid,
+    /// Its agent speaks to the peer.
+    pub bidirectional: bool,
     session: Session,
     buf: StreamBuf,
 }
@@ -43,7 +45,8 @@ impl StreamState {
 impl LegState {
     pub(super) fn open_stream(&mut self, now: Now, start: &StreamStart, rng: Rng, budget: Budget) {
         let session = Session::new(start, now).with_rng(rng).with_budget(budget);
-        self.streams.push(StreamState { sid: start.stream, session, buf: StreamBuf::new() });
+        let (sid, bidirectional) = (start.stream, start.bidirectional);
+        self.streams.push(StreamState { sid, bidirectional, session, buf: StreamBuf::new() });
     }
 
     fn take_stream(&mut self, sid: StreamSid) -> Option<StreamState> {

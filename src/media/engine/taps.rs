@@ -3,7 +3,7 @@
 use super::leg::LegState;
 use super::out::{DiskOp, Out};
 use crate::clock::{Mono, Now};
-use crate::media::codec::g711::{pcm_from_alaw, pcm_from_ulaw};
+use crate::media::codec::g711::{ALAW_SILENCE, ULAW_SILENCE, pcm_from_alaw, pcm_from_ulaw};
 use crate::media::comfort::Noise;
 use crate::media::engine::incoming::{self, Heard, Kind};
 use crate::media::event::TapEndReason;
@@ -45,6 +45,14 @@ fn track(side: Side) -> Track {
         Side::Inbound => Track::Inbound,
         Side::Outbound => Track::Outbound,
     }
+}
+
+fn is_silence(codec: Codec, payload: &[u8]) -> bool {
+    let silence = match codec {
+        Codec::Pcmu => ULAW_SILENCE,
+        Codec::Pcma => ALAW_SILENCE,
+    };
+    payload.iter().all(|o| *o == silence)
 }
 
 impl TapState {
@@ -90,6 +98,11 @@ impl LegState {
         }
         self.plan_feeds(now);
         closing
+    }
+
+    /// Whether an agent hears what the peer says.
+    pub(super) fn is_streamed(&self) -> bool {
+        self.feed_in.is_some()
     }
 
     /// A feed runs while a stream listens to its direction.
@@ -175,8 +188,11 @@ impl LegState {
         sequence: Option<(i64, bool)>,
         payload: &[u8],
     ) {
+        // Nothing is made most of the time, and a recording is silent where nothing was put: only the place counts.
+        let silent = sequence.is_none() && is_silence(codec, payload);
         for r in self.taps.iter_mut().filter_map(TapState::recorder) {
             match codec {
+                _ if silent => r.put(now.mono, side, None, ts, std::iter::empty()),
                 Codec::Pcmu => r.put(now.mono, side, sequence, ts, payload.iter().map(|o| pcm_from_ulaw(*o))),
                 Codec::Pcma => r.put(now.mono, side, sequence, ts, payload.iter().map(|o| pcm_from_alaw(*o))),
             }

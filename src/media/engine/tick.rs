@@ -15,7 +15,7 @@ use crate::media::play::Played;
 use std::time::Duration;
 
 /// Time of one frame.
-pub(super) const TICK: Duration = Duration::from_millis(20);
+pub const TICK: Duration = Duration::from_millis(20);
 /// A tick may come this much early and still count (a quarter of a frame).
 const EARLY: Duration = Duration::from_millis(5);
 /// After a stall so many late frames leave; what is played waits for the others' time to pass (decision 0011).

@@ -75,6 +75,7 @@ impl Thread {
             return;
         }
         socket.end(now);
+        self.streams.wait_for(slot, true, self.poll.registry());
         self.write_stream(slot);
     }
 
@@ -108,6 +109,14 @@ impl Thread {
         }
     }
 
+    /// Reads what the agent of a leg said, on the leg's tick.
+    pub(super) fn read_agent(&mut self, stream: StreamSid) {
+        let Some((slot, socket)) = self.streams.by_id(stream) else { return };
+        if socket.phase == Phase::Open && self.streams.wait_for(slot, false, self.poll.registry()) {
+            self.read_stream(slot);
+        }
+    }
+
     pub(super) fn read_stream(&mut self, slot: usize) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut left = true;
@@ -116,9 +125,11 @@ impl Thread {
                 left = false;
                 break;
             };
-            let deaf = s.deaf;
+            let (deaf, waited_for) = (s.deaf, s.waited_for);
             let read = s.link.read(&mut scratch);
-            let now = (self.clock)();
+            // On the tick a short read has taken all there was; a socket that wakes the worker up must be read until it is empty.
+            let all = !waited_for && s.link.is_plain() && matches!(read, Ok(Some(n)) if n < scratch.len());
+            let now = self.stamp();
             match read {
                 Ok(None) if deaf => self.gone(now, slot, None),
                 Ok(None) => left = false,
@@ -127,6 +138,7 @@ impl Thread {
                 Ok(Some(n)) => {
                     counters::add(&self.counters.stream_in, n as u64);
                     self.on_octets(now, slot, scratch.get_mut(..n).unwrap_or_default());
+                    left = !all;
                 }
             }
             if !left {

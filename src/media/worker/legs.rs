@@ -1,17 +1,21 @@
-//! (s) The sockets of the legs.
+//! (s) The sockets of the legs. An RTP socket whose packets somebody waits for, another leg or an agent, wakes the worker up. All
+//! others are read on their leg's tick: to be woken costs several times what it costs to receive a packet.
 
+use super::arrival;
 use super::slots::{Slots, Which};
 use crate::idmap::IdMap;
 use crate::media::port::{Lease, PortPair};
 use crate::sip::event::LegId;
 use mio::{Interest, Registry, net::UdpSocket};
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 /// One leg's ports.
 pub(super) struct LegSockets {
     pub leg: LegId,
     pub rtp: UdpSocket,
     pub rtcp: UdpSocket,
+    /// Its RTP wakes the worker up.
+    waited_for: bool,
     /// Given back when the sockets are closed.
     _lease: Option<Lease>,
 }
@@ -22,8 +26,18 @@ impl LegSockets {
         ports.rtcp.set_nonblocking(true)?;
         let rtp = UdpSocket::from_std(ports.rtp);
         let rtcp = UdpSocket::from_std(ports.rtcp);
-        Ok(LegSockets { leg, rtp, rtcp, _lease: ports.lease })
+        arrival::age(&rtp);
+        Ok(LegSockets { leg, rtp, rtcp, waited_for: false, _lease: ports.lease })
     }
+}
+
+/// What was read.
+pub(super) struct Datagram {
+    pub leg: LegId,
+    pub len: usize,
+    pub from: SocketAddr,
+    /// It lay in the kernel for this long.
+    pub age: Duration,
 }
 
 pub(super) struct Legs {
@@ -42,7 +56,9 @@ impl Legs {
 
     pub(super) fn insert(&mut self, mut s: LegSockets, registry: &Registry) -> io::Result<()> {
         let i = self.slots.next();
-        registry.register(&mut s.rtp, Which::Rtp(i).token(), Interest::READABLE)?;
+        if s.waited_for {
+            registry.register(&mut s.rtp, Which::Rtp(i).token(), Interest::READABLE)?;
+        }
         registry.register(&mut s.rtcp, Which::Rtcp(i).token(), Interest::READABLE)?;
         self.by_id.insert(s.leg, i);
         self.slots.insert(s);
@@ -52,13 +68,30 @@ impl Legs {
     pub(super) fn remove(&mut self, leg: LegId, registry: &Registry) -> Option<LegSockets> {
         let mut s = self.by_id.remove(&leg).and_then(|i| self.slots.remove(i))?;
         // The kernel forgets them with the last descriptor anyway.
-        let _ = registry.deregister(&mut s.rtp);
+        if s.waited_for {
+            let _ = registry.deregister(&mut s.rtp);
+        }
         let _ = registry.deregister(&mut s.rtcp);
         Some(s)
     }
 
-    /// The next datagram on a socket, with its leg.
-    pub(super) fn receive(&mut self, which: Which, into: &mut [u8]) -> Option<(LegId, usize, SocketAddr)> {
+    /// Whether the packets of a leg wake the worker up from now on. Some: they do not, and have to be read now.
+    pub(super) fn wait_for(&mut self, leg: LegId, wanted: bool, registry: &Registry) -> Option<Which> {
+        let i = *self.by_id.get(&leg)?;
+        let s = self.slots.get_mut(i)?;
+        let which = Which::Rtp(i);
+        if wanted != s.waited_for {
+            let done = match wanted {
+                true => registry.register(&mut s.rtp, which.token(), Interest::READABLE),
+                false => registry.deregister(&mut s.rtp),
+            };
+            s.waited_for = if done.is_ok() { wanted } else { s.waited_for };
+        }
+        (!s.waited_for).then_some(which)
+    }
+
+    /// The next datagram on a socket, with its leg. The time it lay there is told of those that are read on the tick.
+    pub(super) fn receive(&mut self, which: Which, into: &mut [u8]) -> Option<Datagram> {
         let (s, rtp) = match which {
             Which::Rtp(i) => (self.slots.get_mut(i)?, true),
             Which::Rtcp(i) => (self.slots.get_mut(i)?, false),
@@ -67,7 +100,10 @@ impl Legs {
         let socket = if rtp { &s.rtp } else { &s.rtcp };
         loop {
             match socket.recv_from(into) {
-                Ok((n, from)) => return Some((s.leg, n, from)),
+                Ok((len, from)) => {
+                    let age = if rtp && !s.waited_for { arrival::age(socket) } else { Duration::ZERO };
+                    return Some(Datagram { leg: s.leg, len, from, age });
+                }
                 // An ICMP error of an earlier datagram: read on, there may be more behind it.
                 Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(_) => return None,

@@ -40,6 +40,11 @@ impl Link {
         }
     }
 
+    /// No TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Link::Plain(_))
+    }
+
     /// Some(0): the far end is done. None: nothing is there now; all that rustls had decrypted has been read.
     pub(super) fn read(&mut self, into: &mut [u8]) -> Result<Option<usize>, Broken> {
         let (tcp, tls) = match self {

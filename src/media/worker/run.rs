@@ -2,14 +2,14 @@
 
 use super::counters::{self, Counters};
 use super::events::Events;
-use super::legs::{LegSockets, Legs};
+use super::legs::{Datagram, LegSockets, Legs};
 use super::slots::Which;
 use super::streams::Streams;
 use super::tick::Ticks;
 use super::{Clock, WAKER, WorkerCommand, WorkerConfig};
 use crate::clock::Now;
 use crate::media::disk::{Disk, Refused, Reply};
-use crate::media::engine::{DiskOp, DiskReport, Engine, Item, Out};
+use crate::media::engine::{DiskOp, DiskReport, Engine, Item, Out, TICK};
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::media::port::PortPair;
 use crate::rng::Rng;
@@ -35,6 +35,15 @@ const RTCP_TYPES: std::ops::RangeInclusive<u8> = 192..=223;
 /// What a stream is read into.
 const READ: usize = 64 * 1024;
 
+/// What a leg whose turn it is has to have read.
+struct Turn {
+    leg: LegId,
+    /// Its packets go on when they arrive.
+    forwards: bool,
+    /// Who speaks to its peer.
+    agent: Option<StreamSid>,
+}
+
 pub(super) struct Thread {
     pub poll: Poll,
     pub clock: Clock,
@@ -52,6 +61,8 @@ pub(super) struct Thread {
     pub scratch: Vec<u8>,
     /// What legs are read into.
     datagram: Vec<u8>,
+    /// The legs of the phase that has its turn.
+    turn: Vec<Turn>,
     commands: mpsc::Receiver<WorkerCommand>,
     disk: Disk,
     reply: Reply,
@@ -88,6 +99,7 @@ impl Thread {
             broken: Vec::new(),
             scratch: vec![0; READ],
             datagram: vec![0; DATAGRAM_MAX],
+            turn: Vec::new(),
             commands,
             disk: config.disk,
             reply,
@@ -127,7 +139,7 @@ impl Thread {
     }
 
     /// The time for packets: read once for a few, because two clocks cost a tenth of what a packet does.
-    fn stamp(&mut self) -> Now {
+    pub(super) fn stamp(&mut self) -> Now {
         if self.stamps == 0 {
             self.stamp = (self.clock)();
         }
@@ -156,6 +168,7 @@ impl Thread {
         loop {
             let now = (self.clock)();
             let Some(due) = ticks.due(now.mono) else { return };
+            self.read_unwaited(due.phase);
             self.guarded(now, None, |engine, out| engine.on_tick(now, due.phase, out));
             self.flush(now);
             counters::add(&self.counters.ticks, 1);
@@ -169,6 +182,28 @@ impl Thread {
                 self.closes = closes.into_iter().filter_map(refused).collect();
             }
         }
+    }
+
+    /// Reads what came to the legs of a phase whose packets nobody waits for, before their turn: a key that was pressed stops what
+    /// would be played in it, and what an agent said leaves in it.
+    fn read_unwaited(&mut self, phase: u8) {
+        self.stamps = 0;
+        let mut legs = std::mem::take(&mut self.turn);
+        legs.clear();
+        legs.extend(self.engine.legs_of(phase).map(|leg| Turn {
+            leg,
+            forwards: self.engine.forwards(leg),
+            agent: self.engine.agent(leg),
+        }));
+        for turn in &legs {
+            if let Some(which) = self.legs.wait_for(turn.leg, turn.forwards, self.poll.registry()) {
+                self.read_datagrams(which);
+            }
+            if let Some(stream) = turn.agent {
+                self.read_agent(stream);
+            }
+        }
+        self.turn = legs;
     }
 
     fn publish(&self) {
@@ -202,9 +237,9 @@ impl Thread {
 
     fn read_all(&mut self, which: Which, datagram: &mut [u8]) {
         for _ in 0..PACKETS_AT_ONCE {
-            let Some((leg, n, from)) = self.legs.receive(which, datagram) else { return };
-            let now = self.stamp();
-            let packet = datagram.get(..n).unwrap_or_default();
+            let Some(Datagram { leg, len, from, age }) = self.legs.receive(which, datagram) else { return };
+            let now = self.stamp().earlier(age);
+            let packet = datagram.get(..len).unwrap_or_default();
             counters::add(&self.counters.received, 1);
             let is_rtcp = packet.get(1).is_some_and(|t| RTCP_TYPES.contains(t));
             let is_rtcp = is_rtcp || matches!(which, Which::Rtcp(_));
@@ -213,6 +248,10 @@ impl Thread {
                 false => engine.on_rtp(now, leg, from, packet, out),
             });
             self.flush(now);
+            // On the tick there is one packet as a rule. Another one, if there is, is older than a frame in the next turn.
+            if !age.is_zero() && age < TICK {
+                return;
+            }
         }
         self.again.push(which);
     }

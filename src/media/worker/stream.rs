@@ -13,7 +13,7 @@ use crate::streams::buf::StreamBuf;
 use crate::streams::codes;
 use crate::streams::connect::Dialled;
 use crate::streams::handshake::Handshake;
-use mio::net::TcpStream;
+use mio::{Interest, net::TcpStream};
 use rustls::ClientConnection;
 use std::io;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(super) struct StreamSocket {
     pub stream: StreamSid,
     pub link: Link,
     pub phase: Phase,
+    /// What comes wakes the worker up. If not, it is read on the tick of the leg.
+    pub waited_for: bool,
     /// None once it is done.
     pub handshake: Option<Handshake>,
     backlog: StreamBuf,
@@ -79,6 +81,7 @@ impl StreamSocket {
             stream,
             link,
             phase: Phase::Upgrading,
+            waited_for: true,
             handshake: Some(d.handshake),
             backlog,
             deadline: Some(now.mono + UPGRADE_MAX),
@@ -130,6 +133,11 @@ impl StreamSocket {
             self.link.finish();
         }
         Ok(())
+    }
+
+    /// What it wakes the worker up for.
+    pub(super) fn interest(&self) -> Interest {
+        if self.waited_for { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE }
     }
 
     /// Nothing more will be sent.

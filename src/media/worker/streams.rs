@@ -6,7 +6,7 @@ use crate::clock::Mono;
 use crate::idmap::IdMap;
 use crate::sid::StreamSid;
 use crate::sip::event::LegId;
-use mio::{Interest, Registry};
+use mio::Registry;
 use std::io;
 
 struct Known {
@@ -45,7 +45,7 @@ impl Streams {
 
     pub(super) fn insert(&mut self, mut s: StreamSocket, registry: &Registry) -> io::Result<usize> {
         let i = self.slots.next();
-        let interest = Interest::READABLE | Interest::WRITABLE;
+        let interest = s.interest();
         registry.register(s.link.socket(), Which::Stream(i).token(), interest)?;
         if let Some(k) = self.known.get_mut(&s.stream) {
             k.slot = Some(i);
@@ -60,6 +60,19 @@ impl Streams {
     pub(super) fn by_id(&mut self, stream: StreamSid) -> Option<(usize, &mut StreamSocket)> {
         let i = self.known.get(&stream)?.slot?;
         Some((i, self.slots.get_mut(i)?))
+    }
+
+    /// Whether what comes on an open connection wakes the worker up from now on. False if it could not be told to the kernel.
+    pub(super) fn wait_for(&mut self, slot: usize, wanted: bool, registry: &Registry) -> bool {
+        let Some(s) = self.slots.get_mut(slot) else { return false };
+        if s.waited_for == wanted {
+            return true;
+        }
+        s.waited_for = wanted;
+        let interest = s.interest();
+        let done = registry.reregister(s.link.socket(), Which::Stream(slot).token(), interest).is_ok();
+        s.waited_for = wanted == done;
+        done
     }
 
     /// The stream is over for the engine; its connection may linger under its number.

@@ -47,6 +47,7 @@ impl Endpoint {
         leg.verdict.get_or_insert(Verdict { by: Side::Us, cause });
         leg.patience.get_or_insert(now + PATIENCE);
         leg.phase = Phase::Leaving;
+        leg.bye_again = Some(fields.clone());
         if leg.unacked.as_ref().is_some_and(|u| u.first) && !mutants::on(Mutant::ByeBeforeAck) {
             leg.bye_after_ack = Some(fields);
         } else {
@@ -82,6 +83,18 @@ impl Endpoint {
             return self.send_bye(now, id, &fields);
         }
         self.end_and_drop(now, id);
+    }
+
+    /// The connection of the BYE broke before its answer, but the peer was there: once more over a new one.
+    pub(super) fn bye_again(&mut self, now: Mono, id: LegId) {
+        let again = self.leg_mut(id).and_then(|leg| {
+            leg.dialog.ids.flow.conn = 0;
+            leg.bye_again.take()
+        });
+        match again {
+            Some(fields) => self.send_bye(now, id, &fields),
+            None => self.end_and_drop(now, id),
+        }
     }
 
     /// Sends BYE for a dialog found in the store.

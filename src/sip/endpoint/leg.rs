@@ -31,6 +31,8 @@ pub struct Leg {
     pub offer: Option<Offer>,
     /// BYE must wait for the ACK (RFC 3261 section 15): the header fields it will carry.
     pub bye_after_ack: Option<Vec<(String, String)>>,
+    /// The header fields of a BYE whose connection may still break: it is sent once more.
+    pub bye_again: Option<Vec<(String, String)>>,
     /// What the INVITE's challenge taught.
     pub auth: Option<Auth>,
     /// The deadline that stands in the clock.
@@ -185,6 +187,7 @@ impl Leg {
             ack: None,
             offer: None,
             bye_after_ack: None,
+            bye_again: None,
             auth: None,
             armed: None,
         }

@@ -2,7 +2,7 @@
 
 use super::engine::reliable;
 use super::leg::{Phase, sent_by_port};
-use super::{Endpoint, LegId};
+use super::{Endpoint, LegId, User};
 use crate::clock::Mono;
 use crate::sip::event::{Cause, Flow, SipOut};
 
@@ -69,8 +69,10 @@ impl Endpoint {
             txn.flow.conn = 0;
             let user = txn.user.clone();
             let outcome = self.run(id, |machine, out| machine.on_transport_error(now, out));
-            if let Some(why) = outcome.failure {
-                self.on_failure(now, id, user, why);
+            match (outcome.failure, user) {
+                (Some(_), User::Bye(leg)) if reliable(&lost) && lost.conn != 0 => self.bye_again(now, leg),
+                (Some(why), user) => self.on_failure(now, id, user, why),
+                (None, _) => {}
             }
         }
         if !reliable(&lost) {

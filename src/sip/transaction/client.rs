@@ -31,11 +31,14 @@ use std::time::Duration;
 
 /// The states of the picture.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum ClientState {
+    /// Sent, nothing came.
     Trying,
+    /// 1xx came.
     Proceeding,
+    /// The final answer came; repeats of it are taken in until K.
     Completed,
+    /// Over.
     Terminated,
 }
 

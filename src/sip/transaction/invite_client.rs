@@ -32,12 +32,16 @@ use std::time::Duration;
 
 /// The states of the picture.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum InviteClientState {
+    /// Sent, nothing came.
     Calling,
+    /// 1xx came.
     Proceeding,
+    /// 2xx came; more of them, also of other forks, go to the TU until M.
     Accepted,
+    /// 300-699 came and was ACKed; repeats are ACKed until D.
     Completed,
+    /// Over.
     Terminated,
 }
 

@@ -39,12 +39,16 @@ use std::time::Duration;
 
 /// The states of the picture.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum InviteServerState {
+    /// The TU has the INVITE; 1xx may have left.
     Proceeding,
+    /// 2xx left; the TU repeats it, and repeats of the INVITE are taken in until L.
     Accepted,
+    /// 300-699 left and waits for its ACK until H.
     Completed,
+    /// Its ACK came; repeats of that are taken in until I.
     Confirmed,
+    /// Over.
     Terminated,
 }
 

@@ -31,11 +31,14 @@ use bytes::Bytes;
 
 /// The states of the picture.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum ServerState {
+    /// The TU has the request.
     Trying,
+    /// 1xx left.
     Proceeding,
+    /// The final answer left; it answers repeats until J.
     Completed,
+    /// Over.
     Terminated,
 }
 

@@ -14,11 +14,14 @@ pub struct TxnId(u64);
 
 /// One of the four.
 #[derive(Debug)]
-#[allow(missing_docs)]
 pub enum Machine {
+    /// An INVITE of ours.
     InviteClient(InviteClient),
+    /// A peer's INVITE.
     InviteServer(InviteServer),
+    /// Any other request of ours.
     Client(Client),
+    /// Any other request of a peer.
     Server(Server),
 }
 
@@ -201,6 +204,7 @@ impl<U> Table<U> {
         if self.keys.len() != self.txns.len() {
             return Err("a key without transaction, or the reverse");
         }
+        let mut armed = 0;
         for (id, txn) in &self.txns {
             if self.keys.get(&txn.key) != Some(id) {
                 return Err("a transaction that its key does not find");
@@ -208,8 +212,13 @@ impl<U> Table<U> {
             if txn.machine.deadline() != txn.armed {
                 return Err("a machine whose deadline is not armed");
             }
+            if let Some(at) = txn.armed {
+                armed += 1;
+                if !self.clock.contains(&(at, *id)) {
+                    return Err("a deadline that the clock does not hold");
+                }
+            }
         }
-        let armed = self.txns.iter().filter_map(|(id, t)| Some((t.armed?, *id))).collect::<BTreeSet<_>>();
-        if armed == self.clock { Ok(()) } else { Err("the clock and the transactions differ") }
+        if armed == self.clock.len() { Ok(()) } else { Err("the clock holds what no transaction waits for") }
     }
 }

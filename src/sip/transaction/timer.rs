@@ -24,21 +24,32 @@ pub const TIMER_L: Duration = Duration::from_secs(32);
 /// Wait for retransmitted and forked 2xx, 64*T1 (RFC 6026).
 pub const TIMER_M: Duration = Duration::from_secs(32);
 
-/// Names of the timers that a machine may run.
+/// Names of the timers that a machine may run (RFC 3261 table 4, RFC 6026).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Timer {
+    /// INVITE is sent again.
     A,
+    /// INVITE was never answered.
     B,
+    /// A refused INVITE's answers may still come again.
     D,
+    /// Another request is sent again.
     E,
+    /// Another request was never answered.
     F,
+    /// The refusal of an INVITE is sent again.
     G,
+    /// Its ACK never came.
     H,
+    /// Its ACK may still come again.
     I,
+    /// Another request may still come again.
     J,
+    /// Its answers may still come again.
     K,
+    /// An accepted INVITE may still come again.
     L,
+    /// Its 2xx may still come again, or from another fork.
     M,
 }
 

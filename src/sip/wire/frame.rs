@@ -68,7 +68,7 @@ impl Framer {
     }
 
     /// The next frame; None: more octets are needed.
-    #[allow(clippy::should_implement_trait, reason = "it is no iterator: None is not the end")]
+    #[expect(clippy::should_implement_trait, reason = "it is no iterator: None is not the end")]
     pub fn next(&mut self) -> Option<Frame> {
         if self.need.is_none() {
             if let Some(keep_alive) = self.between() {

@@ -9,7 +9,7 @@ macro_rules! known {
         /// Header fields that the reader recognises while it indexes.
         #[derive(Copy, Clone, Debug, PartialEq, Eq)]
         #[repr(u8)]
-        #[allow(missing_docs, reason = "the variants are the header names")]
+        #[expect(missing_docs, reason = "the variants are the header names")]
         pub enum Known { $($variant,)* Unknown }
 
         impl Known {

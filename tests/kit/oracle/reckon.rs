@@ -30,7 +30,7 @@ impl World {
     pub(in crate::kit) fn await_byes(&mut self) {
         self.oracle.excused = false;
         let by = Mono(self.now.mono.0 + BYE_WITHIN_US);
-        let rows = self.store.all::<CallRow>().filter(|r| !r.status.is_final());
+        let rows = self.store.live::<CallRow>();
         let on: BTreeSet<String> = rows.filter_map(|r| Some(r.dialog.as_ref()?.call_id.clone())).collect();
         let known = |p: &Phone| {
             p.answered

@@ -86,9 +86,9 @@ impl World {
                 self.replies.insert(ticket, *answer);
             }
             Output::LoadOutbox(upto) => {
-                let pending =
-                    self.store.all::<OutboxRow>().filter(|r| r.state == "pending").cloned().collect();
+                let pending: Vec<&OutboxRow> = self.store.live().collect();
                 let (rows, later) = page(pending, upto, self.window.unwrap_or(WINDOW));
+                let rows = rows.into_iter().cloned().collect();
                 self.at(COMMIT_US, Ev::Switch(Box::new(Input::Outbox(rows, later))));
             }
             Output::Trace(call, line) => {
