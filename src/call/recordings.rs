@@ -201,6 +201,10 @@ impl Recordings {
         }
         let ended = self.running.remove(&id);
         cx.push(Effect::Commit { tx: Tx { ops }, then: vec![], or_else: vec![] });
+        if end.reason == TapEndReason::Failed {
+            let words = "the disk was full or too slow: the recording ends where it failed";
+            super::notify::write(cx, call, 12400, words);
+        }
         cx.trace("chorus", "chorus", format!("recording ended, {} ms", end.ms));
         ended
     }

@@ -15,7 +15,8 @@ pub(super) fn is_impossible(next: Wall, now: Wall) -> bool {
     next > now.plus(LAST_ROUND)
 }
 
-/// By their time; but those of one call, or of one part of it, that were never tried by position: the wall clock may have been set between them.
+/// By their time; but those of one call, or of one part of it, that were never tried by position: the wall clock may have been set
+/// between them.
 pub(super) fn sort<R: Borrow<OutboxRow> + Clone>(rows: &mut [R]) {
     let position = |row: &R| row.borrow().position;
     rows.sort_by_key(|row| (row.borrow().next, position(row)));
