@@ -6,6 +6,7 @@ use crate::media::decode::{Container, decode};
 use crate::media::plan::Clip;
 use crate::telemetry::{self, ladder::Layout};
 use clap::Args;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ const RING: Duration = Duration::from_secs(180);
 const TALK: Duration = Duration::from_secs(3_600);
 /// The BYE may take so long to be answered.
 const BYE: Duration = Duration::from_secs(5);
+/// How long to ask why a call could not be sent.
+const EXPLAIN: Duration = Duration::from_millis(500);
 
 /// Arguments.
 #[derive(Args)]
@@ -69,6 +72,11 @@ fn save(path: &Path, samples: &[i16]) -> Result<(), String> {
     file.finalize().map_err(failed)
 }
 
+/// The machine says so when it is asked.
+async fn nobody_listens(server: SocketAddr) -> bool {
+    tokio::time::timeout(EXPLAIN, phone::refused(server)).await.is_ok()
+}
+
 async fn call(options: Options) -> Result<(), String> {
     let said = options.wav.as_deref().map(clip).transpose()?;
     if let Some(bad) =
@@ -91,7 +99,6 @@ async fn call(options: Options) -> Result<(), String> {
     let phone = Phone::dial(dial).await?;
     tokio::select! {
         () = talk(&phone, &options, said) => {}
-        () = phone::refused(server) => return Err(format!("not answered: nobody listens on {server} (UDP)")),
         _ = tokio::signal::ctrl_c() => phone.hang_up(),
     }
     let mut state = phone.state.clone();
@@ -105,7 +112,10 @@ async fn call(options: Options) -> Result<(), String> {
     println!("packets: {sent} sent; {heard} heard, {lost} lost, {late} late");
     let phase = state.borrow_and_update().phase.clone();
     match (report.answered_ms, phase) {
-        (None, Phase::Over(_, cause)) => Err(format!("not answered: {} {}", cause.code, cause.words)),
+        (None, Phase::Over(_, cause)) => Err(match cause.code {
+            503 if nobody_listens(server).await => format!("not answered: nobody listens on {server} (UDP)"),
+            code => format!("not answered: {code} {}", cause.words),
+        }),
         (None, _) => Err("not answered".to_owned()),
         (Some(_), _) => Ok(()),
     }

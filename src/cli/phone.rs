@@ -172,8 +172,8 @@ pub fn near(server: SocketAddr) -> Result<IpAddr, String> {
     socket.local_addr().map(|a| a.ip()).map_err(|e| e.to_string())
 }
 
-/// Waits until the machine of `server` says that nobody listens there (ICMP); for ever if it does not. RFC 3261 section 18.4 takes
-/// that for an answer; the sockets of a transport, which speak to many, are not told of it.
+/// Waits until the machine of `server` says that nobody listens there (ICMP); for ever if it does not. RFC 3261 section 18.4 makes a
+/// 503 of that, which has other causes, too.
 pub async fn refused(server: SocketAddr) {
     if let Ok(ip) = near(server)
         && let Ok(socket) = tokio::net::UdpSocket::bind((ip, 0)).await

@@ -126,7 +126,8 @@ fn a_call_to_nobody_says_why() {
     drop(socket);
     let out = output(chorus().args(["call", "+15005550100", "--server", &closed.to_string()]));
     assert!(!out.status.success());
-    assert!(text(out.stderr).contains("not answered: nobody listens"), "a port that nobody listens on");
+    let why = text(out.stderr);
+    assert!(why.contains("not answered: nobody listens"), "a port that nobody listens on: {why}");
     let out = output(chorus().args(["call", "+15005550100", "--keys", "12x"]));
     assert!(text(out.stderr).contains("'x' is no key"));
 }
