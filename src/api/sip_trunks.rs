@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 use super::schema::{Prop, Schema, Type, always, maybe};
 use crate::sid::{AccountSid, TrunkSid};
 use crate::store::query::Scope;
-use crate::store::rows::TrunkRow;
+use crate::store::rows::{TrunkMode, TrunkRow};
 use crate::store::tx::{Op, Tx};
 use crate::store::{accounts, trunks};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ pub fn show(row: &TrunkRow) -> Value {
         "type": "sip_trunk",
         "attributes": {
             "name": row.name,
-            "authentication_mode": row.authentication_mode,
+            "authentication_mode": row.authentication_mode.as_str(),
             "inbound_source_ips": row.inbound_source_ips,
             "outbound_host": row.outbound_host,
             "transport": row.transport,
@@ -154,7 +154,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
         sid: TrunkSid::new(&mut super::rng()),
         name: name.to_string(),
         account,
-        authentication_mode: "ip_address".to_string(),
+        authentication_mode: TrunkMode::IpAddress,
         inbound_source_ips: p.list("inbound_source_ips").to_vec(),
         outbound_host: p.owned("outbound_host"),
         transport: p.text("transport").unwrap_or("udp").to_string(),
@@ -163,6 +163,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
         country: p.owned("inbound_country"),
         created: ctx.now,
         updated: ctx.now,
+        ..TrunkRow::default()
     };
     ctx.commit_tables(Tx::one(Op::PutTrunk(Box::new(row.clone())))).await?;
     Ok(Outcome::Record(json!({ "data": show(&row) })))

@@ -12,7 +12,7 @@ use crate::sid::TrunkSid;
 pub static TRUNKS: Table = Table {
     name: "trunks",
     columns: &["sid", "account", "created", "name"],
-    secrets: &["password"],
+    secrets: &["password", "ha1"],
     unique: &[],
 };
 

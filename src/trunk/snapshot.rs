@@ -2,12 +2,10 @@
 
 use super::identify::{Network, Sources};
 use crate::sid::TrunkSid;
-use crate::store::rows::{NumberRow, TrunkRow};
+use crate::store::rows::{NumberRow, TrunkMode, TrunkRow};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// The only mode of this release.
-const MODE_IP_ADDRESS: &str = "ip_address";
 /// Most trunks that a refusal names.
 const EXPLAIN_MAX: usize = 5;
 
@@ -35,7 +33,8 @@ impl Snapshot {
     /// From the rows. A source that is not an address is left out: the API refuses it before it is stored.
     pub fn new(trunks: Vec<TrunkRow>, numbers: Vec<NumberRow>) -> Snapshot {
         let mut sources = Sources::default();
-        for (at, trunk) in trunks.iter().enumerate().filter(|(_, t)| t.authentication_mode == MODE_IP_ADDRESS)
+        for (at, trunk) in
+            trunks.iter().enumerate().filter(|(_, t)| t.authentication_mode == TrunkMode::IpAddress)
         {
             for network in trunk.inbound_source_ips.iter().filter_map(|s| Network::parse(s).ok()) {
                 sources.insert(network, at);

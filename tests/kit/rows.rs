@@ -13,16 +13,9 @@ pub fn trunk(n: u128, sources: &[&str]) -> TrunkRow {
     TrunkRow {
         sid: TrunkSid(n),
         name: format!("trunk {n}"),
-        account: None,
-        authentication_mode: "ip_address".to_owned(),
         inbound_source_ips: sources.iter().map(|s| (*s).to_owned()).collect(),
-        outbound_host: None,
         transport: "udp".to_owned(),
-        username: None,
-        password: None,
-        country: None,
-        created: Wall(0),
-        updated: Wall(0),
+        ..TrunkRow::default()
     }
 }
 

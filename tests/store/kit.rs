@@ -231,15 +231,13 @@ impl Maker {
             sid: TrunkSid::new(&mut self.rng),
             name: "carrier".to_owned(),
             account,
-            authentication_mode: "ip_address".to_owned(),
             inbound_source_ips: vec!["192.0.2.0/24".to_owned()],
-            outbound_host: None,
             transport: "udp".to_owned(),
             username: Some("user".to_owned()),
             password: Some("trunk-password".to_owned()),
-            country: None,
             created: self.tick(),
             updated: Wall(self.at),
+            ..TrunkRow::default()
         }
     }
 

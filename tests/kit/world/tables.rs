@@ -26,16 +26,12 @@ impl World {
         let trunk = TrunkRow {
             sid: TrunkSid(0x71),
             name: "carrier".to_owned(),
-            account: None,
-            authentication_mode: "ip_address".to_owned(),
             inbound_source_ips: vec!["10.0.1.0/24".to_owned()],
             outbound_host: Some("10.0.1.2:5060".to_owned()),
             transport: "udp".to_owned(),
-            username: None,
-            password: None,
-            country: None,
             created: at,
             updated: at,
+            ..TrunkRow::default()
         };
         let number = NumberRow {
             sid: NumberSid(0x91),
