@@ -92,6 +92,7 @@ pub struct Driver {
     counts: watch::Sender<Counts>,
     traffic: figures::Traffic,
     shown: figures::Shown,
+    wave: crate::heap::Wave,
 }
 
 impl Driver {
@@ -100,8 +101,8 @@ impl Driver {
         let (inbox, mut inputs) = mpsc::channel(INBOX_MAX);
         let (committed, mut commits) = mpsc::unbounded_channel();
         let mut changed = parts.store.tables_changed();
-        let (tickets, traffic, shown) = Default::default();
-        let mut d = Driver { parts, inbox, committed, tickets, next_ticket: 0, counts, traffic, shown };
+        let (tickets, traffic, shown, wave) = Default::default();
+        let mut d = Driver { parts, inbox, committed, tickets, next_ticket: 0, counts, traffic, shown, wave };
         let mut figures = tokio::time::interval(FIGURES_EVERY);
         figures.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         d.perform_all();

@@ -38,6 +38,7 @@
 //! | [`cli`] | the commands |
 //! | [`clock`], [`rng`], [`sid`] | time, chance and names as data |
 //! | [`error`] | one table of Twilio's codes |
+//! | [`heap`] | what the process holds free, and gives back |
 //! | [`config`] | one table of settings |
 
 pub mod api;
@@ -49,6 +50,7 @@ pub mod driver;
 pub mod error;
 pub mod first_start;
 pub mod fuzz;
+pub mod heap;
 pub mod idmap;
 pub mod media;
 pub mod mutants;

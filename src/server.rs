@@ -223,6 +223,7 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
     };
     let endpoint = EndpointConfig {
         user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")),
+        node: settings.node.clone(),
         ..EndpointConfig::default()
     };
     let mut switch = Switch::new(rng.fork(), endpoint, settings, workers);

@@ -266,6 +266,7 @@ impl Switch {
         let leg = match &event {
             SipEvent::Incoming { .. } => return self.accept(now, event),
             SipEvent::Refused { flow, code, words } => return self.on_refused(now, flow, *code, words),
+            SipEvent::Binding(change) => return self.keep_binding(now, change),
             SipEvent::Progress { leg, .. }
             | SipEvent::Answered { leg, .. }
             | SipEvent::Confirmed { leg, .. }
@@ -273,6 +274,7 @@ impl Switch {
             | SipEvent::OfferAnswered { leg, .. }
             | SipEvent::Key { leg, .. }
             | SipEvent::Ended { leg, .. }
+            | SipEvent::Rerouted { leg, .. }
             | SipEvent::Seen { leg, .. } => *leg,
         };
         if let Some(call) = self.legs.get(&leg).copied() {

@@ -111,7 +111,8 @@ impl Call {
                 let (from, to) = if sent { ("chorus", "phone") } else { ("phone", "chorus") };
                 cx.trace(from, to, what);
             }
-            SipEvent::Incoming { .. } | SipEvent::Refused { .. } => {}
+            SipEvent::Rerouted { trunk, .. } => self.row.trunk = trunk,
+            SipEvent::Incoming { .. } | SipEvent::Refused { .. } | SipEvent::Binding(_) => {}
         }
     }
 

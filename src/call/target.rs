@@ -177,6 +177,8 @@ impl Target {
             local_tag,
             uri: self.uri,
             next_hop: self.next_hop,
+            registered: None,
+            keep_user: false,
             from: self.from,
             to: self.to,
             max_forwards: self.max_forwards,

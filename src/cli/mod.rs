@@ -8,7 +8,6 @@ pub mod compare;
 pub mod demo;
 pub mod ear;
 pub mod files;
-mod heap;
 pub mod ladder;
 pub mod phone;
 pub mod serve;
@@ -70,7 +69,7 @@ enum Command {
 impl Arguments {
     /// Does it; the exit code.
     pub fn run(self) -> i32 {
-        heap::bound();
+        crate::heap::bound();
         files::raise();
         let path = self.config;
         let with = |command: fn(config::Config) -> i32| match config::Config::from_process(path.as_deref()) {

@@ -68,6 +68,9 @@ impl Driver {
     pub(super) fn publish(&mut self) {
         let mut shown = std::mem::take(&mut self.shown);
         let c = self.parts.switch.counts();
+        if self.wave.is_over(c.calls + c.transactions + c.dialogs) {
+            tokio::task::spawn_blocking(crate::heap::give_back);
+        }
         set("chorus_outbox_pending", c.outbox);
         set("chorus_sip_transactions", c.transactions);
         set("chorus_sip_dialogs", c.dialogs);

@@ -8,6 +8,8 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 /// Extensions that a request may require. `100rel` is not among them (ruling 2.48); `timer` is not either: a
 /// Session-Expires is ignored.
 pub const SUPPORTED: &[&str] = &[];
+/// Extensions that a REGISTER may require (RFC 3327, RFC 5626).
+pub const REGISTER_SUPPORTED: &[&str] = &["path", "outbound"];
 /// Bodies of INVITE and UPDATE.
 pub const ACCEPT: &str = "application/sdp, multipart/mixed";
 /// Bodies of INFO.
@@ -52,6 +54,12 @@ pub fn check_request(request: &Message) -> Result<(), Refusal> {
     check_accept(request, method)
 }
 
+/// The same of a REGISTER, where somebody may register (RFC 3261 section 10.3, steps 2 and 3).
+pub fn check_register(request: &Message) -> Result<(), Refusal> {
+    check_scheme(request)?;
+    check_extensions(request)
+}
+
 /// 405 for a method that we know and do not offer, 501 for one that nobody told us of (RFC 3261 section 21.5.2).
 fn check_method(method: &Method) -> Result<(), Refusal> {
     let allow = || vec![("Allow", ALLOW.to_owned())];
@@ -74,7 +82,8 @@ fn check_scheme(request: &Message) -> Result<(), Refusal> {
 fn check_extensions(request: &Message) -> Result<(), Refusal> {
     let mut unknown = request.require();
     unknown.extend(request.headers.elements("Proxy-Require"));
-    unknown.retain(|tag| !SUPPORTED.iter().any(|s| s.eq_ignore_ascii_case(tag)));
+    let supported = if request.is(&Method::Register) { REGISTER_SUPPORTED } else { SUPPORTED };
+    unknown.retain(|tag| !supported.iter().any(|s| s.eq_ignore_ascii_case(tag)));
     if unknown.is_empty() {
         return Ok(());
     }

@@ -1,4 +1,8 @@
-//! Digest (RFC 8760, 7616, 2617), the client's half: answers to the challenges of a 401 or 407.
+//! Digest (RFC 8760, 7616, 2617): here the client's half, answers to the challenges of a 401 or 407; in [`server`] the
+//! other one.
+
+pub mod nonces;
+pub mod server;
 
 use super::{
     event::Credentials,
@@ -91,6 +95,11 @@ pub fn challenges(response: &Message) -> Vec<Challenge> {
 
 /// The Digest challenges of one field value; several may stand in it, divided by commas as their parameters are.
 pub fn read_challenges(value: &str, proxy: bool) -> Vec<Challenge> {
+    groups(value).iter().filter_map(|params| challenge(params, proxy)).collect()
+}
+
+/// The parameters of each `Digest` of one field value, names in lower case, quotes kept.
+fn groups(value: &str) -> Vec<Vec<(String, String)>> {
     let unfolded = value.replace(['\r', '\n'], " ");
     let mut groups: Vec<(bool, Vec<(String, String)>)> = Vec::new();
     for item in split_list(&unfolded).filter(|i| !i.is_empty()) {
@@ -107,8 +116,7 @@ pub fn read_challenges(value: &str, proxy: bool) -> Vec<Challenge> {
             params.push((name.to_ascii_lowercase(), value.to_owned()));
         }
     }
-    let digests = groups.into_iter().filter(|(digest, _)| *digest).take(CHALLENGES_MAX);
-    digests.filter_map(|(_, params)| challenge(&params, proxy)).collect()
+    groups.into_iter().filter(|(digest, _)| *digest).take(CHALLENGES_MAX).map(|(_, params)| params).collect()
 }
 
 /// The text between quotes, escapes left alone; the text itself if there are none.

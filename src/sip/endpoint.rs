@@ -13,25 +13,35 @@
 //! ended and 64*T1 have passed every map is empty, and [`Endpoint::counts`] shows it.
 
 mod answered;
+mod contacts;
 mod engine;
 mod hangup;
+mod identify;
 mod in_dialog;
 mod leg;
 mod offer;
+mod outgoing;
 mod receive;
+mod register;
 mod request;
+mod shut_out;
 mod timers;
 mod uac;
 mod uas;
 
 use crate::clock::{Mono, Now};
 use crate::rng::Rng;
+use crate::sip::digest::server::Guard;
 use crate::sip::event::{Flow, LegId, OfferId, ResolveId, SipCmd, SipEvent, SipOut};
+use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{Action, Key, Table, TxnId};
 use crate::sip::wire::{Verdict, read_datagram};
+use crate::store::rows::BindingRow;
 use crate::trunk::Snapshot;
 use bytes::Bytes;
+use contacts::Loser;
 use leg::Leg;
+use shut_out::ShutOut;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -53,6 +63,10 @@ pub struct EndpointConfig {
     /// The ACK of the first 2xx to an INVITE of ours waits until the call says that its row has the dialog, at most until
     /// the 2xx comes again: after the ACK nobody tells a new process whom to leave.
     pub ack_waits: bool,
+    /// Of digest challenges.
+    pub realm: String,
+    /// The process that owns what registers here.
+    pub node: String,
     /// See [`TRANSACTIONS_MAX`].
     pub transactions_max: usize,
     /// See [`LEGS_MAX`].
@@ -65,6 +79,8 @@ impl Default for EndpointConfig {
             user_agent: "Chorus".to_owned(),
             symmetric: true,
             ack_waits: false,
+            realm: "chorus".to_owned(),
+            node: String::new(),
             transactions_max: TRANSACTIONS_MAX,
             legs_max: LEGS_MAX,
         }
@@ -87,6 +103,10 @@ pub struct Counts {
 enum User {
     /// Our INVITE.
     Invite(LegId),
+    /// The same INVITE at another contact of whom we call.
+    Twin(LegId),
+    /// An INVITE of ours that was taken back because another was answered.
+    Loser,
     /// Our BYE.
     Bye(LegId),
     /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
@@ -119,6 +139,9 @@ pub struct Endpoint {
     /// Makes tags of answers without state unguessable and yet the same for each retransmission.
     secret: u128,
     sources: Arc<Snapshot>,
+    guard: Guard,
+    shut_out: ShutOut,
+    registrar: Registrar,
     draining: bool,
     txns: Table<User>,
     legs: HashMap<LegId, Leg>,
@@ -130,6 +153,9 @@ pub struct Endpoint {
     resolving: HashMap<ResolveId, LegId>,
     clock: BTreeSet<(Mono, LegId)>,
     touched: Vec<LegId>,
+    losers: HashMap<TxnId, Loser>,
+    /// When they are given up, once their CANCEL is out.
+    losing: VecDeque<(Mono, TxnId)>,
     scratch: Vec<Action>,
     out: VecDeque<SipOut>,
     next_leg: u64,
@@ -141,11 +167,16 @@ impl Endpoint {
     /// An endpoint that knows no source yet.
     pub fn new(mut rng: Rng, config: EndpointConfig) -> Self {
         let secret = rng.next_u128();
+        let guard = Guard::new(&mut rng, &config.realm);
+        let registrar = Registrar::new(&config.node);
         Endpoint {
             config,
             rng,
             secret,
             sources: Arc::default(),
+            guard,
+            shut_out: ShutOut::default(),
+            registrar,
             draining: false,
             txns: Table::default(),
             legs: HashMap::new(),
@@ -156,6 +187,8 @@ impl Endpoint {
             resolving: HashMap::new(),
             clock: BTreeSet::new(),
             touched: Vec::new(),
+            losers: HashMap::new(),
+            losing: VecDeque::new(),
             scratch: Vec::new(),
             out: VecDeque::new(),
             next_leg: 1,
@@ -172,10 +205,10 @@ impl Endpoint {
         }
         match read_datagram(b) {
             Verdict::Drop { words } => self.refused(flow, 0, words),
-            Verdict::Refuse { message, code, words } => self.on_malformed(flow, &message, code, &words),
-            Verdict::Message(message) if message.method().is_some() => {
-                self.on_request(now.mono, flow, message)
+            Verdict::Refuse { message, code, words } => {
+                self.on_malformed(now.mono, flow, &message, code, &words)
             }
+            Verdict::Message(message) if message.method().is_some() => self.on_request(now, flow, message),
             Verdict::Message(message) => self.on_response(now.mono, flow, &message),
         }
         self.settle();
@@ -189,7 +222,7 @@ impl Endpoint {
 
     /// Does what a call wants.
     pub fn command(&mut self, now: Now, c: SipCmd) {
-        let now = now.mono;
+        let (at, now) = (now, now.mono);
         match c {
             SipCmd::Ring { leg, body } => self.ring(now, leg, body),
             SipCmd::Answer { leg, body, headers } => self.answer(now, leg, &body, &headers),
@@ -202,6 +235,7 @@ impl Endpoint {
                 self.refuse_offer(now, leg, offer, &cause, &headers);
             }
             SipCmd::Orphan { leg, dialog, cause } => self.orphan(now, leg, *dialog, cause),
+            SipCmd::Bindings(rows) => self.load_bindings(at, rows),
             SipCmd::Resolved(id, flows) => self.resolved(now, id, flows),
         }
         self.settle();
@@ -210,6 +244,7 @@ impl Endpoint {
     /// Replaces the trunks and their source addresses.
     pub fn set_sources(&mut self, s: Arc<Snapshot>) {
         self.sources = s;
+        self.drop_bindings_of_nobody();
     }
 
     /// From now on new INVITEs get 503 with Retry-After, and OPTIONS 503.
@@ -232,7 +267,14 @@ impl Endpoint {
     pub fn poll_timeout(&self) -> Option<Mono> {
         let legs = self.clock.first().map(|(at, _)| *at);
         let memory = self.forgetting.front().map(|(at, _)| *at);
-        self.txns.deadline().into_iter().chain(legs).chain(memory).min()
+        let bindings = self.registrar.poll_timeout();
+        let losing = self.losing.front().map(|(at, _)| *at);
+        self.txns.deadline().into_iter().chain(legs).chain(memory).chain(bindings).chain(losing).min()
+    }
+
+    /// Who has registered.
+    pub fn bindings(&self) -> impl Iterator<Item = &BindingRow> {
+        self.registrar.rows()
     }
 
     /// Will it still report the end of this leg?
@@ -281,6 +323,8 @@ impl Endpoint {
             assert_eq!(leg.deadline(), leg.armed, "a leg whose deadline is not armed");
             assert!(!leg.ended || leg.verdict.is_some(), "an end without a verdict");
         }
+        assert!(self.losers.keys().all(|id| self.txns.get(*id).is_some()), "a loser without transaction");
+        assert_eq!(self.registrar.rows().count(), self.registrar.len(), "bindings and their clock differ");
         assert!(self.dialogs.values().all(|id| self.legs.contains_key(id)), "a dialog without leg");
         assert!(self.resolving.values().all(|id| self.legs.contains_key(id)), "a lookup without leg");
         assert!(

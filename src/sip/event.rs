@@ -1,13 +1,15 @@
 //! What the SIP endpoint and the rest of the house say to each other. The endpoint knows legs by id;
 //! it knows no calls, no TwiML and no media.
 
+use super::registrar;
 use crate::sid::{CallSid, TrunkSid};
+use crate::store::rows::BindingRow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// One dialog of ours with one peer. Unique in the process; the endpoint makes odd ones (inbound), the switch even ones.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegId(pub u64);
 
 /// An offer inside a dialog (re-INVITE or UPDATE) that waits for an answer.
@@ -204,12 +206,14 @@ pub enum SipCmd {
         /// Reason.
         cause: Cause,
     },
+    /// Bindings found in the store at start.
+    Bindings(Vec<BindingRow>),
     /// The host lookup of [`SipOut::Resolve`] came back: flows to try in order; empty: not found.
     Resolved(ResolveId, Vec<Flow>),
 }
 
 /// An INVITE of ours. Call-ID and From tag were chosen (and committed) by the caller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct InviteCmd {
     /// The leg this makes.
     pub leg: LegId,
@@ -221,6 +225,10 @@ pub struct InviteCmd {
     pub uri: String,
     /// Where to send it if not to the host of `uri` (a trunk's host, `host[:port][;transport=tcp]`).
     pub next_hop: Option<String>,
+    /// A user that registered here: the call goes to its contacts, and neither `uri`'s host nor `next_hop` matters.
+    pub registered: Option<String>,
+    /// There the Request-URI keeps its user: a number behind a PBX, not the user that registered.
+    pub keep_user: bool,
     /// From, a whole name-addr without tag: `"Name" <sip:user@host>`. Host `LOCAL` stands for our address on the flow.
     pub from: String,
     /// To, a whole name-addr.
@@ -318,6 +326,15 @@ pub enum SipEvent {
         sent: bool,
         /// Start line in short: `INVITE`, `180`, `200 INVITE`.
         what: String,
+    },
+    /// A peer has registered, or does so no longer.
+    Binding(registrar::Change),
+    /// The call goes another way than it began: over this trunk.
+    Rerouted {
+        /// The outbound leg.
+        leg: LegId,
+        /// The trunk.
+        trunk: Option<TrunkSid>,
     },
     /// A request that was refused before it made a leg, for the log.
     Refused {

@@ -10,7 +10,7 @@ use super::sql::{self, Dialect, Write};
 use super::sqlite::{Files, Identity};
 use super::steps::steps;
 use super::tx::{Backend, Recovered, StoreError, Tx};
-use super::{calls, outbox, postgres, query::Scope, recordings, sealed, sqlite, streams};
+use super::{calls, outbox, postgres, query::Scope, recordings, sealed, sqlite, streams, trunks};
 use crate::rng::Rng;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -219,6 +219,7 @@ impl Backend for Database {
             recordings: recordings::live(&mut reader, Scope::Operator)?,
             streams: streams::live(&mut reader, Scope::Operator)?,
             outbox: outbox::live(&mut reader, Scope::Operator)?,
+            bindings: trunks::bindings(&mut reader)?,
         };
         self.slots.close_all();
         Ok(found)

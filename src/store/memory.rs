@@ -92,6 +92,7 @@ impl Backend for Memory {
             recordings: self.live_rows::<RecordingRow>(),
             streams: self.live_rows::<StreamRow>(),
             outbox: self.live_rows::<OutboxRow>(),
+            bindings: self.all::<BindingRow>().cloned().collect(),
         })
     }
 }

@@ -10,7 +10,7 @@ use super::streams::STREAMS;
 use super::table::{Record, Row, Table, Value};
 use super::timeline::TIMELINES;
 use super::tx::{Op, Tx};
-use super::{applications::APPLICATIONS, trunks::TRUNKS};
+use super::{applications::APPLICATIONS, trunks::BINDINGS, trunks::TRUNKS};
 use std::fmt::Display;
 
 /// What must hold between the stored row and the new one, for memory and as SQL.
@@ -106,5 +106,7 @@ fn step(op: &Op) -> Option<Step> {
         Op::DeleteApplication(sid) => delete(&APPLICATIONS, sid),
         Op::PutTrunk(row) => put(&**row),
         Op::DeleteTrunk(sid) => delete(&TRUNKS, sid),
+        Op::PutBinding(row) => put(&**row),
+        Op::DeleteBinding { key, .. } => delete(&BINDINGS, key),
     })
 }

@@ -3,7 +3,7 @@
 use super::page::{Listed, Page};
 use super::query::{Query, Scope};
 use super::reader::Reader;
-use super::rows::TrunkRow;
+use super::rows::{BindingRow, TrunkRow};
 use super::table::{Row, Table, Value};
 use super::tx::StoreError;
 use crate::sid::TrunkSid;
@@ -27,6 +27,23 @@ impl Row for TrunkRow {
             Value::text(&self.name),
         ]
     }
+}
+
+/// Where peers that registered can be reached.
+pub static BINDINGS: Table =
+    Table { name: "bindings", columns: &["sid", "account", "created"], secrets: &[], unique: &[] };
+
+impl Row for BindingRow {
+    const TABLE: &'static Table = &BINDINGS;
+
+    fn columns(&self) -> Vec<Value> {
+        vec![Value::text(&self.key), Value::Text(None), Value::time(self.created)]
+    }
+}
+
+/// All of them: what a restart reads.
+pub fn bindings(r: &mut Reader) -> Result<Vec<BindingRow>, StoreError> {
+    r.rows(&Query::new::<BindingRow>(Scope::Operator).limit(u32::MAX))
 }
 
 /// One.

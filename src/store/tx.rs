@@ -55,6 +55,15 @@ pub enum Op {
     PutTrunk(Box<TrunkRow>),
     /// Deletes one.
     DeleteTrunk(TrunkSid),
+    /// Where a peer that registered can be reached.
+    PutBinding(Box<BindingRow>),
+    /// That is over.
+    DeleteBinding {
+        /// Whose.
+        trunk: TrunkSid,
+        /// Its key.
+        key: String,
+    },
 }
 
 /// All or nothing.
@@ -126,4 +135,6 @@ pub struct Recovered {
     pub streams: Vec<StreamRow>,
     /// Outbox rows still pending.
     pub outbox: Vec<OutboxRow>,
+    /// Who had registered.
+    pub bindings: Vec<BindingRow>,
 }

@@ -35,7 +35,7 @@ impl Switch {
     fn admit(&mut self, now: Now, invite: &Invite, trunks: &[TrunkSid]) -> Result<CallRow, Refusal> {
         let tables = self.tables.clone();
         let source = invite.flow.remote.ip();
-        let explain = || tables.trunks.explain(source, &invite.to_user).join(" ");
+        let explain = || tables.trunks.explain_to(source, trunks, &invite.to_user).join(" ");
         if self.calls.len() >= self.calls_max {
             let cause = Cause::new(503, "Service Unavailable");
             return Err(Refusal {

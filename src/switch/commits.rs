@@ -11,7 +11,8 @@ use super::{Gate, Output, Switch};
 use crate::api::command::Answer;
 use crate::call::event::{Effect, Event};
 use crate::clock::Now;
-use crate::sid::{CallSid, RecordingSid, StreamSid};
+use crate::sid::{CallSid, RecordingSid, StreamSid, TrunkSid};
+use crate::sip::registrar::Change;
 use crate::store::rows::OutboxId;
 use crate::store::tx::{Op, StoreError, Tx, TxId};
 use std::collections::{HashMap, VecDeque};
@@ -23,6 +24,7 @@ pub(super) enum Row {
     Recording(RecordingSid),
     Stream(StreamSid),
     Outbox(OutboxId),
+    Bindings(TrunkSid),
 }
 
 /// Transactions that write a row, oldest first: the first is with the writer, the others wait for its outcome. Otherwise an
@@ -38,6 +40,8 @@ fn row_of(tx: &Tx) -> Option<Row> {
         Op::PutRecording(row) => Some(Row::Recording(row.sid)),
         Op::PutStream(row) => Some(Row::Stream(row.sid)),
         Op::PutOutbox(row) => Some(Row::Outbox(row.id)),
+        Op::PutBinding(row) => Some(Row::Bindings(row.trunk)),
+        Op::DeleteBinding { trunk, .. } => Some(Row::Bindings(*trunk)),
         _ => None,
     })
 }
@@ -68,6 +72,15 @@ impl Switch {
             }
         }
         self.submit(now, id);
+    }
+
+    /// Nobody waits for it: a binding that is not written is lost by a restart alone, and renewed by its phone.
+    pub(super) fn keep_binding(&mut self, now: Now, change: &Change) {
+        let op = match change {
+            Change::Put(row) => Op::PutBinding(row.clone()),
+            Change::Delete { trunk, key } => Op::DeleteBinding { trunk: *trunk, key: key.clone() },
+        };
+        self.commit(now, None, Tx::one(op), vec![], vec![]);
     }
 
     /// To the writer; or behind what waits for the database already.

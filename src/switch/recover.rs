@@ -30,6 +30,7 @@ impl Switch {
         for row in found.streams {
             self.end_stream(now, row);
         }
+        self.endpoint.command(now, SipCmd::Bindings(found.bindings));
         for row in found.calls {
             self.recover_call(now, row);
         }

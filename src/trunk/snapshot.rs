@@ -2,7 +2,7 @@
 
 use super::identify::{Network, Sources};
 use crate::sid::TrunkSid;
-use crate::store::rows::{NumberRow, TrunkMode, TrunkRow};
+use crate::store::rows::{Ha1, NumberRow, TrunkMode, TrunkRow};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -16,6 +16,12 @@ pub struct Snapshot {
     by_sid: HashMap<TrunkSid, usize>,
     sources: Sources,
     numbers: HashMap<String, NumberRow>,
+    /// Trunks whose peers show passwords, by their user.
+    users: HashMap<String, usize>,
+    /// Where those may come from that say so.
+    user_sources: Sources,
+    /// One of them does not say so.
+    users_from_anywhere: bool,
 }
 
 /// How a number is looked up: without `+`, a leading `00`, and what people write between digits. A name stays a name.
@@ -32,22 +38,49 @@ fn canonical(number: &str) -> String {
 impl Snapshot {
     /// From the rows. A source that is not an address is left out: the API refuses it before it is stored.
     pub fn new(trunks: Vec<TrunkRow>, numbers: Vec<NumberRow>) -> Snapshot {
-        let mut sources = Sources::default();
-        for (at, trunk) in
-            trunks.iter().enumerate().filter(|(_, t)| t.authentication_mode == TrunkMode::IpAddress)
-        {
-            for network in trunk.inbound_source_ips.iter().filter_map(|s| Network::parse(s).ok()) {
-                sources.insert(network, at);
+        let (mut sources, mut user_sources) = (Sources::default(), Sources::default());
+        let (mut users, mut users_from_anywhere) = (HashMap::new(), false);
+        for (at, trunk) in trunks.iter().enumerate() {
+            let networks = || trunk.inbound_source_ips.iter().filter_map(|s| Network::parse(s).ok());
+            if trunk.authentication_mode != TrunkMode::ClientCredentials {
+                networks().for_each(|network| sources.insert(network, at));
+                continue;
             }
+            users.extend(trunk.username.clone().map(|name| (name, at)));
+            users_from_anywhere |= trunk.inbound_source_ips.is_empty();
+            networks().for_each(|network| user_sources.insert(network, at));
         }
         let by_sid = trunks.iter().enumerate().map(|(at, t)| (t.sid, at)).collect();
         let numbers = numbers.into_iter().map(|n| (canonical(&n.number), n)).collect();
-        Snapshot { trunks, by_sid, sources, numbers }
+        Snapshot { trunks, by_sid, sources, numbers, users, user_sources, users_from_anywhere }
     }
 
     /// The trunks that a source address may stand for; several may share one. Empty: a stranger.
     pub fn identify(&self, source: IpAddr) -> Vec<TrunkSid> {
         self.sources.find(source).into_iter().filter_map(|at| self.trunks.get(at)).map(|t| t.sid).collect()
+    }
+
+    /// The trunk of a user with a password, whatever it comes from.
+    pub fn owner(&self, user: &str) -> Option<&TrunkRow> {
+        self.trunks.get(*self.users.get(user)?)
+    }
+
+    /// The trunk of a user that may come from `source`, and what its password is compared with.
+    pub fn user(&self, user: &str, source: IpAddr) -> Option<(TrunkSid, &Ha1)> {
+        let at = *self.users.get(user)?;
+        let trunk = self.trunks.get(at)?;
+        let open = trunk.inbound_source_ips.is_empty() || self.user_sources.find(source).contains(&at);
+        Some((trunk.sid, trunk.ha1.as_ref()?)).filter(|_| open)
+    }
+
+    /// Does a trunk whose peer shows a password list this address?
+    pub fn lists(&self, source: IpAddr) -> bool {
+        !self.user_sources.find(source).is_empty()
+    }
+
+    /// May somebody there show a password?
+    pub fn takes_passwords(&self, source: IpAddr) -> bool {
+        self.users_from_anywhere || self.lists(source)
     }
 
     /// The number that a Request-URI's user part names, written with or without `+`.
@@ -75,10 +108,14 @@ impl Snapshot {
     /// Why a call from `source` to `user` is refused, for the log and the debugger: which trunk, which number, and
     /// what would have matched. Empty if nothing stands in its way.
     pub fn explain(&self, source: IpAddr, user: &str) -> Vec<String> {
-        let candidates = self.identify(source);
-        if candidates.is_empty() {
-            return self.explain_source(source);
+        match self.identify(source) {
+            candidates if candidates.is_empty() => self.explain_source(source),
+            candidates => self.explain_to(source, &candidates, user),
         }
+    }
+
+    /// The same where it is known which trunks it may be: by address, password or registration.
+    pub fn explain_to(&self, source: IpAddr, candidates: &[TrunkSid], user: &str) -> Vec<String> {
         let names = candidates.iter().filter_map(|sid| self.trunk(*sid)).map(describe).collect::<Vec<_>>();
         let mut out = vec![format!("The source {source} belongs to {}.", names.join(" and "))];
         match self.number(user) {
@@ -86,7 +123,7 @@ impl Snapshot {
                 out.push(format!("No number '{user}' is configured (looked up as '{}').", canonical(user)));
                 out.extend(self.near(user));
             }
-            Some(number) if self.choose(&candidates, number).is_none() => out.push(format!(
+            Some(number) if self.choose(candidates, number).is_none() => out.push(format!(
                 "The number {} belongs to account {}, to which none of these trunks is open; a trunk pinned to that \
                  account or to none would have matched.",
                 number.number, number.account

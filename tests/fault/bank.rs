@@ -176,6 +176,7 @@ impl Work {
             offer: Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv)),
             headers: vec![],
             credentials: None,
+            ..InviteCmd::default()
         };
         self.endpoint.command(now(), SipCmd::Invite(Box::new(cmd)));
     }
@@ -291,6 +292,7 @@ impl Work {
             }
             SipEvent::Refused { .. } => self.book.lock().unwrap().refused += 1,
             SipEvent::OfferAnswered { .. } | SipEvent::Key { .. } | SipEvent::Seen { .. } => {}
+            SipEvent::Binding(_) | SipEvent::Rerouted { .. } => {}
         }
     }
 

@@ -153,11 +153,15 @@ impl Server {
 
     /// A trunk for everything on loopback, with calls out to `host`.
     pub async fn trunk(&self, host: SocketAddr, more: &[(&str, &str)]) {
-        let mut trunk = serde_json::json!({
-            "authentication_mode": "ip_address", "name": "peers", "inbound_source_ips": ["127.0.0.1"],
-            "outbound_host": host.to_string(),
-        });
-        for (name, value) in more {
+        let host = host.to_string();
+        let mut all = vec![("inbound_source_ips", "127.0.0.1"), ("outbound_host", &host)];
+        all.extend_from_slice(more);
+        self.sip_trunk("ip_address", &all).await;
+    }
+
+    pub async fn sip_trunk(&self, mode: &str, attributes: &[(&str, &str)]) {
+        let mut trunk = serde_json::json!({ "authentication_mode": mode, "name": "peers" });
+        for (name, value) in attributes {
             trunk[*name] = (*value).into();
         }
         let headers = format!("Authorization: Bearer {CARRIER}\r\nContent-Type: application/json\r\n");

@@ -163,6 +163,7 @@ impl Phone {
             offer,
             headers,
             credentials: None,
+            ..InviteCmd::default()
         };
         self.endpoint.command(now, SipCmd::Invite(Box::new(cmd)));
         leg
@@ -273,6 +274,8 @@ impl Phone {
             SipEvent::OfferAnswered { .. }
             | SipEvent::Key { .. }
             | SipEvent::Seen { .. }
+            | SipEvent::Rerouted { .. }
+            | SipEvent::Binding(_)
             | SipEvent::Refused { .. } => {}
         }
         vec![]

@@ -31,7 +31,13 @@ struct Baresip {
 }
 
 impl Baresip {
+    /// Known by its address, without a password.
     fn start(place: &Place, at: SocketAddr, command: &[&str]) -> Baresip {
+        let account = format!("<sip:+12125550001@{at}>;regint=0;answermode=auto;audio_codecs=PCMU\n");
+        Baresip::with(place, at, &account, command)
+    }
+
+    fn with(place: &Place, at: SocketAddr, account: &str, command: &[&str]) -> Baresip {
         let dir = place.dir.join("baresip");
         std::fs::create_dir_all(dir.join("heard")).unwrap();
         std::fs::write(dir.join("said.wav"), wave::write(&audio::speech(7, SAID))).unwrap();
@@ -44,7 +50,6 @@ impl Baresip {
             modules()
         );
         std::fs::write(dir.join("config"), config).unwrap();
-        let account = format!("<sip:+12125550001@{at}>;regint=0;answermode=auto;audio_codecs=PCMU\n");
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
         let mut process = Command::new("baresip")
@@ -131,14 +136,35 @@ struct Scene {
 }
 
 async fn scene(name: &str) -> Scene {
+    scene_with(name, true).await
+}
+
+async fn scene_with(name: &str, by_address: bool) -> Scene {
     let place = Place::new(name);
     let app = App::start(answer).await;
     let server = place.start().await;
     let peer = free(&mut chorus::api::rng());
-    server.trunk(peer, &[]).await;
+    if by_address {
+        server.trunk(peer, &[]).await;
+    }
     let (url, status) = (app.url("/voice"), app.url("/status"));
     server.number(NUMBER, &[("VoiceUrl", &url), ("StatusCallback", &status)]).await;
     Scene { place, server, app, peer }
+}
+
+/// A softphone: it registers with a name and a password.
+async fn softphone(name: &str, transport: &str) -> (Scene, Baresip) {
+    let s = scene_with(name, false).await;
+    let user = [("username", "alice"), ("password", "correct-horse-battery")];
+    s.server.sip_trunk("client_credentials", &user).await;
+    let account = format!(
+        "<sip:alice@{};transport={transport}>;auth_user=alice;auth_pass=correct-horse-battery;regint=60;\
+         answermode=auto;audio_codecs=PCMU\n",
+        s.server.sip
+    );
+    let mut phone = Baresip::with(&s.place, s.peer, &account, &[]);
+    phone.says("200 OK").await;
+    (s, phone)
 }
 
 impl Scene {
@@ -205,6 +231,33 @@ async fn baresip_is_called_and_both_hear_each_other() {
     let made = s
         .server
         .post("/Calls.json", &[("To", "+12125550001"), ("From", NUMBER), ("Url", &url)])
+        .await
+        .unwrap();
+    assert_eq!(made.status, 201, "{}", made.text());
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_softphone_registers_over_udp_and_talks_to_the_bot() {
+    if !installed("baresip") {
+        return;
+    }
+    let (s, mut phone) = softphone("softphone-udp", "udp").await;
+    let dial = format!("/dial sip:{NUMBER}@{}\n", s.server.sip);
+    phone.press(&dial).await;
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_softphone_registers_over_tcp_and_is_called() {
+    if !installed("baresip") {
+        return;
+    }
+    let (s, phone) = softphone("softphone-tcp", "tcp").await;
+    let url = s.app.url("/voice");
+    let made = s
+        .server
+        .post("/Calls.json", &[("To", "sip:alice@chorus"), ("From", NUMBER), ("Url", &url)])
         .await
         .unwrap();
     assert_eq!(made.status, 201, "{}", made.text());

@@ -104,7 +104,8 @@ impl Chaos {
             SipEvent::OfferAnswered { leg, .. } => ("OfferAnswered", leg),
             SipEvent::Key { leg, .. } => ("Key", leg),
             SipEvent::Seen { leg, .. } => ("Seen", leg),
-            SipEvent::Refused { .. } => return,
+            SipEvent::Refused { .. } | SipEvent::Binding(_) => return,
+            SipEvent::Rerouted { leg, .. } => ("Rerouted", leg),
         };
         assert!(!self.ended.contains_key(&leg), "{name} after Ended");
         self.done.insert(name);
@@ -212,6 +213,7 @@ impl Chaos {
             credentials: n
                 .is_multiple_of(2)
                 .then(|| Credentials { username: "u".into(), password: "p".into() }),
+            ..InviteCmd::default()
         };
         self.endpoint.command(at(self.now), SipCmd::Invite(Box::new(cmd)));
     }

@@ -3,6 +3,7 @@
 mod checks;
 mod cost;
 mod digest_client;
+mod digest_server;
 mod disorder;
 mod fuzz;
 mod inbound;
@@ -16,6 +17,7 @@ mod oracle;
 mod outbound;
 mod own_torture;
 mod peer;
+mod registrar;
 mod samples;
 mod sdp;
 mod sdp_awkward;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use chorus::clock::Mono;
 use chorus::rng::Rng;
 use chorus::sip::event::{Credentials, Flow, InviteCmd, LegId, ResolveId, Side, SipCmd, SipEvent, SipOut};
+use chorus::sip::registrar::Change;
 use chorus::sip::wire::{Message, Verdict, read_datagram};
 use chorus::sip::{Endpoint, EndpointConfig};
 
@@ -186,6 +187,7 @@ impl Bench {
             offer: SDP.into(),
             headers: vec![("X-Chorus-Call-Sid".into(), "CA1".into())],
             credentials,
+            ..InviteCmd::default()
         };
         self.tell(SipCmd::Invite(Box::new(cmd)));
         self.expect(&["resolve pbx.example None None"]);
@@ -235,6 +237,9 @@ fn line(event: &SipEvent) -> String {
         SipEvent::Key { leg, digit } => format!("Key {} {digit}", leg.0),
         SipEvent::Ended { leg, by, cause, .. } => format!("Ended {} {} {}", leg.0, who(by), cause.code),
         SipEvent::Refused { code, .. } => format!("Refused {code}"),
+        SipEvent::Binding(Change::Put(row)) => format!("Bound {} {}", row.user, row.contact),
+        SipEvent::Binding(Change::Delete { key, .. }) => format!("Unbound {key}"),
+        SipEvent::Rerouted { leg, trunk } => format!("Rerouted {} {trunk:?}", leg.0),
         SipEvent::Seen { .. } => "Seen".into(),
     }
 }

@@ -104,6 +104,7 @@ impl World {
             offer: Bytes::from_static(SDP),
             headers: vec![("X-Call".into(), call.to_string())],
             credentials: None,
+            ..InviteCmd::default()
         };
         self.hosts[who].legs.insert(leg);
         self.command(who, SipCmd::Invite(Box::new(cmd)));

@@ -129,6 +129,7 @@ fn dial(uri: String, offer: Bytes) -> SipCmd {
         offer,
         headers: vec![],
         credentials: None,
+        ..InviteCmd::default()
     }))
 }
 

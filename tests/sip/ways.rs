@@ -24,6 +24,7 @@ fn dial_long(uri: &str) -> Bench {
         offer: SDP.into(),
         headers: vec![filler],
         credentials: None,
+        ..InviteCmd::default()
     })));
     b.take();
     let id = b.lookup.unwrap();
@@ -79,6 +80,7 @@ fn a_request_is_sent_to_the_maddr_of_its_uri() {
         offer: SDP.into(),
         headers: vec![],
         credentials: None,
+        ..InviteCmd::default()
     })));
     b.expect(&["resolve 10.0.0.9 Some(5070) None"]);
 }

@@ -5,7 +5,7 @@ use chorus::store::table::Table;
 use chorus::store::*;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-fn tables() -> [&'static Table; 11] {
+fn tables() -> [&'static Table; 12] {
     [
         &accounts::ACCOUNTS,
         &applications::APPLICATIONS,
@@ -17,6 +17,7 @@ fn tables() -> [&'static Table; 11] {
         &recordings::RECORDINGS,
         &streams::STREAMS,
         &timeline::TIMELINES,
+        &trunks::BINDINGS,
         &trunks::TRUNKS,
     ]
 }

@@ -155,6 +155,7 @@ impl Work {
             offer: Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv)),
             headers: vec![],
             credentials: None,
+            ..InviteCmd::default()
         };
         self.endpoint.command(now(), SipCmd::Invite(Box::new(cmd)));
         Ok(())
@@ -304,6 +305,8 @@ impl Work {
             | SipEvent::Confirmed { .. }
             | SipEvent::OfferAnswered { .. }
             | SipEvent::Key { .. }
+            | SipEvent::Rerouted { .. }
+            | SipEvent::Binding(_)
             | SipEvent::Refused { .. } => {}
         }
     }

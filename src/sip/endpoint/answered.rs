@@ -48,7 +48,7 @@ impl Endpoint {
     fn on_answer(&mut self, now: Mono, id: LegId, flow: Flow, message: &Message) {
         let dialog = Dialog::uac(message, flow);
         let Some(leg) = self.leg_mut(id) else { return };
-        let Phase::Calling(calling) = std::mem::replace(&mut leg.phase, Phase::Up) else { return };
+        let Phase::Calling(mut calling) = std::mem::replace(&mut leg.phase, Phase::Up) else { return };
         let number = leg.dialog.ids.local_cseq;
         leg.dialog = dialog.clone();
         leg.auth = auth(&calling, flow);
@@ -60,7 +60,10 @@ impl Endpoint {
         if !self.config.ack_waits || calling.cancel != Cancel::No {
             self.release_ack(id);
         }
-        if let Stage::Sent { txn, .. } = calling.stage {
+        let by_twin = self.lose_but(now, &mut calling, number, message);
+        if let Stage::Sent { txn, .. } = calling.stage
+            && !by_twin
+        {
             // A 2xx under a foreign branch answers the INVITE too: its machine must not wait on.
             self.run(txn, |machine, out| {
                 if let Machine::InviteClient(m) = machine {

@@ -5,7 +5,7 @@ use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sip::check::{ALLOW, Refusal};
 use crate::sip::dialog;
-use crate::sip::event::{Cause, Flow, LegId, SipOut, Transport};
+use crate::sip::event::{Cause, Flow, SipOut, Transport};
 use crate::sip::transaction::{
     Action, Client, Failure, InviteClient, InviteServerEvent, Key, Machine, ServerEvent, TxnId,
 };
@@ -83,6 +83,7 @@ impl Endpoint {
     }
 
     fn forget_transaction(&mut self, id: TxnId) {
+        self.losers.remove(&id);
         if let Some(txn) = self.txns.remove(id)
             && let User::Incoming(_, merged) = txn.user
             && self.merged.get(&merged) == Some(&id)
@@ -115,13 +116,13 @@ impl Endpoint {
         branch: &str,
         bytes: Bytes,
         flow: Flow,
-        leg: LegId,
+        user: User,
     ) -> TxnId {
         let mut actions = std::mem::take(&mut self.scratch);
         let machine = InviteClient::new(now, bytes, reliable(&flow), &mut actions);
         self.scratch = actions;
         let key = Key::client(branch, Method::Invite.as_str());
-        self.launch(key, Machine::InviteClient(machine), flow, User::Invite(leg))
+        self.launch(key, Machine::InviteClient(machine), flow, user)
     }
 
     /// Sends any other request of ours.
@@ -196,8 +197,8 @@ impl Endpoint {
     }
 
     /// The reader refused it. Strangers get nothing.
-    pub(super) fn on_malformed(&mut self, flow: Flow, message: &Message, code: u16, words: &str) {
-        if self.sources.identify(flow.remote.ip()).is_empty() {
+    pub(super) fn on_malformed(&mut self, now: Mono, flow: Flow, message: &Message, code: u16, words: &str) {
+        if !self.is_known_source(now, &flow) {
             return self.refused(flow, 0, words);
         }
         let from_tag = message.from_tag().unwrap_or_default();

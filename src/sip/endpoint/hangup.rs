@@ -163,6 +163,7 @@ impl Endpoint {
     /// The only place where a leg is forgotten.
     pub(super) fn drop_leg(&mut self, now: Mono, id: LegId) {
         self.release_ack(id);
+        self.lose_twins(now, id);
         let Some(leg) = self.legs.remove(&id) else { return };
         #[cfg(feature = "invariants")]
         assert!(leg.ended, "a leg dropped without Ended");

@@ -1,5 +1,6 @@
 //! What the endpoint holds for one leg, from its INVITE to its end.
 
+use super::contacts::Twin;
 use crate::clock::Mono;
 use crate::sip::dialog::{Dialog, PORT};
 use crate::sip::digest;
@@ -67,8 +68,16 @@ pub struct Ringing {
 pub struct Calling {
     pub cmd: InviteCmd,
     pub stage: Stage,
-    /// Flows not tried yet.
-    pub targets: VecDeque<Flow>,
+    /// Ways not tried yet.
+    pub targets: VecDeque<Hop>,
+    /// The Request-URI as the call wants it.
+    pub asked: String,
+    /// The same INVITE at further contacts.
+    pub twins: Vec<Twin>,
+    /// One of them refused, which `failure` tells of.
+    pub refused: bool,
+    /// Route values of the present one.
+    pub route: Vec<String>,
     /// The address to call says by what transport.
     pub named_transport: bool,
     /// Whom a connection is tried to because the INVITE is too long for a datagram.
@@ -86,6 +95,20 @@ pub struct Calling {
     pub realms: Vec<String>,
     /// Why the last target failed.
     pub failure: Option<Cause>,
+}
+
+/// One way to whom we call.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    pub flow: Flow,
+    /// What it registered, with the route there; None: the Request-URI is as it was asked for.
+    pub contact: Option<(String, Vec<String>)>,
+}
+
+impl From<Flow> for Hop {
+    fn from(flow: Flow) -> Hop {
+        Hop { flow, contact: None }
+    }
 }
 
 /// The two halves of calling out.

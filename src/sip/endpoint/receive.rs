@@ -3,8 +3,9 @@
 use super::engine::summary;
 use super::request::Request;
 use super::{Endpoint, User};
-use crate::clock::Mono;
-use crate::sip::check::{Refusal, capabilities, check_request};
+use crate::clock::{Mono, Now};
+
+use crate::sip::check::{Refusal, capabilities, check_register, check_request};
 use crate::sip::event::Flow;
 use crate::sip::transaction::{
     ClientEvent, Failure, InviteClientEvent, InviteServerEvent, Key, Machine, TxnId,
@@ -13,7 +14,8 @@ use crate::sip::wire::{Message, Method};
 
 impl Endpoint {
     /// Known or unknown source is decided here, before a transaction exists (ruling 2.48).
-    pub(super) fn on_request(&mut self, now: Mono, flow: Flow, message: Message) {
+    pub(super) fn on_request(&mut self, at: Now, flow: Flow, message: Message) {
+        let now = at.mono;
         let Some(request) = Request::read(message, flow) else { return };
         if let Some(txn) = self.txns.find(&request.key) {
             return self.on_known_transaction(now, txn, request);
@@ -26,21 +28,27 @@ impl Endpoint {
             }
             _ => {}
         }
-        let trunks = match leg {
-            Some(_) => Vec::new(),
-            None => self.sources.identify(flow.remote.ip()),
-        };
-        if leg.is_none() && trunks.is_empty() {
+        if leg.is_none() && !self.is_known(now, &request) {
             let words = format!("{} from an address of no trunk", request.method);
             return self.refused(flow, 0, &words);
         }
-        if let Err(refusal) = check_request(&request.message) {
+        let registers = request.method == Method::Register && leg.is_none();
+        let checked = match registers && self.sources.takes_passwords(flow.remote.ip()) {
+            true => check_register(&request.message),
+            false => check_request(&request.message),
+        };
+        if let Err(refusal) = checked {
             return self.turn_away(&request, refusal);
         }
         match (leg, &request.method) {
             (Some(leg), _) => self.on_dialog_request(now, leg, request),
             (None, Method::Options) if request.to_tag.is_none() => self.on_options(&request),
-            (None, Method::Invite) if request.to_tag.is_none() => self.on_invite(now, request, trunks),
+            (None, Method::Register) => self.on_register(at, &request),
+            (None, Method::Invite) if request.to_tag.is_none() => {
+                if let Some(trunks) = self.callers(now, &request) {
+                    self.on_invite(now, request, trunks);
+                }
+            }
             (None, _) => self.turn_away(&request, no_such_dialog()),
         }
     }
@@ -122,7 +130,12 @@ impl Endpoint {
                 self.on_invite_response(now, leg, txn, code, flow, message);
             }
             User::Bye(leg) => self.on_bye_response(now, leg, code, flow, message),
-            User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Twin(leg) => {
+                self.seen(leg, false, summary(code, "INVITE"));
+                self.on_twin_response(now, leg, txn, code, message);
+            }
+            User::Loser if code < 200 => self.cancel_loser(now, txn),
+            User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }
 
@@ -131,7 +144,8 @@ impl Endpoint {
         match user {
             User::Invite(leg) => self.on_invite_failure(now, leg, txn, why),
             User::Bye(leg) => self.end_and_drop(now, leg),
-            User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Twin(leg) => self.on_twin_failure(leg, txn),
+            User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }
 }

@@ -16,6 +16,9 @@ impl Endpoint {
                 self.on_failure(now, id, user, why);
             }
         }
+        self.give_losers_up(now);
+        let over = self.registrar.on_time(now);
+        self.bindings_changed(over);
         self.settle();
         while let Some((_, id)) = self.clock.first().copied().filter(|(at, _)| *at <= now) {
             self.on_leg_time(now, id);
@@ -83,6 +86,8 @@ impl Endpoint {
         if !reliable(&lost) {
             return;
         }
+        let unreachable = self.registrar.lost(lost);
+        self.bindings_changed(unreachable);
         // What is still owed to the peer goes to where its Via says that it listens (RFC 3261 18.2.2).
         let back = |flow: &mut Flow, port: u16| {
             if broken(flow) {

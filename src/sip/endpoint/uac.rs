@@ -1,20 +1,16 @@
 //! An INVITE of ours until its final answer: lookup, one target after the other, challenges, CANCEL.
 
-use super::engine::{UDP_COMFORT, cause_of, fit, reason_header};
-use super::leg::{Calling, Cancel, GIVE_UP, Leg, Phase, Stage, Verdict};
+use super::engine::{cause_of, fit, reason_header};
+use super::leg::{Calling, Cancel, GIVE_UP, Hop, Phase, Stage, Verdict};
+use super::outgoing::outbound;
 use super::{Endpoint, OwnCall, User};
 use crate::clock::Mono;
-use crate::sip::check::ALLOW;
-use crate::sip::dialog::{self, Dialog};
 use crate::sip::digest::{self, Protected};
 use crate::sip::endpoint::hangup::PATIENCE;
-use crate::sip::event::{
-    Cause, DialogIds, Flow, InviteCmd, LegId, ResolveId, Side, SipEvent, SipOut, Transport,
-};
+use crate::sip::event::{Cause, Flow, InviteCmd, LegId, ResolveId, Side, SipEvent, SipOut, Transport};
 use crate::sip::transaction::{Failure, Key, TxnId};
-use crate::sip::wire::{Message, Method, Uri, Writer};
+use crate::sip::wire::{Message, Method, Uri};
 use bytes::Bytes;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// An INVITE that only rings is taken back after this. RFC 3261 16.6 asks for more than 3 minutes; Twilio lets a call
@@ -22,10 +18,6 @@ use std::time::Duration;
 pub const TIMER_C: Duration = Duration::from_secs(660);
 /// A fresh CSeq space starts below this, so that it never runs over.
 const FIRST_CSEQ_MAX: u64 = 100_000;
-
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-/// Before a target is known.
-const NO_FLOW: Flow = Flow { transport: Transport::Udp, remote: NOWHERE, local: NOWHERE, conn: 0 };
 
 fn transport(uri: &Uri) -> Option<Transport> {
     match uri.transport()?.to_ascii_lowercase().as_str() {
@@ -45,6 +37,7 @@ impl Endpoint {
             return;
         }
         let full = self.txns.len() >= self.config.transactions_max || self.legs.len() >= self.config.legs_max;
+        let registered = cmd.registered.clone();
         let hop = cmd.next_hop.as_ref().map(|h| format!("sip:{h}"));
         let hop = Uri::parse(hop.as_deref().unwrap_or(&cmd.uri)).ok().filter(|u| !u.host.is_empty());
         let named_transport = hop.as_ref().is_some_and(|h| transport(h).is_some());
@@ -55,6 +48,9 @@ impl Endpoint {
         let refusal = match hop {
             _ if full => Cause::new(503, "Too many calls here"),
             _ if calls => Cause::new(500, "The Call-ID was used before"),
+            _ if registered.is_some() => {
+                return self.to_contacts(now, id, key, &registered.unwrap_or_default());
+            }
             None => Cause::new(400, "The address to call cannot be read"),
             Some(hop) => return self.look_up(id, key, lookup, &hop),
         };
@@ -62,11 +58,16 @@ impl Endpoint {
         self.drop_leg(now, id);
     }
 
-    fn look_up(&mut self, id: LegId, key: Key, lookup: ResolveId, hop: &Uri) {
+    /// The leg may be found by its dialog from now on.
+    pub(super) fn enter(&mut self, id: LegId, key: Key) {
         let Some(ids) = self.legs.get(&id).map(|l| &l.dialog.ids) else { return };
         let call = OwnCall { local_tag: ids.local_tag.clone(), leg: Some(id), forks: Vec::new() };
         self.calls.insert(ids.call_id.clone(), call);
         self.dialogs.insert(key, id);
+    }
+
+    fn look_up(&mut self, id: LegId, key: Key, lookup: ResolveId, hop: &Uri) {
+        self.enter(id, key);
         self.resolving.insert(lookup, id);
         let host = hop.next_host().to_owned();
         self.out.push_back(SipOut::Resolve { id: lookup, host, port: hop.port, transport: transport(hop) });
@@ -76,22 +77,24 @@ impl Endpoint {
     pub(super) fn resolved(&mut self, now: Mono, lookup: ResolveId, flows: Vec<Flow>) {
         let Some(id) = self.resolving.remove(&lookup) else { return };
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
-        calling.targets = flows.into();
+        calling.targets = flows.into_iter().map(Hop::from).collect();
         calling.failure = Some(Cause::new(503, "The host to call has no address"));
         self.try_next(now, id);
     }
 
     /// The next target, or the end with what the last one said.
-    fn try_next(&mut self, now: Mono, id: LegId) {
+    pub(super) fn try_next(&mut self, now: Mono, id: LegId) {
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
-        let Some(flow) = calling.targets.pop_front() else {
+        let Some(hop) = calling.targets.pop_front() else {
             let cause = calling.failure.take().unwrap_or_else(|| Cause::new(408, "Request Timeout"));
             self.end(id, Side::Us, cause, Vec::new());
             return self.drop_leg(now, id);
         };
         calling.authorization.clear();
         calling.digest = digest::Client::default();
-        self.send_invite(now, id, flow);
+        calling.cmd.uri = calling.at_contact(&hop);
+        calling.route = hop.path().to_vec();
+        self.send_invite(now, id, hop.flow);
     }
 
     fn send_invite(&mut self, now: Mono, id: LegId, mut flow: Flow) {
@@ -100,14 +103,14 @@ impl Endpoint {
         let Some(leg) = self.leg_mut(id) else { return };
         let cseq = leg.dialog.next_cseq();
         let Phase::Calling(calling) = &mut leg.phase else { return };
-        let mut bytes = fit(&flow, |full| invite_on(calling, &flow, &branch, cseq, full.then_some(&agent)));
+        let mut bytes = fit(&flow, |full| calling.invite(&flow, &branch, cseq, full.then_some(&agent)));
         if let Some(stream) = calling.instead_of_fragments(&flow, bytes.len()) {
             flow = stream;
-            bytes = invite_on(calling, &flow, &branch, cseq, Some(&agent));
+            bytes = calling.invite(&flow, &branch, cseq, Some(&agent));
         }
         leg.dialog.ids.flow = flow;
         self.seen(id, true, "INVITE".to_owned());
-        let txn = self.start_invite(now, &branch, bytes, flow, id);
+        let txn = self.start_invite(now, &branch, bytes, flow, User::Invite(id));
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
             calling.stage = Stage::Sent { txn, flow, branch, provisional: false };
             calling.timer_c = None;
@@ -141,8 +144,16 @@ impl Endpoint {
         if free && more && code == 503 {
             return self.try_next(now, id);
         }
+        let cause = cause_of(message, code);
+        if free && code < 600 && self.promote_twin(id, cause.clone()) {
+            return;
+        }
         if free {
-            self.end(id, Side::Peer, cause_of(message, code), message.headers.with_prefix("X-"));
+            let best = self.calling(id, txn).and_then(|calling| {
+                calling.failed(cause.clone());
+                calling.failure.take()
+            });
+            self.end(id, Side::Peer, best.unwrap_or(cause), message.headers.with_prefix("X-"));
         }
         self.end_and_drop(now, id);
     }
@@ -181,7 +192,10 @@ impl Endpoint {
         if calling.progressed {
             calling.targets.clear();
         }
-        self.try_next(now, id);
+        let failure = calling.failure.clone().unwrap_or_else(|| Cause::new(408, "Request Timeout"));
+        if !self.promote_twin(id, failure) {
+            self.try_next(now, id);
+        }
     }
 
     /// The outbound leg whose present try is `txn`.
@@ -197,10 +211,13 @@ impl Endpoint {
     /// Does a response with the branch of our INVITE also carry its Call-ID, tag and number? One that does not would
     /// move the machine, and then make no dialog.
     pub(super) fn is_of_this_try(&self, user: &User, txn: TxnId, message: &Message) -> bool {
-        let User::Invite(id) = user else { return true };
+        let (User::Invite(id) | User::Twin(id)) = user else { return true };
         let Some(leg) = self.legs.get(id) else { return true };
+        let tries = |c: &Calling| {
+            matches!(c.stage, Stage::Sent { txn: t, .. } if t == txn) || c.twins.iter().any(|t| t.txn == txn)
+        };
         match &leg.phase {
-            Phase::Calling(c) if matches!(c.stage, Stage::Sent { txn: t, .. } if t == txn) => {
+            Phase::Calling(c) if tries(c) => {
                 message.call_id() == c.cmd.call_id
                     && message.from_tag().as_deref() == Some(c.cmd.local_tag.as_str())
                     && message.cseq().is_some_and(|s| s.number == leg.dialog.ids.local_cseq)
@@ -211,12 +228,12 @@ impl Endpoint {
 
     /// ACK of a refusal: the same branch, To of the response (RFC 3261 17.1.1.3). None for a retransmission.
     pub(super) fn failure_ack(&self, user: &User, txn: TxnId, message: &Message) -> Option<Bytes> {
-        let User::Invite(id) = user else { return None };
+        let User::Invite(id) = user else { return self.twin_ack(user, txn, message) };
         let leg = self.legs.get(id)?;
         let Phase::Calling(calling) = &leg.phase else { return None };
         match &calling.stage {
             Stage::Sent { txn: t, flow, branch, .. } if *t == txn => {
-                let w = begin(calling, &Method::Ack, flow, branch).copy(message, "To");
+                let w = calling.begin(&Method::Ack, flow, branch).copy(message, "To");
                 let cseq = format!("{} ACK", leg.dialog.ids.local_cseq);
                 Some(w.header("Call-ID", &calling.cmd.call_id).header("CSeq", &cseq).finish())
             }
@@ -254,7 +271,9 @@ impl Endpoint {
         calling.reason = Some(reason);
         leg.patience.get_or_insert(now + PATIENCE);
         calling.cancel = Cancel::Wanted;
-        match calling.stage {
+        let stage = calling.stage.clone();
+        self.lose_twins(now, id);
+        match stage {
             Stage::Resolving(_) => self.end_and_drop(now, id),
             Stage::Sent { provisional: true, .. } => self.send_cancel(now, id),
             Stage::Sent { provisional: false, .. } => {}
@@ -267,7 +286,7 @@ impl Endpoint {
         let Phase::Calling(calling) = &mut leg.phase else { return };
         let Stage::Sent { flow, branch, .. } = calling.stage.clone() else { return };
         calling.cancel = Cancel::Sent(now + GIVE_UP);
-        let w = begin(calling, &Method::Cancel, &flow, &branch).header("To", &calling.cmd.to);
+        let w = calling.begin(&Method::Cancel, &flow, &branch).header("To", &calling.cmd.to);
         let w = w.header("Call-ID", &calling.cmd.call_id).header("CSeq", &cseq);
         let bytes = w.headers(&calling.reason).finish();
         self.seen(id, true, "CANCEL".to_owned());
@@ -312,85 +331,4 @@ impl Endpoint {
         let request = Protected { method: &Method::Bye, uri: &uri, body: &[] };
         auth.digest.answer(message, &request, &auth.credentials, &cnonce).ok()
     }
-}
-
-fn outbound(cmd: InviteCmd, named_transport: bool, lookup: ResolveId, local_cseq: u32) -> Leg {
-    let ids = DialogIds {
-        call_id: cmd.call_id.clone(),
-        local_tag: cmd.local_tag.clone(),
-        remote_tag: String::new(),
-        local_uri: cmd.from.clone(),
-        remote_uri: cmd.to.clone(),
-        remote_target: cmd.uri.clone(),
-        route_set: Vec::new(),
-        local_cseq,
-        flow: NO_FLOW,
-    };
-    let calling = Calling {
-        cmd,
-        stage: Stage::Resolving(lookup),
-        targets: Default::default(),
-        named_transport,
-        by_stream: None,
-        progressed: false,
-        cancel: Cancel::No,
-        reason: None,
-        timer_c: None,
-        authorization: Vec::new(),
-        digest: digest::Client::default(),
-        realms: Vec::new(),
-        failure: None,
-    };
-    Leg::new(Dialog { ids, remote_cseq: None }, Phase::Calling(Box::new(calling)))
-}
-
-/// The INVITE of a try; `agent`: with its optional fields.
-fn invite_on(calling: &Calling, flow: &Flow, branch: &str, cseq: u32, agent: Option<&String>) -> Bytes {
-    let mut w = begin(calling, &Method::Invite, flow, branch)
-        .header("To", &calling.cmd.to)
-        .header("Call-ID", &calling.cmd.call_id)
-        .header("CSeq", &format!("{cseq} INVITE"))
-        .header("Contact", &dialog::contact(flow))
-        .headers(&calling.authorization)
-        .headers(&calling.cmd.headers);
-    if let Some(agent) = agent {
-        w = w.header("Allow", ALLOW).header("User-Agent", agent);
-    }
-    w.body("application/sdp", &calling.cmd.offer)
-}
-
-impl Calling {
-    /// A datagram that would be cut into fragments goes over TCP, unless the address asks for UDP; if nobody takes the connection,
-    /// as a datagram after all (RFC 3261 section 18.1.1).
-    fn instead_of_fragments(&mut self, flow: &Flow, length: usize) -> Option<Flow> {
-        let wanted = flow.transport == Transport::Udp && length > UDP_COMFORT && !self.named_transport;
-        if !wanted || self.by_stream == Some(flow.remote) {
-            return None;
-        }
-        self.by_stream = Some(flow.remote);
-        self.targets.push_front(*flow);
-        Some(Flow { transport: Transport::Tcp, conn: 0, ..*flow })
-    }
-
-    /// The connection came about: the datagram is not needed.
-    fn stream_serves(&mut self) {
-        let Stage::Sent { flow, .. } = &self.stage else { return };
-        let remote = flow.remote;
-        if flow.transport == Transport::Tcp && self.by_stream == Some(remote) {
-            let datagram = |t: &Flow| t.transport == Transport::Udp && t.remote == remote;
-            if self.targets.front().is_some_and(datagram) {
-                self.targets.pop_front();
-            }
-        }
-    }
-}
-
-/// What INVITE, its CANCEL and its ACK have in common.
-fn begin(calling: &Calling, method: &Method, flow: &Flow, branch: &str) -> Writer {
-    let cmd = &calling.cmd;
-    let from = dialog::local_from(&cmd.from, flow);
-    Writer::request(method, &cmd.uri)
-        .header("Via", &dialog::via(flow, branch))
-        .header("Max-Forwards", &cmd.max_forwards.to_string())
-        .header("From", &format!("{from};tag={}", cmd.local_tag))
 }

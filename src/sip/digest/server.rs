@@ -1,0 +1,161 @@
+//! Digest, the server's half (RFC 3261 section 22, RFC 7616, RFC 8760): challenges are stateless, a wrong answer tells nothing
+//! about which users exist.
+
+use super::nonces::{Fresh, Nonces};
+use super::{HEADER_MAX, Hash, bare, groups, hex};
+use crate::clock::Mono;
+use crate::rng::Rng;
+use crate::sip::wire::{Message, unquote};
+use crate::store::rows::Ha1;
+use std::net::IpAddr;
+
+/// What a request says about who sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing that we could judge: to be challenged.
+    Missing,
+    /// The right answer to a nonce that may not be used (any more): to be challenged with `stale=true`.
+    Stale,
+    /// No such user, or not its password; who it claimed to be.
+    Wrong(String),
+    /// This user.
+    Right(String),
+}
+
+/// The answer of a client, unquoted but for what is hashed verbatim.
+struct Answer {
+    user: String,
+    nonce: String,
+    uri: String,
+    response: String,
+    hash: Hash,
+    /// `nc` and `cnonce`; None: without `qop` (RFC 2069).
+    qop: Option<(String, String)>,
+}
+
+/// Gives challenges and judges answers.
+pub struct Guard {
+    realm: String,
+    nonces: Nonces,
+    /// What answers of users that do not exist are compared with, so that they take as long.
+    nobody: Ha1,
+}
+
+impl Guard {
+    /// Of one realm.
+    pub fn new(rng: &mut Rng, realm: &str) -> Guard {
+        let nobody = Ha1 { md5: rng.hex(32), sha256: rng.hex(64) };
+        Guard { realm: realm.to_owned(), nonces: Nonces::new(rng, realm), nobody }
+    }
+
+    /// The realm.
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// WWW-Authenticate, once for each algorithm. MD5 stands first although SHA-256 is better: of two, many phones read only
+    /// the first, and those that know both look for the one they like.
+    pub fn challenge(
+        &self,
+        rng: &mut Rng,
+        now: Mono,
+        source: IpAddr,
+        stale: bool,
+    ) -> [(&'static str, String); 2] {
+        let nonce = self.nonces.issue(rng, now, source);
+        let stale = if stale { ", stale=true" } else { "" };
+        ["MD5", "SHA-256"].map(|algorithm| {
+            let realm = &self.realm;
+            let value = format!(
+                "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}"
+            );
+            ("WWW-Authenticate", value)
+        })
+    }
+
+    /// Who sent `request`? `find` knows the users. A right answer uses up its nonce, or its count.
+    pub fn judge<'a>(
+        &mut self,
+        now: Mono,
+        source: IpAddr,
+        request: &Message,
+        find: impl Fn(&str) -> Option<&'a Ha1>,
+    ) -> Verdict {
+        let Some(answer) = self.answer(request) else { return Verdict::Missing };
+        let known = find(&answer.user);
+        let ha1 = known.unwrap_or(&self.nobody);
+        let ha1 = if answer.hash == Hash::Md5 { &ha1.md5 } else { &ha1.sha256 };
+        let method = request.method().map(ToString::to_string).unwrap_or_default();
+        let right = same(&expected(&answer, ha1, &method), &answer.response);
+        if !right || known.is_none() {
+            return Verdict::Wrong(answer.user);
+        }
+        let count = answer.qop.as_ref().and_then(|(nc, _)| u32::from_str_radix(nc, 16).ok());
+        if answer.qop.is_some() && count.is_none() {
+            return Verdict::Wrong(answer.user);
+        }
+        match self.nonces.take(now, source, &answer.nonce, count) {
+            Fresh::Yes => Verdict::Right(answer.user),
+            Fresh::No => Verdict::Stale,
+        }
+    }
+
+    /// The first Authorization for our realm that can be read.
+    fn answer(&self, request: &Message) -> Option<Answer> {
+        let fields = request.headers.all("Authorization").filter(|v| v.len() <= HEADER_MAX);
+        fields
+            .flat_map(|v| groups(&String::from_utf8_lossy(v)))
+            .find_map(|params| read(&params).filter(|(realm, _)| *realm == self.realm))
+            .map(|(_, answer)| answer)
+    }
+}
+
+/// Realm and answer.
+fn read(params: &[(String, String)]) -> Option<(String, Answer)> {
+    let raw = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+    let plain = |name: &str| raw(name).map(|v| unquote(v).into_owned());
+    let verbatim = |name: &str| raw(name).map(|v| bare(v).to_owned());
+    let algorithm = plain("algorithm").unwrap_or_default().to_ascii_uppercase();
+    let hash = match algorithm.as_str() {
+        "" | "MD5" => Hash::Md5,
+        "SHA-256" => Hash::Sha256,
+        _ => return None,
+    };
+    let qop = match plain("qop").filter(|q| !q.is_empty()) {
+        None => None,
+        Some(q) if q.eq_ignore_ascii_case("auth") => Some((plain("nc")?, verbatim("cnonce")?)),
+        Some(_) => return None,
+    };
+    let answer = Answer {
+        user: plain("username")?,
+        nonce: verbatim("nonce")?,
+        uri: verbatim("uri")?,
+        response: plain("response")?.to_ascii_lowercase(),
+        hash,
+        qop,
+    };
+    Some((plain("realm")?, answer))
+}
+
+/// RFC 7616 section 3.4.1, from the hash of user, realm and password on. The URI is hashed as the header has it: proxies on
+/// the way may have changed the Request-URI.
+fn expected(answer: &Answer, ha1: &str, method: &str) -> String {
+    let Answer { nonce, uri, hash, .. } = answer;
+    let ha2 = hex(*hash, format!("{method}:{uri}").as_bytes());
+    let text = match &answer.qop {
+        Some((nc, cnonce)) => format!("{ha1}:{nonce}:{nc}:{cnonce}:auth:{ha2}"),
+        None => format!("{ha1}:{nonce}:{ha2}"),
+    };
+    hex(*hash, text.as_bytes())
+}
+
+/// Compared in a time that does not tell where they differ.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0_u8, |d, (a, b)| d | (a ^ b)) == 0
+}
+
+/// What is stored of a password.
+pub fn ha1(user: &str, realm: &str, password: &str) -> Ha1 {
+    let text = format!("{user}:{realm}:{password}");
+    Ha1 { md5: hex(Hash::Md5, text.as_bytes()), sha256: hex(Hash::Sha256, text.as_bytes()) }
+}

@@ -1,0 +1,80 @@
+//! REGISTER of a peer: who it is, then the registrar, then one 200 with everything that is bound.
+
+use super::engine::reliable;
+use super::identify::forbidden;
+use super::request::Request;
+use super::{Endpoint, User};
+use crate::clock::Now;
+use crate::sip::check::Refusal;
+use crate::sip::event::SipEvent;
+use crate::sip::registrar::{self, Change};
+use crate::sip::transaction::{Machine, Server};
+use crate::store::rows::BindingRow;
+
+impl Endpoint {
+    /// The request has passed the checks that need no state.
+    pub(super) fn on_register(&mut self, now: Now, request: &Request) {
+        let Some(member) = self.authenticate(now.mono, request) else { return };
+        let wanted = request.message.to().map(|to| to.uri.user_decoded()).unwrap_or_default();
+        if wanted != member.name {
+            return self.turn_away(request, forbidden("Register Yourself Only"));
+        }
+        if self.draining {
+            let headers = vec![("Retry-After", self.retry_after())];
+            let refusal = Refusal { code: 503, words: "Draining".to_owned(), headers };
+            return self.turn_away(request, refusal);
+        }
+        let user = registrar::User { name: &member.name, trunk: member.trunk };
+        match self.registrar.register(now, &user, &request.message, request.flow) {
+            Ok(changes) => {
+                self.bindings_changed(changes);
+                self.registered(now, request, &member.name);
+            }
+            Err(refusal) => self.turn_away(request, refusal),
+        }
+    }
+
+    /// 200 with what is bound now (RFC 3261 section 10.3, step 8).
+    fn registered(&mut self, now: Now, request: &Request, user: &str) {
+        let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
+        let mut w = self.response(&request.message, &request.flow, 200, "", &tag);
+        let contacts = self.registrar.contacts(now.mono, user);
+        if let Some((_, expires)) = contacts.last().and_then(|c| c.rsplit_once("expires=")) {
+            w = w.header("Expires", expires);
+        }
+        for contact in &contacts {
+            w = w.header("Contact", contact);
+        }
+        for path in request.message.headers.elements("Path") {
+            w = w.header("Path", &path);
+        }
+        let w = w
+            .header("Date", &now.wall.rfc2822().replace("+0000", "GMT"))
+            .header("Server", &self.config.user_agent);
+        let flow = self.reply_flow(&request.message, request.flow);
+        let machine = Machine::Server(Server::new(reliable(&flow)));
+        let txn = self.txns.insert(request.key.clone(), machine, flow, User::Nobody);
+        self.respond(now.mono, txn, 200, w.finish());
+    }
+
+    /// For the store.
+    pub(super) fn bindings_changed(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            self.emit(SipEvent::Binding(change));
+        }
+    }
+
+    /// What a process before us left in the store.
+    pub(super) fn load_bindings(&mut self, now: Now, rows: Vec<BindingRow>) {
+        let changes = self.registrar.load(now, rows);
+        self.bindings_changed(changes);
+        self.drop_bindings_of_nobody();
+    }
+
+    /// A user whose trunk is gone, or is another's now, is bound no longer.
+    pub(super) fn drop_bindings_of_nobody(&mut self) {
+        let sources = self.sources.clone();
+        let changes = self.registrar.keep(|row| sources.owner(&row.user).is_some_and(|t| t.sid == row.trunk));
+        self.bindings_changed(changes);
+    }
+}

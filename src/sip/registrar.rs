@@ -1,0 +1,338 @@
+//! The registrar (RFC 3261 section 10): where users can be reached. Pure; who may register was decided before.
+//!
+//! ```text
+//!                REGISTER, Contact, Expires > 0
+//!      (nobody) --------------------------------> bound ---+ REGISTER again: until later
+//!          ^                                        |  ^---+
+//!          +---- Expires 0, *, time over, its connection broke, its trunk is gone
+//! ```
+
+use super::check::Refusal;
+use super::event::{Flow, Transport};
+use super::wire::{Message, NameAddr, Scheme};
+use crate::clock::{Mono, Now, Wall};
+use crate::sid::TrunkSid;
+use crate::store::rows::BindingRow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Granted where nothing is asked, and at most.
+pub const EXPIRES_MAX: u32 = 3_600;
+/// Less than this is refused with 423, but for 0.
+pub const EXPIRES_MIN: u32 = 60;
+/// Contacts of one user: of one more, the one that ends first makes room, because a phone that starts anew on another
+/// port must not lock itself out.
+pub const CONTACTS_MAX: usize = 10;
+/// Users that may be bound at once.
+pub const USERS_MAX: usize = 100_000;
+/// Route values of one binding.
+const PATH_MAX: usize = 8;
+
+/// What the store has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new or renewed binding.
+    Put(Box<BindingRow>),
+    /// One that is over.
+    Delete {
+        /// Whose.
+        trunk: TrunkSid,
+        /// Its key.
+        key: String,
+    },
+}
+
+/// A user that has shown its password.
+#[derive(Clone, Debug)]
+pub struct User<'a> {
+    /// Name, the address of record.
+    pub name: &'a str,
+    /// Its trunk.
+    pub trunk: TrunkSid,
+}
+
+struct Live {
+    row: BindingRow,
+    until: Mono,
+}
+
+/// Every binding of this process.
+#[derive(Default)]
+pub struct Registrar {
+    users: BTreeMap<String, Vec<Live>>,
+    clock: BTreeSet<(Mono, String)>,
+    node: String,
+}
+
+/// A Contact of a REGISTER, read.
+struct Wanted {
+    key: String,
+    contact: String,
+    instance: Option<String>,
+    q: u16,
+    expires: u32,
+}
+
+fn refusal(code: u16, words: &str) -> Refusal {
+    Refusal { code, words: words.to_owned(), headers: Vec::new() }
+}
+
+impl Registrar {
+    /// Of the process `node`.
+    pub fn new(node: &str) -> Registrar {
+        Registrar { node: node.to_owned(), ..Registrar::default() }
+    }
+
+    /// A REGISTER of `user` (RFC 3261 section 10.3): all of it, or nothing of it.
+    pub fn register(
+        &mut self,
+        now: Now,
+        user: &User<'_>,
+        request: &Message,
+        flow: Flow,
+    ) -> Result<Vec<Change>, Refusal> {
+        self.in_order(user.name, request)?;
+        if request.contact_is_star() {
+            return match request.seconds("Expires") {
+                Some(0) => Ok(self.remove(user.name, |_| true)),
+                _ => Err(refusal(400, "Contact * Needs Expires 0")),
+            };
+        }
+        let wanted = read(user.name, request)?;
+        if !wanted.is_empty() && !self.users.contains_key(user.name) && self.users.len() >= USERS_MAX {
+            return Err(refusal(503, "Too Many Users"));
+        }
+        let mut changes = Vec::new();
+        for one in wanted {
+            changes.extend(self.bind(now, user, one, request, flow));
+        }
+        Ok(changes)
+    }
+
+    /// One that came late must not undo a newer one (RFC 3261 10.3, step 7).
+    fn in_order(&self, user: &str, request: &Message) -> Result<(), Refusal> {
+        let number = request.cseq().map_or(0, |c| c.number);
+        let mut known = self.users.get(user).into_iter().flatten();
+        match known.any(|l| l.row.call_id == request.call_id() && l.row.cseq >= number) {
+            true => Err(refusal(500, "CSeq Out Of Order")),
+            false => Ok(()),
+        }
+    }
+
+    fn bind(&mut self, now: Now, user: &User<'_>, one: Wanted, request: &Message, flow: Flow) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if one.expires == 0 {
+            return self.remove(user.name, |l| l.row.key == one.key);
+        }
+        let list = self.users.entry(user.name.to_owned()).or_default();
+        let known = list.iter().position(|l| l.row.key == one.key);
+        let created = known.and_then(|at| list.get(at)).map_or(now.wall, |l| l.row.created);
+        if let Some(at) = known {
+            let old = list.remove(at);
+            self.clock.remove(&(old.until, old.row.key));
+        } else if list.len() >= CONTACTS_MAX
+            && let Some(at) = list.iter().enumerate().min_by_key(|(_, l)| l.until).map(|(at, _)| at)
+        {
+            let old = list.remove(at);
+            changes.push(Change::Delete { trunk: old.row.trunk, key: old.row.key.clone() });
+            self.clock.remove(&(old.until, old.row.key));
+        }
+        let span = Duration::from_secs(one.expires.into());
+        let until = now.mono + span;
+        let row = BindingRow {
+            key: one.key,
+            trunk: user.trunk,
+            user: user.name.to_owned(),
+            contact: one.contact,
+            path: path(request),
+            flow,
+            instance: one.instance,
+            q: one.q,
+            call_id: request.call_id().to_owned(),
+            cseq: request.cseq().map_or(0, |c| c.number),
+            user_agent: request.headers.text("User-Agent").unwrap_or_default().into_owned(),
+            created,
+            updated: now.wall,
+            expires: Wall(now.wall.0.saturating_add(i64::from(one.expires).saturating_mul(1_000))),
+            node: self.node.clone(),
+        };
+        changes.push(Change::Put(Box::new(row.clone())));
+        self.clock.insert((until, row.key.clone()));
+        list.push(Live { row, until });
+        changes
+    }
+
+    /// Values of Contact for the 200, each with what is left of its time.
+    pub fn contacts(&self, now: Mono, user: &str) -> Vec<String> {
+        let list = self.users.get(user).into_iter().flatten();
+        list.map(|l| {
+            let left = l.until.since(now).as_secs_f64().ceil();
+            let instance =
+                l.row.instance.as_ref().map(|i| format!(";+sip.instance=\"{i}\"")).unwrap_or_default();
+            let q = match l.row.q {
+                1_000 => String::new(),
+                q => format!(";q=0.{q:03}"),
+            };
+            format!("<{}>{instance}{q};expires={left}", l.row.contact)
+        })
+        .collect()
+    }
+
+    /// Where to reach a user, the preferred first, of equals the latest.
+    pub fn find(&self, user: &str) -> Vec<&BindingRow> {
+        let mut found: Vec<&BindingRow> =
+            self.users.get(user).into_iter().flatten().map(|l| &l.row).collect();
+        found.sort_by_key(|r| (std::cmp::Reverse(r.q), std::cmp::Reverse(r.updated)));
+        found
+    }
+
+    /// Did anybody register from there?
+    pub fn knows(&self, flow: &Flow) -> bool {
+        self.rows().any(|r| r.flow.remote.ip() == flow.remote.ip())
+    }
+
+    /// Is `user` bound to that very address and port?
+    pub fn is_bound(&self, user: &str, flow: &Flow) -> bool {
+        let mut list = self.users.get(user).into_iter().flatten();
+        list.any(|l| l.row.flow.remote == flow.remote && l.row.flow.transport == flow.transport)
+    }
+
+    /// All of them.
+    pub fn rows(&self) -> impl Iterator<Item = &BindingRow> {
+        self.users.values().flatten().map(|l| &l.row)
+    }
+
+    /// A connection is gone, and with it the only way to whoever registered on it.
+    pub fn lost(&mut self, lost: Flow) -> Vec<Change> {
+        if lost.transport == Transport::Udp {
+            return Vec::new();
+        }
+        let gone = |l: &Live| {
+            let f = l.row.flow;
+            f.transport == lost.transport && f.remote == lost.remote && f.conn == lost.conn
+        };
+        self.remove_all(gone)
+    }
+
+    /// Bindings whose user is no longer one of `valid`.
+    pub fn keep(&mut self, valid: impl Fn(&BindingRow) -> bool) -> Vec<Change> {
+        self.remove_all(|l| !valid(&l.row))
+    }
+
+    /// What a process before us left: its UDP bindings still hold, its connections are gone.
+    pub fn load(&mut self, now: Now, rows: Vec<BindingRow>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for row in rows {
+            let left = u64::try_from(row.expires.0.saturating_sub(now.wall.0)).unwrap_or(0);
+            let left = left.min(u64::from(EXPIRES_MAX) * 1_000);
+            if left == 0 || row.flow.transport != Transport::Udp {
+                changes.push(Change::Delete { trunk: row.trunk, key: row.key });
+                continue;
+            }
+            let until = now.mono + Duration::from_millis(left);
+            self.clock.insert((until, row.key.clone()));
+            self.users.entry(row.user.clone()).or_default().push(Live { row, until });
+        }
+        changes
+    }
+
+    /// Ends what is over.
+    pub fn on_time(&mut self, now: Mono) -> Vec<Change> {
+        if self.clock.first().is_none_or(|(at, _)| *at > now) {
+            return Vec::new();
+        }
+        self.remove_all(|l| l.until <= now)
+    }
+
+    /// When [`Registrar::on_time`] must be called.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.clock.first().map(|(at, _)| *at)
+    }
+
+    fn remove_all(&mut self, gone: impl Fn(&Live) -> bool) -> Vec<Change> {
+        let users: Vec<String> =
+            self.users.iter().filter(|(_, list)| list.iter().any(&gone)).map(|(u, _)| u.clone()).collect();
+        users.iter().flat_map(|user| self.remove(user, &gone)).collect()
+    }
+
+    /// The one place where bindings end.
+    fn remove(&mut self, user: &str, gone: impl Fn(&Live) -> bool) -> Vec<Change> {
+        let Some(list) = self.users.get_mut(user) else { return Vec::new() };
+        let mut changes = Vec::new();
+        let clock = &mut self.clock;
+        list.retain(|l| {
+            if gone(l) {
+                clock.remove(&(l.until, l.row.key.clone()));
+                changes.push(Change::Delete { trunk: l.row.trunk, key: l.row.key.clone() });
+                return false;
+            }
+            true
+        });
+        if list.is_empty() {
+            self.users.remove(user);
+        }
+        changes
+    }
+
+    /// How many bindings there are; the clock has as many.
+    pub fn len(&self) -> usize {
+        self.clock.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.clock.is_empty()
+    }
+}
+
+/// The Contacts of a REGISTER with their times; none: it only asks.
+fn read(user: &str, request: &Message) -> Result<Vec<Wanted>, Refusal> {
+    let asked = request.seconds("Expires");
+    let mut out = Vec::new();
+    for contact in request.contacts().into_iter().take(CONTACTS_MAX) {
+        if !matches!(contact.uri.scheme, Scheme::Sip | Scheme::Sips) {
+            return Err(refusal(400, "Contact Is No SIP Address"));
+        }
+        let own = contact.params.get("expires").and_then(|e| e.parse::<u32>().ok());
+        let expires = own.or(asked).unwrap_or(EXPIRES_MAX).min(EXPIRES_MAX);
+        if (1..EXPIRES_MIN).contains(&expires) {
+            let headers = vec![("Min-Expires", EXPIRES_MIN.to_string())];
+            return Err(Refusal { headers, ..refusal(423, "Interval Too Brief") });
+        }
+        let instance = contact.params.unquoted("+sip.instance").map(|i| i.into_owned());
+        let key = key(user, &contact, instance.as_deref());
+        let q = quality(contact.params.get("q"));
+        let uri = contact.uri.without_headers().to_string();
+        out.push(Wanted { key, contact: uri, instance, q, expires });
+    }
+    Ok(out)
+}
+
+/// A phone that says which one it is has one binding a flow (RFC 5626); of the others each address is one.
+fn key(user: &str, contact: &NameAddr, instance: Option<&str>) -> String {
+    if let Some(instance) = instance {
+        let flow = contact.params.get("reg-id").unwrap_or("");
+        return format!("{user}|{instance}|{flow}");
+    }
+    let uri = &contact.uri;
+    let transport = uri.transport().unwrap_or("").to_ascii_lowercase();
+    let name = uri.user.as_deref().unwrap_or("");
+    let (host, port) = (uri.host.to_ascii_lowercase(), uri.port.unwrap_or(super::dialog::PORT));
+    format!("{user}|{name}@{host}:{port};{transport}")
+}
+
+/// `0.7` in thousandths.
+fn quality(q: Option<&str>) -> u16 {
+    let Some((whole, rest)) = q.map(|q| q.split_once('.').unwrap_or((q, ""))) else { return 1_000 };
+    if whole == "1" {
+        return 1_000;
+    }
+    let digits: String = rest.chars().chain("000".chars()).take(3).collect();
+    digits.parse().unwrap_or(1_000)
+}
+
+fn path(request: &Message) -> Vec<String> {
+    let mut path = request.headers.elements("Path");
+    path.truncate(PATH_MAX);
+    path
+}

@@ -1,0 +1,563 @@
+//! Peers that register here and call: trunks of the mode `client_credentials` (RFC 3261 section 10, rulings 2.5 to 2.9, 2.26).
+
+use super::net::{at, udp};
+use super::peer::{Bench, IN, SDP, US, response};
+use crate::kit::rows::trunk;
+use chorus::clock::Now;
+use chorus::sid::TrunkSid;
+use chorus::sip::EndpointConfig;
+use chorus::sip::digest::server::ha1;
+use chorus::sip::digest::{Protected, authorization, challenges};
+use chorus::sip::event::{Cause, Credentials, Flow, InviteCmd, LegId, SipCmd, SipEvent, Transport};
+use chorus::sip::registrar::{CONTACTS_MAX, Change};
+use chorus::sip::wire::{Message, Method};
+use chorus::store::rows::{BindingRow, TrunkMode, TrunkRow};
+use chorus::trunk::Snapshot;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const PHONE: &str = "10.0.0.2:5060";
+const STRANGER: &str = "172.16.0.9:5060";
+
+fn with_user(n: u128, user: &str, sources: &[&str]) -> TrunkRow {
+    TrunkRow {
+        authentication_mode: TrunkMode::ClientCredentials,
+        username: Some(user.to_owned()),
+        ha1: Some(ha1(user, "chorus", "s3cret")),
+        ..trunk(n, sources)
+    }
+}
+
+fn bench(trunks: Vec<TrunkRow>) -> Bench {
+    let mut b = Bench::with(EndpointConfig::default());
+    b.endpoint.set_sources(Arc::new(Snapshot::new(trunks, vec![])));
+    b
+}
+
+fn phone() -> Bench {
+    bench(vec![with_user(1, "alice", &[])])
+}
+
+/// A request of a phone; `auth` answers the last 401.
+struct Phone<'a> {
+    user: &'a str,
+    password: &'a str,
+    host: &'a str,
+    contact: &'a str,
+    extra: &'a str,
+}
+
+const ALICE: Phone<'static> = Phone {
+    user: "alice",
+    password: "s3cret",
+    host: "10.0.0.2",
+    contact: "Contact: <sip:alice@10.0.0.2:5060>\r\nExpires: 3600\r\n",
+    extra: "",
+};
+
+impl Phone<'_> {
+    fn text(&self, method: &str, uri: &str, cseq: u32, authorization: Option<&str>) -> String {
+        let Phone { user, host, contact, extra, .. } = self;
+        let authorization = authorization.map(|a| format!("Authorization: {a}\r\n")).unwrap_or_default();
+        let body = if method == "INVITE" { SDP } else { "" };
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let to = if method == "REGISTER" { format!("sip:{user}@chorus") } else { uri.to_owned() };
+        format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:5060;branch=z9hG4bK{method}{cseq};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:{user}@chorus>;tag={user}\r\nTo: <{to}>\r\nCall-ID: {method}-{user}\r\n\
+             CSeq: {cseq} {method}\r\n{contact}{authorization}{extra}{kind}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    /// Sends it, is challenged, and answers; `cseq` and the next are used.
+    fn send(&self, b: &mut Bench, method: &Method, uri: &str, cseq: u32) {
+        b.get(&self.text(method.as_str(), uri, cseq, None));
+        let challenge = challenges(b.last()).remove(0);
+        let credentials = Credentials { username: self.user.into(), password: self.password.into() };
+        let request = Protected { method, uri, body: &[] };
+        let (_, value) = authorization(&challenge, &request, &credentials, "c0ffee", 1);
+        b.get(&self.text(method.as_str(), uri, cseq + 1, Some(&value)));
+    }
+
+    fn register(&self, b: &mut Bench, cseq: u32) {
+        self.send(b, &Method::Register, "sip:chorus", cseq);
+    }
+}
+
+fn bound(b: &Bench) -> Vec<String> {
+    b.endpoint.bindings().map(|r| r.contact.clone()).collect()
+}
+
+#[test]
+fn register_401_register_200_with_its_contact_and_expires() {
+    let mut b = phone();
+    b.get(&ALICE.text("REGISTER", "sip:chorus", 1, None));
+    b.expect(&["401 REGISTER"]);
+    let offered: Vec<String> =
+        b.last().headers.all("WWW-Authenticate").map(|v| String::from_utf8_lossy(v).into_owned()).collect();
+    assert!(
+        offered[0].starts_with("Digest realm=\"chorus\", nonce=\"") && offered[0].contains("algorithm=MD5")
+    );
+    assert!(offered[1].contains("algorithm=SHA-256"), "{offered:?}");
+    assert_eq!(b.endpoint.counts(), Default::default(), "an unauthenticated stranger costs nothing");
+    ALICE.register(&mut b, 2);
+    b.expect(&["401 REGISTER", "Bound alice sip:alice@10.0.0.2:5060", "200 REGISTER"]);
+    assert_eq!(b.last().headers.text("Contact").unwrap(), "<sip:alice@10.0.0.2:5060>;expires=3600");
+    assert_eq!(b.last().headers.text("Expires").unwrap(), "3600");
+    assert!(b.last().headers.text("Date").unwrap().ends_with("GMT"));
+}
+
+#[test]
+fn a_retransmitted_register_gets_the_same_200() {
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    let credentials = Credentials { username: "alice".into(), password: "s3cret".into() };
+    b.get(&ALICE.text("REGISTER", "sip:chorus", 5, None));
+    let challenge = challenges(b.last()).remove(0);
+    let request = Protected { method: &Method::Register, uri: "sip:chorus", body: &[] };
+    let (_, value) = authorization(&challenge, &request, &credentials, "c0ffee", 1);
+    let text = ALICE.text("REGISTER", "sip:chorus", 6, Some(&value));
+    b.take();
+    b.get(&text);
+    b.get(&text);
+    b.expect(&["Bound alice sip:alice@10.0.0.2:5060", "200 REGISTER", "200 REGISTER"]);
+}
+
+#[test]
+fn a_binding_ends_with_its_time_with_expires_0_and_with_star() {
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    b.pass(3_599_000);
+    assert_eq!(bound(&b).len(), 1);
+    b.take();
+    b.pass(1_001);
+    b.expect(&["Unbound alice|alice@10.0.0.2:5060;"]);
+    ALICE.register(&mut b, 3);
+    let zero = Phone { contact: "Contact: <sip:alice@10.0.0.2:5060>;expires=0\r\n", ..ALICE };
+    zero.register(&mut b, 5);
+    assert!(bound(&b).is_empty() && !b.last().headers.has("Contact"));
+    ALICE.register(&mut b, 7);
+    let star = Phone { contact: "Contact: *\r\nExpires: 0\r\n", ..ALICE };
+    star.register(&mut b, 9);
+    assert!(bound(&b).is_empty());
+    let all = Phone { contact: "Contact: *\r\nExpires: 60\r\n", ..ALICE };
+    b.take();
+    all.register(&mut b, 11);
+    b.expect(&["401 REGISTER", "400 REGISTER", "Refused 400"]);
+    b.over();
+}
+
+#[test]
+fn too_brief_is_423_too_long_is_cut_and_a_question_changes_nothing() {
+    let mut b = phone();
+    let brief = Phone { contact: "Contact: <sip:alice@10.0.0.2>\r\nExpires: 30\r\n", ..ALICE };
+    brief.register(&mut b, 1);
+    assert_eq!((b.last().code(), b.last().headers.text("Min-Expires").unwrap().as_ref()), (Some(423), "60"));
+    let long = Phone { contact: "Contact: <sip:alice@10.0.0.2>;expires=99999;q=0.5\r\n", ..ALICE };
+    long.register(&mut b, 3);
+    assert_eq!(b.last().headers.text("Contact").unwrap(), "<sip:alice@10.0.0.2>;q=0.500;expires=3600");
+    b.pass(600_000);
+    let question = Phone { contact: "", ..ALICE };
+    question.register(&mut b, 5);
+    assert_eq!(b.last().headers.text("Contact").unwrap(), "<sip:alice@10.0.0.2>;q=0.500;expires=3000");
+}
+
+#[test]
+fn one_that_came_late_undoes_nothing() {
+    let mut b = phone();
+    ALICE.register(&mut b, 10);
+    b.take();
+    let zero = Phone { contact: "Contact: <sip:alice@10.0.0.2:5060>\r\nExpires: 0\r\n", ..ALICE };
+    zero.register(&mut b, 4);
+    b.expect(&["401 REGISTER", "500 REGISTER", "Refused 500"]);
+    assert_eq!(bound(&b).len(), 1);
+}
+
+#[test]
+fn a_phone_that_names_itself_has_one_contact_and_others_make_room() {
+    let mut b = phone();
+    for port in 0..3 {
+        let contact = format!(
+            "Contact: <sip:alice@10.0.0.2:{}>;+sip.instance=\"<urn:uuid:1>\";reg-id=1\r\n",
+            6000 + port
+        );
+        Phone { contact: &contact, ..ALICE }.register(&mut b, 1 + 2 * port);
+    }
+    assert_eq!(bound(&b), ["sip:alice@10.0.0.2:6002"]);
+    for port in 0..CONTACTS_MAX as u32 + 2 {
+        let contact = format!("Contact: <sip:alice@10.0.0.2:{}>\r\n", 7000 + port);
+        Phone { contact: &contact, ..ALICE }.register(&mut b, 11 + 2 * port);
+        b.pass(1_000);
+    }
+    assert_eq!(bound(&b).len(), CONTACTS_MAX);
+    assert!(!bound(&b).contains(&"sip:alice@10.0.0.2:6002".to_owned()), "the oldest went");
+}
+
+#[test]
+fn a_wrong_password_and_a_missing_user_look_alike() {
+    let mut b = bench(vec![with_user(1, "alice", &[])]);
+    let answers: Vec<String> = ["alice", "nobody"]
+        .map(|user| {
+            let guess = Phone { user, password: "guess", ..ALICE };
+            guess.register(&mut b, 1);
+            let (challenge, denial) = (&b.sent[b.sent.len() - 2].1, &b.sent[b.sent.len() - 1].1);
+            assert_eq!((challenge.code(), denial.code()), (Some(401), Some(403)));
+            let text = [challenge.to_bytes(), denial.to_bytes()].concat();
+            let text = String::from_utf8(text).unwrap().replace(user, "USER");
+            let nonce = text.split("nonce=\"").nth(1).and_then(|t| t.split('"').next()).unwrap().to_owned();
+            let tags: Vec<String> =
+                b.sent[b.sent.len() - 2..].iter().map(|(_, m)| m.to_tag().unwrap()).collect();
+            let text = tags.iter().fold(text, |t, tag| t.replace(tag, "TAG"));
+            text.replace(&nonce, "NONCE")
+        })
+        .into();
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[test]
+fn ten_failures_shut_a_source_and_a_user_out_but_not_its_owner() {
+    let mut b = bench(vec![with_user(1, "alice", &[]), with_user(2, "bob", &[])]);
+    ALICE.register(&mut b, 1);
+    b.flow = udp(US, STRANGER);
+    let guess = Phone { password: "guess", host: "172.16.0.9", ..ALICE };
+    for n in 0..10 {
+        guess.register(&mut b, 1 + 2 * n);
+        assert_eq!(b.last().code(), Some(403), "{n}");
+    }
+    b.take();
+    b.get(&guess.text("REGISTER", "sip:chorus", 99, None));
+    b.expect(&["Refused 0"]);
+    // The right password from elsewhere is refused, too: it may have been guessed.
+    b.flow = udp(US, "172.16.0.10:5060");
+    ALICE.register(&mut b, 50);
+    assert_eq!(b.last().code(), Some(403));
+    // Whoever is bound goes on.
+    b.flow = udp(US, PHONE);
+    ALICE.register(&mut b, 60);
+    assert_eq!(b.last().code(), Some(200));
+    Phone { user: "bob", ..ALICE }.register(&mut b, 1);
+    assert_eq!(b.last().code(), Some(200));
+    b.flow = udp(US, STRANGER);
+    b.pass(600_000);
+    Phone { host: "172.16.0.9", ..ALICE }.register(&mut b, 70);
+    assert_eq!(b.last().code(), Some(200), "after ten minutes");
+}
+
+#[test]
+fn nobody_registers_another() {
+    let mut b = bench(vec![with_user(1, "alice", &[]), with_user(2, "bob", &[])]);
+    let text = |auth: Option<&str>| {
+        ALICE.text("REGISTER", "sip:chorus", 2, auth).replace("To: <sip:alice", "To: <sip:bob")
+    };
+    b.get(&text(None));
+    let challenge = challenges(b.last()).remove(0);
+    let credentials = Credentials { username: "alice".into(), password: "s3cret".into() };
+    let request = Protected { method: &Method::Register, uri: "sip:chorus", body: &[] };
+    let (_, value) = authorization(&challenge, &request, &credentials, "c", 1);
+    b.get(&text(Some(&value)).replace("REGISTER2", "other"));
+    assert_eq!(b.last().code(), Some(403));
+    assert!(bound(&b).is_empty());
+}
+
+#[test]
+fn who_is_on_no_list_gets_nothing_and_without_users_register_is_405() {
+    let mut b = bench(vec![with_user(1, "alice", &["10.0.0.0/24"]), trunk(2, &["10.0.1.0/24"])]);
+    b.flow = udp(US, STRANGER);
+    for method in ["REGISTER", "INVITE", "OPTIONS", "MESSAGE"] {
+        b.get(&ALICE.text(method, "sip:chorus", 1, None));
+        b.expect(&["Refused 0"]);
+    }
+    // Listed: challenged; OPTIONS answered.
+    b.flow = udp(US, PHONE);
+    b.get(&ALICE.text("OPTIONS", "sip:chorus", 2, None));
+    b.expect(&["200 OPTIONS"]);
+    // A carrier by address has nobody who could register.
+    b.flow = udp(US, "10.0.1.7:5060");
+    b.get(&ALICE.text("REGISTER", "sip:chorus", 3, None));
+    b.expect(&["405 REGISTER", "Refused 405"]);
+}
+
+#[test]
+fn an_open_user_makes_strangers_heard_for_register_and_invite_only() {
+    let mut b = phone();
+    b.flow = udp(US, STRANGER);
+    for (method, answer) in [("REGISTER", "401 REGISTER"), ("INVITE", "401 INVITE")] {
+        b.get(&ALICE.text(method, "sip:chorus", 1, None));
+        b.expect(&[answer]);
+    }
+    for method in ["OPTIONS", "BYE", "MESSAGE"] {
+        b.get(&ALICE.text(method, "sip:chorus", 2, None));
+        b.expect(&["Refused 0"]);
+    }
+}
+
+#[test]
+fn a_call_with_the_password_is_of_the_users_trunk() {
+    let mut b = phone();
+    ALICE.send(&mut b, &Method::Invite, "sip:+15550001@chorus", 1);
+    b.expect(&["401 INVITE", "100 INVITE", "Incoming 1"]);
+    let trunks = match b.events.last() {
+        Some(SipEvent::Incoming { trunks, .. }) => trunks.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(trunks, [TrunkSid(1)]);
+    b.tell(SipCmd::Answer { leg: IN, body: SDP.into(), headers: vec![] });
+    b.expect(&["200 INVITE"]);
+    let guess = Phone { user: "alice", password: "guess", ..ALICE };
+    let guess = Phone { extra: "X-Call: 2\r\n", ..guess };
+    guess.send(&mut b, &Method::Invite, "sip:+15550001@chorus", 7);
+    b.expect(&["401 INVITE", "403 INVITE", "Refused 403"]);
+}
+
+#[test]
+fn a_trunk_by_address_needs_no_password_yet_one_that_is_shown_counts() {
+    let mut b = bench(vec![trunk(1, &["10.0.0.2"]), with_user(2, "alice", &[])]);
+    b.get(&ALICE.text("INVITE", "sip:+15550001@chorus", 1, None));
+    b.expect(&["100 INVITE", "Incoming 1"]);
+    assert!(
+        matches!(b.events.last(), Some(SipEvent::Incoming { trunks, .. }) if trunks[..] == [TrunkSid(1)])
+    );
+    b.get(&ALICE.text("REGISTER", "sip:chorus", 1, None));
+    let challenge = challenges(b.last()).remove(0);
+    let credentials = Credentials { username: "alice".into(), password: "s3cret".into() };
+    let uri = "sip:+15550001@chorus";
+    let request = Protected { method: &Method::Invite, uri, body: &[] };
+    let (_, value) = authorization(&challenge, &request, &credentials, "c", 1);
+    let second = ALICE.text("INVITE", uri, 2, Some(&value)).replace("Call-ID: INVITE", "Call-ID: second");
+    b.get(&second);
+    assert!(
+        matches!(b.events.last(), Some(SipEvent::Incoming { trunks, .. }) if trunks[..] == [TrunkSid(2)])
+    );
+}
+
+fn call(user: &str, keep_user: bool) -> SipCmd {
+    SipCmd::Invite(Box::new(InviteCmd {
+        leg: LegId(2),
+        call_id: "ours".into(),
+        local_tag: "mine".into(),
+        uri: format!("sip:{}@chorus", if keep_user { "+15550199" } else { user }),
+        registered: Some(user.into()),
+        keep_user,
+        from: "<sip:+15550100@LOCAL>".into(),
+        to: format!("<sip:{user}@chorus>"),
+        max_forwards: 70,
+        offer: SDP.into(),
+        ..InviteCmd::default()
+    }))
+}
+
+#[test]
+fn a_call_to_a_user_goes_to_its_contact_on_the_flow_of_its_register() {
+    let mut b = phone();
+    // Behind a NAT: the Contact is private, the way back is where it came from, over its Path.
+    let behind = Phone {
+        contact: "Contact: <sip:alice@192.168.1.5:5080;ob>\r\nPath: <sip:edge.example;lr>\r\n",
+        ..ALICE
+    };
+    behind.register(&mut b, 1);
+    b.take();
+    b.tell(call("alice", false));
+    b.expect(&["INVITE"]);
+    assert_eq!(b.last().uri_text(), "sip:alice@192.168.1.5:5080;ob");
+    assert_eq!(b.last_flow().remote, PHONE.parse().unwrap());
+    assert_eq!(b.last().headers.text("Route").unwrap(), "<sip:edge.example;lr>");
+    b.respond("INVITE", 486, "", "them", "");
+    b.expect(&["ACK", "Ended 2 peer 486"]);
+    assert_eq!(b.last().headers.text("Route").unwrap(), "<sip:edge.example;lr>");
+}
+
+#[test]
+fn a_number_behind_a_pbx_stays_in_the_request_uri() {
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    b.take();
+    b.tell(call("alice", true));
+    assert_eq!(b.last().uri_text(), "sip:+15550199@10.0.0.2:5060");
+}
+
+#[test]
+fn who_is_not_registered_cannot_be_called() {
+    let mut b = phone();
+    b.tell(call("alice", false));
+    b.expect(&["Ended 2 us 480"]);
+    b.over();
+}
+
+/// A call to a user at three contacts, a, b and c, the first the preferred; all of their INVITEs.
+fn ringing() -> (Bench, Vec<Message>) {
+    let mut b = phone();
+    let three = Phone {
+        contact: "Contact: <sip:a@10.0.0.2:5061>;q=0.9, <sip:b@10.0.0.2:5062>;q=0.5, <sip:c@10.0.0.2:5063>;q=0.1\r\n",
+        ..ALICE
+    };
+    three.register(&mut b, 1);
+    b.take();
+    b.sent.clear();
+    b.tell(call("alice", false));
+    b.expect(&["INVITE", "INVITE", "INVITE"]);
+    let invites: Vec<Message> = b.sent.iter().map(|(_, m)| m.clone()).collect();
+    let uris: Vec<&str> = invites.iter().map(Message::uri_text).collect();
+    assert_eq!(uris, ["sip:a@10.0.0.2:5061", "sip:b@10.0.0.2:5062", "sip:c@10.0.0.2:5063"]);
+    let same = |f: fn(&Message) -> String| invites.iter().all(|i| f(i) == f(&invites[0]));
+    assert!(same(|m| m.call_id().to_owned()) && same(|m| m.from_tag().unwrap()));
+    assert!(
+        same(|m| m.cseq().unwrap().number.to_string())
+            && !same(|m| m.via().unwrap().branch().unwrap().into())
+    );
+    (b, invites)
+}
+
+fn says(b: &mut Bench, invite: &Message, code: u16, tag: &str) {
+    let (extra, body) = if code == 200 { ("Contact: <sip:x@10.0.0.2:5099>\r\n", SDP) } else { ("", "") };
+    b.get(&response(invite, code, extra, tag, body));
+}
+
+#[test]
+fn all_contacts_ring_and_the_first_to_answer_has_the_call() {
+    for winner in 0..3 {
+        let (mut b, invites) = ringing();
+        for (n, invite) in invites.iter().enumerate() {
+            says(&mut b, invite, 180, &format!("t{n}"));
+        }
+        b.expect(&["Progress 2 180 None", "Progress 2 180 None", "Progress 2 180 None"]);
+        says(&mut b, &invites[winner], 200, &format!("t{winner}"));
+        let lines = b.take();
+        assert_eq!(lines.iter().filter(|l| *l == "CANCEL").count(), 2, "{winner}: {lines:?}");
+        assert!(
+            lines.contains(&"Answered 2 Some(85)".to_owned()) && lines.contains(&"ACK".to_owned()),
+            "{lines:?}"
+        );
+        let cancelled: Vec<String> = b
+            .sent
+            .iter()
+            .filter(|(_, m)| m.is(&Method::Cancel))
+            .map(|(_, m)| m.uri_text().to_owned())
+            .collect();
+        let others: Vec<String> = invites
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| *n != winner)
+            .map(|(_, m)| m.uri_text().to_owned())
+            .collect();
+        assert_eq!(cancelled.iter().collect::<BTreeSet<_>>(), others.iter().collect::<BTreeSet<_>>());
+        for (n, invite) in invites.iter().enumerate().filter(|(n, _)| *n != winner) {
+            says(&mut b, invite, 487, &format!("t{n}"));
+        }
+        b.expect(&["ACK", "ACK"]);
+        b.tell(SipCmd::Hangup { leg: LegId(2), cause: Cause::new(200, "Done"), headers: vec![] });
+        assert_eq!(b.last().uri_text(), "sip:x@10.0.0.2:5099");
+        b.respond("BYE", 200, "", "", "");
+        b.over();
+    }
+}
+
+#[test]
+fn one_that_has_not_rung_yet_is_cancelled_when_it_does_and_a_late_200_is_left_at_once() {
+    let (mut b, invites) = ringing();
+    says(&mut b, &invites[1], 200, "t1");
+    b.expect(&["ACK", "Answered 2 Some(85)"]);
+    says(&mut b, &invites[0], 180, "t0");
+    b.expect(&["CANCEL"]);
+    says(&mut b, &invites[2], 200, "t2");
+    b.expect(&["ACK", "BYE"]);
+    b.tell(SipCmd::Hangup { leg: LegId(2), cause: Cause::new(200, "Done"), headers: vec![] });
+    b.over();
+}
+
+#[test]
+fn the_best_refusal_of_all_contacts_ends_the_call() {
+    for (codes, end) in
+        [([480, 486, 408], 480), ([503, 486, 404], 486), ([408, 500, 503], 500), ([480, 603, 480], 603)]
+    {
+        let (mut b, invites) = ringing();
+        for (n, invite) in invites.iter().enumerate() {
+            says(&mut b, invite, codes[n], &format!("t{n}"));
+            if codes[n] >= 600 {
+                // The others are not wanted any more.
+                says(&mut b, &invites[2], 180, "t2");
+                says(&mut b, &invites[2], 487, "t2");
+                break;
+            }
+        }
+        b.pass(3_000);
+        let lines = b.take();
+        let ends: Vec<&String> = lines.iter().filter(|l| l.starts_with("Ended")).collect();
+        assert_eq!(ends, [&format!("Ended 2 peer {end}")], "{codes:?} {lines:?}");
+        b.over();
+    }
+}
+
+#[test]
+fn a_call_taken_back_is_taken_back_everywhere() {
+    let (mut b, invites) = ringing();
+    says(&mut b, &invites[0], 180, "t0");
+    says(&mut b, &invites[2], 180, "t2");
+    b.take();
+    b.tell(SipCmd::Hangup { leg: LegId(2), cause: Cause::new(487, "Caller left"), headers: vec![] });
+    b.expect(&["CANCEL", "CANCEL"]);
+    says(&mut b, &invites[1], 180, "t1");
+    b.expect(&["CANCEL"]);
+    for (n, invite) in invites.iter().enumerate() {
+        says(&mut b, invite, 487, &format!("t{n}"));
+    }
+    b.expect(&["ACK", "Ended 2 us 487", "ACK", "ACK"]);
+    b.over();
+}
+
+#[test]
+fn silent_contacts_end_the_call_and_nothing_is_left() {
+    let (mut b, invites) = ringing();
+    says(&mut b, &invites[1], 180, "t1");
+    b.pass(40_000);
+    assert!(!b.take().iter().any(|l| l.starts_with("Ended")), "one still rings");
+    says(&mut b, &invites[1], 480, "t1");
+    let lines = b.take();
+    assert!(lines.contains(&"Ended 2 peer 480".to_owned()), "{lines:?}");
+    b.over();
+}
+
+fn tcp(conn: u64) -> Flow {
+    Flow { transport: Transport::Tcp, conn, ..udp(US, PHONE) }
+}
+
+#[test]
+fn a_broken_connection_takes_its_binding_along_and_a_restart_those_of_tcp() {
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    b.flow = tcp(7);
+    let by_tcp = Phone { contact: "Contact: <sip:alice@10.0.0.2:5060;transport=tcp>\r\n", ..ALICE };
+    by_tcp.register(&mut b, 3);
+    let rows: Vec<BindingRow> = b.endpoint.bindings().cloned().collect();
+    assert_eq!(rows.len(), 2);
+    b.take();
+    b.lost(tcp(8));
+    b.expect(&[]);
+    b.lost(tcp(7));
+    b.expect(&["Unbound alice|alice@10.0.0.2:5060;tcp"]);
+
+    let mut again = phone();
+    again.now = b.now;
+    again.tell(SipCmd::Bindings(rows.clone()));
+    again.expect(&["Unbound alice|alice@10.0.0.2:5060;tcp"]);
+    assert_eq!(bound(&again), ["sip:alice@10.0.0.2:5060"]);
+    again.tell(call("alice", false));
+    again.expect(&["INVITE"]);
+
+    // One whose time ran out while nobody was there.
+    let mut late = phone();
+    let Now { wall, .. } = at(late.now);
+    let over = BindingRow { expires: wall, ..rows[0].clone() };
+    late.tell(SipCmd::Bindings(vec![over]));
+    assert!(bound(&late).is_empty());
+}
+
+#[test]
+fn a_trunk_that_is_gone_has_nobody_bound() {
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    b.endpoint.set_sources(Arc::new(Snapshot::new(vec![with_user(9, "alice", &[])], vec![])));
+    b.tell(SipCmd::Bindings(vec![]));
+    assert!(matches!(b.events.last(), Some(SipEvent::Binding(Change::Delete { .. }))));
+    assert!(bound(&b).is_empty());
+}
