@@ -111,7 +111,14 @@ impl Call {
                 let (from, to) = if sent { ("chorus", "phone") } else { ("phone", "chorus") };
                 cx.trace(from, to, what);
             }
-            SipEvent::Rerouted { trunk, .. } => self.row.trunk = trunk,
+            SipEvent::Rerouted { trunk, .. } => {
+                self.row.trunk = trunk;
+                cx.trace(
+                    "chorus",
+                    "chorus",
+                    format!("goes over {} now", trunk.map_or_else(String::new, |t| t.to_string())),
+                );
+            }
             SipEvent::Incoming { .. } | SipEvent::Refused { .. } | SipEvent::Binding(_) => {}
         }
     }

@@ -179,6 +179,7 @@ impl Target {
             next_hop: self.next_hop,
             registered: None,
             keep_user: false,
+            alternatives: Vec::new(),
             from: self.from,
             to: self.to,
             max_forwards: self.max_forwards,

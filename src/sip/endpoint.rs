@@ -24,6 +24,7 @@ mod outgoing;
 mod receive;
 mod register;
 mod request;
+mod reroute;
 mod shut_out;
 mod timers;
 mod uac;

@@ -229,6 +229,8 @@ pub struct InviteCmd {
     pub registered: Option<String>,
     /// There the Request-URI keeps its user: a number behind a PBX, not the user that registered.
     pub keep_user: bool,
+    /// Other ways to the callee, in the order in which they are tried.
+    pub alternatives: Vec<Alternative>,
     /// From, a whole name-addr without tag: `"Name" <sip:user@host>`. Host `LOCAL` stands for our address on the flow.
     pub from: String,
     /// To, a whole name-addr.
@@ -241,6 +243,27 @@ pub struct InviteCmd {
     pub headers: Vec<(String, String)>,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
+}
+
+/// Another way of the same call, over another trunk: what stands in for the fields of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// Request-URI.
+    pub uri: String,
+    /// Where to send it if not to the host of `uri`.
+    pub next_hop: Option<String>,
+    /// From.
+    pub from: String,
+    /// To.
+    pub to: String,
+    /// For 401 and 407.
+    pub credentials: Option<Credentials>,
+    /// The trunk it goes over.
+    pub trunk: TrunkSid,
+    /// The user that registered here whose contacts are called instead of `uri`.
+    pub registered: Option<String>,
+    /// As in [`InviteCmd::keep_user`].
+    pub keep_user: bool,
 }
 
 /// What the endpoint reports.

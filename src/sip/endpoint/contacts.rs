@@ -52,13 +52,23 @@ impl Endpoint {
     /// To where a user has registered: the leg's own try at the preferred contact, twins at the others.
     pub(super) fn to_contacts(&mut self, now: Mono, id: LegId, key: Key, user: &str) {
         self.enter(id, key);
+        self.ring_contacts(now, id, user);
+    }
+
+    /// All of them. Nobody is asked over a connection of its own because a message is long: behind a NAT only the flow leads there.
+    pub(super) fn ring_contacts(&mut self, now: Mono, id: LegId, user: &str) {
         let rows = self.registrar.find(user);
         let mut hops: Vec<Hop> = rows
             .iter()
             .map(|r| Hop { flow: r.flow, contact: Some((r.contact.clone(), r.path.clone())) })
             .collect();
+        // A trunk whose peer is not there cannot be reached.
+        if hops.is_empty() && self.reroute(now, id, 503) {
+            return;
+        }
         let others = if hops.is_empty() { Vec::new() } else { hops.split_off(1) };
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
+        calling.named_transport = true;
         calling.targets = hops.into();
         calling.failure = Some(Cause::new(480, format!("{user} is not registered")));
         self.try_next(now, id);
@@ -106,6 +116,8 @@ impl Endpoint {
             twin.provisional = true;
         }
         calling.progressed |= code > 100;
+        calling.early_media |= message.sdp().is_some();
+        calling.impatient = None;
         if code > 100 && calling.cancel == Cancel::No {
             self.emit(SipEvent::Progress { leg: id, code, body: message.sdp() });
         }

@@ -82,6 +82,10 @@ pub struct Calling {
     pub named_transport: bool,
     /// Whom a connection is tried to because the INVITE is too long for a datagram.
     pub by_stream: Option<SocketAddr>,
+    /// When a trunk that says nothing is given up for the next one.
+    pub impatient: Option<Mono>,
+    /// The callee was heard: nobody else may be called instead.
+    pub early_media: bool,
     /// 101-199 came: no other target is tried any more.
     pub progressed: bool,
     pub cancel: Cancel,
@@ -111,9 +115,11 @@ impl From<Flow> for Hop {
     }
 }
 
-/// The two halves of calling out.
+/// The steps of calling out.
 #[derive(Clone, Debug)]
 pub enum Stage {
+    /// Nothing was done yet.
+    New,
     /// The next hop is being looked up.
     Resolving(ResolveId),
     /// The INVITE is out.
@@ -229,7 +235,7 @@ impl Leg {
             Phase::Ringing(ringing) => ringing.refresh.into_iter().chain(ringing.expires).min(),
             Phase::Calling(calling) => match calling.cancel {
                 Cancel::Sent(at) => Some(at),
-                _ => calling.timer_c,
+                _ => calling.timer_c.into_iter().chain(calling.impatient).min(),
             },
             Phase::Up | Phase::Leaving => None,
         };

@@ -5,7 +5,7 @@ use super::leg::{Calling, Cancel, Hop, Leg, Phase, Stage};
 use crate::sip::check::ALLOW;
 use crate::sip::dialog::{self, Dialog};
 use crate::sip::digest;
-use crate::sip::event::{DialogIds, Flow, InviteCmd, ResolveId, Transport};
+use crate::sip::event::{DialogIds, Flow, InviteCmd, Transport};
 use crate::sip::wire::{Method, Uri, Writer};
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,7 +15,7 @@ const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0
 const NO_FLOW: Flow = Flow { transport: Transport::Udp, remote: NOWHERE, local: NOWHERE, conn: 0 };
 
 /// A leg whose INVITE has not left yet.
-pub(super) fn outbound(cmd: InviteCmd, named_transport: bool, lookup: ResolveId, local_cseq: u32) -> Leg {
+pub(super) fn outbound(cmd: InviteCmd, named_transport: bool, local_cseq: u32) -> Leg {
     let ids = DialogIds {
         call_id: cmd.call_id.clone(),
         local_tag: cmd.local_tag.clone(),
@@ -31,8 +31,10 @@ pub(super) fn outbound(cmd: InviteCmd, named_transport: bool, lookup: ResolveId,
         asked: cmd.uri.clone(),
         twins: Vec::new(),
         refused: false,
+        impatient: None,
+        early_media: false,
         cmd,
-        stage: Stage::Resolving(lookup),
+        stage: Stage::New,
         targets: Default::default(),
         route: Vec::new(),
         named_transport,
@@ -72,6 +74,14 @@ pub(super) fn invite_on(
         w = w.header("Allow", ALLOW).header("User-Agent", agent);
     }
     w.body("application/sdp", &cmd.offer)
+}
+
+impl InviteCmd {
+    /// Where it is sent; None: that cannot be read.
+    pub fn hop(&self) -> Option<Uri> {
+        let hop = self.next_hop.as_ref().map(|h| format!("sip:{h}"));
+        Uri::parse(hop.as_deref().unwrap_or(&self.uri)).ok().filter(|u| !u.host.is_empty())
+    }
 }
 
 impl Calling {

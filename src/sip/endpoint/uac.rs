@@ -3,6 +3,7 @@
 use super::engine::{cause_of, fit, reason_header};
 use super::leg::{Calling, Cancel, GIVE_UP, Hop, Phase, Stage, Verdict};
 use super::outgoing::outbound;
+use super::reroute::PATIENCE as TRUNK_PATIENCE;
 use super::{Endpoint, OwnCall, User};
 use crate::clock::Mono;
 use crate::sip::digest::{self, Protected};
@@ -38,13 +39,11 @@ impl Endpoint {
         }
         let full = self.txns.len() >= self.config.transactions_max || self.legs.len() >= self.config.legs_max;
         let registered = cmd.registered.clone();
-        let hop = cmd.next_hop.as_ref().map(|h| format!("sip:{h}"));
-        let hop = Uri::parse(hop.as_deref().unwrap_or(&cmd.uri)).ok().filter(|u| !u.host.is_empty());
+        let hop = cmd.hop();
         let named_transport = hop.as_ref().is_some_and(|h| transport(h).is_some());
-        let lookup = self.new_resolve_id();
         let cseq = u32::try_from(self.rng.below(FIRST_CSEQ_MAX)).unwrap_or(0);
         let calls = self.calls.contains_key(&cmd.call_id);
-        self.legs.insert(id, outbound(cmd, named_transport, lookup, cseq));
+        self.legs.insert(id, outbound(cmd, named_transport, cseq));
         let refusal = match hop {
             _ if full => Cause::new(503, "Too many calls here"),
             _ if calls => Cause::new(500, "The Call-ID was used before"),
@@ -52,7 +51,7 @@ impl Endpoint {
                 return self.to_contacts(now, id, key, &registered.unwrap_or_default());
             }
             None => Cause::new(400, "The address to call cannot be read"),
-            Some(hop) => return self.look_up(id, key, lookup, &hop),
+            Some(hop) => return self.look_up(id, key, &hop),
         };
         self.end(id, Side::Us, refusal, Vec::new());
         self.drop_leg(now, id);
@@ -66,8 +65,16 @@ impl Endpoint {
         self.dialogs.insert(key, id);
     }
 
-    fn look_up(&mut self, id: LegId, key: Key, lookup: ResolveId, hop: &Uri) {
+    fn look_up(&mut self, id: LegId, key: Key, hop: &Uri) {
         self.enter(id, key);
+        self.resolve_for(id, hop);
+    }
+
+    /// Looks up where a leg's INVITE goes.
+    pub(super) fn resolve_for(&mut self, id: LegId, hop: &Uri) {
+        let lookup = self.new_resolve_id();
+        let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
+        calling.stage = Stage::Resolving(lookup);
         self.resolving.insert(lookup, id);
         let host = hop.next_host().to_owned();
         self.out.push_back(SipOut::Resolve { id: lookup, host, port: hop.port, transport: transport(hop) });
@@ -86,7 +93,10 @@ impl Endpoint {
     pub(super) fn try_next(&mut self, now: Mono, id: LegId) {
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         let Some(hop) = calling.targets.pop_front() else {
-            let cause = calling.failure.take().unwrap_or_else(|| Cause::new(408, "Request Timeout"));
+            let cause = calling.failure.clone().unwrap_or_else(|| Cause::new(408, "Request Timeout"));
+            if self.reroute(now, id, cause.code) {
+                return;
+            }
             self.end(id, Side::Us, cause, Vec::new());
             return self.drop_leg(now, id);
         };
@@ -114,6 +124,7 @@ impl Endpoint {
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
             calling.stage = Stage::Sent { txn, flow, branch, provisional: false };
             calling.timer_c = None;
+            calling.impatient = (!calling.cmd.alternatives.is_empty()).then_some(now + TRUNK_PATIENCE);
         }
     }
 
@@ -148,6 +159,9 @@ impl Endpoint {
         if free && code < 600 && self.promote_twin(id, cause.clone()) {
             return;
         }
+        if free && self.reroute(now, id, code) {
+            return;
+        }
         if free {
             let best = self.calling(id, txn).and_then(|calling| {
                 calling.failed(cause.clone());
@@ -163,6 +177,8 @@ impl Endpoint {
         if let Stage::Sent { provisional, .. } = &mut calling.stage {
             *provisional = true;
         }
+        calling.impatient = None;
+        calling.early_media |= message.sdp().is_some();
         if code > 100 || calling.timer_c.is_none() {
             calling.timer_c = Some(now + TIMER_C);
         }
@@ -274,7 +290,7 @@ impl Endpoint {
         let stage = calling.stage.clone();
         self.lose_twins(now, id);
         match stage {
-            Stage::Resolving(_) => self.end_and_drop(now, id),
+            Stage::New | Stage::Resolving(_) => self.end_and_drop(now, id),
             Stage::Sent { provisional: true, .. } => self.send_cancel(now, id),
             Stage::Sent { provisional: false, .. } => {}
         }
@@ -297,6 +313,9 @@ impl Endpoint {
     pub(super) fn on_calling_time(&mut self, now: Mono, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
         let Phase::Calling(calling) = &leg.phase else { return };
+        if calling.cancel == Cancel::No && calling.impatient.is_some_and(|at| at <= now) {
+            return self.on_impatience(now, id);
+        }
         match (calling.cancel, &calling.stage) {
             (Cancel::Sent(at), Stage::Sent { txn, .. }) if at <= now => {
                 let txn = *txn;

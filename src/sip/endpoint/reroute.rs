@@ -1,0 +1,92 @@
+//! Another trunk for the same call, while nobody was heard: the next of [`InviteCmd::alternatives`].
+//!
+//! ```text
+//!  INVITE --5xx but 501 and 505, no connection, no 1xx within 4 s--> next trunk --> INVITE, a new CSeq
+//!     |--early media, any other refusal--> as it is
+//! ```
+
+use super::Endpoint;
+use super::contacts::Twin;
+use super::leg::{Calling, Cancel, Hop, Phase, Stage};
+use crate::clock::Mono;
+use crate::sip::digest;
+use crate::sip::event::{Alternative, Cause, LegId, SipEvent};
+use crate::sip::wire::Uri;
+use std::time::Duration;
+
+/// A trunk that does not even say 100 for so long is passed over, if there is another.
+pub const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Does this refusal speak of the trunk rather than of whom we call?
+fn is_the_trunks(code: u16) -> bool {
+    (500..600).contains(&code) && !matches!(code, 501 | 505)
+}
+
+impl Endpoint {
+    /// Goes another way, if there is one and `code` is a reason to. False: the leg has to end.
+    pub(super) fn reroute(&mut self, now: Mono, id: LegId, code: u16) -> bool {
+        let Some(leg) = self.leg_mut(id) else { return false };
+        let Phase::Calling(calling) = &mut leg.phase else { return false };
+        let free = calling.cancel == Cancel::No && !calling.early_media;
+        if !free || calling.cmd.alternatives.is_empty() || !(is_the_trunks(code) || code == 408) {
+            return false;
+        }
+        let next = calling.cmd.alternatives.remove(0);
+        let trunk = next.trunk;
+        calling.take_way(next);
+        leg.dialog.ids.local_uri = calling.cmd.from.clone();
+        leg.dialog.ids.remote_uri = calling.cmd.to.clone();
+        leg.dialog.ids.remote_target = calling.cmd.uri.clone();
+        let registered = calling.cmd.registered.clone();
+        let hop = calling.cmd.hop();
+        self.emit(SipEvent::Rerouted { leg: id, trunk: Some(trunk) });
+        match (registered, hop) {
+            (Some(user), _) => self.ring_contacts(now, id, &user),
+            (None, Some(hop)) => self.resolve_for(id, &hop),
+            // An address that cannot be read is a trunk that cannot be reached.
+            (None, None) => return self.reroute(now, id, 503),
+        }
+        true
+    }
+
+    /// The trunk has not said anything for too long; if it does after all, its INVITE is taken back.
+    pub(super) fn on_impatience(&mut self, now: Mono, id: LegId) {
+        let Some(leg) = self.leg_mut(id) else { return };
+        let cseq = leg.dialog.ids.local_cseq;
+        let Phase::Calling(calling) = &mut leg.phase else { return };
+        calling.impatient = None;
+        let Stage::Sent { txn, flow, branch, provisional } = calling.stage.clone() else { return };
+        let uri = calling.cmd.uri.clone();
+        let unwanted = calling.unwanted(cseq);
+        calling.failure = Some(Cause::new(408, "The trunk did not answer the INVITE"));
+        let hop = Hop { flow, contact: Some((uri.clone(), calling.route.clone())) };
+        if self.reroute(now, id, 408) {
+            self.lose(now, &unwanted, vec![Twin { txn, hop, branch, uri, provisional }]);
+        }
+    }
+}
+
+impl Calling {
+    /// Begins anew with another trunk.
+    fn take_way(&mut self, next: Alternative) {
+        let Alternative { uri, next_hop, from, to, credentials, trunk: _, registered, keep_user } = next;
+        self.asked.clone_from(&uri);
+        self.cmd.uri = uri;
+        self.cmd.next_hop = next_hop;
+        self.cmd.from = from;
+        self.cmd.to = to;
+        self.cmd.credentials = credentials;
+        self.cmd.registered = registered;
+        self.cmd.keep_user = keep_user;
+        self.authorization.clear();
+        self.realms.clear();
+        self.digest = digest::Client::default();
+        self.route.clear();
+        self.targets.clear();
+        self.progressed = false;
+        self.by_stream = None;
+        self.named_transport = self.cmd.hop().is_some_and(|h: Uri| h.transport().is_some());
+        self.timer_c = None;
+        self.impatient = None;
+    }
+}
