@@ -111,7 +111,7 @@ impl Call {
                 let (from, to) = if sent { ("chorus", "phone") } else { ("phone", "chorus") };
                 cx.trace(from, to, what);
             }
-            SipEvent::Incoming { .. } | SipEvent::Refused { .. } => {}
+            SipEvent::Incoming { .. } | SipEvent::Registration { .. } | SipEvent::Refused { .. } => {}
         }
     }
 

@@ -5,6 +5,7 @@ pub mod dialog;
 pub mod digest;
 pub mod endpoint;
 pub mod event;
+pub mod registration;
 pub mod transaction;
 pub mod transport;
 pub mod wire;

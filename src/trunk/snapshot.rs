@@ -76,6 +76,11 @@ impl Snapshot {
     /// what would have matched. Empty if nothing stands in its way.
     pub fn explain(&self, source: IpAddr, user: &str) -> Vec<String> {
         let candidates = self.identify(source);
+        self.explain_number(source, &candidates, user)
+    }
+
+    /// The same of a call that these trunks may stand for, however they were found out; none: as for a stranger.
+    pub fn explain_number(&self, source: IpAddr, candidates: &[TrunkSid], user: &str) -> Vec<String> {
         if candidates.is_empty() {
             return self.explain_source(source);
         }
@@ -86,7 +91,7 @@ impl Snapshot {
                 out.push(format!("No number '{user}' is configured (looked up as '{}').", canonical(user)));
                 out.extend(self.near(user));
             }
-            Some(number) if self.choose(&candidates, number).is_none() => out.push(format!(
+            Some(number) if self.choose(candidates, number).is_none() => out.push(format!(
                 "The number {} belongs to account {}, to which none of these trunks is open; a trunk pinned to that \
                  account or to none would have matched.",
                 number.number, number.account

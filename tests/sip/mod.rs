@@ -16,6 +16,7 @@ mod oracle;
 mod outbound;
 mod own_torture;
 mod peer;
+mod registration;
 mod samples;
 mod sdp;
 mod sdp_awkward;

@@ -304,6 +304,7 @@ impl Work {
             | SipEvent::Confirmed { .. }
             | SipEvent::OfferAnswered { .. }
             | SipEvent::Key { .. }
+            | SipEvent::Registration { .. }
             | SipEvent::Refused { .. } => {}
         }
     }

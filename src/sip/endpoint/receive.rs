@@ -6,6 +6,7 @@ use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sip::check::{Refusal, capabilities, check_request};
 use crate::sip::event::Flow;
+use crate::sip::registration::Event;
 use crate::sip::transaction::{
     ClientEvent, Failure, InviteClientEvent, InviteServerEvent, Key, Machine, TxnId,
 };
@@ -28,7 +29,7 @@ impl Endpoint {
         }
         let trunks = match leg {
             Some(_) => Vec::new(),
-            None => self.sources.identify(flow.remote.ip()),
+            None => self.who(&request.message, &flow),
         };
         if leg.is_none() && trunks.is_empty() {
             let words = format!("{} from an address of no trunk", request.method);
@@ -122,7 +123,9 @@ impl Endpoint {
                 self.on_invite_response(now, leg, txn, code, flow, message);
             }
             User::Bye(leg) => self.on_bye_response(now, leg, code, flow, message),
-            User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Register(trunk, number) => self.drive(now, trunk, Event::Answer(number, message)),
+            User::Ping(trunk, number) if code >= 200 => self.drive(now, trunk, Event::Pong(number)),
+            User::Ping(..) | User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }
 
@@ -131,6 +134,8 @@ impl Endpoint {
         match user {
             User::Invite(leg) => self.on_invite_failure(now, leg, txn, why),
             User::Bye(leg) => self.end_and_drop(now, leg),
+            User::Register(trunk, number) => self.drive(now, trunk, Event::Failed(number, why)),
+            User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),
             User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }
