@@ -315,8 +315,9 @@ impl Server {
             let _ = self.control.send(Control::HangUpAll).await;
             let _ = tokio::time::timeout(Duration::from_secs(5), self.counts.wait_for(none_live)).await;
         }
-        // What the last calls owe; what cannot be delivered now is delivered by the next process.
-        let told = |c: &Counts| c.outbox == 0 && c.pending == 0;
+        // What the last calls owe; what cannot be delivered now is delivered by the next process. And the registrars that
+        // have not heard yet that we leave.
+        let told = |c: &Counts| c.outbox == 0 && c.pending == 0 && c.leaving == 0;
         let _ = tokio::time::timeout(TOLD_WITHIN, self.counts.wait_for(told)).await;
         self.stop().await;
     }

@@ -13,6 +13,7 @@ mod io;
 pub mod log;
 mod outbox;
 mod recover;
+mod registrations;
 pub mod timeline;
 mod workers;
 
@@ -75,6 +76,8 @@ pub struct Counts {
     pub pending: usize,
     /// Transactions that wait for the database to come back.
     pub journal: usize,
+    /// Registrations that are being taken back.
+    pub leaving: usize,
 }
 
 /// See the module.
@@ -167,13 +170,14 @@ impl Switch {
             Input::Committed(id, result) => self.on_committed(now, id, result),
             Input::Command(ticket, request) => self.on_command(now, ticket, request),
             Input::Tables(tables) => {
-                self.endpoint.set_sources(tables.trunks.clone());
+                // The tables first: what the registrations say is told with the names of their trunks.
                 self.tables = tables;
+                self.endpoint.set_sources(now, self.tables.trunks.clone());
             }
             Input::Outbox(rows, later) => self.schedule.load(now, rows, later),
             Input::Drain => {
                 self.draining = true;
-                self.endpoint.drain();
+                self.endpoint.drain(now);
             }
             Input::Time => {}
         }
@@ -207,6 +211,7 @@ impl Switch {
             timers: sip.timers + self.timers.len(),
             pending: self.fetches.len() + self.clips.len() + self.gates.len(),
             journal: self.journal.len(),
+            leaving: self.endpoint.leaving(),
         }
     }
 
@@ -267,6 +272,7 @@ impl Switch {
             SipEvent::Incoming { .. } => return self.accept(now, event),
             SipEvent::Refused { flow, code, words } => return self.on_refused(now, flow, *code, words),
             SipEvent::Binding(change) => return self.keep_binding(now, change),
+            SipEvent::Registration { trunk, state } => return self.on_registration(now, *trunk, state),
             SipEvent::Progress { leg, .. }
             | SipEvent::Answered { leg, .. }
             | SipEvent::Confirmed { leg, .. }

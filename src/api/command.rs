@@ -154,6 +154,8 @@ pub enum Request {
     StopStream(CallSid, String),
     /// The timeline of a live call. Answers: `Timeline`, `NotLive`.
     Timeline(CallSid),
+    /// Where the trunks stand that register at another house. Answers: `Registrations`.
+    Registrations,
     /// Accounts, numbers, applications or trunks were committed: rebuild the snapshot, then answer `Done`, so that
     /// a call that arrives after our 2xx already meets them.
     TablesChanged,
@@ -170,6 +172,8 @@ pub enum Answer {
     Stream(Box<StreamRow>),
     /// The lines so far.
     Timeline(Vec<crate::store::rows::Line>),
+    /// Each trunk that registers, as it stands now.
+    Registrations(Vec<(TrunkSid, crate::sip::registration::RegistrationState)>),
     /// Nothing to show.
     Done,
     /// This process holds no such live call.

@@ -119,7 +119,10 @@ impl Call {
                     format!("goes over {} now", trunk.map_or_else(String::new, |t| t.to_string())),
                 );
             }
-            SipEvent::Incoming { .. } | SipEvent::Refused { .. } | SipEvent::Binding(_) => {}
+            SipEvent::Incoming { .. }
+            | SipEvent::Registration { .. }
+            | SipEvent::Refused { .. }
+            | SipEvent::Binding(_) => {}
         }
     }
 

@@ -42,7 +42,7 @@ impl Call {
                 self.rest_stream(cx, ticket, open);
             }
             Request::StopStream(_, name) => self.rest_stop_stream(cx, ticket, &name),
-            Request::Dial(_) | Request::Timeline(_) | Request::TablesChanged => {
+            Request::Dial(_) | Request::Timeline(_) | Request::TablesChanged | Request::Registrations => {
                 cx.push(Effect::Reply(ticket, Box::new(Answer::NotLive)));
             }
         }

@@ -3,10 +3,11 @@
 //! ```text
 //!  on_bytes --> receive: request --> transaction known? --> machine
 //!                  |                 dialog known?      --> in_dialog, offer, uas (ACK, CANCEL)
-//!                  |                 trunk's address?   --> uas: a new leg, or an answer without state
+//!                  |                 trunk's address or token? --> uas: a new leg, or an answer without state
 //!                  |                 nobody's           --> nothing but a count
 //!                  +------> response --> machine --> uac, answered (2xx, forks), hangup (BYE)
 //!  command  --> uas, uac, offer, hangup           on_time --> machines, legs, memory of our Call-IDs
+//!  set_sources, drain --> registering: our registrations at other houses
 //! ```
 //!
 //! A leg is dropped in one place ([`hangup`](self)), a transaction in one place (`engine`); after the last leg has
@@ -23,6 +24,7 @@ mod offer;
 mod outgoing;
 mod receive;
 mod register;
+mod registering;
 mod request;
 mod reroute;
 mod shut_out;
@@ -30,8 +32,9 @@ mod timers;
 mod uac;
 mod uas;
 
-use crate::clock::{Mono, Now};
+use crate::clock::{Mono, Now, Wall};
 use crate::rng::Rng;
+use crate::sid::TrunkSid;
 use crate::sip::digest::server::Guard;
 use crate::sip::event::{Flow, LegId, OfferId, ResolveId, SipCmd, SipEvent, SipOut};
 use crate::sip::registrar::Registrar;
@@ -116,6 +119,10 @@ enum User {
     Incoming(LegId, Box<Key>),
     /// A request in a dialog.
     Request(LegId),
+    /// Our REGISTER, by its CSeq.
+    Register(TrunkSid, u32),
+    /// Our OPTIONS to a registrar, by its CSeq.
+    Ping(TrunkSid, u32),
 }
 
 /// A 2xx of our INVITE that was ACKed, so that a retransmitted one gets the same ACK.
@@ -144,6 +151,9 @@ pub struct Endpoint {
     shut_out: ShutOut,
     registrar: Registrar,
     draining: bool,
+    /// Of the present input, for what users are shown.
+    wall: Wall,
+    registrations: registering::Registrations,
     txns: Table<User>,
     legs: HashMap<LegId, Leg>,
     /// Legs by Call-ID and our tag.
@@ -179,6 +189,8 @@ impl Endpoint {
             shut_out: ShutOut::default(),
             registrar,
             draining: false,
+            wall: Wall(0),
+            registrations: registering::Registrations::default(),
             txns: Table::default(),
             legs: HashMap::new(),
             dialogs: HashMap::new(),
@@ -200,6 +212,7 @@ impl Endpoint {
 
     /// One datagram, or one framed message of a stream.
     pub fn on_bytes(&mut self, now: Now, flow: Flow, b: &Bytes) {
+        self.wall = now.wall;
         // Keep-alives of phones behind a NAT, not worth a line.
         if b.iter().all(|b| matches!(b, b'\r' | b'\n' | b' ' | 0)) {
             return;
@@ -217,12 +230,14 @@ impl Endpoint {
 
     /// A connection broke, could not be made, or a datagram came back undelivered.
     pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
+        self.wall = now.wall;
         self.flow_lost(now.mono, f);
         self.settle();
     }
 
     /// Does what a call wants.
     pub fn command(&mut self, now: Now, c: SipCmd) {
+        self.wall = now.wall;
         let (at, now) = (now, now.mono);
         match c {
             SipCmd::Ring { leg, body } => self.ring(now, leg, body),
@@ -242,19 +257,26 @@ impl Endpoint {
         self.settle();
     }
 
-    /// Replaces the trunks and their source addresses.
-    pub fn set_sources(&mut self, s: Arc<Snapshot>) {
+    /// Replaces the trunks: their source addresses, and where we register.
+    pub fn set_sources(&mut self, now: Now, s: Arc<Snapshot>) {
+        self.wall = now.wall;
         self.sources = s;
         self.drop_bindings_of_nobody();
+        self.reconcile_registrations(now.mono);
+        self.settle();
     }
 
-    /// From now on new INVITEs get 503 with Retry-After, and OPTIONS 503.
-    pub fn drain(&mut self) {
+    /// From now on new INVITEs get 503 with Retry-After, and OPTIONS 503; our registrations are taken back.
+    pub fn drain(&mut self, now: Now) {
+        self.wall = now.wall;
         self.draining = true;
+        self.reconcile_registrations(now.mono);
+        self.settle();
     }
 
     /// Fires what is due.
     pub fn on_time(&mut self, now: Now) {
+        self.wall = now.wall;
         self.fire(now.mono);
         self.settle();
     }
@@ -270,7 +292,8 @@ impl Endpoint {
         let memory = self.forgetting.front().map(|(at, _)| *at);
         let bindings = self.registrar.poll_timeout();
         let losing = self.losing.front().map(|(at, _)| *at);
-        self.txns.deadline().into_iter().chain(legs).chain(memory).chain(bindings).chain(losing).min()
+        let others = [legs, memory, bindings, losing, self.registrations.deadline()];
+        self.txns.deadline().into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Who has registered.
@@ -283,12 +306,15 @@ impl Endpoint {
         self.legs.get(&leg).is_some_and(|l| !l.ended)
     }
 
-    /// What it holds.
+    /// What it holds, but for the registrations, which hold something as long as there are any.
     pub fn counts(&self) -> Counts {
+        // Each of theirs has one deadline.
+        let registering = self.registrations.transactions();
+        let timers: usize = [self.txns.timers(), self.clock.len(), self.forgetting.len()].iter().sum();
         Counts {
-            transactions: self.txns.len(),
+            transactions: self.txns.len().saturating_sub(registering),
             dialogs: self.legs.len().saturating_add(self.calls.len()),
-            timers: [self.txns.timers(), self.clock.len(), self.forgetting.len()].iter().sum(),
+            timers: timers.saturating_sub(registering),
         }
     }
 
@@ -317,6 +343,7 @@ impl Endpoint {
     #[cfg(feature = "invariants")]
     fn check(&self) {
         assert_eq!(self.txns.check(), Ok(()), "transactions");
+        self.registrations.check(|txn| self.txns.get(txn).is_some());
         let armed = || self.legs.iter().filter_map(|(id, l)| Some((l.armed?, *id)));
         let held = armed().all(|deadline| self.clock.contains(&deadline));
         assert!(held && armed().count() == self.clock.len(), "the clock and the legs differ");

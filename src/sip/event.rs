@@ -3,6 +3,7 @@
 
 use super::registrar;
 use crate::sid::{CallSid, TrunkSid};
+use crate::sip::registration::RegistrationState;
 use crate::store::rows::BindingRow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,18 @@ pub enum Transport {
     Tcp,
     /// A stream under TLS.
     Tls,
+}
+
+impl Transport {
+    /// Of a `transport` parameter (RFC 3261 section 19.1.1); None: one that is not known.
+    pub fn named(word: &str) -> Option<Transport> {
+        match word.to_ascii_lowercase().as_str() {
+            "udp" => Some(Transport::Udp),
+            "tcp" => Some(Transport::Tcp),
+            "tls" => Some(Transport::Tls),
+            _ => None,
+        }
+    }
 }
 
 /// Where a message came from or goes to.
@@ -76,6 +89,8 @@ pub struct Invite {
     pub uri: String,
     /// User part of the Request-URI, percent-decoded.
     pub to_user: String,
+    /// User part of To (or of a `tel:` URI), percent-decoded: the number that was called where the Request-URI only names us.
+    pub to_header_user: String,
     /// Host part of the Request-URI, without port.
     pub to_host: String,
     /// User part of From (or of a `tel:` URI), percent-decoded.
@@ -275,7 +290,7 @@ pub enum SipEvent {
         leg: LegId,
         /// The request.
         invite: Box<Invite>,
-        /// The trunks whose source addresses match, never empty.
+        /// The trunks that it may come from, never empty; one whose registration it shows is the first.
         trunks: Vec<TrunkSid>,
     },
     /// 101-199 for an INVITE of ours.
@@ -358,6 +373,13 @@ pub enum SipEvent {
         leg: LegId,
         /// The trunk.
         trunk: Option<TrunkSid>,
+    },
+    /// A registration of ours stands otherwise than before, or another try of it failed.
+    Registration {
+        /// Whose.
+        trunk: TrunkSid,
+        /// What it shows now.
+        state: Box<RegistrationState>,
     },
     /// A request that was refused before it made a leg, for the log.
     Refused {

@@ -6,6 +6,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod event;
 pub mod registrar;
+pub mod registration;
 pub mod transaction;
 pub mod transport;
 pub mod wire;

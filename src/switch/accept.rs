@@ -5,8 +5,11 @@ use crate::call::call::Call;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
 use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
-use crate::store::rows::{CallRow, CallStatus, Direction, NotificationRow, NumberRow, Subscription};
+use crate::store::rows::{
+    CallRow, CallStatus, Direction, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
+};
 use crate::store::tx::{Op, Tx};
+use crate::trunk::Snapshot;
 
 /// A refusal: what the peer is told, and why in a sentence.
 struct Refusal {
@@ -35,7 +38,8 @@ impl Switch {
     fn admit(&mut self, now: Now, invite: &Invite, trunks: &[TrunkSid]) -> Result<CallRow, Refusal> {
         let tables = self.tables.clone();
         let source = invite.flow.remote.ip();
-        let explain = || tables.trunks.explain_to(source, trunks, &invite.to_user).join(" ");
+        let called = called(&tables.trunks, invite, trunks);
+        let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
         if self.calls.len() >= self.calls_max {
             let cause = Cause::new(503, "Service Unavailable");
             return Err(Refusal {
@@ -45,7 +49,7 @@ impl Switch {
             });
         }
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
-        let Some(number) = tables.trunks.number(&invite.to_user) else {
+        let Some(number) = tables.trunks.number(called) else {
             let cause = Cause::new(404, "No such number");
             return Err(Refusal { cause, words: explain(), account: owner() });
         };
@@ -114,6 +118,17 @@ impl Switch {
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
     }
+}
+
+/// Whom the caller dialled: the user of the Request-URI. A PBX that we registered with sends there what our Contact says, our own
+/// user name; then it is who stands in To, if there is such a number.
+fn called<'a>(tables: &Snapshot, invite: &'a Invite, trunks: &[TrunkSid]) -> &'a str {
+    let (user, to) = (invite.to_user.as_str(), invite.to_header_user.as_str());
+    let registers = |t: &&TrunkRow| t.authentication_mode == TrunkMode::OutboundRegistration;
+    let mut known = trunks.iter().filter_map(|sid| tables.trunk(*sid)).filter(registers);
+    let ours = known.any(|t| t.username.as_deref() == Some(user));
+    let instead = ours && !to.is_empty() && (tables.number(to).is_some() || tables.number(user).is_none());
+    if instead { to } else { user }
 }
 
 /// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else.

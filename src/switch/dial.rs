@@ -18,6 +18,10 @@ impl Switch {
             Request::TablesChanged => {
                 return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Done)));
             }
+            Request::Registrations => {
+                let answer = Answer::Registrations(self.registrations());
+                return self.out.push_back(Output::Reply(ticket, Box::new(answer)));
+            }
             Request::Timeline(sid) => {
                 let lines = self.timelines.lines(*sid).map(<[_]>::to_vec);
                 let answer = lines.map_or(Answer::NotLive, Answer::Timeline);

@@ -108,14 +108,15 @@ impl Snapshot {
     /// Why a call from `source` to `user` is refused, for the log and the debugger: which trunk, which number, and
     /// what would have matched. Empty if nothing stands in its way.
     pub fn explain(&self, source: IpAddr, user: &str) -> Vec<String> {
-        match self.identify(source) {
-            candidates if candidates.is_empty() => self.explain_source(source),
-            candidates => self.explain_to(source, &candidates, user),
-        }
+        let candidates = self.identify(source);
+        self.explain_number(source, &candidates, user)
     }
 
-    /// The same where it is known which trunks it may be: by address, password or registration.
-    pub fn explain_to(&self, source: IpAddr, candidates: &[TrunkSid], user: &str) -> Vec<String> {
+    /// The same of a call that these trunks may stand for, however they were found out; none: as for a stranger.
+    pub fn explain_number(&self, source: IpAddr, candidates: &[TrunkSid], user: &str) -> Vec<String> {
+        if candidates.is_empty() {
+            return self.explain_source(source);
+        }
         let names = candidates.iter().filter_map(|sid| self.trunk(*sid)).map(describe).collect::<Vec<_>>();
         let mut out = vec![format!("The source {source} belongs to {}.", names.join(" and "))];
         match self.number(user) {

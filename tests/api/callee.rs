@@ -170,7 +170,7 @@ struct Line {
 impl Line {
     fn new(transport: Transport, rang: Arc<Seen<Rang>>, ended: Arc<Seen<Cause>>) -> Line {
         let mut endpoint = Endpoint::new(Rng::from_number(7), EndpointConfig::default());
-        endpoint.set_sources(known("127.0.0.1"));
+        endpoint.set_sources(chorus::server::now(), known("127.0.0.1"));
         Line { endpoint, transport, talking: HashMap::new(), rang, ended }
     }
 

@@ -83,7 +83,7 @@ impl Bank {
         let transport = Transport::start(config, rng.fork(), inbox).await.unwrap();
         let address = transport.local_addr();
         let mut endpoint = Endpoint::new(rng.fork(), EndpointConfig::default());
-        endpoint.set_sources(known("127.0.0.1"));
+        endpoint.set_sources(now(), known("127.0.0.1"));
         let book = Arc::new(Mutex::new(Book::default()));
         let (todo, tasks) = mpsc::unbounded_channel();
         let work = Work {
@@ -291,8 +291,12 @@ impl Work {
                 self.see(leg, |s| s.ended = Some((at, by, cause.code)));
             }
             SipEvent::Refused { .. } => self.book.lock().unwrap().refused += 1,
-            SipEvent::OfferAnswered { .. } | SipEvent::Key { .. } | SipEvent::Seen { .. } => {}
-            SipEvent::Binding(_) | SipEvent::Rerouted { .. } => {}
+            SipEvent::OfferAnswered { .. }
+            | SipEvent::Key { .. }
+            | SipEvent::Registration { .. }
+            | SipEvent::Binding(_)
+            | SipEvent::Rerouted { .. }
+            | SipEvent::Seen { .. } => {}
         }
     }
 

@@ -8,6 +8,7 @@ pub mod net;
 pub mod oracle;
 pub mod phone;
 pub mod raw;
+pub mod registrar;
 pub mod rows;
 pub mod world;
 

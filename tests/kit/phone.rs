@@ -47,6 +47,10 @@ pub struct Phone {
     pub rtp_loud: u64,
     /// Signals like any other, but has no media engine: its few packets are made by hand (the long simulation).
     pub light: bool,
+    /// It is a PBX that takes registrations.
+    pub registrar: Option<super::registrar::Registrar>,
+    /// The Request-URI of its calls, if not the user that is dialled at Chorus.
+    pub calls: Option<String>,
     /// It signals over TCP.
     pub tcp: bool,
     /// It sends no RTP although it could.
@@ -83,7 +87,7 @@ pub fn is_loud(packet: &[u8]) -> bool {
 impl Phone {
     pub fn new(name: &'static str, addr: SocketAddr, chorus: SocketAddr, seed: u64) -> Phone {
         let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
-        endpoint.set_sources(rows::known(&chorus.ip().to_string()));
+        endpoint.set_sources(Now::default(), rows::known(&chorus.ip().to_string()));
         Phone {
             name,
             addr,
@@ -99,6 +103,8 @@ impl Phone {
             headers: vec![],
             rtp_loud: 0,
             light: false,
+            registrar: None,
+            calls: None,
             tcp: false,
             silent: false,
             offer_with: None,
@@ -155,7 +161,7 @@ impl Phone {
             leg,
             call_id: format!("{}-{}@{}", self.name, leg.0, self.addr.ip()),
             local_tag: format!("t{}", leg.0),
-            uri: format!("sip:{user}@{chorus}"),
+            uri: self.calls.clone().unwrap_or_else(|| format!("sip:{user}@{chorus}")),
             next_hop: None,
             from: format!("<sip:{from}@LOCAL>"),
             to: format!("<sip:{user}@{chorus}>"),
@@ -276,6 +282,7 @@ impl Phone {
             | SipEvent::Seen { .. }
             | SipEvent::Rerouted { .. }
             | SipEvent::Binding(_)
+            | SipEvent::Registration { .. }
             | SipEvent::Refused { .. } => {}
         }
         vec![]

@@ -6,6 +6,7 @@ mod documents;
 mod faults;
 mod inbound;
 mod outbound;
+mod registering;
 mod rest;
 pub mod scene;
 mod signalling;
@@ -19,6 +20,7 @@ fn every_ladder_is_shown() {
         include_str!("faults.rs"),
         include_str!("inbound.rs"),
         include_str!("outbound.rs"),
+        include_str!("registering.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
         include_str!("verbs.rs"),

@@ -55,7 +55,7 @@ fn an_inbound_call_in_microseconds() {
         return println!("NOT RUN: a figure, printed with CHORUS_LONG");
     }
     let mut endpoint = Endpoint::new(Rng::from_number(1), EndpointConfig::default());
-    endpoint.set_sources(open_house());
+    endpoint.set_sources(at(Mono(0)), open_house());
     let mut m = Meter { endpoint, now: Mono(0), spent: Duration::ZERO, last: None };
     for n in 0..CALLS {
         let id = format!("call{n}@10.0.0.2");

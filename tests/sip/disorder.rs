@@ -38,7 +38,7 @@ impl Chaos {
         let mut rng = Rng::from_number(seed);
         let config = EndpointConfig { legs_max: 12, transactions_max: 60, ..EndpointConfig::default() };
         let mut endpoint = Endpoint::new(rng.fork(), config);
-        endpoint.set_sources(open_house());
+        endpoint.set_sources(at(Mono(0)), open_house());
         Chaos {
             rng,
             endpoint,
@@ -104,7 +104,7 @@ impl Chaos {
             SipEvent::OfferAnswered { leg, .. } => ("OfferAnswered", leg),
             SipEvent::Key { leg, .. } => ("Key", leg),
             SipEvent::Seen { leg, .. } => ("Seen", leg),
-            SipEvent::Refused { .. } | SipEvent::Binding(_) => return,
+            SipEvent::Refused { .. } | SipEvent::Binding(_) | SipEvent::Registration { .. } => return,
             SipEvent::Rerouted { leg, .. } => ("Rerouted", leg),
         };
         assert!(!self.ended.contains_key(&leg), "{name} after Ended");

@@ -294,7 +294,7 @@ fn options_is_answered_in_and_out_of_dialogs_and_503_while_draining() {
     assert!(b.last().headers.text("Accept").unwrap().contains("application/sdp"));
     b.get(&Req::new("OPTIONS").us(&tag).cseq(2).text());
     b.expect(&["200 OPTIONS"]);
-    b.endpoint.drain();
+    b.drain();
     b.get(&Req::new("OPTIONS").call_id("ping").branch("p2").text());
     b.expect(&["503 OPTIONS"]);
     assert!(b.last().seconds("Retry-After").is_some());

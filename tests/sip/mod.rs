@@ -18,6 +18,7 @@ mod outbound;
 mod own_torture;
 mod peer;
 mod registrar;
+mod registration;
 mod reroute;
 mod samples;
 mod sdp;

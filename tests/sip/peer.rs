@@ -8,6 +8,8 @@ use chorus::sip::event::{Credentials, Flow, InviteCmd, LegId, ResolveId, Side, S
 use chorus::sip::registrar::Change;
 use chorus::sip::wire::{Message, Verdict, read_datagram};
 use chorus::sip::{Endpoint, EndpointConfig};
+use chorus::trunk::Snapshot;
+use std::sync::Arc;
 
 pub const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
@@ -42,7 +44,7 @@ impl Bench {
 
     pub fn with(config: EndpointConfig) -> Bench {
         let mut endpoint = Endpoint::new(Rng::from_number(1), config);
-        endpoint.set_sources(open_house());
+        endpoint.set_sources(at(Mono(0)), open_house());
         Bench {
             endpoint,
             now: Mono(1_000_000),
@@ -106,6 +108,17 @@ impl Bench {
 
     pub fn lost(&mut self, flow: Flow) {
         self.endpoint.on_flow_lost(at(self.now), flow);
+        self.collect();
+    }
+
+    /// New tables.
+    pub fn sources(&mut self, sources: Arc<Snapshot>) {
+        self.endpoint.set_sources(at(self.now), sources);
+        self.collect();
+    }
+
+    pub fn drain(&mut self) {
+        self.endpoint.drain(at(self.now));
         self.collect();
     }
 
@@ -236,6 +249,7 @@ fn line(event: &SipEvent) -> String {
         SipEvent::OfferAnswered { leg, body } => format!("OfferAnswered {} {:?}", leg.0, some(body)),
         SipEvent::Key { leg, digit } => format!("Key {} {digit}", leg.0),
         SipEvent::Ended { leg, by, cause, .. } => format!("Ended {} {} {}", leg.0, who(by), cause.code),
+        SipEvent::Registration { state, .. } => state.state.as_str().to_owned(),
         SipEvent::Refused { code, .. } => format!("Refused {code}"),
         SipEvent::Binding(Change::Put(row)) => format!("Bound {} {}", row.user, row.contact),
         SipEvent::Binding(Change::Delete { key, .. }) => format!("Unbound {key}"),

@@ -30,7 +30,7 @@ fn with_user(n: u128, user: &str, sources: &[&str]) -> TrunkRow {
 
 fn bench(trunks: Vec<TrunkRow>) -> Bench {
     let mut b = Bench::with(EndpointConfig::default());
-    b.endpoint.set_sources(Arc::new(Snapshot::new(trunks, vec![])));
+    b.endpoint.set_sources(at(b.now), Arc::new(Snapshot::new(trunks, vec![])));
     b
 }
 
@@ -556,7 +556,7 @@ fn a_broken_connection_takes_its_binding_along_and_a_restart_those_of_tcp() {
 fn a_trunk_that_is_gone_has_nobody_bound() {
     let mut b = phone();
     ALICE.register(&mut b, 1);
-    b.endpoint.set_sources(Arc::new(Snapshot::new(vec![with_user(9, "alice", &[])], vec![])));
+    b.endpoint.set_sources(at(b.now), Arc::new(Snapshot::new(vec![with_user(9, "alice", &[])], vec![])));
     b.tell(SipCmd::Bindings(vec![]));
     assert!(matches!(b.events.last(), Some(SipEvent::Binding(Change::Delete { .. }))));
     assert!(bound(&b).is_empty());

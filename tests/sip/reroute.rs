@@ -51,10 +51,7 @@ fn rerouted(b: &mut Bench) {
     assert_eq!(b.last().uri_text(), "sip:015550100@b1.example");
     assert_eq!(b.last_flow().remote, SECOND.parse().unwrap());
     let from = b.last().headers.text("From").unwrap().into_owned();
-    assert_eq!(
-        (from.as_str(), b.last().call_id()),
-        ("<sip:+15550191@10.0.0.1>;tag=mine", "ours@10.0.0.1")
-    );
+    assert_eq!((from.as_str(), b.last().call_id()), ("<sip:+15550191@10.0.0.1>;tag=mine", "ours@10.0.0.1"));
 }
 
 const ANOTHER: &str = "Rerouted 2 Some(TK00000000000000000000000000000001)";

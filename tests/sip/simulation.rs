@@ -51,7 +51,7 @@ struct World {
 
 fn host(n: usize, rng: &mut Rng) -> Host {
     let mut endpoint = Endpoint::new(rng.fork(), EndpointConfig::default());
-    endpoint.set_sources(open_house());
+    endpoint.set_sources(at(Mono(0)), open_house());
     Host {
         endpoint,
         address: format!("10.0.0.{}:5060", n + 1).parse().unwrap(),

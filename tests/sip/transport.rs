@@ -38,7 +38,7 @@ impl Phone {
         let transport = Transport::start(config, Rng::from_number(seed), to).await.unwrap();
         let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
         let trunk = super::net::trunk(1, &["127.0.0.0/8"]);
-        endpoint.set_sources(Arc::new(Snapshot::new(vec![trunk], vec![])));
+        endpoint.set_sources(Now::default(), Arc::new(Snapshot::new(vec![trunk], vec![])));
         Phone { endpoint, transport, inbox, started: Instant::now(), events: vec![] }
     }
 

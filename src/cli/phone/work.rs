@@ -307,6 +307,7 @@ impl Work {
             | SipEvent::Key { .. }
             | SipEvent::Rerouted { .. }
             | SipEvent::Binding(_)
+            | SipEvent::Registration { .. }
             | SipEvent::Refused { .. } => {}
         }
     }

@@ -84,8 +84,9 @@ impl Endpoint {
 
     fn forget_transaction(&mut self, id: TxnId) {
         self.losers.remove(&id);
-        if let Some(txn) = self.txns.remove(id)
-            && let User::Incoming(_, merged) = txn.user
+        let Some(txn) = self.txns.remove(id) else { return };
+        self.registrations.count(&txn.user, false);
+        if let User::Incoming(_, merged) = txn.user
             && self.merged.get(&merged) == Some(&id)
         {
             self.merged.remove(&merged);
@@ -141,6 +142,7 @@ impl Endpoint {
     }
 
     fn launch(&mut self, key: Key, machine: Machine, flow: Flow, user: User) -> TxnId {
+        self.registrations.count(&user, true);
         let id = self.txns.insert(key, machine, flow, user);
         let mut actions = std::mem::take(&mut self.scratch);
         let sends = actions.drain(..).filter_map(|a| match a {
@@ -198,7 +200,7 @@ impl Endpoint {
 
     /// The reader refused it. Strangers get nothing.
     pub(super) fn on_malformed(&mut self, now: Mono, flow: Flow, message: &Message, code: u16, words: &str) {
-        if !self.is_known_source(now, &flow) {
+        if !self.is_known_source(now, &flow) && self.who(message, &flow).is_empty() {
             return self.refused(flow, 0, words);
         }
         let from_tag = message.from_tag().unwrap_or_default();

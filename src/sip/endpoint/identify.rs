@@ -25,19 +25,24 @@ pub(super) struct Member {
 }
 
 impl Endpoint {
-    /// Is this request to be answered at all?
+    /// Is this request to be answered at all? An address of a trunk goes on being heard when its passwords are not: a PBX may have
+    /// one phone that has forgotten its own.
     pub(super) fn is_known(&self, now: Mono, request: &Request) -> bool {
+        let flow = &request.flow;
+        if request.method == Method::Register && self.shut_out.source(now, flow.remote.ip()) {
+            return false;
+        }
         let begins = matches!(request.method, Method::Register | Method::Invite);
-        let ip = request.flow.remote.ip();
-        self.is_known_source(now, &request.flow)
-            || (begins && self.may_try(now, &request.flow) && !ip.is_unspecified())
+        self.is_known_source(now, flow)
+            || !self.who(&request.message, flow).is_empty()
+            || (begins && self.may_try(now, flow))
     }
 
     /// Does anything of ours name this address?
     pub(super) fn is_known_source(&self, now: Mono, flow: &Flow) -> bool {
         let ip = flow.remote.ip();
-        let named = !self.sources.identify(ip).is_empty() || self.sources.lists(ip);
-        !self.shut_out.source(now, ip) && (named || self.registrar.knows(flow))
+        let of_users = || self.sources.lists(ip) || self.registrar.knows(flow);
+        !self.sources.identify(ip).is_empty() || (!self.shut_out.source(now, ip) && of_users())
     }
 
     /// May whoever is there show a password?
@@ -49,7 +54,7 @@ impl Endpoint {
     /// The trunks of an INVITE; None: it was answered.
     pub(super) fn callers(&mut self, now: Mono, request: &Request) -> Option<Vec<TrunkSid>> {
         let shows = request.message.headers.has("Authorization");
-        let trunks = self.sources.identify(request.flow.remote.ip());
+        let trunks = self.who(&request.message, &request.flow);
         if !trunks.is_empty() && !(shows && self.may_try(now, &request.flow)) {
             return Some(trunks);
         }

@@ -7,6 +7,7 @@ use crate::clock::{Mono, Now};
 
 use crate::sip::check::{Refusal, capabilities, check_register, check_request};
 use crate::sip::event::Flow;
+use crate::sip::registration::Event;
 use crate::sip::transaction::{
     ClientEvent, Failure, InviteClientEvent, InviteServerEvent, Key, Machine, TxnId,
 };
@@ -135,7 +136,9 @@ impl Endpoint {
                 self.on_twin_response(now, leg, txn, code, message);
             }
             User::Loser if code < 200 => self.cancel_loser(now, txn),
-            User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Register(trunk, number) => self.drive(now, trunk, Event::Answer(number, message)),
+            User::Ping(trunk, number) if code >= 200 => self.drive(now, trunk, Event::Pong(number)),
+            User::Ping(..) | User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }
 
@@ -145,6 +148,8 @@ impl Endpoint {
             User::Invite(leg) => self.on_invite_failure(now, leg, txn, why),
             User::Bye(leg) => self.end_and_drop(now, leg),
             User::Twin(leg) => self.on_twin_failure(leg, txn),
+            User::Register(trunk, number) => self.drive(now, trunk, Event::Failed(number, why)),
+            User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),
             User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }

@@ -7,7 +7,7 @@ use crate::clock::Mono;
 use crate::sip::event::{Cause, Flow, Side, SipOut};
 
 impl Endpoint {
-    /// Fires everything that is due: transactions, then legs, then the memory of our Call-IDs.
+    /// Fires everything that is due: transactions, then legs, then registrations, then the memory of our Call-IDs.
     pub(super) fn fire(&mut self, now: Mono) {
         while let Some(id) = self.txns.due(now) {
             let user = self.txns.get(id).map(|t| t.user.clone());
@@ -24,6 +24,7 @@ impl Endpoint {
             self.on_leg_time(now, id);
             self.settle();
         }
+        self.registrations_due(now);
         while self.forgetting.front().is_some_and(|(at, _)| *at <= now) {
             self.forget_oldest();
         }

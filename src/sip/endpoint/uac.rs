@@ -21,12 +21,7 @@ pub const TIMER_C: Duration = Duration::from_secs(660);
 const FIRST_CSEQ_MAX: u64 = 100_000;
 
 fn transport(uri: &Uri) -> Option<Transport> {
-    match uri.transport()?.to_ascii_lowercase().as_str() {
-        "udp" => Some(Transport::Udp),
-        "tcp" => Some(Transport::Tcp),
-        "tls" => Some(Transport::Tls),
-        _ => None,
-    }
+    uri.transport().and_then(Transport::named)
 }
 
 impl Endpoint {
@@ -82,7 +77,9 @@ impl Endpoint {
 
     /// The flows to try, in order.
     pub(super) fn resolved(&mut self, now: Mono, lookup: ResolveId, flows: Vec<Flow>) {
-        let Some(id) = self.resolving.remove(&lookup) else { return };
+        let Some(id) = self.resolving.remove(&lookup) else {
+            return self.registrar_found(now, lookup, flows);
+        };
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         calling.targets = flows.into_iter().map(Hop::from).collect();
         calling.failure = Some(Cause::new(503, "The host to call has no address"));

@@ -224,6 +224,7 @@ fn describe(message: &Message, dialog: &Dialog) -> Invite {
         dialog: dialog.ids.clone(),
         uri: message.uri_text().to_owned(),
         to_user: uri.as_ref().map(|u| u.user_decoded()).unwrap_or_default(),
+        to_header_user: message.to().as_ref().map(user).unwrap_or_default(),
         to_host: uri.as_ref().map(|u| u.host.clone()).unwrap_or_default(),
         from_user: from.as_ref().map(user).unwrap_or_default(),
         from_host: from.as_ref().map(|f| f.uri.host.clone()).unwrap_or_default(),

@@ -34,7 +34,7 @@ pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::Params;
 pub use text::{is_token, quote, split_list, unquote};
-pub use uri::{Scheme, Uri};
+pub use uri::{Scheme, Uri, escape_user};
 pub use via::Via;
 pub use write::Writer;
 

@@ -4,7 +4,10 @@ use super::{
     params::{self, Params},
     text::{Set, host_port},
 };
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 /// Most header fields of a URI that are looked at (`?X-a=b&...`).
 pub const URI_HEADERS_MAX: usize = 32;
@@ -194,6 +197,19 @@ impl Uri {
         self.headers.clear();
         self
     }
+}
+
+/// A user part that may hold anything, as it may stand in a URI (RFC 3261 section 25.1, `user`). Read again and decoded it is
+/// the same.
+pub fn escape_user(user: &str) -> String {
+    user.bytes().fold(String::with_capacity(user.len()), |mut out, b| {
+        if b.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&b) {
+            out.push(char::from(b));
+        } else {
+            let _ = write!(out, "%{b:02X}");
+        }
+        out
+    })
 }
 
 /// Resolves `%XX` once; what is not such an escape stays. Octets that are not UTF-8 become U+FFFD.

@@ -99,6 +99,9 @@ impl World {
     /// A whole message reaches a phone.
     pub(super) fn phone_hears(&mut self, i: usize, flow: Flow, bytes: &Bytes) {
         let now = self.now;
+        if let Some(answer) = self.phones[i].registrar.as_mut().and_then(|r| r.hear(bytes)) {
+            return answer.into_iter().for_each(|answer| self.send_raw(i, answer));
+        }
         match self.phones[i].raw_response(now, bytes) {
             Some(acks) => acks.into_iter().for_each(|ack| self.send_raw(i, ack)),
             None => self.phones[i].endpoint.on_bytes(now, flow, bytes),

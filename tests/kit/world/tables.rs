@@ -74,6 +74,13 @@ impl World {
         self.reload();
     }
 
+    /// The trunk's row is deleted.
+    pub fn without_trunk(&mut self) {
+        self.store.apply(&[Tx::one(Op::DeleteTrunk(TrunkSid(0x71)))])[0].clone().unwrap();
+        self.store.sync();
+        self.reload();
+    }
+
     pub(super) fn reload(&mut self) {
         let tables = Tables::new(
             self.store.all::<TrunkRow>().cloned().collect(),

@@ -54,7 +54,9 @@ pub(super) fn sip_line(bytes: &[u8]) -> String {
     let first = text.lines().next().unwrap_or("");
     let cseq = text.lines().find(|l| l.starts_with("CSeq:")).unwrap_or("");
     let method = cseq.rsplit(' ').next().unwrap_or("");
-    let sdp = if text.contains("\r\n\r\nv=0") { " (sdp)" } else { "" };
+    let leaves = first.starts_with("REGISTER ") && text.contains("\r\nExpires: 0\r\n");
+    let sdp = if leaves { " expires=0" } else { "" };
+    let sdp = if text.contains("\r\n\r\nv=0") { " (sdp)" } else { sdp };
     match first.strip_prefix("SIP/2.0 ") {
         Some(status) => format!("{} {method}{sdp}", status.split(' ').next().unwrap_or("")),
         None if text.contains("\r\nAuthorization:") || text.contains("\r\nProxy-Authorization:") => {

@@ -1,0 +1,109 @@
+//! What a trunk's row wants registered, and what has to change when the rows do.
+
+use super::TOKEN;
+use crate::sid::TrunkSid;
+use crate::sip::event::{Credentials, Transport};
+use crate::sip::wire::{Uri, escape_user};
+use crate::store::rows::{TrunkMode, TrunkRow};
+use std::collections::BTreeMap;
+
+/// Where requests are sent: what a lookup needs (RFC 3263).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// Name or literal, without brackets.
+    pub host: String,
+    /// As written.
+    pub port: Option<u16>,
+    /// As written, or TCP because the trunk says so.
+    pub transport: Option<Transport>,
+}
+
+/// One registration as the row has it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whose.
+    pub trunk: TrunkSid,
+    /// The user part of our address there, as it may stand in a URI.
+    pub user: String,
+    /// The registrar's host without port, IPv6 in brackets: the domain of our address.
+    pub host: String,
+    /// The Request-URI: `sip:host[:port]`.
+    pub registrar: String,
+    /// The proxy, or else the registrar.
+    pub hop: Hop,
+    /// For challenges.
+    pub credentials: Option<Credentials>,
+}
+
+impl Wanted {
+    /// None: this trunk does not register, or its host cannot be read (the API takes no such row).
+    pub fn of(row: &TrunkRow) -> Option<Wanted> {
+        if row.authentication_mode != TrunkMode::OutboundRegistration {
+            return None;
+        }
+        let username = row.username.as_ref()?;
+        let address = |host: &str| Uri::parse(&format!("sip:{host}")).ok().filter(|u| !u.host.is_empty());
+        let registrar = address(row.outbound_host.as_deref()?)?;
+        let hop = match row.outbound_proxy.as_deref() {
+            Some(proxy) => address(proxy)?,
+            None => registrar.clone(),
+        };
+        let named = hop.transport().and_then(Transport::named);
+        let credentials = row.password.as_ref().map(|password| Credentials {
+            username: row.auth_user.as_ref().unwrap_or(username).clone(),
+            password: password.clone(),
+        });
+        Some(Wanted {
+            trunk: row.sid,
+            user: escape_user(username),
+            registrar: Uri::sip(None, &registrar.host, registrar.port).to_string(),
+            hop: Hop {
+                host: hop.next_host().to_owned(),
+                port: hop.port,
+                transport: if row.transport == "tcp" { Some(Transport::Tcp) } else { named },
+            },
+            host: registrar.host,
+            credentials,
+        })
+    }
+
+    /// `sip:user@host`, the address that is registered (RFC 3261 section 10.2).
+    pub fn address(&self) -> String {
+        format!("sip:{}@{}", self.user, self.host)
+    }
+
+    /// Our Contact there, without the brackets around it.
+    pub(super) fn contact(&self, flow: &crate::sip::event::Flow, token: &str) -> String {
+        let transport = if flow.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        format!("sip:{}@{};{TOKEN}={token}{transport}", self.user, flow.local)
+    }
+}
+
+/// What becomes of a registration when the rows change.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Change {
+    /// There was none for this trunk.
+    Start(Wanted),
+    /// Its row changed (or came back while it was leaving): registered anew, without leaving first.
+    Again(Wanted),
+    /// Its row is gone, or of another mode.
+    Leave(TrunkSid),
+}
+
+/// From what runs (None: it leaves) to what is wanted.
+pub fn reconcile<'a>(
+    desired: &BTreeMap<TrunkSid, Wanted>,
+    running: impl Iterator<Item = (TrunkSid, Option<&'a Wanted>)>,
+) -> Vec<Change> {
+    let running: BTreeMap<TrunkSid, Option<&Wanted>> = running.collect();
+    let unwanted = running.iter().filter(|(sid, now)| now.is_some() && !desired.contains_key(sid));
+    let mut changes: Vec<Change> = unwanted.map(|(sid, _)| Change::Leave(*sid)).collect();
+    for (sid, wanted) in desired {
+        match running.get(sid) {
+            None => changes.push(Change::Start(wanted.clone())),
+            Some(now) if *now != Some(wanted) => changes.push(Change::Again(wanted.clone())),
+            Some(_) => {}
+        }
+    }
+    changes
+}
