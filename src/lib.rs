@@ -22,7 +22,7 @@
 //! | room | what it is |
 //! | --- | --- |
 //! | [`api`] | HTTP in: the route table, who may, how much, what; one file a resource; `command` is what it asks of live calls |
-//! | [`sip`] | RFC 3261: `wire` reads and writes, `transaction` one state machine a file, `dialog`, `digest`, `endpoint` joins them, `transport` has the sockets |
+//! | [`sip`] | RFC 3261: `wire` reads and writes, `transaction` one state machine a file, `dialog`, `digest`, `registration` of ours elsewhere, `endpoint` joins them, `transport` has the sockets |
 //! | [`sdp`] | offer and answer for one G.711 stream |
 //! | [`trunk`] | who is calling: sources, numbers, and why not |
 //! | [`call`] | the heart: one call is its row, its leg, its program and one phase; a Dial's child is a call of its own |
