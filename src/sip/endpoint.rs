@@ -19,6 +19,8 @@ mod engine;
 mod hangup;
 mod identify;
 mod in_dialog;
+#[cfg(feature = "invariants")]
+mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
@@ -337,30 +339,6 @@ impl Endpoint {
         self.touched = touched;
         #[cfg(feature = "invariants")]
         self.check();
-    }
-
-    /// What must hold between two inputs.
-    #[cfg(feature = "invariants")]
-    fn check(&self) {
-        assert_eq!(self.txns.check(), Ok(()), "transactions");
-        self.registrations.check(|txn| self.txns.get(txn).is_some());
-        let armed = || self.legs.iter().filter_map(|(id, l)| Some((l.armed?, *id)));
-        let held = armed().all(|deadline| self.clock.contains(&deadline));
-        assert!(held && armed().count() == self.clock.len(), "the clock and the legs differ");
-        for leg in self.legs.values() {
-            assert_eq!(leg.deadline(), leg.armed, "a leg whose deadline is not armed");
-            assert!(!leg.ended || leg.verdict.is_some(), "an end without a verdict");
-        }
-        assert!(self.losers.keys().all(|id| self.txns.get(*id).is_some()), "a loser without transaction");
-        assert_eq!(self.registrar.rows().count(), self.registrar.len(), "bindings and their clock differ");
-        assert!(self.dialogs.values().all(|id| self.legs.contains_key(id)), "a dialog without leg");
-        assert!(self.resolving.values().all(|id| self.legs.contains_key(id)), "a lookup without leg");
-        assert!(
-            self.merged.values().all(|id| self.txns.get(*id).is_some()),
-            "a merge key without transaction"
-        );
-        let orphans = self.calls.values().filter(|c| c.leg.is_none()).count();
-        assert_eq!(orphans, self.forgetting.len(), "a Call-ID that nobody will forget");
     }
 }
 

@@ -1,6 +1,7 @@
 //! RFC 3261: reader and writer, transactions, dialogs, and the endpoint that joins them.
 
 pub mod check;
+pub mod command;
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;
