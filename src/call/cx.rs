@@ -56,6 +56,10 @@ pub struct CallSettings {
     pub node: String,
     /// Seconds without RTP and RTCP after which an answered call ends; 0: never.
     pub silent_after_s: u32,
+    /// Digest realm of peers that register here: `sip:user@realm` is one of them.
+    pub realm: String,
+    /// Addresses that we know to be ours: `sip:user@` one of them is the same.
+    pub addresses: Vec<std::net::SocketAddr>,
 }
 
 /// The surroundings of one event.

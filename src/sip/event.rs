@@ -233,6 +233,29 @@ pub struct InviteCmd {
     pub headers: Vec<(String, String)>,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
+    /// The user that registered here whose contacts are called instead of `uri`.
+    pub registered: Option<String>,
+    /// Other ways to the callee, in the order in which they are tried.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// Another way of the same call, over another trunk: what stands in for the fields of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// Request-URI.
+    pub uri: String,
+    /// Where to send it if not to the host of `uri`.
+    pub next_hop: Option<String>,
+    /// From.
+    pub from: String,
+    /// To.
+    pub to: String,
+    /// For 401 and 407.
+    pub credentials: Option<Credentials>,
+    /// The trunk it goes over.
+    pub trunk: TrunkSid,
+    /// The user that registered here whose contacts are called instead of `uri`.
+    pub registered: Option<String>,
 }
 
 /// What the endpoint reports.

@@ -163,6 +163,8 @@ impl Phone {
             offer,
             headers,
             credentials: None,
+            registered: None,
+            alternatives: Vec::new(),
         };
         self.endpoint.command(now, SipCmd::Invite(Box::new(cmd)));
         leg

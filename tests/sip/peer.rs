@@ -186,6 +186,8 @@ impl Bench {
             offer: SDP.into(),
             headers: vec![("X-Chorus-Call-Sid".into(), "CA1".into())],
             credentials,
+            registered: None,
+            alternatives: Vec::new(),
         };
         self.tell(SipCmd::Invite(Box::new(cmd)));
         self.expect(&["resolve pbx.example None None"]);

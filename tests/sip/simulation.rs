@@ -104,6 +104,8 @@ impl World {
             offer: Bytes::from_static(SDP),
             headers: vec![("X-Call".into(), call.to_string())],
             credentials: None,
+            registered: None,
+            alternatives: Vec::new(),
         };
         self.hosts[who].legs.insert(leg);
         self.command(who, SipCmd::Invite(Box::new(cmd)));

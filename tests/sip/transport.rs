@@ -129,6 +129,8 @@ fn dial(uri: String, offer: Bytes) -> SipCmd {
         offer,
         headers: vec![],
         credentials: None,
+        registered: None,
+        alternatives: Vec::new(),
     }))
 }
 

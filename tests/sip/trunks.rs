@@ -3,7 +3,7 @@
 use super::net::trunk;
 use chorus::clock::Wall;
 use chorus::sid::{AccountSid, NumberSid, TrunkSid};
-use chorus::store::rows::NumberRow;
+use chorus::store::rows::{NumberRow, TrunkMode};
 use chorus::trunk::{Network, Snapshot};
 use std::net::IpAddr;
 
@@ -65,7 +65,7 @@ fn several_trunks_may_share_an_address_and_the_number_decides() {
     let mut pinned = trunk(2, &["192.0.2.0/24"]);
     pinned.account = Some(AccountSid(7));
     let mut later = trunk(3, &["192.0.2.7"]);
-    later.authentication_mode = "credentials".into();
+    later.authentication_mode = TrunkMode::ClientCredentials;
     let trunks = vec![trunk(1, &["192.0.2.7", "192.0.2.0/25"]), pinned, later];
     let numbers = vec![number(1, "+15550001", 7), number(2, "+15550002", 8), number(3, "reception", 8)];
     let s = Snapshot::new(trunks, numbers);

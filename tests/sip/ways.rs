@@ -24,6 +24,8 @@ fn dial_long(uri: &str) -> Bench {
         offer: SDP.into(),
         headers: vec![filler],
         credentials: None,
+        registered: None,
+        alternatives: Vec::new(),
     })));
     b.take();
     let id = b.lookup.unwrap();
@@ -79,6 +81,8 @@ fn a_request_is_sent_to_the_maddr_of_its_uri() {
         offer: SDP.into(),
         headers: vec![],
         credentials: None,
+        registered: None,
+        alternatives: Vec::new(),
     })));
     b.expect(&["resolve 10.0.0.9 Some(5070) None"]);
 }

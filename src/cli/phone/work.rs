@@ -155,6 +155,8 @@ impl Work {
             offer: Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv)),
             headers: vec![],
             credentials: None,
+            registered: None,
+            alternatives: Vec::new(),
         };
         self.endpoint.command(now(), SipCmd::Invite(Box::new(cmd)));
         Ok(())
