@@ -40,6 +40,12 @@ pub const KEYS: &[Key] = &[
         "",
         "address in Contact and SDP; empty: from the route to the peer",
     ),
+    key(
+        "realm",
+        "CHORUS_REALM",
+        "chorus",
+        "digest realm of peers that register here; a change makes the passwords of all of them invalid",
+    ),
     key("rtp_ports", "CHORUS_RTP_PORTS", "20000-39999", "RTP port range"),
     key("account_sid", "CHORUS_ACCOUNT_SID", "", "the first account; empty: made at first start"),
     key("auth_token", "CHORUS_AUTH_TOKEN", "", "its token; empty: made and printed at first start"),
@@ -122,6 +128,7 @@ pub struct Config {
     pub database_url: String,
     pub public_url: String,
     pub external_ip: Option<IpAddr>,
+    pub realm: String,
     pub rtp_ports: (u16, u16),
     pub account_sid: String,
     pub auth_token: String,
@@ -232,6 +239,7 @@ impl Config {
                 Some(_) => Some(v.parse("external_ip", "an IP address")?),
                 None => None,
             },
+            realm: realm(v.text("realm"))?,
             rtp_ports: port_range(&v.text("rtp_ports"))?,
             account_sid: v.text("account_sid"),
             auth_token: v.text("auth_token"),
@@ -306,6 +314,15 @@ pub fn strangers(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut out: Vec<String> = names.filter(|n| n.starts_with("CHORUS_") && !known(n)).collect();
     out.sort_unstable();
     out
+}
+
+/// What stands between quotes in a challenge, between colons in a hash, and as a host in `sip:user@realm`.
+fn realm(text: String) -> Result<String, String> {
+    let fits = !text.is_empty() && text.len() <= 255;
+    match fits && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b)) {
+        true => Ok(text),
+        false => Err(format!("CHORUS_REALM: '{text}' is not letters, digits, dots and dashes")),
+    }
 }
 
 fn port_range(text: &str) -> Result<(u16, u16), String> {

@@ -24,7 +24,7 @@
 //! | [`api`] | HTTP in: the route table, who may, how much, what; one file a resource; `command` is what it asks of live calls |
 //! | [`sip`] | RFC 3261: `wire` reads and writes, `transaction` one state machine a file, `dialog`, `digest`, `registration` of ours elsewhere, `endpoint` joins them, `transport` has the sockets |
 //! | [`sdp`] | offer and answer for one G.711 stream |
-//! | [`trunk`] | who is calling: sources, numbers, and why not |
+//! | [`trunk`] | who is calling: sources, numbers, and why not; which way a number goes, and how it is written there |
 //! | [`call`] | the heart: one call is its row, its leg, its program and one phase; a Dial's child is a call of its own |
 //! | [`media`] | what a leg shall do (`plan`), the engine that does it, the worker that gives it sockets; Play's clips |
 //! | [`streams`] | Twilio Media Streams: frames, handshake, messages, sessions |

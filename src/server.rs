@@ -215,11 +215,20 @@ fn spawn_workers(
         .collect()
 }
 
+/// Where peers may mean us by: what was told, because an unspecified address is every one of the machine.
+fn own_addresses(config: &Config) -> Vec<SocketAddr> {
+    let listen = Some(config.sip_listen.ip()).filter(|ip| !ip.is_unspecified());
+    let all = config.external_ip.into_iter().chain(listen);
+    all.map(|ip| SocketAddr::new(ip, config.sip_listen.port())).collect()
+}
+
 fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
     let settings = CallSettings {
         public_url: config.public_url.clone(),
         node: "one".to_owned(),
         silent_after_s: config.rtp_timeout_s,
+        realm: config.realm.clone(),
+        addresses: own_addresses(config),
     };
     let endpoint = EndpointConfig {
         user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")),
@@ -274,6 +283,7 @@ fn serve_http(
         public_url: config.public_url.clone(),
         recordings_dir: config.recordings_dir(),
         carrier_token: credentials.carrier_token.clone(),
+        realm: config.realm.clone(),
         numbers_open: config.numbers_open,
     };
     let draining = Arc::new(AtomicBool::new(false));

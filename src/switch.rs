@@ -328,7 +328,15 @@ impl Switch {
 
     /// What a call sees while it handles something; its effects go to `fx`.
     fn cx<'a>(&'a mut self, now: Now, fx: &'a mut Vec<Effect>) -> Cx<'a> {
-        Cx { now, rng: &mut self.rng, ids: &mut self.ids, tables: &self.tables, settings: &self.settings, fx }
+        Cx {
+            now,
+            rng: &mut self.rng,
+            ids: &mut self.ids,
+            tables: &self.tables,
+            registrar: self.endpoint.registrar(),
+            settings: &self.settings,
+            fx,
+        }
     }
 
     /// Gives a call an event and performs what it answers. A call that is gone hears nothing.

@@ -16,5 +16,6 @@ mod sip;
 mod store;
 mod streams;
 mod tidy;
+mod trunk;
 mod twiml;
 mod webhooks;

@@ -48,6 +48,9 @@ pub mod sip_trunks;
 pub mod streams;
 pub mod timeline;
 pub mod tls;
+pub mod trunk_body;
+pub mod trunk_fields;
+pub mod trunk_rules;
 pub mod wav;
 pub mod xml;
 
@@ -67,6 +70,8 @@ pub struct ApiConfig {
     pub recordings_dir: PathBuf,
     /// CHORUS_CARRIER_TOKEN.
     pub carrier_token: String,
+    /// CHORUS_REALM.
+    pub realm: String,
     /// CHORUS_NUMBERS=open: an account may claim any E.164 number nobody holds.
     pub numbers_open: bool,
 }

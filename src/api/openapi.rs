@@ -80,7 +80,7 @@ fn value(param: &Param) -> o::RefOr<o::Schema> {
             .description(Some(param.words))
             .items(object(o::Type::String).enum_values(Some(words.iter().copied())))
             .into(),
-        Kind::Cidrs => {
+        Kind::Cidrs | Kind::Prefixes => {
             ArrayBuilder::new().description(Some(param.words)).items(object(o::Type::String)).into()
         }
         Kind::Url | Kind::StreamUrl => {
@@ -194,7 +194,7 @@ fn operation(op: &Operation) -> o::path::Operation {
         out = out.parameter(variable);
     }
     match op.verb {
-        Verb::Post => out = out.request_body(Some(form(op))),
+        Verb::Post | Verb::Patch => out = out.request_body(Some(form(op))),
         _ => {
             for param in op.tables().into_iter().flatten() {
                 let query = ParameterBuilder::new()
@@ -247,14 +247,16 @@ pub fn curl(op: &Operation) -> String {
         Access::Carrier => "curl -sS -H \"Authorization: Bearer $CARRIER_TOKEN\"".to_string(),
         _ => "curl -sS -u \"$ACCOUNT_SID:$AUTH_TOKEN\"".to_string(),
     };
-    if op.verb == Verb::Delete {
-        line.push_str(" -X DELETE");
+    match op.verb {
+        Verb::Delete => line.push_str(" -X DELETE"),
+        Verb::Patch => line.push_str(" -X PATCH"),
+        Verb::Get | Verb::Post => {}
     }
     if matches!(op.shape, Shape::Media) {
         line.push_str(" -o recording.wav");
     }
     line.push_str(&format!(" \"$BASE{}\"", words.join("/")));
-    if op.verb == Verb::Post {
+    if op.verb.has_body() {
         line.push_str(&data(op));
     }
     line
@@ -264,7 +266,7 @@ fn data(op: &Operation) -> String {
     let examples = op.params.iter().filter(|p| !p.example.is_empty());
     if matches!(op.shape, Shape::Carrier(_)) {
         let fields = examples.map(|p| match p.kind {
-            Kind::Cidrs => (p.name.to_string(), json!([p.example])),
+            kind if kind.is_list() => (p.name.to_string(), json!([p.example])),
             _ => (p.name.to_string(), json!(p.example)),
         });
         let body = Value::Object(fields.collect());
@@ -307,6 +309,7 @@ pub fn document() -> o::OpenApi {
         let verb = match op.verb {
             Verb::Get => o::HttpMethod::Get,
             Verb::Post => o::HttpMethod::Post,
+            Verb::Patch => o::HttpMethod::Patch,
             Verb::Delete => o::HttpMethod::Delete,
         };
         paths.add_path_operation(path(op), vec![verb], operation(op));

@@ -15,15 +15,24 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::{future::Future, pin::Pin};
 
-/// HTTP method. Twilio's voice API has no others.
+/// HTTP method. Twilio's voice API has no PATCH; the operator's does.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Reads.
     Get,
     /// Makes and changes.
     Post,
+    /// Changes what is given and keeps the rest; PUT does the same.
+    Patch,
     /// Deletes.
     Delete,
+}
+
+impl Verb {
+    /// Does its request carry a body?
+    pub const fn has_body(self) -> bool {
+        matches!(self, Verb::Post | Verb::Patch)
+    }
 }
 
 /// What a good answer holds.

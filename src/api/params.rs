@@ -17,6 +17,10 @@ pub const PAIRS_MAX: usize = 99;
 pub const PAIR_CHARS_MAX: usize = 500;
 /// Networks of one trunk.
 pub const CIDRS_MAX: usize = 100;
+/// Route prefixes of one trunk.
+pub const PREFIXES_MAX: usize = 1_000;
+/// Digits of a prefix.
+pub const PREFIX_MAX: usize = 15;
 /// Records of a page; a larger wish is cut to it, as SDKs send their limit here.
 pub const PAGE_SIZE_MAX: i64 = 1_000;
 /// Records of a page unless asked otherwise.
@@ -69,6 +73,12 @@ pub enum Kind {
     Country,
     /// Addresses or networks, repeated.
     Cidrs,
+    /// Digits or `*` that are written before a number.
+    Prefix,
+    /// Beginnings of numbers, digits alone, repeated.
+    Prefixes,
+    /// A `sip:` URI with places for number, host and user.
+    DialString,
     /// `NAME1.Name` and `NAME1.Value` to 99, as fields of the form.
     Pairs,
 }
@@ -95,10 +105,23 @@ pub const fn param(name: &'static str, kind: Kind, words: &'static str) -> Param
     Param { name, kind, required: None, bad: 20001, words, example: "" }
 }
 
+impl Kind {
+    /// May it be given more than once, in JSON as a list?
+    pub const fn is_list(self) -> bool {
+        matches!(self, Kind::Cidrs | Kind::Prefixes)
+    }
+}
+
 impl Param {
     /// It must be there; otherwise this code.
     pub const fn required(mut self, code: u32) -> Param {
         self.required = Some(code);
+        self
+    }
+
+    /// The same where it may be left out.
+    pub const fn optional(mut self) -> Param {
+        self.required = None;
         self
     }
 
@@ -142,7 +165,7 @@ pub enum Value {
     Words(Vec<&'static str>),
     /// A stretch of time: the day or the second that was named.
     Time(super::dates::Span),
-    /// Networks.
+    /// Networks or prefixes.
     List(Vec<String>),
     /// Names and values in order of their number.
     Pairs(Vec<(String, String)>),
@@ -216,7 +239,7 @@ impl Params {
         }
     }
 
-    /// Networks; empty if not given.
+    /// Networks or prefixes; empty if not given.
     pub fn list(&self, name: &str) -> &[String] {
         match self.get(name) {
             Some(Value::List(l)) => l,

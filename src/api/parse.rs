@@ -4,6 +4,7 @@ use super::form::Fields;
 use super::params::*;
 use super::refusal::Refusal;
 use super::{dates, not_offered};
+use crate::trunk::route;
 use crate::webhooks::policy;
 use crate::webhooks::request::Method;
 
@@ -41,8 +42,11 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
     if let Kind::Words(known) = param.kind {
         return words(param, known, std::iter::once(first).chain(given)).map(Some);
     }
-    if param.kind == Kind::Cidrs {
-        return cidrs(param, std::iter::once(first).chain(given)).map(Some);
+    let all = std::iter::once(first);
+    match param.kind {
+        Kind::Cidrs => return list_of(param, all.chain(given), CIDRS_MAX, cidr).map(Some),
+        Kind::Prefixes => return list_of(param, all.chain(given), PREFIXES_MAX, route_prefix).map(Some),
+        _ => {}
     }
     if given.next().is_some() {
         return Err(Refusal::new(param.bad, format!("{} is given more than once.", param.name)));
@@ -113,6 +117,9 @@ pub fn expectation(kind: Kind) -> String {
         Kind::Time => "a date YYYY-MM-DD or an ISO 8601 time".to_string(),
         Kind::Host => "a host name or address, with a port if need be,".to_string(),
         Kind::Country => "two capital letters".to_string(),
+        Kind::Prefix => format!("at most {PREFIX_MAX} of 0-9 *"),
+        Kind::Prefixes => format!("at most {PREFIXES_MAX} prefixes of at most {PREFIX_MAX} digits"),
+        Kind::DialString => "a sip: URI with {number}, and {host} and {user} if need be,".to_string(),
         Kind::Cidrs => format!("at most {CIDRS_MAX} addresses or networks in CIDR form"),
         Kind::Pairs => format!("pairs of at most {PAIR_CHARS_MAX} characters"),
     }
@@ -156,7 +163,10 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
         Kind::Country => {
             (text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| own(text))?
         }
-        Kind::Words(_) | Kind::Pairs | Kind::Cidrs => None,
+        Kind::Prefix => (text.bytes().all(|b| b.is_ascii_digit() || b == b'*') && fits(text, PREFIX_MAX))
+            .then(|| own(text))?,
+        Kind::DialString => (fits(text, ENDPOINT_MAX) && route::is_template(text)).then(|| own(text))?,
+        Kind::Words(_) | Kind::Pairs | Kind::Cidrs | Kind::Prefixes => None,
     }
 }
 
@@ -289,12 +299,24 @@ fn caller(text: &str) -> Option<String> {
     callee(text).or_else(|| (user && !text.starts_with('+') && fits(text, 64)).then(|| text.to_string()))
 }
 
-fn cidrs<'a>(param: &Param, given: impl Iterator<Item = &'a str>) -> Result<Value, Refusal> {
-    let list: Option<Vec<String>> = given.map(cidr).collect();
+fn list_of<'a>(
+    param: &Param,
+    given: impl Iterator<Item = &'a str>,
+    max: usize,
+    read: fn(&str) -> Option<String>,
+) -> Result<Value, Refusal> {
+    let list: Option<Vec<String>> = given.map(read).collect();
     match list {
-        Some(list) if list.len() <= CIDRS_MAX => Ok(Value::List(list)),
+        Some(list) if list.len() <= max => Ok(Value::List(list)),
         _ => Err(bad(param)),
     }
+}
+
+/// The beginning of a number: digits, and the plus that people write.
+fn route_prefix(text: &str) -> Option<String> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let good = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && fits(digits, PREFIX_MAX);
+    good.then(|| digits.to_string())
 }
 
 /// An address, or a network with its prefix length, in the form we store: always with a length.

@@ -80,6 +80,7 @@ fn head(req: &HttpRequest) -> Head {
         Method::GET | Method::HEAD => Some(Verb::Get),
         Method::POST => Some(Verb::Post),
         Method::DELETE => Some(Verb::Delete),
+        Method::PATCH | Method::PUT => Some(Verb::Patch),
         _ => None,
     };
     Head {
@@ -137,6 +138,7 @@ fn allowed(answer: &mut HttpResponse, route: &Route) {
     let word = |verb: Verb| match verb {
         Verb::Get => "GET, HEAD",
         Verb::Post => "POST",
+        Verb::Patch => "PATCH, PUT",
         Verb::Delete => "DELETE",
     };
     let mut words: Vec<&str> = route.operations.iter().map(|o| word(o.verb)).collect();
@@ -240,7 +242,7 @@ async fn serve(
         }
     };
     let _place = place(worker, account.as_ref())?;
-    let body = if operation.verb == Verb::Post { body(payload).await? } else { Bytes::new() };
+    let body = if operation.verb.has_body() { body(payload).await? } else { Bytes::new() };
     let ctx = context(worker, head, route, operation, account, body)?;
     // Detached: if the client goes away now, the work is finished all the same.
     let done = api.runtime.spawn((operation.handler)(ctx)).await;

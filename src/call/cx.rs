@@ -7,6 +7,7 @@ use crate::media::plan::{SourceId, TapId};
 use crate::mutants;
 use crate::rng::Rng;
 use crate::sip::event::LegId;
+use crate::sip::registrar::Registrar;
 use crate::speech::ClipId;
 use crate::webhooks::request::FetchId;
 use std::sync::Arc;
@@ -56,6 +57,10 @@ pub struct CallSettings {
     pub node: String,
     /// Seconds without RTP and RTCP after which an answered call ends; 0: never.
     pub silent_after_s: u32,
+    /// Digest realm of peers that register here: `sip:user@realm` is one of them.
+    pub realm: String,
+    /// Addresses that we know to be ours: `sip:user@` one of them is the same.
+    pub addresses: Vec<std::net::SocketAddr>,
 }
 
 /// The surroundings of one event.
@@ -68,6 +73,8 @@ pub struct Cx<'a> {
     pub ids: &'a mut Ids,
     /// The newest tables; a call keeps those it began with.
     pub tables: &'a Arc<Tables>,
+    /// Who has registered here.
+    pub registrar: &'a Registrar,
     /// Settings.
     pub settings: &'a CallSettings,
     /// Where effects go.

@@ -3,8 +3,10 @@
 use super::cx::Cx;
 use crate::sid::{AccountSid, TrunkSid};
 use crate::sip::dialog::MAX_FORWARDS;
-use crate::sip::event::{Credentials, InviteCmd, LegId};
+use crate::sip::event::{Alternative, Credentials, InviteCmd, LegId};
+use crate::sip::wire::Uri;
 use crate::store::rows::{CallRow, TrunkRow};
+use crate::trunk::route;
 use bytes::Bytes;
 
 /// Everything of an INVITE but its dialog and its SDP.
@@ -24,6 +26,14 @@ pub struct Target {
     pub credentials: Option<Credentials>,
     /// The trunk it goes over.
     pub trunk: Option<TrunkSid>,
+    /// The user that registered here whose contacts are called instead of `uri`.
+    pub registered: Option<String>,
+    /// As in [`InviteCmd::keep_user`].
+    pub keep_user: bool,
+    /// Where a user that registered sends from.
+    pub near: Option<std::net::SocketAddr>,
+    /// Other ways to the callee, in the order in which they are tried.
+    pub alternatives: Vec<Alternative>,
     /// Hops that it may take.
     pub max_forwards: u8,
 }
@@ -54,7 +64,7 @@ pub struct NoRoute {
 pub fn find(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
     let lower = wish.to.get(..5).unwrap_or(wish.to).to_ascii_lowercase();
     if lower.starts_with("sip:") || lower.starts_with("sips:") {
-        to_uri(wish)
+        to_uri(cx, account, wish)
     } else {
         to_number(cx, account, wish)
     }
@@ -69,7 +79,11 @@ pub fn user_of(from: &str) -> &str {
 
 /// The same as it may stand in a URI (RFC 3261 section 25.1, `user`): what a caller's telephone said of itself need not be fit.
 fn escaped_user(from: &str) -> String {
-    user_of(from).bytes().fold(String::new(), |mut out, b| {
+    escaped(user_of(from))
+}
+
+fn escaped(user: &str) -> String {
+    user.bytes().fold(String::new(), |mut out, b| {
         if b.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&b) {
             out.push(char::from(b));
         } else {
@@ -79,7 +93,7 @@ fn escaped_user(from: &str) -> String {
     })
 }
 
-fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
+fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
     let (uri, query) = match wish.to.split_once('?') {
         Some((uri, query)) => (uri, query),
         None => (wish.to, ""),
@@ -101,6 +115,8 @@ fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
     let from = escaped_user(wish.from);
     let credentials = wish.auth.clone().map(|(username, password)| Credentials { username, password });
     let bare = uri.split(';').next().unwrap_or(uri);
+    let peer = registers(cx, account, bare);
+    let user = peer.and_then(TrunkRow::registers);
     Ok(Target {
         uri: uri.to_owned(),
         next_hop: None,
@@ -108,53 +124,100 @@ fn to_uri(wish: &Wish<'_>) -> Result<Target, NoRoute> {
         to: format!("<{bare}>"),
         headers,
         credentials,
-        trunk: None,
+        trunk: peer.map(|t| t.sid),
+        near: near(cx, user),
+        registered: user.map(str::to_owned),
+        keep_user: false,
+        alternatives: Vec::new(),
         max_forwards: MAX_FORWARDS,
     })
 }
 
+/// The trunk whose peer registers here under the user of this address, if the address is one of ours and the account may use it.
+fn registers<'a>(cx: &'a Cx<'_>, account: AccountSid, uri: &str) -> Option<&'a TrunkRow> {
+    let uri = Uri::parse(uri).ok()?;
+    let named =
+        [cx.settings.realm.as_str(), route::LOCAL_DOMAIN].iter().any(|n| n.eq_ignore_ascii_case(&uri.host));
+    let ip = uri.host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok();
+    let address = ip.map(|ip| std::net::SocketAddr::new(ip, uri.port.unwrap_or(5060)));
+    if !named && !address.is_some_and(|a| cx.settings.addresses.contains(&a)) {
+        return None;
+    }
+    let user = uri.user.as_deref()?;
+    cx.tables.trunks.trunks().iter().find(|t| t.registers() == Some(user) && route::is_open(t, account))
+}
+
 fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
-    let Some((trunk, host)) = trunk_for(cx, account) else {
+    let trunks = route::candidates(cx.tables.trunks.trunks(), account, wish.to);
+    let mut ways = trunks.into_iter().map(|trunk| over(cx, account, trunk, wish));
+    let Some(first) = ways.next() else {
         let words =
             "no trunk can dial out: POST /carrier/v1/sip_trunks with an outbound_host, or dial sip:user@host";
         return Err(NoRoute { code: 13224, words: words.to_owned() });
     };
-    let next_hop = if trunk.transport == "tcp" { format!("{host};transport=tcp") } else { host.to_owned() };
-    let credentials = match (&trunk.username, &trunk.password) {
-        (Some(username), Some(password)) => {
-            Some(Credentials { username: username.clone(), password: password.clone() })
-        }
-        _ => None,
-    };
-    let (to, from) = (wish.to, escaped_user(wish.from));
     Ok(Target {
-        uri: format!("sip:{to}@{host}"),
-        next_hop: Some(next_hop),
-        from: format!("<sip:{from}@LOCAL>"),
-        to: format!("<sip:{to}@{host}>"),
+        uri: first.uri,
+        next_hop: first.next_hop,
+        from: first.from,
+        to: first.to,
         headers: wish.headers.clone(),
-        credentials,
-        trunk: Some(trunk.sid),
+        credentials: first.credentials,
+        trunk: Some(first.trunk),
+        near: near(cx, first.registered.as_deref()),
+        registered: first.registered,
+        keep_user: first.keep_user,
+        alternatives: ways.collect(),
         max_forwards: MAX_FORWARDS,
     })
 }
 
-/// The account's own trunk if it can dial, else one that is nobody's.
-fn trunk_for<'a>(cx: &'a Cx<'_>, account: AccountSid) -> Option<(&'a TrunkRow, &'a str)> {
-    let dials = |owner: Option<AccountSid>| {
-        cx.tables
-            .trunks
-            .trunks()
-            .iter()
-            .filter(move |t| t.account == owner)
-            .find_map(|t| t.outbound_host.as_deref().map(|h| (t, h)))
-    };
-    dials(Some(account)).or_else(|| dials(None))
+/// Where a user has registered from.
+fn near(cx: &Cx<'_>, user: Option<&str>) -> Option<std::net::SocketAddr> {
+    cx.registrar.find(user?).first().map(|binding| binding.flow.remote)
+}
+
+/// The way of a number over one trunk. From and To keep the number as it is, whatever the Request-URI makes of it.
+fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> Alternative {
+    let host = route::host(trunk);
+    let registered = trunk.registers().map(str::to_owned);
+    let hop = trunk.outbound_proxy.as_deref().unwrap_or(host);
+    let hop = if trunk.transport == "tcp" { format!("{hop};transport=tcp") } else { hop.to_owned() };
+    let user = trunk.auth_user.as_ref().or(trunk.username.as_ref());
+    let credentials = user
+        .zip(trunk.password.as_ref())
+        .map(|(username, password)| Credentials { username: username.clone(), password: password.clone() });
+    Alternative {
+        uri: route::dial_string(trunk, wish.to),
+        next_hop: registered.is_none().then_some(hop),
+        from: format!("<sip:{}@LOCAL>", caller(cx, account, trunk, wish.from)),
+        to: format!("<sip:{}@{host}>", wish.to),
+        credentials,
+        trunk: trunk.sid,
+        // A number behind a PBX, not the user that registered.
+        keep_user: registered.is_some(),
+        registered,
+    }
+}
+
+/// The user part of From over a trunk: what the trunk says, else the caller; where that is no number of the account, the trunk's
+/// default sender, if it has one: carriers refuse what they do not know.
+fn caller(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, from: &str) -> String {
+    if let Some(user) = &trunk.from_user {
+        return escaped(user);
+    }
+    let own = || cx.tables.trunks.number(user_of(from)).is_some_and(|n| n.account == account);
+    match &trunk.default_sender {
+        Some(sender) if !own() => escaped_user(sender),
+        _ => escaped_user(from),
+    }
 }
 
 impl Target {
-    /// The next hop, if it is written as an address: says which of our addresses faces it.
+    /// The next hop, if it is known or written as an address: says which of our addresses faces it.
     pub fn address(&self) -> Option<std::net::SocketAddr> {
+        if self.near.is_some() {
+            return self.near;
+        }
         let hop = self.next_hop.as_deref().unwrap_or_else(|| {
             let rest = self.uri.split_once(':').map_or("", |(_, rest)| rest);
             rest.rsplit_once('@').map_or(rest, |(_, host)| host)
@@ -177,15 +240,16 @@ impl Target {
             local_tag,
             uri: self.uri,
             next_hop: self.next_hop,
-            registered: None,
-            keep_user: false,
-            alternatives: Vec::new(),
+            keep_user: self.keep_user,
+            trunk: self.trunk,
             from: self.from,
             to: self.to,
             max_forwards: self.max_forwards,
             offer,
             headers,
             credentials: self.credentials,
+            registered: self.registered,
+            alternatives: self.alternatives,
         }
     }
 }

@@ -107,6 +107,8 @@ pub struct InviteCmd {
     pub uri: String,
     /// Where to send it if not to the host of `uri` (a trunk's host, `host[:port][;transport=tcp]`).
     pub next_hop: Option<String>,
+    /// The trunk it goes over.
+    pub trunk: Option<TrunkSid>,
     /// A user that registered here: the call goes to its contacts, and neither `uri`'s host nor `next_hop` matters.
     pub registered: Option<String>,
     /// There the Request-URI keeps its user: a number behind a PBX, not the user that registered.

@@ -42,7 +42,6 @@ use crate::sip::event::{Flow, LegId, OfferId, ResolveId, SipCmd, SipEvent, SipOu
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{Action, Key, Table, TxnId};
 use crate::sip::wire::{Verdict, read_datagram};
-use crate::store::rows::BindingRow;
 use crate::trunk::Snapshot;
 use bytes::Bytes;
 use contacts::Loser;
@@ -299,8 +298,8 @@ impl Endpoint {
     }
 
     /// Who has registered.
-    pub fn bindings(&self) -> impl Iterator<Item = &BindingRow> {
-        self.registrar.rows()
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
     }
 
     /// Will it still report the end of this leg?

@@ -172,9 +172,9 @@ pub struct TrunkRow {
     /// Written before the number that is dialled.
     #[serde(default)]
     pub outbound_dial_string_prefix: Option<String>,
-    /// The Request-URI carries a `+`.
+    /// The Request-URI carries a `+`. None in rows from before there was a choice: `trunk::normalise::plus` says what they do.
     #[serde(default)]
-    pub outbound_plus_prefix: bool,
+    pub outbound_plus_prefix: Option<bool>,
     /// Numbers of `country` are dialled as within it.
     #[serde(default)]
     pub outbound_national_dialing: bool,
@@ -196,6 +196,13 @@ pub struct TrunkRow {
     pub created: Wall,
     /// Changed.
     pub updated: Wall,
+}
+
+impl TrunkRow {
+    /// The user under which its peer registers here; None where the peer does not.
+    pub fn registers(&self) -> Option<&str> {
+        self.username.as_deref().filter(|_| self.authentication_mode == TrunkMode::ClientCredentials)
+    }
 }
 
 /// What a digest answer is compared with, without the password: lower-case hexadecimal.

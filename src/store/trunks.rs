@@ -4,16 +4,17 @@ use super::page::{Listed, Page};
 use super::query::{Query, Scope};
 use super::reader::Reader;
 use super::rows::{BindingRow, TrunkRow};
-use super::table::{Row, Table, Value};
+use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
 use crate::sid::TrunkSid;
 
 /// The table.
 pub static TRUNKS: Table = Table {
     name: "trunks",
-    columns: &["sid", "account", "created", "name"],
+    columns: &["sid", "account", "created", "name", "registers"],
     secrets: &["password", "ha1"],
-    unique: &[],
+    // A REGISTER names its trunk by the user alone.
+    unique: &[Unique { columns: &["registers"], word: "username" }],
 };
 
 impl Row for TrunkRow {
@@ -25,6 +26,7 @@ impl Row for TrunkRow {
             Value::maybe(self.account),
             Value::time(self.created),
             Value::text(&self.name),
+            Value::maybe(self.registers()),
         ]
     }
 }

@@ -1,7 +1,9 @@
 //! Who is calling and where to send it.
 
+pub mod countries;
 pub mod identify;
 pub mod normalise;
+pub mod route;
 pub mod snapshot;
 
 pub use identify::Network;

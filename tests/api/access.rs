@@ -76,6 +76,7 @@ fn no_account_sees_another_ones() {
                     chorus::api::operation::Verb::Get => ("GET", ""),
                     chorus::api::operation::Verb::Delete => ("DELETE", ""),
                     chorus::api::operation::Verb::Post => ("POST", text.as_str()),
+                    chorus::api::operation::Verb::Patch => ("PATCH", text.as_str()),
                 };
                 let reply = server.send(method, &own, &[("Authorization", &auth)], body.as_bytes());
                 assert_eq!(reply.status, 404, "{} {own}: {}", op.id, reply.text_or_length());

@@ -58,6 +58,8 @@ fn too_long(kind: Kind) -> String {
         Kind::Host => long(256),
         Kind::Country => "DEU".to_string(),
         Kind::Cidrs => format!("192.0.2.1/{}", "0".repeat(100)),
+        Kind::Prefix | Kind::Prefixes => "1".repeat(PREFIX_MAX + 1),
+        Kind::DialString => format!("sip:{{number}}@{}", long(ENDPOINT_MAX)),
         Kind::Pairs => "x".repeat(PAIR_CHARS_MAX),
     }
 }
@@ -95,6 +97,9 @@ fn wrong_type(kind: Kind) -> Vec<String> {
         Kind::Host => own(&["a b", "http://host/"]),
         Kind::Country => own(&["us", "1A"]),
         Kind::Cidrs => own(&["nonsense", "192.0.2"]),
+        Kind::Prefix => own(&["a", "1 2", "#"]),
+        Kind::Prefixes => own(&["a", "1.5", "*1", "+"]),
+        Kind::DialString => own(&["nonsense", "tel:{number}", "sip:{number}", "sip:{number}@a b"]),
         Kind::Pairs => own(&["a\u{0}"]),
     }
 }
@@ -120,9 +125,11 @@ fn out_of_range(kind: Kind) -> Vec<String> {
         Kind::Time => own(&["2026-13-01", "2026-02-30", "2026-01-01T25:00:00Z"]),
         Kind::Host => own(&["host:99999", "host:0"]),
         Kind::Cidrs => own(&["192.0.2.0/33", "256.0.2.0/24"]),
+        Kind::DialString => own(&["sip:1@host", "sip:{number}{other}@host"]),
         Kind::Text(_) | Kind::Token(_) | Kind::Twiml | Kind::Bool | Kind::Country | Kind::PhonePattern => {
             vec![]
         }
+        Kind::Prefix | Kind::Prefixes => vec![],
         Kind::Pairs | Kind::Endpoint => vec![],
     }
 }
@@ -150,7 +157,9 @@ fn requests(op: &Operation, param: &Param, fault: Fault) -> Result<Vec<Fields>, 
             none if none.is_empty() => Err("nothing of its type is out of range"),
             values => Ok(each(values)),
         },
-        Fault::Repeated if matches!(param.kind, Kind::Words(_) | Kind::Cidrs) => Err("it is a list"),
+        Fault::Repeated if matches!(param.kind, Kind::Words(_)) || param.kind.is_list() => {
+            Err("it is a list")
+        }
         Fault::Repeated => {
             let mut fields = with(op, param.name, "1");
             fields.push((param.name.to_string(), "1".to_string()));
@@ -242,7 +251,7 @@ fn refused(op: &Operation, param: &Param, fault: Fault, reply: &Reply, case: &st
         assert!(reply.json()["message"].is_string() && reply.json()["more_info"].is_string(), "{case}");
         return;
     }
-    assert_eq!(reply.status, if op.verb == Verb::Post { 422 } else { 400 }, "{case}");
+    assert_eq!(reply.status, if op.verb.has_body() { 422 } else { 400 }, "{case}");
     let error = &reply.json()["errors"][0];
     assert!(error["code"].is_string(), "{case}");
     // Octets that are no text belong to no attribute.
@@ -257,11 +266,11 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// Parameters of all operations together; changes only with the declarations.
-const PARAMETERS: usize = 312;
+const PARAMETERS: usize = 341;
 
 /// What is no fault, by the declaration and nothing else.
 fn legal(param: &Param, fault: Fault) -> bool {
-    let list = matches!(param.kind, Kind::Words(_) | Kind::Cidrs);
+    let list = matches!(param.kind, Kind::Words(_)) || param.kind.is_list();
     let unlimited = matches!(
         param.kind,
         Kind::Text(_)
@@ -271,6 +280,8 @@ fn legal(param: &Param, fault: Fault) -> bool {
             | Kind::Country
             | Kind::PhonePattern
             | Kind::Endpoint
+            | Kind::Prefix
+            | Kind::Prefixes
     );
     match fault {
         Fault::Missing => param.required.is_none(),

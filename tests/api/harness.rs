@@ -316,6 +316,7 @@ pub fn unready(path: &str, why: &'static str) -> Reply {
         public_url: String::new(),
         recordings_dir: dir.clone(),
         carrier_token: CARRIER_TOKEN.to_string(),
+        realm: "chorus".to_string(),
         numbers_open: true,
     };
     let ready: chorus::api::Ready = Arc::new(move || Err(why.to_owned()));

@@ -43,6 +43,7 @@ fn parameters_are_twilios() {
         let verb = match op.verb {
             Verb::Get => "get",
             Verb::Post => "post",
+            Verb::Patch => "patch",
             Verb::Delete => "delete",
         };
         let theirs = &twilio["paths"][path(op)][verb];

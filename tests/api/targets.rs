@@ -2,7 +2,6 @@
 
 use super::harness::*;
 use chorus::api::operation::{Access, Operation, Shape, Verb};
-use chorus::api::params::Kind;
 use chorus::sid::*;
 use chorus::store::rows::*;
 use serde_json::json;
@@ -114,6 +113,7 @@ impl Targets {
         let kind = "application/x-www-form-urlencoded";
         match (op.verb, op.shape) {
             (Verb::Post, Shape::Carrier(_)) => ("POST", path, "application/json", carrier_body(op, &fields)),
+            (Verb::Patch, _) => ("PATCH", path, "application/json", carrier_body(op, &fields)),
             (Verb::Post, _) => ("POST", path, kind, text),
             (Verb::Get, _) => ("GET", format!("{path}?{text}"), kind, String::new()),
             (Verb::Delete, _) => ("DELETE", path, kind, String::new()),
@@ -131,7 +131,7 @@ impl Targets {
 
 /// As JSON; a field that is given twice stands there twice.
 fn carrier_body(op: &Operation, fields: &[(&str, &str)]) -> String {
-    let list = |name: &str| op.params.iter().any(|p| p.name == name && p.kind == Kind::Cidrs);
+    let list = |name: &str| op.params.iter().any(|p| p.name == name && p.kind.is_list());
     let member = |(name, value): &(&str, &str)| {
         format!("{}:{}", json!(name), if list(name) { json!([value]) } else { json!(value) })
     };

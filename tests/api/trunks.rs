@@ -1,9 +1,36 @@
 //! `/carrier/v1/sip_trunks`.
 
 use super::harness::*;
-use serde_json::json;
+use chorus::sip::digest::{Hash, hex};
+use serde_json::{Value, json};
 
 const PATH: &str = "/carrier/v1/sip_trunks";
+
+impl Server {
+    /// A trunk that is made, as its attributes with its path as `path`.
+    fn trunk(&self, body: Value) -> Value {
+        let made = self.carrier("POST", PATH, &body.to_string()).good(201);
+        let mut attributes = made["data"]["attributes"].clone();
+        attributes["path"] = json!(format!("{PATH}/{}", made["data"]["id"].as_str().unwrap()));
+        attributes
+    }
+
+    #[track_caller]
+    fn refuses(&self, method: &str, path: &str, body: &Value, pointer: &str) {
+        let reply = self.carrier(method, path, &body.to_string());
+        assert_eq!(reply.status, 422, "{body}: {}", reply.text());
+        let error = &reply.json()["errors"][0];
+        assert_eq!(error["source"]["pointer"], format!("/data/attributes/{pointer}"), "{body}: {error}");
+    }
+}
+
+fn path(trunk: &Value) -> &str {
+    trunk["path"].as_str().unwrap()
+}
+
+fn client(username: &str) -> Value {
+    json!({ "authentication_mode": "client_credentials", "username": username })
+}
 
 #[test]
 fn a_trunk_is_made_from_either_body_and_deleted() {
@@ -35,6 +62,177 @@ fn a_trunk_is_made_from_either_body_and_deleted() {
     assert_eq!(server.carrier("DELETE", &one, "").status, 204);
     assert_eq!(server.carrier("GET", &one, "").status, 404);
     assert_eq!(server.carrier("DELETE", &one, "").status, 404);
+    assert_eq!(server.carrier("PATCH", &one, "{}").status, 404);
+}
+
+#[test]
+fn every_attribute_is_shown_as_it_was_given_but_the_secrets() {
+    let server = Server::start();
+    let given = json!({
+        "name": "PBX", "authentication_mode": "outbound_registration", "inbound_source_ips": ["198.51.100.0/24"],
+        "outbound_host": "pbx.client.com:5060", "outbound_proxy": "sbc.client.com", "transport": "tcp",
+        "username": "chorus_user", "auth_user": "auth", "from_user": "100", "inbound_country": "KH",
+        "default_sender": "+85512345678", "max_channels": 30, "outbound_dial_string_prefix": "9",
+        "outbound_plus_prefix": true, "outbound_national_dialing": true, "outbound_route_prefixes": ["855", "1"],
+        "outbound_dial_string": "sip:{number}@{host};user=phone", "account_sid": server.account.sid,
+    });
+    let mut body = given.clone();
+    body["password"] = json!("secret123");
+    let mut made = server.trunk(body.clone());
+    let fetched = server.carrier("GET", path(&made), "").good(200)["data"]["attributes"].clone();
+    for name in ["created_at", "updated_at", "path"] {
+        assert!(made.as_object_mut().unwrap().remove(name).unwrap().is_string());
+    }
+    assert_eq!(made, given);
+    assert_eq!(fetched["max_channels"], 30);
+    // Numbers and truths may be written as text, and digits as numbers.
+    body["max_channels"] = json!("30");
+    body["outbound_plus_prefix"] = json!("true");
+    body["outbound_national_dialing"] = json!("TRUE");
+    body["outbound_dial_string_prefix"] = json!(9);
+    body["outbound_route_prefixes"] = json!([855, "+1"]);
+    let mut again = server.trunk(body);
+    for name in ["created_at", "updated_at", "path"] {
+        again.as_object_mut().unwrap().remove(name);
+    }
+    assert_eq!(again, given);
+    assert!(!server.carrier("GET", PATH, "").text().contains("secret123"));
+}
+
+#[test]
+fn a_peer_that_registers_gets_a_password_once_and_only_its_hashes_are_kept() {
+    let server = Server::start();
+    let made = server.trunk(client("alice"));
+    let password = made["password"].as_str().unwrap();
+    assert!(password.len() == 24 && password.bytes().all(|b| b.is_ascii_alphanumeric()), "{password}");
+    for reply in [server.carrier("GET", path(&made), ""), server.carrier("GET", PATH, "")] {
+        assert!(!reply.text().contains("password") && !reply.text().contains("ha1"), "{}", reply.text());
+    }
+    let row = stored(&server, &made);
+    let text = format!("alice:chorus:{password}");
+    let ha1 = row.ha1.unwrap();
+    assert_eq!((ha1.md5, ha1.sha256), (hex(Hash::Md5, text.as_bytes()), hex(Hash::Sha256, text.as_bytes())));
+    assert_eq!(row.password, None);
+    // One that is given is never echoed.
+    let mut body = client("bob");
+    body["password"] = json!("given-by-us");
+    let bob = server.trunk(body);
+    assert!(bob.get("password").is_none());
+    assert_eq!(stored(&server, &bob).ha1.unwrap().md5, hex(Hash::Md5, b"bob:chorus:given-by-us"));
+    assert_ne!(server.trunk(client("carol"))["password"], made["password"]);
+}
+
+fn stored(server: &Server, trunk: &Value) -> chorus::store::rows::TrunkRow {
+    use chorus::store::{query::Scope, trunks};
+    let sid = chorus::sid::TrunkSid::parse(path(trunk).rsplit('/').next().unwrap()).unwrap();
+    server.wait(server.store.read(move |r| trunks::get(r, Scope::Operator, sid))).unwrap().unwrap()
+}
+
+#[test]
+fn two_peers_cannot_register_under_one_name() {
+    let server = Server::start();
+    let alice = server.trunk(client("alice"));
+    server.refuses("POST", PATH, &client("alice"), "username");
+    let bob = server.trunk(client("bob"));
+    server.refuses("PATCH", path(&bob), &json!({ "username": "alice", "password": "p" }), "username");
+    // Where we are the ones who register, a name is the other side's.
+    let mut other = client("alice");
+    other["authentication_mode"] = json!("outbound_registration");
+    other["password"] = json!("p");
+    other["outbound_host"] = json!("pbx.example.com");
+    let other = server.trunk(other);
+    server.refuses(
+        "PATCH",
+        path(&other),
+        &json!({ "authentication_mode": "client_credentials" }),
+        "username",
+    );
+    assert_eq!(server.carrier("DELETE", path(&alice), "").status, 204);
+    server.trunk(client("alice"));
+}
+
+#[test]
+fn an_update_changes_what_is_given_and_keeps_the_rest() {
+    let server = Server::start();
+    let made = server.trunk(json!({
+        "authentication_mode": "ip_address", "inbound_source_ips": ["192.0.2.7"], "outbound_host": "a.example",
+        "outbound_route_prefixes": ["49"], "inbound_country": "DE", "max_channels": 2,
+    }));
+    assert_eq!((&made["name"], &made["transport"]), (&json!("a.example"), &json!("udp")));
+    assert_eq!(made["outbound_plus_prefix"], true);
+    for method in ["PATCH", "PUT"] {
+        let changed = server.carrier(method, path(&made), r#"{"outbound_host":"b.example:5070"}"#).good(200);
+        let now = &changed["data"]["attributes"];
+        assert_eq!(now["outbound_host"], "b.example:5070");
+        for name in ["name", "inbound_source_ips", "outbound_route_prefixes", "max_channels", "created_at"] {
+            assert_eq!(now[name], made[name], "{name}");
+        }
+    }
+    let body = json!({ "data": { "type": "sip_trunk", "attributes": {
+        "inbound_source_ips": [], "outbound_route_prefixes": null, "max_channels": null, "name": "",
+        "outbound_national_dialing": true } } });
+    let changed = server.carrier("PATCH", path(&made), &body.to_string()).good(200);
+    let now = &changed["data"]["attributes"];
+    assert_eq!((&now["inbound_source_ips"], &now["outbound_route_prefixes"]), (&json!([]), &json!([])));
+    assert_eq!((&now["max_channels"], &now["name"]), (&Value::Null, &json!("b.example:5070")));
+    assert_eq!(
+        (&now["outbound_national_dialing"], &now["outbound_plus_prefix"]),
+        (&json!(true), &json!(false))
+    );
+    // What a trunk needs it cannot lose.
+    let before = server.dump();
+    server.refuses("PATCH", path(&made), &json!({ "outbound_host": null }), "inbound_source_ips");
+    server.refuses("PATCH", path(&made), &json!({ "inbound_country": null }), "outbound_national_dialing");
+    server.refuses("PATCH", path(&made), &json!({ "authentication_mode": null }), "authentication_mode");
+    server.refuses("PATCH", path(&made), &json!({ "authentication_mode": "client_credentials" }), "username");
+    assert_eq!(server.dump(), before);
+}
+
+#[test]
+fn a_mode_can_be_changed_if_the_trunk_then_has_what_it_needs() {
+    let server = Server::start();
+    let made = server.trunk(client("alice"));
+    let hashes = stored(&server, &made).ha1;
+    let patch = |body: Value| server.carrier("PATCH", path(&made), &body.to_string());
+    patch(json!({ "name": "Alice's", "username": "alice" })).good(200);
+    assert_eq!(stored(&server, &made).ha1, hashes, "the password stays with its user");
+    server.refuses("PATCH", path(&made), &json!({ "username": "alma" }), "password");
+    server.refuses("PATCH", path(&made), &json!({ "password": null }), "password");
+    let renamed = patch(json!({ "username": "alma", "password": "new" }));
+    assert!(!renamed.text().contains("password"));
+    assert_eq!(stored(&server, &made).ha1.unwrap().md5, hex(Hash::Md5, b"alma:chorus:new"));
+    let away = json!({ "authentication_mode": "outbound_registration", "outbound_host": "pbx.example.com" });
+    server.refuses("PATCH", path(&made), &away, "password");
+    let mut away = away;
+    away["password"] = json!("there");
+    let now = patch(away).good(200);
+    assert_eq!(now["data"]["attributes"]["outbound_plus_prefix"], false);
+    let row = stored(&server, &made);
+    assert_eq!((row.ha1, row.password.as_deref()), (None, Some("there")));
+    // And back: that password is known.
+    patch(json!({ "authentication_mode": "client_credentials" })).good(200);
+    let row = stored(&server, &made);
+    assert_eq!((row.ha1.unwrap().md5, row.password), (hex(Hash::Md5, b"alma:chorus:there"), None));
+}
+
+#[test]
+fn each_mode_says_what_it_lacks() {
+    let server = Server::start();
+    let registration = json!({
+        "authentication_mode": "outbound_registration", "username": "u", "password": "p", "outbound_host": "a.example",
+    });
+    for name in ["username", "password", "outbound_host"] {
+        let mut body = registration.clone();
+        body.as_object_mut().unwrap().remove(name);
+        server.refuses("POST", PATH, &body, name);
+    }
+    server.refuses("POST", PATH, &json!({ "authentication_mode": "client_credentials" }), "username");
+    for user in ["a@b", "a:b", "a;b", "\"", "a\\"] {
+        server.refuses("POST", PATH, &client(user), "username");
+    }
+    let made = server.trunk(registration);
+    assert_eq!(made["outbound_plus_prefix"], false, "an exchange wants digits");
+    assert_eq!(server.trunk(client("a.b-c_d+1"))["outbound_plus_prefix"], true);
 }
 
 #[test]
@@ -42,30 +240,37 @@ fn a_bad_field_is_pointed_at() {
     let server = Server::start();
     let base = || json!({ "authentication_mode": "ip_address", "inbound_source_ips": ["192.0.2.7"] });
     let cases = [
-        ("authentication_mode", json!("client_credentials")),
-        ("authentication_mode", json!("outbound_registration")),
+        ("authentication_mode", json!("nonsense")),
         ("authentication_mode", json!(null)),
         ("inbound_source_ips", json!([])),
         ("inbound_source_ips", json!(["x"])),
         ("inbound_source_ips", json!([1])),
         ("outbound_host", json!("a b")),
+        ("outbound_proxy", json!("a b")),
         ("username", json!("u")),
         ("name", json!(5)),
         ("name", json!({"a": 1})),
         ("transport", json!("tls")),
         ("account_sid", json!("AC00000000000000000000000000000000")),
+        ("max_channels", json!(0)),
+        ("max_channels", json!(1.5)),
+        ("max_channels", json!(true)),
+        ("max_channels", json!([1])),
+        ("outbound_plus_prefix", json!(1)),
+        ("outbound_plus_prefix", json!("yes")),
+        ("outbound_national_dialing", json!(true)),
+        ("outbound_route_prefixes", json!(["a"])),
+        ("outbound_route_prefixes", json!([[1]])),
+        ("outbound_dial_string", json!("sip:{number}@{nowhere}")),
+        ("outbound_dial_string_prefix", json!("9;x")),
+        ("default_sender", json!("a b")),
     ];
     let before = server.dump();
     for (field, value) in cases {
         let mut body = base();
         body[field] = value.clone();
-        let reply = server.carrier("POST", PATH, &body.to_string());
-        assert_eq!(reply.status, 422, "{field} {value}: {}", reply.text());
-        let error = &reply.json()["errors"][0];
-        assert_eq!(error["source"]["pointer"], format!("/data/attributes/{field}"), "{error}");
+        server.refuses("POST", PATH, &body, field);
     }
-    let words = server.carrier("POST", PATH, r#"{"authentication_mode":"client_credentials"}"#).text();
-    assert!(words.contains("not offered yet") && words.contains("ip_address"), "{words}");
     for body in
         ["", "[]", "{", "{\"data\":1}", "{\"data\":{\"type\":\"x\",\"attributes\":{}}}", "{\"nonsense\":1}"]
     {

@@ -118,6 +118,8 @@ fn switch(rng: &mut Rng) -> Switch {
         public_url: "http://chorus.test".to_owned(),
         node: "one".to_owned(),
         silent_after_s: 60,
+        realm: "chorus".to_owned(),
+        addresses: vec!["10.0.0.1:5060".parse().unwrap()],
     };
     Switch::new(rng.fork(), EndpointConfig::default(), settings, ENGINES)
 }

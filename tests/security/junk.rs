@@ -192,7 +192,13 @@ fn the_log_about_strangers_is_limited() {
     use chorus::switch::log::{LINES_MAX, WINDOW};
     use chorus::switch::{Input, Output, Switch};
 
-    let settings = CallSettings { public_url: String::new(), node: "one".to_owned(), silent_after_s: 60 };
+    let settings = CallSettings {
+        public_url: String::new(),
+        node: "one".to_owned(),
+        silent_after_s: 60,
+        realm: String::new(),
+        addresses: Vec::new(),
+    };
     let mut switch = Switch::new(Rng::from_number(1), EndpointConfig::default(), settings, 1);
     let [remote, local] = [7, 1].map(|n| std::net::SocketAddr::from(([192, 0, 2, n], 5060)));
     let flow = Flow { transport: Transport::Udp, remote, local, conn: 0 };

@@ -210,6 +210,8 @@ impl Chaos {
             max_forwards: 70,
             offer: SDP.into(),
             headers: vec![],
+            registered: None,
+            alternatives: Vec::new(),
             credentials: n
                 .is_multiple_of(2)
                 .then(|| Credentials { username: "u".into(), password: "p".into() }),

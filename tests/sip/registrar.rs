@@ -86,7 +86,7 @@ impl Phone<'_> {
 }
 
 fn bound(b: &Bench) -> Vec<String> {
-    b.endpoint.bindings().map(|r| r.contact.clone()).collect()
+    b.endpoint.registrar().rows().map(|r| r.contact.clone()).collect()
 }
 
 #[test]
@@ -528,7 +528,7 @@ fn a_broken_connection_takes_its_binding_along_and_a_restart_those_of_tcp() {
     b.flow = tcp(7);
     let by_tcp = Phone { contact: "Contact: <sip:alice@10.0.0.2:5060;transport=tcp>\r\n", ..ALICE };
     by_tcp.register(&mut b, 3);
-    let rows: Vec<BindingRow> = b.endpoint.bindings().cloned().collect();
+    let rows: Vec<BindingRow> = b.endpoint.registrar().rows().cloned().collect();
     assert_eq!(rows.len(), 2);
     b.take();
     b.lost(tcp(8));

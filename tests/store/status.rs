@@ -17,10 +17,23 @@ contract!(
 
 fn change(m: &mut Maker, row: &mut CallRow, to: CallStatus) -> Op {
     let now = Now { mono: Mono(0), wall: m.tick() };
-    let settings = CallSettings { public_url: String::new(), node: String::new(), silent_after_s: 0 };
+    let settings = CallSettings {
+        public_url: String::new(),
+        node: String::new(),
+        silent_after_s: 0,
+        realm: String::new(),
+        addresses: Vec::new(),
+    };
     let (mut ids, tables, mut fx) = (Ids::default(), Arc::default(), Vec::new());
-    let mut cx =
-        Cx { now, rng: &mut m.rng, ids: &mut ids, tables: &tables, settings: &settings, fx: &mut fx };
+    let mut cx = Cx {
+        now,
+        rng: &mut m.rng,
+        ids: &mut ids,
+        tables: &tables,
+        registrar: &Default::default(),
+        settings: &settings,
+        fx: &mut fx,
+    };
     advance(&mut cx, row, to, None).expect("an edge of the graph")
 }
 

@@ -25,13 +25,19 @@ fn is_the_trunks(code: u16) -> bool {
 impl Endpoint {
     /// Goes another way, if there is one and `code` is a reason to. False: the leg has to end.
     pub(super) fn reroute(&mut self, now: Mono, id: LegId, code: u16) -> bool {
+        let ways = match self.legs.get(&id).map(|l| &l.phase) {
+            Some(Phase::Calling(calling)) => calling.cmd.alternatives.as_slice(),
+            _ => return false,
+        };
+        // One that is known to be down is tried only if all are.
+        let at = ways.iter().position(|way| !self.is_down(way.trunk)).unwrap_or(0);
         let Some(leg) = self.leg_mut(id) else { return false };
         let Phase::Calling(calling) = &mut leg.phase else { return false };
         let free = calling.cancel == Cancel::No && !calling.early_media;
         if !free || calling.cmd.alternatives.is_empty() || !(is_the_trunks(code) || code == 408) {
             return false;
         }
-        let next = calling.cmd.alternatives.remove(0);
+        let next = calling.cmd.alternatives.remove(at);
         let trunk = next.trunk;
         calling.take_way(next);
         leg.dialog.ids.local_uri = calling.cmd.from.clone();

@@ -33,7 +33,7 @@ impl Endpoint {
             return;
         }
         let full = self.txns.len() >= self.config.transactions_max || self.legs.len() >= self.config.legs_max;
-        let registered = cmd.registered.clone();
+        let (registered, trunk) = (cmd.registered.clone(), cmd.trunk);
         let hop = cmd.hop();
         let named_transport = hop.as_ref().is_some_and(|h| transport(h).is_some());
         let cseq = u32::try_from(self.rng.below(FIRST_CSEQ_MAX)).unwrap_or(0);
@@ -46,7 +46,13 @@ impl Endpoint {
                 return self.to_contacts(now, id, key, &registered.unwrap_or_default());
             }
             None => Cause::new(400, "The address to call cannot be read"),
-            Some(hop) => return self.look_up(id, key, &hop),
+            Some(hop) => {
+                self.enter(id, key);
+                let down = trunk.is_some_and(|trunk| self.is_down(trunk));
+                return if !(down && self.reroute(now, id, 503)) {
+                    self.resolve_for(id, &hop)
+                };
+            }
         };
         self.end(id, Side::Us, refusal, Vec::new());
         self.drop_leg(now, id);
@@ -58,11 +64,6 @@ impl Endpoint {
         let call = OwnCall { local_tag: ids.local_tag.clone(), leg: Some(id), forks: Vec::new() };
         self.calls.insert(ids.call_id.clone(), call);
         self.dialogs.insert(key, id);
-    }
-
-    fn look_up(&mut self, id: LegId, key: Key, hop: &Uri) {
-        self.enter(id, key);
-        self.resolve_for(id, hop);
     }
 
     /// Looks up where a leg's INVITE goes.

@@ -1,0 +1,3 @@
+-- The user under which the peer of a trunk registers; NULL where it does not.
+ALTER TABLE trunks ADD COLUMN registers TEXT COLLATE "C";
+CREATE UNIQUE INDEX trunks_registers ON trunks (registers);

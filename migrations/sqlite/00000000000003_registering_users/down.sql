@@ -1,0 +1,2 @@
+DROP INDEX trunks_registers;
+ALTER TABLE trunks DROP COLUMN registers;

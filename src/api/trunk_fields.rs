@@ -1,0 +1,145 @@
+//! What a trunk looks like from outside: the attributes that it takes and those that it shows.
+
+use super::params::{Kind, Param, param};
+use super::schema::{Prop, Schema, Type, always, maybe};
+use crate::store::rows::TrunkRow;
+use crate::trunk::normalise;
+use serde_json::{Value, json};
+
+/// Modes of authentication.
+pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
+
+const TRANSPORTS: &[&str] = &["udp", "tcp"];
+
+/// The mode comes first: UPDATE does not require it.
+const FIELDS: [Param; 19] = [
+    param(
+        "authentication_mode",
+        Kind::OneOf(MODES),
+        "How the peer and we know each other: by its address, by its registration here, or by ours there.",
+    )
+    .required(20001)
+    .example("ip_address"),
+    param("name", Kind::Text(64), "Name; outbound_host by default.").example("Main trunk"),
+    param(
+        "inbound_source_ips",
+        Kind::Cidrs,
+        "Addresses or networks that calls may come from; of a peer with credentials, none means any.",
+    )
+    .example("192.0.2.7"),
+    param(
+        "outbound_host",
+        Kind::Host,
+        "Where calls go; without it the trunk only receives, or calls where its peer has registered.",
+    )
+    .example("pbx.example.com:5060"),
+    param("outbound_proxy", Kind::Host, "Where requests are sent instead of outbound_host."),
+    param("transport", Kind::OneOf(TRANSPORTS), "How calls go there; udp by default."),
+    param(
+        "username",
+        Kind::Token(128),
+        "User of the credentials: the peer's where it registers here, otherwise ours there.",
+    ),
+    param(
+        "password",
+        Kind::Token(128),
+        "Password of the credentials; never shown. For client_credentials one is made up if none is given, and shown once.",
+    ),
+    param("auth_user", Kind::Token(128), "User of our digest answers; username by default."),
+    param("from_user", Kind::Token(128), "User part of From; the caller by default."),
+    param("inbound_country", Kind::Country, "Country of numbers written without one: two letters."),
+    param("default_sender", Kind::Caller, "Caller of calls whose caller ID is no number of their account."),
+    param("max_channels", Kind::Int(1, CHANNELS_MAX), "Calls at a time; as many as there are by default."),
+    param("outbound_dial_string_prefix", Kind::Prefix, "Written before the number that is dialled."),
+    param(
+        "outbound_plus_prefix",
+        Kind::Bool,
+        "The number that is dialled begins with +; by default it does, unless outbound_national_dialing is on or we register there.",
+    ),
+    param(
+        "outbound_national_dialing",
+        Kind::Bool,
+        "Numbers of inbound_country are dialled as within it; false by default.",
+    ),
+    param(
+        "outbound_route_prefixes",
+        Kind::Prefixes,
+        "Digits that the numbers begin with which go this way; every number by default.",
+    ),
+    param(
+        "outbound_dial_string",
+        Kind::DialString,
+        "The whole Request-URI, with {number}, {host} and {user}.",
+    ),
+    param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
+];
+
+/// Most `max_channels`.
+const CHANNELS_MAX: i64 = 1_000_000;
+
+/// Attributes of create.
+pub const CREATE: &[Param] = &FIELDS;
+
+/// Attributes of update: the same, all optional.
+pub const UPDATE: &[Param] = &optional(FIELDS);
+
+const fn optional(mut fields: [Param; 19]) -> [Param; 19] {
+    fields[0] = fields[0].optional();
+    fields
+}
+
+/// A trunk.
+pub const TRUNK: Schema = Schema { name: "carrier.v1.sip_trunk", element: "SipTrunk", props: PROPS };
+
+const PROPS: &[Prop] = &[
+    always("name", Type::Text),
+    always("authentication_mode", Type::OneOf(MODES)),
+    always("inbound_source_ips", Type::Texts),
+    maybe("outbound_host", Type::Text),
+    maybe("outbound_proxy", Type::Text),
+    always("transport", Type::OneOf(TRANSPORTS)),
+    maybe("username", Type::Text),
+    maybe("auth_user", Type::Text),
+    maybe("from_user", Type::Text),
+    maybe("inbound_country", Type::Text),
+    maybe("default_sender", Type::Text),
+    maybe("max_channels", Type::Int),
+    maybe("outbound_dial_string_prefix", Type::Text),
+    always("outbound_plus_prefix", Type::Bool),
+    always("outbound_national_dialing", Type::Bool),
+    always("outbound_route_prefixes", Type::Texts),
+    maybe("outbound_dial_string", Type::Text),
+    maybe("account_sid", Type::Sid("AC")),
+    always("created_at", Type::Text),
+    always("updated_at", Type::Text),
+];
+
+/// A trunk as a JSON:API resource; a password only where one was made up for this answer.
+pub fn show(row: &TrunkRow, password: Option<&str>) -> Value {
+    let mut attributes = json!({
+        "name": row.name,
+        "authentication_mode": row.authentication_mode.as_str(),
+        "inbound_source_ips": row.inbound_source_ips,
+        "outbound_host": row.outbound_host,
+        "outbound_proxy": row.outbound_proxy,
+        "transport": row.transport,
+        "username": row.username,
+        "auth_user": row.auth_user,
+        "from_user": row.from_user,
+        "inbound_country": row.country,
+        "default_sender": row.default_sender,
+        "max_channels": row.max_channels,
+        "outbound_dial_string_prefix": row.outbound_dial_string_prefix,
+        "outbound_plus_prefix": normalise::plus(row),
+        "outbound_national_dialing": row.outbound_national_dialing,
+        "outbound_route_prefixes": row.outbound_route_prefixes,
+        "outbound_dial_string": row.outbound_dial_string,
+        "account_sid": row.account,
+        "created_at": row.created.iso8601(),
+        "updated_at": row.updated.iso8601(),
+    });
+    if let (Some(password), Some(all)) = (password, attributes.as_object_mut()) {
+        all.insert("password".to_owned(), json!(password));
+    }
+    json!({ "id": row.sid, "type": "sip_trunk", "attributes": attributes })
+}

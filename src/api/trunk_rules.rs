@@ -1,0 +1,173 @@
+//! From attributes to a row, and what makes a row a trunk: the same for create and update.
+
+use super::refusal::Refusal;
+use super::trunk_body::{Given, unprocessable};
+use crate::rng::Rng;
+use crate::sid::AccountSid;
+use crate::sip::digest::{Hash, hex};
+use crate::store::rows::{Ha1, TrunkMode, TrunkRow};
+use crate::trunk::{countries, normalise};
+
+/// Characters of a password that is made up.
+const PASSWORD_LENGTH: usize = 24;
+/// What it is made of: no character that needs an escape in any file of a telephone.
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Puts what was given into a row; secrets and rules come after it.
+pub fn apply(given: &Given, row: &mut TrunkRow) {
+    let mode = given.text("authentication_mode").flatten().and_then(|m| TrunkMode::parse(&m));
+    row.authentication_mode = mode.unwrap_or(row.authentication_mode);
+    for (name, slot) in [
+        ("outbound_host", &mut row.outbound_host),
+        ("outbound_proxy", &mut row.outbound_proxy),
+        ("username", &mut row.username),
+        ("auth_user", &mut row.auth_user),
+        ("from_user", &mut row.from_user),
+        ("inbound_country", &mut row.country),
+        ("default_sender", &mut row.default_sender),
+        ("outbound_dial_string_prefix", &mut row.outbound_dial_string_prefix),
+        ("outbound_dial_string", &mut row.outbound_dial_string),
+    ] {
+        if let Some(value) = given.text(name) {
+            *slot = value;
+        }
+    }
+    for (name, slot) in [
+        ("inbound_source_ips", &mut row.inbound_source_ips),
+        ("outbound_route_prefixes", &mut row.outbound_route_prefixes),
+    ] {
+        if let Some(list) = given.list(name) {
+            *slot = list;
+        }
+    }
+    if let Some(account) = given.text("account_sid") {
+        row.account = account.as_deref().and_then(AccountSid::parse);
+    }
+    if let Some(channels) = given.number("max_channels") {
+        row.max_channels = channels.and_then(|n| u32::try_from(n).ok());
+    }
+    with_defaults(given, row);
+}
+
+/// The attributes that have a value even where none was given.
+fn with_defaults(given: &Given, row: &mut TrunkRow) {
+    if let Some(name) = given.text("name") {
+        row.name = name.unwrap_or_default();
+    }
+    if row.name.is_empty() {
+        row.name = row.outbound_host.clone().unwrap_or_else(|| "trunk".to_owned());
+    }
+    if let Some(transport) = given.text("transport") {
+        row.transport = transport.unwrap_or_default();
+    }
+    if row.transport.is_empty() {
+        row.transport = "udp".to_owned();
+    }
+    let national = given.flag("outbound_national_dialing");
+    row.outbound_national_dialing = national.map_or(row.outbound_national_dialing, |n| n.unwrap_or(false));
+    // The plus hangs on the mode and on national dialling: who changes these and says nothing of it gets what is usual then.
+    let plus = given.flag("outbound_plus_prefix");
+    if plus.is_some() || national.is_some() || given.text("authentication_mode").is_some() {
+        row.outbound_plus_prefix = plus.flatten();
+    }
+    row.outbound_plus_prefix = Some(normalise::plus(row));
+}
+
+/// Puts the password where its mode wants it: of a peer that registers here only the hashes are kept. Hands back a password that was
+/// made up.
+///
+/// # Errors
+/// 422 if the hashes do not belong to the user any more and there is no password to make them of.
+pub fn settle(
+    before: Option<&TrunkRow>,
+    row: &mut TrunkRow,
+    password: Option<Option<String>>,
+    realm: &str,
+    rng: &mut Rng,
+) -> Result<Option<String>, Refusal> {
+    if row.authentication_mode != TrunkMode::ClientCredentials {
+        row.ha1 = None;
+        row.password = password.unwrap_or_else(|| row.password.take());
+        return Ok(None);
+    }
+    let user = row.username.clone().unwrap_or_default();
+    let same_user = before.is_some_and(|b| b.registers() == Some(user.as_str()));
+    let made = before.is_none().then(|| random(rng));
+    let (known, made) = match password {
+        Some(Some(given)) => (Some(given), None),
+        None if same_user => return Ok(None),
+        // Changed from a mode that keeps its password.
+        None if before.is_some_and(|b| b.username.as_deref() == Some(user.as_str())) => {
+            (row.password.take(), None)
+        }
+        _ => (made.clone(), made),
+    };
+    let words = "client_credentials needs a password: it is kept as a hash that belongs to the username.";
+    let password = known.ok_or_else(|| unprocessable(words).about("password"))?;
+    let hash = |hash| hex(hash, format!("{user}:{realm}:{password}").as_bytes());
+    row.ha1 = Some(Ha1 { md5: hash(Hash::Md5), sha256: hash(Hash::Sha256) });
+    row.password = None;
+    Ok(made)
+}
+
+fn random(rng: &mut Rng) -> String {
+    let letter =
+        |rng: &mut Rng| ALPHABET.get(rng.below(ALPHABET.len() as u64) as usize).copied().unwrap_or(b'A');
+    (0..PASSWORD_LENGTH).map(|_| char::from(letter(rng))).collect()
+}
+
+/// Is this a trunk that does something?
+///
+/// # Errors
+/// 422 with the attribute that is missing or does not fit.
+pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
+    let refuse = |name, words: &str| Err(unprocessable(words).about(name));
+    let national = row.country.as_deref().and_then(countries::of);
+    if row.outbound_national_dialing && national.is_none() {
+        let words = "outbound_national_dialing needs an inbound_country that has telephones.";
+        return refuse("outbound_national_dialing", words);
+    }
+    match row.authentication_mode {
+        TrunkMode::IpAddress => {
+            if row.inbound_source_ips.is_empty() && row.outbound_host.is_none() {
+                let words =
+                    "Give inbound_source_ips, outbound_host, or both: otherwise no call can use the trunk.";
+                return refuse("inbound_source_ips", words);
+            }
+            if row.username.is_some() != row.password.is_some() {
+                return refuse("username", "username and password go together.");
+            }
+        }
+        TrunkMode::ClientCredentials => match row.username.as_deref() {
+            None => {
+                return refuse(
+                    "username",
+                    "client_credentials needs the username that the peer registers under.",
+                );
+            }
+            Some(user) if !is_user(user) => {
+                return refuse(
+                    "username",
+                    "A username that registers here is letters, digits and - _ . ! ~ * ' + alone.",
+                );
+            }
+            Some(_) => {}
+        },
+        TrunkMode::OutboundRegistration => {
+            let missing = [
+                ("username", row.username.is_none()),
+                ("password", row.password.is_none()),
+                ("outbound_host", row.outbound_host.is_none()),
+            ];
+            if let Some((name, _)) = missing.into_iter().find(|(_, missing)| *missing) {
+                return refuse(name, "outbound_registration needs username, password and outbound_host.");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What may stand in a URI without escapes and between the colons of a hash.
+fn is_user(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.!~*'+".contains(&b))
+}

@@ -1,0 +1,5 @@
+//! Numbers and ways: how a number is written, which trunk dials it, and what its INVITE says.
+
+mod normalise;
+mod route;
+mod target;
