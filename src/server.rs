@@ -233,6 +233,7 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
     let endpoint = EndpointConfig {
         user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")),
         node: settings.node.clone(),
+        realm: config.realm.clone(),
         ..EndpointConfig::default()
     };
     let mut switch = Switch::new(rng.fork(), endpoint, settings, workers);

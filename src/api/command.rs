@@ -3,7 +3,8 @@
 
 use crate::clock::Wall;
 use crate::sid::*;
-use crate::store::rows::{CallRow, Hook, RecordWish, RecordingRow, StreamRow, Subscription};
+use crate::sip::registration::RegistrationState;
+use crate::store::rows::{BindingRow, CallRow, Hook, RecordWish, RecordingRow, StreamRow, Subscription};
 
 /// Seconds an outbound call rings unless `Timeout` says otherwise.
 pub const TIMEOUT_DEFAULT_S: u32 = 60;
@@ -154,7 +155,7 @@ pub enum Request {
     StopStream(CallSid, String),
     /// The timeline of a live call. Answers: `Timeline`, `NotLive`.
     Timeline(CallSid),
-    /// Where the trunks stand that register at another house. Answers: `Registrations`.
+    /// Where the trunks stand that register at another house, and who has registered here. Answers: `Registrations`.
     Registrations,
     /// Accounts, numbers, applications or trunks were committed: rebuild the snapshot, then answer `Done`, so that
     /// a call that arrives after our 2xx already meets them.
@@ -172,8 +173,8 @@ pub enum Answer {
     Stream(Box<StreamRow>),
     /// The lines so far.
     Timeline(Vec<crate::store::rows::Line>),
-    /// Each trunk that registers, as it stands now.
-    Registrations(Vec<(TrunkSid, crate::sip::registration::RegistrationState)>),
+    /// Each trunk that registers, as it stands now; and the bindings of those whose peers register here.
+    Registrations(Vec<(TrunkSid, RegistrationState)>, Vec<BindingRow>),
     /// Nothing to show.
     Done,
     /// This process holds no such live call.

@@ -4,7 +4,7 @@ use super::operation::{Ctx, Outcome, unavailable};
 use super::page::wanted;
 use super::refusal::Refusal;
 use super::trunk_body::{Given, unprocessable};
-use super::trunk_fields::show;
+use super::trunk_fields::{Live, show};
 use super::trunk_rules::{apply, check, settle};
 use crate::sid::TrunkSid;
 use crate::store::query::Scope;
@@ -54,7 +54,7 @@ async fn write(ctx: &Ctx, row: &TrunkRow) -> Result<(), Refusal> {
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (row, made) = changed(&ctx, None).await?;
     write(&ctx, &row).await?;
-    Ok(Outcome::Record(json!({ "data": show(&row, made.as_deref()) })))
+    Ok(Outcome::Record(json!({ "data": show(&row, &Live::ask(&ctx).await, made.as_deref()) })))
 }
 
 /// PATCH /carrier/v1/sip_trunks/{Sid}: live calls go on as they began.
@@ -62,7 +62,7 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
     let before = find(&ctx).await?;
     let (row, _) = changed(&ctx, Some(before)).await?;
     write(&ctx, &row).await?;
-    Ok(Outcome::Record(json!({ "data": show(&row, None) })))
+    Ok(Outcome::Record(json!({ "data": show(&row, &Live::ask(&ctx).await, None) })))
 }
 
 /// GET /carrier/v1/sip_trunks.
@@ -70,7 +70,8 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let page = wanted(&ctx.params)?;
     let asked = page.clone();
     let listed = ctx.read(move |r| trunks::list(r, Scope::Operator, &asked)).await?;
-    let data: Vec<Value> = listed.rows.iter().map(|row| show(row, None)).collect();
+    let live = Live::ask(&ctx).await;
+    let data: Vec<Value> = listed.rows.iter().map(|row| show(row, &live, None)).collect();
     let next = listed.next.map(|c| {
         let number = page.number.saturating_add(1);
         format!("{}?PageSize={}&Page={number}&PageToken={c}", ctx.path, page.size)
@@ -85,7 +86,8 @@ async fn find(ctx: &Ctx) -> Result<TrunkRow, Refusal> {
 
 /// GET /carrier/v1/sip_trunks/{Sid}.
 pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
-    Ok(Outcome::Record(json!({ "data": show(&find(&ctx).await?, None) })))
+    let row = find(&ctx).await?;
+    Ok(Outcome::Record(json!({ "data": show(&row, &Live::ask(&ctx).await, None) })))
 }
 
 /// DELETE /carrier/v1/sip_trunks/{Sid}: live calls go on, new ones are refused.

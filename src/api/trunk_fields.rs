@@ -1,8 +1,12 @@
-//! What a trunk looks like from outside: the attributes that it takes and those that it shows.
+//! (s) What a trunk looks like from outside: the attributes that it takes and those that it shows.
 
+use super::command::{Answer, Request};
+use super::operation::Ctx;
 use super::params::{Kind, Param, param};
 use super::schema::{Prop, Schema, Type, always, maybe};
-use crate::store::rows::TrunkRow;
+use crate::sid::TrunkSid;
+use crate::sip::registration::RegistrationState;
+use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
 use crate::trunk::normalise;
 use serde_json::{Value, json};
 
@@ -110,12 +114,62 @@ const PROPS: &[Prop] = &[
     always("outbound_route_prefixes", Type::Texts),
     maybe("outbound_dial_string", Type::Text),
     maybe("account_sid", Type::Sid("AC")),
+    maybe("registration", Type::Any),
+    maybe("contacts", Type::Any),
     always("created_at", Type::Text),
     always("updated_at", Type::Text),
 ];
 
+/// How the trunks stand now: those that register elsewhere, and who has registered here.
+#[derive(Debug, Default)]
+pub struct Live {
+    registrations: Vec<(TrunkSid, RegistrationState)>,
+    bindings: Vec<BindingRow>,
+}
+
+impl Live {
+    /// Asks the switch; if it has no time, nothing is known.
+    pub async fn ask(ctx: &Ctx) -> Live {
+        match ctx.api.live.ask(Request::Registrations).await {
+            Answer::Registrations(registrations, bindings) => Live { registrations, bindings },
+            _ => Live::default(),
+        }
+    }
+
+    /// Of a trunk that registers elsewhere.
+    fn registration(&self, row: &TrunkRow) -> Value {
+        let found = self.registrations.iter().find(|(sid, _)| *sid == row.sid);
+        let Some((_, s)) = found else { return Value::Null };
+        json!({
+            "state": s.state.as_str(),
+            "since": s.since.iso8601(),
+            "expires_at": s.expires.map(|at| at.iso8601()),
+            "last_error": s.last_error,
+            "next_try_at": s.next_try.map(|at| at.iso8601()),
+        })
+    }
+
+    /// Of a trunk whose peer registers here; of the others null.
+    fn contacts(&self, row: &TrunkRow) -> Value {
+        if row.authentication_mode != TrunkMode::ClientCredentials {
+            return Value::Null;
+        }
+        let of_it = self.bindings.iter().filter(|b| b.trunk == row.sid);
+        let contacts = of_it.map(|b| {
+            json!({
+                "contact": b.contact,
+                "source": b.flow.remote.to_string(),
+                "user_agent": b.user_agent,
+                "registered_at": b.updated.iso8601(),
+                "expires_at": b.expires.iso8601(),
+            })
+        });
+        Value::Array(contacts.collect())
+    }
+}
+
 /// A trunk as a JSON:API resource; a password only where one was made up for this answer.
-pub fn show(row: &TrunkRow, password: Option<&str>) -> Value {
+pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
     let mut attributes = json!({
         "name": row.name,
         "authentication_mode": row.authentication_mode.as_str(),
@@ -135,6 +189,8 @@ pub fn show(row: &TrunkRow, password: Option<&str>) -> Value {
         "outbound_route_prefixes": row.outbound_route_prefixes,
         "outbound_dial_string": row.outbound_dial_string,
         "account_sid": row.account,
+        "registration": live.registration(row),
+        "contacts": live.contacts(row),
         "created_at": row.created.iso8601(),
         "updated_at": row.updated.iso8601(),
     });

@@ -9,7 +9,7 @@ use crate::store::rows::{
     CallRow, CallStatus, Direction, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
-use crate::trunk::Snapshot;
+use crate::trunk::{Snapshot, normalise};
 
 /// A refusal: what the peer is told, and why in a sentence.
 struct Refusal {
@@ -49,7 +49,7 @@ impl Switch {
             });
         }
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
-        let Some(number) = tables.trunks.number(called) else {
+        let Some(number) = tables.trunks.number_on(trunks, called) else {
             let cause = Cause::new(404, "No such number");
             return Err(Refusal { cause, words: explain(), account: owner() });
         };
@@ -79,10 +79,12 @@ impl Switch {
     }
 
     fn row_of(&mut self, now: Now, invite: &Invite, number: &NumberRow, trunk: TrunkSid) -> CallRow {
+        let tables = self.tables.clone();
+        let country = tables.trunks.trunk(trunk).and_then(|t| t.country.as_deref());
         CallRow {
             sid: CallSid::new(&mut self.rng),
             to: number.number.clone(),
-            from: caller(invite),
+            from: caller(invite, country),
             forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
             number: Some(number.sid),
             application: number.application,
@@ -127,18 +129,24 @@ fn called<'a>(tables: &Snapshot, invite: &'a Invite, trunks: &[TrunkSid]) -> &'a
     let registers = |t: &&TrunkRow| t.authentication_mode == TrunkMode::OutboundRegistration;
     let mut known = trunks.iter().filter_map(|sid| tables.trunk(*sid)).filter(registers);
     let ours = known.any(|t| t.username.as_deref() == Some(user));
-    let instead = ours && !to.is_empty() && (tables.number(to).is_some() || tables.number(user).is_none());
+    let instead = ours
+        && !to.is_empty()
+        && (tables.number_on(trunks, to).is_some() || tables.number_on(trunks, user).is_none());
     if instead { to } else { user }
 }
 
 /// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else.
-fn caller(invite: &Invite) -> String {
+fn caller(invite: &Invite, country: Option<&str>) -> String {
     let user = &invite.from_user;
     let digits = user.strip_prefix('+').unwrap_or(user);
     match user.as_str() {
         "" => "anonymous".to_owned(),
         "anonymous" | "unknown" | "restricted" => user.clone(),
-        _ if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => user.clone(),
+        _ if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            let read = normalise::inbound(user, country);
+            // What the country cannot make a number of stays as the peer wrote it.
+            if read.starts_with('+') { read } else { user.clone() }
+        }
         _ => format!("sip:{user}@{}", invite.from_host),
     }
 }

@@ -19,7 +19,8 @@ impl Switch {
                 return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Done)));
             }
             Request::Registrations => {
-                let answer = Answer::Registrations(self.registrations());
+                let bindings = self.endpoint.registrar().rows().cloned().collect();
+                let answer = Answer::Registrations(self.registrations(), bindings);
                 return self.out.push_back(Output::Reply(ticket, Box::new(answer)));
             }
             Request::Timeline(sid) => {

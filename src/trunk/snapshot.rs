@@ -1,6 +1,7 @@
 //! The trunks and numbers as they are now: immutable, rebuilt after a commit and swapped. A call keeps the one it began with.
 
 use super::identify::{Network, Sources};
+use super::normalise;
 use crate::sid::TrunkSid;
 use crate::store::rows::{Ha1, NumberRow, TrunkMode, TrunkRow};
 use std::collections::HashMap;
@@ -88,6 +89,12 @@ impl Snapshot {
         self.numbers.get(&canonical(user.split_once(';').map_or(user, |(u, _)| u)))
     }
 
+    /// The number that was dialled on one of these trunks: as it is written, else as a trunk's country reads it.
+    pub fn number_on(&self, trunks: &[TrunkSid], user: &str) -> Option<&NumberRow> {
+        let mut countries = trunks.iter().filter_map(|sid| self.trunk(*sid)?.country.as_deref());
+        self.number(user).or_else(|| countries.find_map(|c| self.number(&normalise::inbound(user, Some(c)))))
+    }
+
     /// By SID.
     pub fn trunk(&self, sid: TrunkSid) -> Option<&TrunkRow> {
         self.trunks.get(*self.by_sid.get(&sid)?)
@@ -119,7 +126,7 @@ impl Snapshot {
         }
         let names = candidates.iter().filter_map(|sid| self.trunk(*sid)).map(describe).collect::<Vec<_>>();
         let mut out = vec![format!("The source {source} belongs to {}.", names.join(" and "))];
-        match self.number(user) {
+        match self.number_on(candidates, user) {
             None => {
                 out.push(format!("No number '{user}' is configured (looked up as '{}').", canonical(user)));
                 out.extend(self.near(user));

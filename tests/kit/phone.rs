@@ -55,6 +55,8 @@ pub struct Phone {
     pub tcp: bool,
     /// It sends no RTP although it could.
     pub silent: bool,
+    /// For challenges of its INVITE.
+    pub credentials: Option<Credentials>,
     /// What it writes instead of an offer of its own.
     pub offer_with: Option<Bytes>,
     /// Its INVITE has no offer; the answer to ours comes with the ACK.
@@ -107,6 +109,7 @@ impl Phone {
             calls: None,
             tcp: false,
             silent: false,
+            credentials: None,
             offer_with: None,
             offerless: false,
             late_answer: None,
@@ -168,7 +171,7 @@ impl Phone {
             max_forwards: self.hops.0,
             offer,
             headers,
-            credentials: None,
+            credentials: self.credentials.clone(),
             ..InviteCmd::default()
         };
         self.endpoint.command(now, SipCmd::Invite(Box::new(cmd)));

@@ -10,6 +10,7 @@ mod registering;
 mod rest;
 pub mod scene;
 mod signalling;
+mod users;
 mod verbs;
 
 /// The names that tests give to `ladder::check`, read from their sources: a ladder that nobody shows is a mistake.
@@ -23,6 +24,7 @@ fn every_ladder_is_shown() {
         include_str!("registering.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
+        include_str!("users.rs"),
         include_str!("verbs.rs"),
     ];
     let names: Vec<&str> = sources.iter().flat_map(|s| s.split('"')).collect();

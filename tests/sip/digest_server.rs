@@ -113,7 +113,7 @@ impl Bench {
 
     /// The answer of a client to the challenge for this algorithm.
     fn answer(&mut self, algorithm: &str, user: &str, password: &str, count: u32, qop: bool) -> String {
-        let fields = self.guard.challenge(&mut self.rng, NOW, HERE, false);
+        let fields = self.guard.challenge(&mut self.rng, NOW, HERE, &register(""), false);
         let (_, value) = fields.iter().find(|(_, v)| v.contains(&format!("algorithm={algorithm}"))).unwrap();
         let mut challenge = read_challenges(value, false).remove(0);
         challenge.qop = challenge.qop.filter(|_| qop);
@@ -170,6 +170,18 @@ fn an_old_nonce_is_stale_only_for_whoever_knows_the_password() {
     let find = |u: &str| (u == "alice").then_some(&alice);
     assert_eq!(b.guard.judge(NOW + LIFE, HERE, &register(&right), find), Verdict::Stale);
     assert_eq!(b.guard.judge(NOW + LIFE, HERE, &register(&wrong), find), Verdict::Wrong("alice".into()));
-    let fields = b.guard.challenge(&mut b.rng, NOW, HERE, true);
+    let fields = b.guard.challenge(&mut b.rng, NOW, HERE, &register(""), true);
     assert!(fields.iter().all(|(name, v)| *name == "WWW-Authenticate" && v.ends_with("stale=true")));
+}
+
+#[test]
+fn who_cannot_bear_another_algorithm_is_asked_for_md5_alone() {
+    let mut b = Bench::new();
+    let text = String::from_utf8(register("").to_bytes().to_vec()).unwrap();
+    for (agent, n) in [("baresip v1.0.0 (x86_64/linux)", 1), ("baresip v3.1.0", 2), ("Linphone/5", 2)] {
+        let request = read(&text.replace("CSeq", &format!("User-Agent: {agent}\r\nCSeq")));
+        let fields = b.guard.challenge(&mut b.rng, NOW, HERE, &request, false);
+        assert_eq!(fields.len(), n, "{agent}");
+        assert!(fields[0].1.contains("algorithm=MD5"));
+    }
 }

@@ -9,6 +9,9 @@ use crate::sip::wire::{Message, unquote};
 use crate::store::rows::Ha1;
 use std::net::IpAddr;
 
+/// User-Agents that give up when they see another algorithm, instead of passing it over (RFC 8760 section 2.4).
+const MD5_ALONE: &[&str] = &["baresip v0.", "baresip v1."];
+
 /// What a request says about who sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -53,24 +56,29 @@ impl Guard {
         &self.realm
     }
 
-    /// WWW-Authenticate, once for each algorithm. MD5 stands first although SHA-256 is better: of two, many phones read only
-    /// the first, and those that know both look for the one they like.
+    /// WWW-Authenticate, once for each algorithm that `request`'s sender can bear. MD5 stands first although SHA-256 is better: of
+    /// two, many phones read only the first, and those that know both look for the one they like.
     pub fn challenge(
         &self,
         rng: &mut Rng,
         now: Mono,
         source: IpAddr,
+        request: &Message,
         stale: bool,
-    ) -> [(&'static str, String); 2] {
+    ) -> Vec<(&'static str, String)> {
         let nonce = self.nonces.issue(rng, now, source);
         let stale = if stale { ", stale=true" } else { "" };
-        ["MD5", "SHA-256"].map(|algorithm| {
+        let agent = request.headers.text("User-Agent").unwrap_or_default();
+        let algorithms: &[&str] =
+            if MD5_ALONE.iter().any(|a| agent.starts_with(a)) { &["MD5"] } else { &["MD5", "SHA-256"] };
+        let challenges = algorithms.iter().map(|algorithm| {
             let realm = &self.realm;
             let value = format!(
                 "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}"
             );
             ("WWW-Authenticate", value)
-        })
+        });
+        challenges.collect()
     }
 
     /// Who sent `request`? `find` knows the users. A right answer uses up its nonce, or its count.

@@ -74,6 +74,12 @@ impl World {
         self.reload();
     }
 
+    pub fn another_trunk(&mut self, row: TrunkRow) {
+        self.store.apply(&[Tx::one(Op::PutTrunk(Box::new(row)))])[0].clone().unwrap();
+        self.store.sync();
+        self.reload();
+    }
+
     /// The trunk's row is deleted.
     pub fn without_trunk(&mut self) {
         self.store.apply(&[Tx::one(Op::DeleteTrunk(TrunkSid(0x71)))])[0].clone().unwrap();
