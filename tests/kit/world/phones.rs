@@ -173,14 +173,20 @@ impl World {
                 break;
             }
         }
+        self.arm_phone(i);
+        self.rearm();
+    }
+
+    /// Wakes up for what its endpoint does next.
+    pub(super) fn arm_phone(&mut self, i: usize) {
+        let now = self.now.mono.0;
         if let Some(at) = self.phones[i].endpoint.poll_timeout() {
-            let at = at.0.max(now.mono.0);
+            let at = at.0.max(now);
             if self.wake_at.is_none_or(|w| w > at) {
                 self.wake_at = Some(at);
-                self.at(at - now.mono.0, Ev::Wake);
+                self.at(at - now, Ev::Wake);
             }
         }
-        self.rearm();
     }
 }
 

@@ -168,6 +168,7 @@ impl World {
                         self.phones[i].endpoint.on_time(now);
                         self.settle_phone(i);
                     }
+                    self.arm_phone(i);
                 }
                 self.input(Input::Time);
             }
