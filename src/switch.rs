@@ -5,6 +5,7 @@
 
 mod accept;
 pub mod census;
+pub mod channels;
 mod commits;
 mod dial;
 mod effects;
@@ -105,6 +106,7 @@ pub struct Switch {
     draining: bool,
     refusals: log::Refusals,
     limit: log::Limit,
+    channels: channels::Channels,
     ended: census::Ended,
     out: VecDeque<Output>,
 }
@@ -138,6 +140,7 @@ impl Switch {
             draining: false,
             refusals: log::Refusals::default(),
             limit: log::Limit::default(),
+            channels: channels::Channels::default(),
             ended: census::Ended::default(),
             out: VecDeque::new(),
         }
@@ -334,6 +337,7 @@ impl Switch {
             ids: &mut self.ids,
             tables: &self.tables,
             registrar: self.endpoint.registrar(),
+            channels: &self.channels,
             settings: &self.settings,
             fx,
         }
@@ -369,6 +373,7 @@ impl Switch {
             self.timers.insert((at, sid));
         }
         self.legs.insert(call.leg(), sid);
+        self.channels.set(sid, call.row().trunk);
         self.calls.insert(sid, call);
     }
 

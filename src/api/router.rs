@@ -165,6 +165,7 @@ pub static ROUTES: &[Operation] = &[
     row("CreateSipTrunk", Verb::Post, "/carrier/v1/sip_trunks", trunk_fields::CREATE, Shape::Carrier(&trunk_fields::TRUNK), run!(sip_trunks::create)).saying("Makes a trunk. A password that is made up for client_credentials stands in this answer as `password`, and in no other.").status(201).by(Access::Carrier),
     row("FetchSipTrunk", Verb::Get, "/carrier/v1/sip_trunks/{Sid}", &[], Shape::Carrier(&trunk_fields::TRUNK), run!(sip_trunks::fetch)).saying("A trunk.").by(Access::Carrier),
     row("UpdateSipTrunk", Verb::Patch, "/carrier/v1/sip_trunks/{Sid}", trunk_fields::UPDATE, Shape::Carrier(&trunk_fields::TRUNK), run!(sip_trunks::update)).saying("Changes what is given of a trunk; null clears. PUT does the same.").by(Access::Carrier),
+    row("ExplainSipTrunk", Verb::Get, "/carrier/v1/sip_trunks/{Sid}/explain", sip_trunks::EXPLAIN, Shape::Carrier(&sip_trunks::EXPLANATION), run!(sip_trunks::explain)).saying("What happens to a call to a number over this trunk, inbound and outbound, step by step, and why not.").by(Access::Carrier),
     delete("DeleteSipTrunk", "/carrier/v1/sip_trunks/{Sid}", run!(sip_trunks::delete), "Deletes a trunk; live calls go on.").by(Access::Carrier),
 
     get("FetchTimeline", "/chorus/v1/calls/{Sid}/timeline", &timeline::TIMELINE, run!(timeline::fetch), "Who said what to whom in a call, also while it lives."),

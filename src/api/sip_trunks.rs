@@ -2,15 +2,19 @@
 
 use super::operation::{Ctx, Outcome, unavailable};
 use super::page::wanted;
+use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
+use super::schema::{Schema, Type, always};
 use super::trunk_body::{Given, unprocessable};
 use super::trunk_fields::{Live, show};
 use super::trunk_rules::{apply, check, settle};
-use crate::sid::TrunkSid;
+use crate::sid::{AccountSid, TrunkSid};
 use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
 use crate::store::tx::{Op, StoreError, Tx};
-use crate::store::{accounts, trunks};
+use crate::store::{accounts, snapshot, trunks};
+use crate::trunk::Snapshot;
+use crate::trunk::explain::{self, Step};
 use serde_json::{Value, json};
 
 /// What the body makes of a row, and a password that was made up for it.
@@ -88,6 +92,50 @@ async fn find(ctx: &Ctx) -> Result<TrunkRow, Refusal> {
 pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
     let row = find(&ctx).await?;
     Ok(Outcome::Record(json!({ "data": show(&row, &Live::ask(&ctx).await, None) })))
+}
+
+/// Of explain.
+pub const EXPLAIN: &[Param] = &[
+    param("number", Kind::Text(64), "The number as it is dialled.").required(20001).example("+15550000001"),
+    param("from", Kind::Text(64), "The caller as it stands in From."),
+    param(
+        "account_sid",
+        Kind::Sid("AC"),
+        "Who dials out; the trunk's account by default, else the number's.",
+    ),
+];
+
+/// An explanation.
+pub const EXPLANATION: Schema = Schema {
+    name: "carrier.v1.sip_trunk.explanation",
+    element: "Explanation",
+    props: &[always("inbound", Type::Records(&STEP)), always("outbound", Type::Records(&STEP))],
+};
+
+/// One step of it.
+pub const STEP: Schema = Schema {
+    name: "carrier.v1.sip_trunk.step",
+    element: "Step",
+    props: &[always("ok", Type::Bool), always("words", Type::Text)],
+};
+
+/// GET /carrier/v1/sip_trunks/{Sid}/explain.
+pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let trunk = find(&ctx).await?;
+    let all = ctx.read(snapshot::snapshot).await?;
+    let tables = Snapshot::new(all.trunks, all.numbers);
+    let number = ctx.params.text("number").unwrap_or_default();
+    let account = ctx.params.text("account_sid").and_then(AccountSid::parse).or(trunk.account);
+    let account = account.or_else(|| tables.number_on(&[trunk.sid], number).map(|n| n.account));
+    let steps = |steps: Vec<Step>| -> Vec<Value> {
+        steps.into_iter().map(|s| json!({ "ok": s.ok, "words": s.words })).collect()
+    };
+    let inbound = explain::inbound(&tables, &trunk, number, ctx.params.text("from"));
+    let outbound = explain::outbound(&tables, &trunk, number, account.unwrap_or_default());
+    Ok(Outcome::Record(json!({ "data": {
+        "id": trunk.sid, "type": "sip_trunk_explanation",
+        "attributes": { "inbound": steps(inbound), "outbound": steps(outbound) },
+    }})))
 }
 
 /// DELETE /carrier/v1/sip_trunks/{Sid}: live calls go on, new ones are refused.

@@ -9,6 +9,7 @@ use crate::rng::Rng;
 use crate::sip::event::LegId;
 use crate::sip::registrar::Registrar;
 use crate::speech::ClipId;
+use crate::switch::channels::Channels;
 use crate::webhooks::request::FetchId;
 use std::sync::Arc;
 
@@ -75,6 +76,8 @@ pub struct Cx<'a> {
     pub tables: &'a Arc<Tables>,
     /// Who has registered here.
     pub registrar: &'a Registrar,
+    /// How many calls each trunk has.
+    pub channels: &'a Channels,
     /// Settings.
     pub settings: &'a CallSettings,
     /// Where effects go.

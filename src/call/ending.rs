@@ -31,9 +31,11 @@ pub struct Remains {
 }
 
 impl Call {
-    /// Hangup, or the end of the document. `X-` parameters go into the BYE.
+    /// Hangup, or the end of the document. `X-` parameters go into the BYE; without any, what an agent said with its stop.
     pub(super) fn hang_up(&mut self, cx: &mut Cx<'_>, parameters: Vec<(String, String)>) {
-        self.bye_headers = parameters.into_iter().filter(|(name, _)| is_custom(name)).collect();
+        if !parameters.is_empty() {
+            self.bye_headers = parameters.into_iter().filter(|(name, _)| is_custom(name)).collect();
+        }
         let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
         self.give_up(cx, Cause::new(200, "Normal Clearing"), to);
     }

@@ -182,8 +182,9 @@ impl Call {
                 self.stream_over(cx, stream, "stream-error", Some(&words), None);
                 true
             }
-            AgentEvent::Closed { code, words, .. } => {
+            AgentEvent::Closed { code, words, stop } => {
                 cx.trace("agent", "chorus", "close");
+                self.bye_headers.extend(stop.into_iter().flatten());
                 if let Some(code) = code {
                     notify::write(cx, &self.row, code, &words);
                 }

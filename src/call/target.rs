@@ -149,7 +149,12 @@ fn registers<'a>(cx: &'a Cx<'_>, account: AccountSid, uri: &str) -> Option<&'a T
 
 fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
     let trunks = route::candidates(cx.tables.trunks.trunks(), account, wish.to);
-    let mut ways = trunks.into_iter().map(|trunk| over(cx, account, trunk, wish));
+    let free: Vec<&TrunkRow> = trunks.iter().copied().filter(|t| !cx.channels.is_full(t)).collect();
+    if free.is_empty() && !trunks.is_empty() {
+        let words = "every trunk for this number has as many calls as its max_channels allows";
+        return Err(NoRoute { code: 13224, words: words.to_owned() });
+    }
+    let mut ways = free.into_iter().map(|trunk| over(cx, account, trunk, wish));
     let Some(first) = ways.next() else {
         let words =
             "no trunk can dial out: POST /carrier/v1/sip_trunks with an outbound_host, or dial sip:user@host";

@@ -64,8 +64,8 @@ pub enum AgentEvent {
         code: Option<u32>,
         /// For Notifications.
         words: String,
-        /// The agent's `stop` message ended it (31951 is noted, ruling 2.3).
-        stopped_by_agent: bool,
+        /// The agent's `stop` message ended it (31951 is noted, ruling 2.3): the fields that it wants in the BYE.
+        stop: Option<Vec<(String, String)>>,
     },
     /// Worth a notification once per stream: 31930, 31931, 31950, 31951.
     Warning {

@@ -46,7 +46,10 @@ pub fn fuzz_stream_json(data: &[u8]) -> bool {
             message::mark(&mut echo, 1, &sid, name);
             assert_eq!(message::read(&sid, &echo), Ok(Incoming::Mark(name.clone())));
         }
-        Ok(Incoming::Clear | Incoming::Stop) | Err(_) => {}
+        Ok(Incoming::Stop(fields)) => {
+            assert!(fields.iter().all(|(n, v)| !n.contains(['\r', '\n', ':']) && !v.contains(['\r', '\n'])));
+        }
+        Ok(Incoming::Clear) | Err(_) => {}
     }
     read.is_ok()
 }

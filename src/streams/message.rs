@@ -136,8 +136,8 @@ pub enum Incoming<'a> {
     Mark(Cow<'a, str>),
     /// Forget what waits.
     Clear,
-    /// End the stream (ruling 2.3).
-    Stop,
+    /// End the stream (ruling 2.3). What it says for the BYE, if that follows: `X-` fields, so that a PBX learns the outcome.
+    Stop(Vec<(String, String)>),
 }
 
 /// Base64 of a media message.
@@ -210,6 +210,34 @@ struct Wire<'a> {
     media: Option<WireMedia<'a>>,
     #[serde(borrow)]
     mark: Option<WireMark<'a>>,
+    stop: Option<serde_json::Value>,
+    #[serde(rename = "customParameters")]
+    parameters: Option<serde_json::Value>,
+}
+
+impl Wire<'_> {
+    /// The fields of a stop: its `customParameters`, beside or inside `stop`. Whatever cannot be a header field is left out.
+    fn fields(&self) -> Vec<(String, String)> {
+        let inside = self.stop.as_ref().and_then(|s| s.get("customParameters"));
+        let Some(given) = self.parameters.as_ref().or(inside).and_then(|p| p.as_object()) else {
+            return Vec::new();
+        };
+        let text =
+            |(name, value): (&String, &serde_json::Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        given.iter().filter_map(text).filter(|(name, value)| is_field(name, value)).take(FIELDS_MAX).collect()
+    }
+}
+
+/// Fields that an agent may send with its stop, and the octets of one.
+const FIELDS_MAX: usize = 16;
+const FIELD_MAX: usize = 512;
+
+fn is_field(name: &str, value: &str) -> bool {
+    let custom = name.get(..2).is_some_and(|p| p.eq_ignore_ascii_case("x-"));
+    (custom || name.eq_ignore_ascii_case("User-to-User"))
+        && name.len() + value.len() <= FIELD_MAX
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !value.chars().any(char::is_control)
 }
 
 #[derive(Deserialize)]
@@ -233,7 +261,7 @@ pub fn read_any<'a>(sid: &SidText, text: &'a [u8]) -> Result<Incoming<'a>, Inval
     let ours = |s: &Cow<'_, str>| s.as_bytes() == sid.as_slice();
     let event = wire.event.as_ref();
     match (event, &wire.stream) {
-        ("stop", None) => return Ok(Incoming::Stop),
+        ("stop", None) => return Ok(Incoming::Stop(wire.fields())),
         (_, Some(s)) if ours(s) => {}
         (_, None) => return Err(Invalid("it names no streamSid")),
         (_, Some(_)) => return Err(Invalid("its streamSid is not that of this stream")),
@@ -252,7 +280,7 @@ pub fn read_any<'a>(sid: &SidText, text: &'a [u8]) -> Result<Incoming<'a>, Inval
             }
         }
         "clear" => Ok(Incoming::Clear),
-        "stop" => Ok(Incoming::Stop),
+        "stop" => Ok(Incoming::Stop(wire.fields())),
         _ => Err(Invalid("its event is unknown")),
     }
 }

@@ -236,11 +236,7 @@ impl Session {
         events.append(&mut self.pending);
         if self.phase == Phase::Open {
             let words = "the agent's connection broke without a close frame".to_owned();
-            events.push(AgentEvent::Closed {
-                code: Some(codes::BROKEN_PIPE),
-                words,
-                stopped_by_agent: false,
-            });
+            events.push(AgentEvent::Closed { code: Some(codes::BROKEN_PIPE), words, stop: None });
         }
         self.phase = Phase::Over;
         self.forget();

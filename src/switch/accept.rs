@@ -57,6 +57,12 @@ impl Switch {
             let cause = Cause::new(404, "No such number on this trunk");
             return Err(Refusal { cause, words: explain(), account: owner() });
         };
+        if self.channels.is_full(trunk) {
+            let words =
+                format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
+            let cause = Cause::new(503, "All Channels Busy");
+            return Err(Refusal { cause, words, account: Some(number.account) });
+        }
         let active = tables.account(number.account).is_some_and(|a| a.status == "active");
         let (voice, fallback, status_callback) = Call::hooks_of_number(&tables, number);
         if !active || voice.is_none() {

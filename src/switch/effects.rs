@@ -83,6 +83,7 @@ impl Switch {
             return;
         };
         self.ended.add(call.row());
+        self.channels.set(sid, None);
         if let Some(at) = self.deadlines.remove(&sid) {
             self.timers.remove(&(at, sid));
         }

@@ -11,7 +11,7 @@ pub const CANDIDATES_MAX: usize = 8;
 pub const LOCAL_DOMAIN: &str = "chorus.local";
 
 /// Can calls go out over it: to a host, or to where its peer has registered?
-fn dials(trunk: &TrunkRow) -> bool {
+pub fn dials(trunk: &TrunkRow) -> bool {
     match trunk.authentication_mode {
         TrunkMode::ClientCredentials => trunk.username.is_some(),
         TrunkMode::IpAddress | TrunkMode::OutboundRegistration => trunk.outbound_host.is_some(),
@@ -33,16 +33,22 @@ fn match_length(trunk: &TrunkRow, digits: &str) -> Option<usize> {
     fitting.map(String::len).max()
 }
 
+/// Was it made to carry numbers? A peer that registers here and says nothing of prefixes may be one telephone: it gets a number only
+/// where there is no other way.
+fn carries(trunk: &TrunkRow) -> bool {
+    trunk.authentication_mode != TrunkMode::ClientCredentials || !trunk.outbound_route_prefixes.is_empty()
+}
+
 /// The trunks that can dial `number` for `account`, best first: the account's own, then by the longest prefix that the number begins
-/// with, then those without prefixes. Equals stay in their order.
+/// with, then those without prefixes; peers that register here without prefixes at the end. Equals stay in their order.
 pub fn candidates<'a>(trunks: &'a [TrunkRow], account: AccountSid, number: &str) -> Vec<&'a TrunkRow> {
     let digits = number.trim_start_matches('+');
-    let mut found: Vec<(bool, usize, &TrunkRow)> = trunks
+    let mut found: Vec<(bool, bool, usize, &TrunkRow)> = trunks
         .iter()
         .filter(|t| is_open(t, account) && dials(t))
-        .filter_map(|t| Some((t.account.is_some(), match_length(t, digits)?, t)))
+        .filter_map(|t| Some((carries(t), t.account.is_some(), match_length(t, digits)?, t)))
         .collect();
-    found.sort_by_key(|(own, length, _)| std::cmp::Reverse((*own, *length)));
+    found.sort_by_key(|(carries, own, length, _)| std::cmp::Reverse((*carries, *own, *length)));
     found.into_iter().map(|(.., t)| t).take(CANDIDATES_MAX).collect()
 }
 

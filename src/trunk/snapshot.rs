@@ -155,7 +155,7 @@ impl Snapshot {
     }
 
     /// A number that differs only in how much of the prefix was dialled.
-    fn near(&self, user: &str) -> Option<String> {
+    pub fn near(&self, user: &str) -> Option<String> {
         let dialled = canonical(user);
         let tail = dialled.trim_start_matches('0');
         if tail.len() < 4 {

@@ -282,3 +282,36 @@ fn a_bad_field_is_pointed_at() {
     }
     assert_eq!(server.dump(), before);
 }
+
+#[test]
+fn a_trunk_explains_what_happens_to_a_number() {
+    let server = Server::start();
+    let mut pbx = client("alice");
+    pbx["inbound_country"] = json!("GB");
+    pbx["outbound_route_prefixes"] = json!(["44"]);
+    let made = server.trunk(pbx);
+    let url = "http://127.0.0.1:9/voice";
+    server
+        .post("/IncomingPhoneNumbers.json", &[("PhoneNumber", "+442079460018"), ("VoiceUrl", url)])
+        .good(201);
+    let asked = |query: &str| {
+        let reply = server.carrier("GET", &format!("{}/explain?{query}", path(&made)), "");
+        reply.good(200)["data"]["attributes"].clone()
+    };
+    let told = |steps: &Value| -> Vec<String> {
+        let steps = steps.as_array().unwrap().iter();
+        steps.map(|s| format!("{} {}", s["ok"], s["words"].as_str().unwrap())).collect()
+    };
+    let good = asked("number=020+7946+0018&from=07700900123");
+    let inbound = told(&good["inbound"]);
+    assert!(inbound.iter().all(|s| s.starts_with("true")), "{inbound:#?}");
+    assert!(inbound.iter().any(|s| s.contains("'07700900123' is shown as '+447700900123'")), "{inbound:#?}");
+    assert!(inbound.iter().any(|s| s.contains("the number +442079460018 of account AC")), "{inbound:#?}");
+    let bad = asked("number=%2B4930123456");
+    assert!(told(&bad["inbound"]).iter().any(|s| s.starts_with("false No number")), "{bad}");
+    assert!(told(&bad["outbound"]).iter().any(|s| s.contains("outbound_route_prefixes: 44")), "{bad}");
+    let out = told(&asked("number=%2B447700900123")["outbound"]);
+    assert!(out.iter().any(|s| s.contains("INVITE sip:+447700900123@")), "{out:#?}");
+    assert!(out.iter().any(|s| s.contains("where 'alice' has registered")), "{out:#?}");
+    assert_eq!(server.carrier("GET", &format!("{}/explain", path(&made)), "").status, 400);
+}

@@ -61,7 +61,8 @@ fn user_registers() {
     w.run_ms(70_000);
     off(&mut w);
     assert_eq!(bound(&w), 0);
-    let sentence = "The client registers: 401 digest, 200 with its Contact, refresh at half, Expires 0 takes it back.";
+    let sentence =
+        "The client registers: 401 digest, 200 with its Contact, refresh at half, Expires 0 takes it back.";
     ladder::check(w, "user_registers", sentence);
 }
 
@@ -74,7 +75,11 @@ fn user_with_a_wrong_password() {
         off(&mut w);
         w
     };
-    ladder::check(w, "user_with_a_wrong_password", "403 to a wrong password, whether the user exists or not.");
+    ladder::check(
+        w,
+        "user_with_a_wrong_password",
+        "403 to a wrong password, whether the user exists or not.",
+    );
 }
 
 #[test]
@@ -96,7 +101,11 @@ fn user_is_called() {
     over(&mut w);
     assert!(w.phones[0].rtp_loud > 0);
     off(&mut w);
-    ladder::check(w, "user_is_called", "A call to a registered user goes to its contact, on the flow of its REGISTER.");
+    ladder::check(
+        w,
+        "user_is_called",
+        "A call to a registered user goes to its contact, on the flow of its REGISTER.",
+    );
 }
 
 #[test]
@@ -170,4 +179,21 @@ fn trunk_is_busy() {
     assert!(w.phones[second].ended.is_empty() && first != second);
     w.run_ms(1_000);
     ladder::check(w, "trunk_is_busy", "Never another candidate on 486.");
+}
+
+#[test]
+fn trunk_is_full() {
+    let mut w = caller(513, "<Pause length=\"5\"/>");
+    w.trunk(|t| t.max_channels = Some(1));
+    w.phone("second", 11);
+    w.dial(0, "+15550001");
+    answered(&mut w, 0);
+    w.dial(1, "+15550001");
+    w.until("the second is refused", |w| !w.phones[1].ended.is_empty());
+    assert_eq!(w.phones[1].ended[0].code, 503);
+    over(&mut w);
+    w.dial(1, "+15550001");
+    w.until("the second is over", |w| w.phones[1].ended.len() == 2);
+    assert_eq!(w.phones[1].ended[1].code, 200);
+    ladder::check(w, "trunk_is_full", "max_channels: 503 to one call more, and room again when one is over.");
 }

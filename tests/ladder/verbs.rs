@@ -194,6 +194,20 @@ fn stream_stopped_by_agent() {
 }
 
 #[test]
+fn handback() {
+    let mut w = talking(519, "<Connect><Stream url=\"wss://agent.test/media\"/></Connect>");
+    let (sid, name) = stream(&mut w);
+    w.run_ms(300);
+    let stop =
+        format!(r#"{{"event":"stop","streamSid":"{name}","customParameters":{{"X-Outcome":"to-sales"}}}}"#);
+    w.agent_says(sid, &stop);
+    over(&mut w);
+    assert!(w.phones[0].headers.contains(&("X-Outcome".to_owned(), "to-sales".to_owned())));
+    let sentence = "Handback: the stream ends, no verb follows: BYE on our leg only, with the X- headers that the app gave.";
+    ladder::check(w, "handback", sentence);
+}
+
+#[test]
 fn stream_mark_and_clear() {
     let mut w = talking(515, "<Connect><Stream url=\"wss://agent.test/media\"/></Connect>");
     w.agent.behaviour = crate::kit::agent::Behaviour::Mute;

@@ -31,6 +31,7 @@ fn change(m: &mut Maker, row: &mut CallRow, to: CallStatus) -> Op {
         ids: &mut ids,
         tables: &tables,
         registrar: &Default::default(),
+        channels: &Default::default(),
         settings: &settings,
         fx: &mut fx,
     };

@@ -168,7 +168,7 @@ impl Pair {
 
     pub fn closed(&self) -> Vec<(Option<u32>, bool)> {
         let closed = self.events.iter().filter_map(|e| match e {
-            AgentEvent::Closed { code, stopped_by_agent, .. } => Some((*code, *stopped_by_agent)),
+            AgentEvent::Closed { code, stop, .. } => Some((*code, stop.is_some())),
             _ => None,
         });
         closed.collect()

@@ -134,8 +134,17 @@ fn other_orders_extra_keys_escapes_and_loose_base64_are_understood() {
         read(&format!(r#"{{"event":"clear","streamSid":"{SID}","why":"barge-in"}}"#)),
         Ok(Incoming::Clear)
     );
-    assert_eq!(read(&format!(r#"{{"event":"stop","streamSid":"{SID}"}}"#)), Ok(Incoming::Stop));
-    assert_eq!(read(r#"{"event":"stop"}"#), Ok(Incoming::Stop));
+    assert_eq!(read(&format!(r#"{{"event":"stop","streamSid":"{SID}"}}"#)), Ok(Incoming::Stop(vec![])));
+    assert_eq!(read(r#"{"event":"stop"}"#), Ok(Incoming::Stop(vec![])));
+    for text in [
+        r#"{"event":"stop","customParameters":{"X-Outcome":"agent","To":"me","X-Bad\r\nBye":"1","X-Line":"a\nb","X-N":1}}"#,
+        r#"{"event":"stop","stop":{"customParameters":{"X-Outcome":"agent"}}}"#,
+    ] {
+        assert_eq!(read(text), Ok(Incoming::Stop(vec![("X-Outcome".into(), "agent".into())])), "{text}");
+    }
+    for odd in [r#""stop":true"#, r#""customParameters":[1]"#, r#""stop":{"customParameters":null}"#] {
+        assert_eq!(read(&format!(r#"{{"event":"stop",{odd}}}"#)), Ok(Incoming::Stop(vec![])), "{odd}");
+    }
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn dial(trunks: Vec<TrunkRow>, to: &str, from: &str) -> Result<Target, NoRoute> 
         ids: &mut ids,
         tables: &tables,
         registrar: &Default::default(),
+        channels: &Default::default(),
         settings: &settings,
         fx: &mut fx,
     };

@@ -95,7 +95,8 @@ impl Endpoint {
     }
 
     fn challenge(&mut self, now: Mono, request: &Request, stale: bool) {
-        let headers = self.guard.challenge(&mut self.rng, now, request.flow.remote.ip(), &request.message, stale);
+        let headers =
+            self.guard.challenge(&mut self.rng, now, request.flow.remote.ip(), &request.message, stale);
         self.reply(request, 401, "Unauthorized", &headers);
     }
 }

@@ -65,7 +65,7 @@ impl Session {
             return self.violated(now, Violation { close: 1007, words: "a text message is not UTF-8" }, out);
         }
         match read {
-            Ok(Incoming::Stop) => self.stopped_by_agent(now, out),
+            Ok(Incoming::Stop(fields)) => self.stopped_by_agent(now, fields, out),
             // A unidirectional agent has nothing to say.
             Ok(_) if !self.start.bidirectional => {}
             Ok(Incoming::Media(payload)) => self.on_media(now, &payload),
@@ -113,12 +113,12 @@ impl Session {
         self.marks.push_back(Mark { after: self.queued, due, name: name.into() });
     }
 
-    fn stopped_by_agent(&mut self, now: Now, out: &mut StreamBuf) {
+    fn stopped_by_agent(&mut self, now: Now, fields: Vec<(String, String)>, out: &mut StreamBuf) {
         self.note(false, "stop");
         self.warn(Once::Invalid, codes::INVALID, "the agent sent stop, which ends the stream");
         self.send_stop(now, out);
         self.phase = Phase::Closing;
-        self.over(None, "the agent sent stop".to_owned(), true);
+        self.over(None, "the agent sent stop".to_owned(), Some(fields));
     }
 
     fn closed_by_agent(&mut self, now: Now, code: Option<u16>, out: &mut StreamBuf) {
@@ -129,7 +129,7 @@ impl Session {
                 Some(c) => format!("the agent closed with {c}"),
                 None => "the agent closed".to_owned(),
             };
-            self.over((!clean).then_some(codes::CLOSED_BY_AGENT), words, false);
+            self.over((!clean).then_some(codes::CLOSED_BY_AGENT), words, None);
         }
         self.phase = Phase::Over;
     }
@@ -137,13 +137,13 @@ impl Session {
     fn violated(&mut self, now: Now, v: Violation, out: &mut StreamBuf) {
         if self.phase == Phase::Open {
             self.send_close(now, v.close, out);
-            self.over(Some(codes::PROTOCOL), format!("the agent broke the protocol: {}", v.words), false);
+            self.over(Some(codes::PROTOCOL), format!("the agent broke the protocol: {}", v.words), None);
         }
         self.phase = Phase::Over;
     }
 
-    fn over(&mut self, code: Option<u32>, words: String, stopped_by_agent: bool) {
-        self.pending.push(AgentEvent::Closed { code, words, stopped_by_agent });
+    fn over(&mut self, code: Option<u32>, words: String, stop: Option<Vec<(String, String)>>) {
+        self.pending.push(AgentEvent::Closed { code, words, stop });
         self.forget();
     }
 }

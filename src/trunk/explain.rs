@@ -1,0 +1,128 @@
+//! Step by step: what happens to a call over one trunk, and why not. The same functions decide that explain here.
+
+use super::snapshot::Snapshot;
+use super::{normalise, route};
+use crate::sid::AccountSid;
+use crate::store::rows::{NumberRow, TrunkMode, TrunkRow};
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The call goes on.
+    pub ok: bool,
+    /// What was looked at, and what would have matched.
+    pub words: String,
+}
+
+fn yes(words: impl Into<String>) -> Step {
+    Step { ok: true, words: words.into() }
+}
+
+fn no(words: impl Into<String>) -> Step {
+    Step { ok: false, words: words.into() }
+}
+
+/// A call that comes in over `trunk` to `number`, from `from`.
+pub fn inbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, from: Option<&str>) -> Vec<Step> {
+    let mut steps = vec![known_by(trunk)];
+    if let Some(from) = from {
+        let read = normalise::inbound(from, trunk.country.as_deref());
+        steps.push(yes(format!("From '{from}' is shown as '{read}'.")));
+    }
+    let read = normalise::inbound(number, trunk.country.as_deref());
+    let country = trunk.country.as_deref().unwrap_or("no country");
+    steps.push(yes(format!("'{number}' is read as '{read}' (inbound_country: {country}).")));
+    match tables.number_on(&[trunk.sid], number) {
+        None => {
+            steps.push(no("No number of this deployment is written so: 404."));
+            steps.extend(tables.near(&read).map(no));
+        }
+        Some(row) => steps.extend(owned(tables, trunk, row)),
+    }
+    steps
+}
+
+/// How the trunk's peer is told from strangers.
+fn known_by(trunk: &TrunkRow) -> Step {
+    let sources = trunk.inbound_source_ips.join(", ");
+    match trunk.authentication_mode {
+        TrunkMode::IpAddress if sources.is_empty() => {
+            no("It has no inbound_source_ips: nobody can call over it.".to_owned())
+        }
+        TrunkMode::IpAddress => yes(format!("Whatever comes from {sources} is of this trunk.")),
+        TrunkMode::ClientCredentials => {
+            let user = trunk.username.as_deref().unwrap_or("");
+            let from = if sources.is_empty() { "anywhere".to_owned() } else { sources };
+            yes(format!(
+                "Whoever shows the password of '{user}', from {from}, is of this trunk; others get 401, then 403."
+            ))
+        }
+        TrunkMode::OutboundRegistration => {
+            let host = trunk.outbound_host.as_deref().unwrap_or("");
+            yes(format!(
+                "What comes from {host}, or to the Contact that we registered there, is of this trunk."
+            ))
+        }
+    }
+}
+
+fn owned(tables: &Snapshot, trunk: &TrunkRow, row: &NumberRow) -> Vec<Step> {
+    let mut steps = vec![yes(format!("It is the number {} of account {}.", row.number, row.account))];
+    if tables.choose(&[trunk.sid], row).is_none() {
+        steps.push(no("The trunk is pinned to another account: 404."));
+        return steps;
+    }
+    steps.push(match row.voice.is_some() || row.application.is_some() {
+        true => yes("The number has a VoiceUrl or an application: the call is taken."),
+        false => no("The number has no VoiceUrl and no application: 480."),
+    });
+    steps
+}
+
+/// A call of `account` to `number`, and what this trunk has to do with it.
+pub fn outbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, account: AccountSid) -> Vec<Step> {
+    let ways = route::candidates(tables.trunks(), account, number);
+    let name = |t: &TrunkRow| format!("{} ({})", t.sid, t.name);
+    let order: Vec<String> = ways.iter().map(|t| name(t)).collect();
+    let place = ways.iter().position(|t| t.sid == trunk.sid);
+    let mut steps = vec![match order.is_empty() {
+        true => no(format!("No trunk can dial '{number}' for {account}.")),
+        false => yes(format!("'{number}' goes over {}.", order.join(", then "))),
+    }];
+    match place {
+        None => steps.push(no(why_not(trunk, number, account))),
+        Some(place) => {
+            let uri = route::dial_string(trunk, number);
+            let host = route::host(trunk);
+            steps.push(yes(format!("This trunk is way {} of {}.", place.saturating_add(1), ways.len())));
+            steps.push(yes(format!("INVITE {uri}, To <sip:{number}@{host}>.")));
+            steps.extend(sent_to(trunk));
+        }
+    }
+    steps
+}
+
+fn why_not(trunk: &TrunkRow, number: &str, account: AccountSid) -> String {
+    if !route::is_open(trunk, account) {
+        return "This trunk is pinned to another account.".to_owned();
+    }
+    if !route::dials(trunk) {
+        return "This trunk has no outbound_host: it only receives.".to_owned();
+    }
+    let prefixes = trunk.outbound_route_prefixes.join(", ");
+    format!("'{number}' begins with none of this trunk's outbound_route_prefixes: {prefixes}.")
+}
+
+fn sent_to(trunk: &TrunkRow) -> Option<Step> {
+    let transport = &trunk.transport;
+    match (trunk.authentication_mode, &trunk.outbound_proxy) {
+        (TrunkMode::ClientCredentials, _) => Some(yes(format!(
+            "It is sent to where '{}' has registered; 480 if it has not.",
+            trunk.username.as_deref().unwrap_or("")
+        ))),
+        (_, Some(proxy)) => Some(yes(format!("It is sent to {proxy} over {transport}."))),
+        (_, None) => {
+            trunk.outbound_host.as_ref().map(|host| yes(format!("It is sent to {host} over {transport}.")))
+        }
+    }
+}
