@@ -10,6 +10,7 @@ use ring::hmac;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
+use subtle::ConstantTimeEq;
 
 /// How long a nonce may be answered.
 pub const LIFE: Duration = Duration::from_secs(60);
@@ -97,9 +98,7 @@ impl Nonces {
     /// When it was issued, if we did so for this source.
     fn issued(&self, nonce: &str, source: IpAddr) -> Option<Mono> {
         let (head, tag) = nonce.split_at_checked(22)?;
-        let ours = self.sign(head, source);
-        let differs = ours.bytes().zip(tag.bytes()).fold(0_u8, |d, (a, b)| d | (a ^ b));
-        if differs != 0 || ours.len() != tag.len() {
+        if !bool::from(self.sign(head, source).as_bytes().ct_eq(tag.as_bytes())) {
             return None;
         }
         u64::from_str_radix(head.get(..14)?, 16).ok().map(Mono)

@@ -8,6 +8,7 @@ use crate::rng::Rng;
 use crate::sip::wire::{Message, unquote};
 use crate::store::rows::Ha1;
 use std::net::IpAddr;
+use subtle::ConstantTimeEq;
 
 /// User-Agents that give up when they see another algorithm, instead of passing it over (RFC 8760 section 2.4).
 const MD5_ALONE: &[&str] = &["baresip v0.", "baresip v1."];
@@ -94,8 +95,8 @@ impl Guard {
         let ha1 = known.unwrap_or(&self.nobody);
         let ha1 = if answer.hash == Hash::Md5 { &ha1.md5 } else { &ha1.sha256 };
         let method = request.method().map(ToString::to_string).unwrap_or_default();
-        let right = same(&expected(&answer, ha1, &method), &answer.response);
-        if !right || known.is_none() {
+        let right = expected(&answer, ha1, &method).as_bytes().ct_eq(answer.response.as_bytes());
+        if !bool::from(right) || known.is_none() {
             return Verdict::Wrong(answer.user);
         }
         let count = answer.qop.as_ref().and_then(|(nc, _)| u32::from_str_radix(nc, 16).ok());
@@ -155,11 +156,6 @@ fn expected(answer: &Answer, ha1: &str, method: &str) -> String {
         None => format!("{ha1}:{nonce}:{ha2}"),
     };
     hex(*hash, text.as_bytes())
-}
-
-/// Compared in a time that does not tell where they differ.
-fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0_u8, |d, (a, b)| d | (a ^ b)) == 0
 }
 
 /// What is stored of a password.
