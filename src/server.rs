@@ -96,7 +96,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let mut rng = api::rng();
     first_start::private_dir(&config.recordings_dir())?;
     let key = first_start::secret_key(&config, &mut rng)?;
-    let (store, found) = open_store(&config, &key).await?;
+    let (store, mut found) = open_store(&config, &key).await?;
     let credentials = first_start::credentials(&config, &store, now(), &mut rng).await?;
     let (listener, http) = listen(&mut config)?;
 
@@ -110,6 +110,11 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let mut switch = make_switch(&config, &mut rng, media.workers());
     load_tables(&mut switch, &store).await?;
     let recorded = repair(&config.recordings_dir(), &found);
+    let faces = Local::new(sip_addr, config.external_ip);
+    for binding in &mut found.bindings {
+        // Our address may be another one than before.
+        binding.flow.local = faces.toward(binding.flow.remote.ip());
+    }
     switch.recover(now(), found, &recorded);
 
     let (live, asked) = Live::new();

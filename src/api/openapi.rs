@@ -255,7 +255,11 @@ pub fn curl(op: &Operation) -> String {
     if matches!(op.shape, Shape::Media) {
         line.push_str(" -o recording.wav");
     }
-    line.push_str(&format!(" \"$BASE{}\"", words.join("/")));
+    // What must stand in the query of a question.
+    let asked = op.params.iter().filter(|p| op.verb == Verb::Get && p.required.is_some());
+    let query: Vec<String> = asked.map(|p| format!("{}={}", p.name, p.example)).collect();
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    line.push_str(&format!(" \"$BASE{}{query}\"", words.join("/")));
     if op.verb.has_body() {
         line.push_str(&data(op));
     }

@@ -327,7 +327,7 @@ fn context(
     let fields = fields(head, operation, &body)?;
     // A JSON body is checked by its own handler, by the same tables.
     let params = match operation.shape {
-        Shape::Carrier(_) => Params::default(),
+        Shape::Carrier(_) if operation.verb.has_body() => Params::default(),
         _ => parse::parse(operation.id, &operation.tables(), &fields)?,
     };
     let declared = |name: &str| operation.params.iter().any(|p| p.name == name);

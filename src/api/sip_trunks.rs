@@ -96,7 +96,7 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
 
 /// Of explain.
 pub const EXPLAIN: &[Param] = &[
-    param("number", Kind::Text(64), "The number as it is dialled.").required(20001).example("+15550000001"),
+    param("number", Kind::Text(64), "The number as it is dialled.").required(20001).example("15550000001"),
     param("from", Kind::Text(64), "The caller as it stands in From."),
     param(
         "account_sid",

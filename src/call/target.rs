@@ -116,6 +116,10 @@ fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, N
     let credentials = wish.auth.clone().map(|(username, password)| Credentials { username, password });
     let bare = uri.split(';').next().unwrap_or(uri);
     let peer = registers(cx, account, bare);
+    if peer.is_some_and(|t| cx.channels.is_full(t)) {
+        let words = "the user's trunk has as many calls as its max_channels allows".to_owned();
+        return Err(NoRoute { code: 13224, words });
+    }
     let user = peer.and_then(TrunkRow::registers);
     Ok(Target {
         uri: uri.to_owned(),
@@ -144,7 +148,7 @@ fn registers<'a>(cx: &'a Cx<'_>, account: AccountSid, uri: &str) -> Option<&'a T
         return None;
     }
     let user = uri.user.as_deref()?;
-    cx.tables.trunks.trunks().iter().find(|t| t.registers() == Some(user) && route::is_open(t, account))
+    cx.tables.trunks.owner(user).filter(|t| route::is_open(t, account))
 }
 
 fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {

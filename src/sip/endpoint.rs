@@ -261,8 +261,8 @@ impl Endpoint {
     /// Replaces the trunks: their source addresses, and where we register.
     pub fn set_sources(&mut self, now: Now, s: Arc<Snapshot>) {
         self.wall = now.wall;
-        self.sources = s;
-        self.drop_bindings_of_nobody();
+        let old = std::mem::replace(&mut self.sources, s);
+        self.drop_bindings_of_nobody(&old);
         self.reconcile_registrations(now.mono);
         self.settle();
     }

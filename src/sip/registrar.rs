@@ -9,11 +9,12 @@
 
 use super::check::Refusal;
 use super::event::{Flow, Transport};
-use super::wire::{Message, NameAddr, Scheme};
+use super::wire::{Message, NameAddr, Scheme, quote};
 use crate::clock::{Mono, Now, Wall};
 use crate::sid::TrunkSid;
 use crate::store::rows::BindingRow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Granted where nothing is asked, and at most.
@@ -25,6 +26,10 @@ pub const EXPIRES_MIN: u32 = 60;
 pub const CONTACTS_MAX: usize = 10;
 /// Users that may be bound at once.
 pub const USERS_MAX: usize = 100_000;
+/// Octets of what tells a user's contacts apart: a database wants its keys short.
+const KEY_MAX: usize = 512;
+/// Octets of a contact, of a route value, of what a phone says of itself.
+const TEXT_MAX: usize = 512;
 /// Route values of one binding.
 const PATH_MAX: usize = 8;
 
@@ -61,6 +66,8 @@ struct Live {
 pub struct Registrar {
     users: BTreeMap<String, Vec<Live>>,
     clock: BTreeSet<(Mono, String)>,
+    /// How many bindings come from an address.
+    at: HashMap<IpAddr, usize>,
     node: String,
 }
 
@@ -129,11 +136,13 @@ impl Registrar {
         let created = known.and_then(|at| list.get(at)).map_or(now.wall, |l| l.row.created);
         if let Some(at) = known {
             let old = list.remove(at);
+            left(&mut self.at, &old.row);
             self.clock.remove(&(old.until, old.row.key));
         } else if list.len() >= CONTACTS_MAX
             && let Some(at) = list.iter().enumerate().min_by_key(|(_, l)| l.until).map(|(at, _)| at)
         {
             let old = list.remove(at);
+            left(&mut self.at, &old.row);
             changes.push(Change::Delete { trunk: old.row.trunk, key: old.row.key.clone() });
             self.clock.remove(&(old.until, old.row.key));
         }
@@ -150,7 +159,7 @@ impl Registrar {
             q: one.q,
             call_id: request.call_id().to_owned(),
             cseq: request.cseq().map_or(0, |c| c.number),
-            user_agent: request.headers.text("User-Agent").unwrap_or_default().into_owned(),
+            user_agent: request.headers.text("User-Agent").unwrap_or_default().chars().take(128).collect(),
             created,
             updated: now.wall,
             expires: Wall(now.wall.0.saturating_add(i64::from(one.expires).saturating_mul(1_000))),
@@ -158,6 +167,7 @@ impl Registrar {
         };
         changes.push(Change::Put(Box::new(row.clone())));
         self.clock.insert((until, row.key.clone()));
+        *self.at.entry(row.flow.remote.ip()).or_default() += 1;
         list.push(Live { row, until });
         changes
     }
@@ -168,7 +178,7 @@ impl Registrar {
         list.map(|l| {
             let left = l.until.since(now).as_secs_f64().ceil();
             let instance =
-                l.row.instance.as_ref().map(|i| format!(";+sip.instance=\"{i}\"")).unwrap_or_default();
+                l.row.instance.as_ref().map(|i| format!(";+sip.instance={}", quote(i))).unwrap_or_default();
             let q = match l.row.q {
                 1_000 => String::new(),
                 q => format!(";q=0.{q:03}"),
@@ -188,7 +198,7 @@ impl Registrar {
 
     /// Did anybody register from there?
     pub fn knows(&self, flow: &Flow) -> bool {
-        self.rows().any(|r| r.flow.remote.ip() == flow.remote.ip())
+        self.at.contains_key(&flow.remote.ip())
     }
 
     /// Is `user` bound to that very address and port?
@@ -204,7 +214,7 @@ impl Registrar {
 
     /// A connection is gone, and with it the only way to whoever registered on it.
     pub fn lost(&mut self, lost: Flow) -> Vec<Change> {
-        if lost.transport == Transport::Udp {
+        if lost.transport == Transport::Udp || !self.at.contains_key(&lost.remote.ip()) {
             return Vec::new();
         }
         let gone = |l: &Live| {
@@ -231,6 +241,7 @@ impl Registrar {
             }
             let until = now.mono + Duration::from_millis(left);
             self.clock.insert((until, row.key.clone()));
+            *self.at.entry(row.flow.remote.ip()).or_default() += 1;
             self.users.entry(row.user.clone()).or_default().push(Live { row, until });
         }
         changes
@@ -259,9 +270,10 @@ impl Registrar {
     fn remove(&mut self, user: &str, gone: impl Fn(&Live) -> bool) -> Vec<Change> {
         let Some(list) = self.users.get_mut(user) else { return Vec::new() };
         let mut changes = Vec::new();
-        let clock = &mut self.clock;
+        let (clock, at) = (&mut self.clock, &mut self.at);
         list.retain(|l| {
             if gone(l) {
+                left(at, &l.row);
                 clock.remove(&(l.until, l.row.key.clone()));
                 changes.push(Change::Delete { trunk: l.row.trunk, key: l.row.key.clone() });
                 return false;
@@ -274,14 +286,30 @@ impl Registrar {
         changes
     }
 
-    /// How many bindings there are; the clock has as many.
+    /// How many bindings there are; the clock has as many, and so have the addresses.
     pub fn len(&self) -> usize {
         self.clock.len()
+    }
+
+    /// How many the addresses have, which must be as many.
+    pub fn at_addresses(&self) -> usize {
+        self.at.values().sum()
     }
 
     /// There are none.
     pub fn is_empty(&self) -> bool {
         self.clock.is_empty()
+    }
+}
+
+/// One binding fewer comes from there.
+fn left(at: &mut HashMap<IpAddr, usize>, row: &BindingRow) {
+    let ip = row.flow.remote.ip();
+    if let Some(count) = at.get_mut(&ip) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            at.remove(&ip);
+        }
     }
 }
 
@@ -301,8 +329,14 @@ fn read(user: &str, request: &Message) -> Result<Vec<Wanted>, Refusal> {
         }
         let instance = contact.params.unquoted("+sip.instance").map(|i| i.into_owned());
         let key = key(user, &contact, instance.as_deref());
+        if key.len() > KEY_MAX || key.chars().any(char::is_control) {
+            return Err(refusal(400, "Contact Too Long"));
+        }
         let q = quality(contact.params.get("q"));
         let uri = contact.uri.without_headers().to_string();
+        if uri.len() > TEXT_MAX {
+            return Err(refusal(400, "Contact Too Long"));
+        }
         out.push(Wanted { key, contact: uri, instance, q, expires });
     }
     Ok(out)
@@ -333,6 +367,7 @@ fn quality(q: Option<&str>) -> u16 {
 
 fn path(request: &Message) -> Vec<String> {
     let mut path = request.headers.elements("Path");
+    path.retain(|value| value.len() <= TEXT_MAX);
     path.truncate(PATH_MAX);
     path
 }

@@ -11,11 +11,12 @@ use super::{Gate, Output, Switch};
 use crate::api::command::Answer;
 use crate::call::event::{Effect, Event};
 use crate::clock::Now;
-use crate::sid::{CallSid, RecordingSid, StreamSid, TrunkSid};
+use crate::sid::{CallSid, RecordingSid, StreamSid};
 use crate::sip::registrar::Change;
 use crate::store::rows::OutboxId;
 use crate::store::tx::{Op, StoreError, Tx, TxId};
 use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A row that is written whole, and more than once.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +25,8 @@ pub(super) enum Row {
     Recording(RecordingSid),
     Stream(StreamSid),
     Outbox(OutboxId),
-    Bindings(TrunkSid),
+    /// Its key, hashed.
+    Binding(u64),
 }
 
 /// Transactions that write a row, oldest first: the first is with the writer, the others wait for its outcome. Otherwise an
@@ -40,10 +42,16 @@ fn row_of(tx: &Tx) -> Option<Row> {
         Op::PutRecording(row) => Some(Row::Recording(row.sid)),
         Op::PutStream(row) => Some(Row::Stream(row.sid)),
         Op::PutOutbox(row) => Some(Row::Outbox(row.id)),
-        Op::PutBinding(row) => Some(Row::Bindings(row.trunk)),
-        Op::DeleteBinding { trunk, .. } => Some(Row::Bindings(*trunk)),
+        Op::PutBinding(row) => Some(binding(&row.key)),
+        Op::DeleteBinding { key, .. } => Some(binding(key)),
         _ => None,
     })
+}
+
+fn binding(key: &str) -> Row {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    Row::Binding(hasher.finish())
 }
 
 fn begins(tx: &Tx) -> bool {
@@ -86,7 +94,7 @@ impl Switch {
     /// To the writer; or behind what waits for the database already.
     fn submit(&mut self, now: Now, id: TxId) {
         let Some(gate) = self.gates.get(&id) else { return };
-        let behind = self.journal.len() > 0 && !begins(&gate.tx);
+        let behind = self.journal.len() > 0 && !begins(&gate.tx) && !gate.is_binding();
         if !behind || (gate.row.is_none() && gate.waited()) {
             return self.out.push_back(Output::Commit(id, gate.tx.clone()));
         }
@@ -150,6 +158,8 @@ impl Switch {
                 }
             }
             (_, StoreError::Duplicate(_) | StoreError::Refused(_), _) => self.journal.written(id),
+            // A binding that is not written is renewed by its phone: it must not crowd out what nobody says twice.
+            (_, StoreError::Unavailable(_), _) if gate.is_binding() => self.journal.written(id),
             (_, StoreError::Unavailable(_), _) => self.journal_later(now, id, gate.tx),
         }
     }
@@ -171,6 +181,10 @@ impl Switch {
 }
 
 impl Gate {
+    fn is_binding(&self) -> bool {
+        matches!(self.row, Some(Row::Binding(_)))
+    }
+
     fn waited(&self) -> bool {
         !self.then.is_empty() || !self.or_else.is_empty()
     }

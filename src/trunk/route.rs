@@ -40,7 +40,7 @@ fn carries(trunk: &TrunkRow) -> bool {
 }
 
 /// The trunks that can dial `number` for `account`, best first: the account's own, then by the longest prefix that the number begins
-/// with, then those without prefixes; peers that register here without prefixes at the end. Equals stay in their order.
+/// with, then those without prefixes; peers that register here without prefixes only where there is nothing else. Equals stay in their order.
 pub fn candidates<'a>(trunks: &'a [TrunkRow], account: AccountSid, number: &str) -> Vec<&'a TrunkRow> {
     let digits = number.trim_start_matches('+');
     let mut found: Vec<(bool, bool, usize, &TrunkRow)> = trunks
@@ -48,6 +48,10 @@ pub fn candidates<'a>(trunks: &'a [TrunkRow], account: AccountSid, number: &str)
         .filter(|t| is_open(t, account) && dials(t))
         .filter_map(|t| Some((carries(t), t.account.is_some(), match_length(t, digits)?, t)))
         .collect();
+    // A telephone must not ring because a carrier is slow.
+    if found.iter().any(|(carries, ..)| *carries) {
+        found.retain(|(carries, ..)| *carries);
+    }
     found.sort_by_key(|(carries, own, length, _)| std::cmp::Reverse((*carries, *own, *length)));
     found.into_iter().map(|(.., t)| t).take(CANDIDATES_MAX).collect()
 }

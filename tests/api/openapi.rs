@@ -97,7 +97,7 @@ fn every_curl_line_works() {
 
 fn run(server: &Server, targets: &Targets, op: &chorus::api::operation::Operation) -> (u16, String) {
     let sid = |path: &str| path.rsplit('/').next().unwrap().split('.').next().unwrap().to_string();
-    let last = sid(targets.path(op).trim_end_matches("/timeline"));
+    let last = sid(targets.path(op).trim_end_matches("/timeline").trim_end_matches("/explain"));
     let call = if op.path.contains("{CallSid}") {
         sid(targets.path(op).split("/Calls/").nth(1).unwrap().split('/').next().unwrap())
     } else {

@@ -192,6 +192,7 @@ fn trunk_is_full() {
     w.until("the second is refused", |w| !w.phones[1].ended.is_empty());
     assert_eq!(w.phones[1].ended[0].code, 503);
     over(&mut w);
+    w.run_ms(1_000);
     w.dial(1, "+15550001");
     w.until("the second is over", |w| w.phones[1].ended.len() == 2);
     assert_eq!(w.phones[1].ended[1].code, 200);

@@ -561,3 +561,100 @@ fn a_trunk_that_is_gone_has_nobody_bound() {
     assert!(matches!(b.events.last(), Some(SipEvent::Binding(Change::Delete { .. }))));
     assert!(bound(&b).is_empty());
 }
+
+#[test]
+fn a_contact_that_no_database_can_hold_is_400() {
+    let mut b = phone();
+    let long = format!("Contact: <sip:alice@10.0.0.2>;+sip.instance=\"{}\"\r\n", "x".repeat(600));
+    Phone { contact: &long, ..ALICE }.register(&mut b, 1);
+    assert_eq!(b.last().code(), Some(400));
+    assert!(bound(&b).is_empty());
+}
+
+#[test]
+fn what_was_never_asked_by_us_shuts_nobody_out() {
+    let mut b = phone();
+    let forged =
+        "Digest username=\"alice\", realm=\"chorus\", nonce=\"abc\", uri=\"sip:chorus\", response=\"0\"";
+    for n in 0..20 {
+        b.get(&ALICE.text("REGISTER", "sip:chorus", 1 + n, Some(forged)));
+        assert_eq!(b.last().code(), Some(401), "{n}");
+    }
+    ALICE.register(&mut b, 50);
+    assert_eq!(b.last().code(), Some(200));
+}
+
+#[test]
+fn an_answer_to_somebody_else_does_not_matter_to_a_trunk_by_address() {
+    let mut b = bench(vec![trunk(1, &["10.0.0.2"]), with_user(2, "alice", &[])]);
+    let other = "Digest username=\"x\", realm=\"proxy\", nonce=\"abc\", uri=\"sip:chorus\", response=\"0\"";
+    b.get(&ALICE.text("INVITE", "sip:+15550001@chorus", 1, Some(other)));
+    b.expect(&["100 INVITE", "Incoming 1"]);
+}
+
+#[test]
+fn another_password_ends_what_the_old_one_bound() {
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    let changed = TrunkRow { ha1: Some(ha1("alice", "chorus", "another")), ..with_user(1, "alice", &[]) };
+    b.endpoint.set_sources(at(b.now), Arc::new(Snapshot::new(vec![changed], vec![])));
+    assert!(bound(&b).is_empty());
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    let elsewhere = with_user(1, "alice", &["192.0.2.0/24"]);
+    b.endpoint.set_sources(at(b.now), Arc::new(Snapshot::new(vec![elsewhere], vec![])));
+    assert!(bound(&b).is_empty());
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    b.endpoint.set_sources(at(b.now), Arc::new(Snapshot::new(vec![with_user(1, "alice", &[])], vec![])));
+    assert_eq!(bound(&b).len(), 1, "a change of something else is none of its business");
+}
+
+#[test]
+fn strangers_hear_nothing_but_the_challenge() {
+    let mut b = phone();
+    b.flow = udp(US, STRANGER);
+    let invite = ALICE.text("INVITE", "sip:+15550001@chorus", 1, None);
+    b.get(&invite.replace("To: <sip:+15550001@chorus>", "To: <sip:+15550001@chorus>;tag=x"));
+    b.expect(&["Refused 0"]);
+    b.get(&invite.replace("Max-Forwards", "Require: 100rel\r\nMax-Forwards"));
+    b.expect(&["Refused 0"]);
+    // Nor is it sent to whom they name.
+    b.get(&invite.replace(";rport", ";rport;maddr=10.9.9.9"));
+    b.expect(&["401 INVITE"]);
+    assert_eq!(b.last_flow().remote, STRANGER.parse().unwrap());
+}
+
+#[test]
+fn a_contact_that_answers_while_it_is_taken_back_leaves_none_behind() {
+    let (mut b, invites) = ringing();
+    says(&mut b, &invites[1], 180, "t1");
+    b.take();
+    b.tell(SipCmd::Hangup { leg: LegId(2), cause: Cause::new(487, "Caller left"), headers: vec![] });
+    b.expect(&["CANCEL"]);
+    says(&mut b, &invites[1], 200, "t1");
+    b.pass(2_500);
+    let lines = b.take();
+    assert!(lines.contains(&"BYE".to_owned()) && lines.contains(&"Ended 2 us 487".to_owned()), "{lines:?}");
+    for n in [0, 2] {
+        says(&mut b, &invites[n], 180, &format!("t{n}"));
+        b.expect(&["CANCEL"]);
+        says(&mut b, &invites[n], 487, &format!("t{n}"));
+        b.expect(&["ACK"]);
+    }
+    b.over();
+}
+
+#[test]
+fn a_challenge_of_one_contact_leaves_the_others_in_the_race() {
+    let (mut b, invites) = ringing();
+    let with = |b: &mut Bench, invite: &Message, extra: &str, code: u16, tag: &str| {
+        b.get(&response(invite, code, extra, tag, ""));
+    };
+    with(&mut b, &invites[0], "WWW-Authenticate: Digest realm=\"p\", nonce=\"n\"\r\n", 401, "t0");
+    says(&mut b, &invites[1], 200, "t1");
+    let lines = b.take();
+    assert!(lines.contains(&"Answered 2 Some(85)".to_owned()), "{lines:?}");
+    b.tell(SipCmd::Hangup { leg: LegId(2), cause: Cause::new(200, "Done"), headers: vec![] });
+    b.over();
+}

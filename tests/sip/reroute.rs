@@ -170,3 +170,38 @@ fn a_call_that_was_taken_back_goes_nowhere_else() {
     b.expect(&["ACK", "Ended 2 us 487"]);
     b.over();
 }
+
+#[test]
+fn taken_back_before_a_word_came_nothing_spins() {
+    let mut b = dialled(1);
+    b.pass(1_000);
+    b.tell(SipCmd::Hangup { leg: OUT, cause: Cause::new(487, "Caller left"), headers: vec![] });
+    b.pass(40_000);
+    let lines = b.take();
+    assert!(lines.contains(&"Ended 2 us 487".to_owned()) && !lines.iter().any(|l| l.starts_with("Rerouted")));
+    b.over();
+}
+
+#[test]
+fn a_408_of_the_peer_is_about_whom_we_call() {
+    let mut b = dialled(1);
+    b.respond("INVITE", 180, "", "them", "");
+    b.take();
+    b.respond("INVITE", 408, "", "them", "");
+    b.expect(&["ACK", "Ended 2 peer 408"]);
+    b.over();
+}
+
+#[test]
+fn a_200_of_the_old_way_while_the_new_one_is_looked_up_is_a_fork() {
+    let mut b = dialled(1);
+    let first = b.sent[0].1.clone();
+    b.pass(4_100);
+    b.take();
+    b.get(&super::peer::response(&first, 200, "Contact: <sip:y@10.0.0.2>\r\n", "late", SDP));
+    b.expect(&["ACK", "BYE"]);
+    rerouted(&mut b);
+    b.respond("INVITE", 486, "", "them", "");
+    assert!(b.take().contains(&"Ended 2 peer 486".to_owned()));
+    b.over();
+}

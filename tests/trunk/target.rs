@@ -114,20 +114,22 @@ fn a_caller_that_is_not_the_accounts_is_replaced_where_the_trunk_has_a_sender() 
 fn the_other_ways_are_named_in_their_order() {
     let first = TrunkRow {
         outbound_host: text("10.0.0.9"),
-        outbound_route_prefixes: vec!["1".to_owned()],
+        outbound_route_prefixes: vec!["14".to_owned()],
         ..trunk(3, &[])
     };
-    let t = dial(vec![registration(), peer(), first], "+14155551234", OWN).unwrap();
+    // A PBX that registers: it has prefixes, so that it is no telephone.
+    let pbx = TrunkRow { outbound_route_prefixes: vec!["1".to_owned()], ..peer() };
+    let t = dial(vec![registration(), pbx, first], "+14155551234", OWN).unwrap();
     assert_eq!((t.trunk, t.uri.as_str()), (Some(TrunkSid(3)), "sip:+14155551234@10.0.0.9"));
     let ways: Vec<_> =
         t.alternatives.iter().map(|a| (a.trunk.0, a.uri.as_str(), a.registered.as_deref())).collect();
     let expected = [
-        (1, "sip:14155551234@pbx.client.com:5060", None),
         (2, "sip:+14155551234@chorus.local", Some("alice")),
+        (1, "sip:14155551234@pbx.client.com:5060", None),
     ];
     assert_eq!(ways, expected);
-    assert_eq!(t.alternatives[0].credentials.as_ref().unwrap().username, "chorus_user");
-    assert_eq!((&t.alternatives[1].credentials, &t.alternatives[1].next_hop), (&None, &None));
+    assert_eq!(t.alternatives[1].credentials.as_ref().unwrap().username, "chorus_user");
+    assert_eq!((&t.alternatives[0].credentials, &t.alternatives[0].next_hop), (&None, &None));
     assert_eq!(dial(vec![trunk(1, &["192.0.2.7"])], "+14155551234", OWN).unwrap_err().code, 13224);
 }
 

@@ -104,6 +104,11 @@ impl Nonces {
         u64::from_str_radix(head.get(..14)?, 16).ok().map(Mono)
     }
 
+    /// Did we give it to this source, and may it still be answered?
+    pub fn is_ours(&self, now: Mono, source: IpAddr, nonce: &str) -> bool {
+        self.issued(nonce, source).is_some_and(|issued| issued <= now && now.since(issued) < LIFE)
+    }
+
     /// Uses a nonce with a count (RFC 7616 `nc`; None: an answer without `qop`, which may use it once). To be asked only
     /// after the answer was found right: this is where memory begins.
     pub fn take(&mut self, now: Mono, source: IpAddr, nonce: &str, count: Option<u32>) -> Fresh {

@@ -97,6 +97,10 @@ impl Guard {
         let method = request.method().map(ToString::to_string).unwrap_or_default();
         let right = expected(&answer, ha1, &method).as_bytes().ct_eq(answer.response.as_bytes());
         if !bool::from(right) || known.is_none() {
+            // Only a nonce of ours shows that packets reach whoever sends: a spoofed guess must shut nobody out.
+            if !self.nonces.is_ours(now, source, &answer.nonce) {
+                return Verdict::Missing;
+            }
             return Verdict::Wrong(answer.user);
         }
         let count = answer.qop.as_ref().and_then(|(nc, _)| u32::from_str_radix(nc, 16).ok());
@@ -107,6 +111,11 @@ impl Guard {
             Fresh::Yes => Verdict::Right(answer.user),
             Fresh::No => Verdict::Stale,
         }
+    }
+
+    /// Does a request show an answer to us at all?
+    pub fn is_asked(&self, request: &Message) -> bool {
+        self.answer(request).is_some()
     }
 
     /// The first Authorization for our realm that can be read.

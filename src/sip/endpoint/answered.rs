@@ -34,7 +34,8 @@ impl Endpoint {
         let full = call.forks.len() >= FORKS_MAX;
         let waiting = call.leg.filter(|id| {
             self.legs.get(id).is_some_and(|l| {
-                matches!(l.phase, Phase::Calling(_)) && Some(l.dialog.ids.local_cseq) == number
+                let Phase::Calling(c) = &l.phase else { return false };
+                Some(l.dialog.ids.local_cseq) == number || c.twins.iter().any(|t| Some(t.cseq) == number)
             })
         });
         match waiting {
@@ -49,8 +50,12 @@ impl Endpoint {
         let dialog = Dialog::uac(message, flow);
         let Some(leg) = self.leg_mut(id) else { return };
         let Phase::Calling(mut calling) = std::mem::replace(&mut leg.phase, Phase::Up) else { return };
-        let number = leg.dialog.ids.local_cseq;
+        let own = leg.dialog.ids.local_cseq;
+        let number = message.cseq().map_or(own, |c| c.number);
         leg.dialog = dialog.clone();
+        // Requests of this dialog go on above every number that was used.
+        leg.dialog.ids.local_cseq = own.max(number);
+        let dialog = leg.dialog.clone();
         leg.auth = auth(&calling, flow);
         self.seen(id, false, "200 INVITE".to_owned());
         let ack = self.acknowledgement(&dialog, number, &calling.authorization);
@@ -60,7 +65,7 @@ impl Endpoint {
         if !self.config.ack_waits || calling.cancel != Cancel::No {
             self.release_ack(id);
         }
-        let by_twin = self.lose_but(now, &mut calling, number, message);
+        let by_twin = self.lose_but(now, &mut calling, own, message);
         if let Stage::Sent { txn, .. } = calling.stage
             && !by_twin
         {

@@ -27,6 +27,7 @@ pub(super) struct Twin {
     pub hop: Hop,
     pub branch: String,
     pub uri: String,
+    pub cseq: u32,
     pub provisional: bool,
 }
 
@@ -34,7 +35,6 @@ pub(super) struct Twin {
 #[derive(Clone)]
 pub(super) struct Unwanted {
     cmd: InviteCmd,
-    cseq: u32,
     reason: Option<(String, String)>,
 }
 
@@ -42,7 +42,6 @@ pub(super) struct Unwanted {
 pub(super) struct Loser {
     cmd: InviteCmd,
     twin: Twin,
-    cseq: u32,
     reason: Option<(String, String)>,
     /// When its transaction is given up, once CANCEL is out.
     until: Option<Mono>,
@@ -87,7 +86,7 @@ impl Endpoint {
         let bytes = invite_on(&calling.cmd, &uri, hop.path(), &[], &hop.flow, &branch, cseq, Some(&agent));
         self.seen(id, true, "INVITE".to_owned());
         let txn = self.start_invite(now, &branch, bytes, hop.flow, User::Twin(id));
-        let twin = Twin { txn, hop, branch, uri, provisional: false };
+        let twin = Twin { txn, hop, branch, uri, cseq, provisional: false };
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
             calling.twins.push(twin);
         }
@@ -151,12 +150,13 @@ impl Endpoint {
         }
         calling.failed(cause);
         let twin = calling.twins.remove(0);
-        let Twin { txn, hop, branch, uri, provisional } = twin;
+        let Twin { txn, hop, branch, uri, cseq, provisional } = twin;
         calling.cmd.uri = uri;
         calling.route = hop.path().to_vec();
         calling.stage = Stage::Sent { txn, flow: hop.flow, branch, provisional };
         if let Some(leg) = self.leg_mut(id) {
             leg.dialog.ids.flow = hop.flow;
+            leg.dialog.ids.local_cseq = cseq;
         }
         if let Some(txn) = self.txns.get_mut(txn) {
             txn.user = User::Invite(id);
@@ -170,7 +170,7 @@ impl Endpoint {
         let Phase::Calling(calling) = &mut leg.phase else { return };
         let twins = std::mem::take(&mut calling.twins);
         if !twins.is_empty() {
-            let unwanted = calling.unwanted(leg.dialog.ids.local_cseq);
+            let unwanted = calling.unwanted();
             self.lose(now, &unwanted, twins);
         }
     }
@@ -184,19 +184,19 @@ impl Endpoint {
         message: &Message,
     ) -> bool {
         let mut others = std::mem::take(&mut calling.twins);
-        if others.is_empty() {
-            return false;
-        }
         let via = message.via();
-        let answered = |t: &Twin| via.as_ref().and_then(|v| v.branch()) == Some(t.branch.as_str());
-        let twin = others.iter().any(answered);
+        let branch = via.as_ref().and_then(|v| v.branch());
+        let answered = |t: &Twin| branch == Some(t.branch.as_str());
+        // One that was taken back may have answered before it knew.
+        let lost = || self.losers.values().any(|l| l.cmd.call_id == calling.cmd.call_id && answered(&l.twin));
+        let twin = others.iter().any(answered) || lost();
         others.retain(|t| !answered(t));
         if let (true, Stage::Sent { txn, flow, branch, provisional }) = (twin, calling.stage.clone()) {
             let uri = calling.cmd.uri.clone();
             let hop = Hop { flow, contact: Some((uri.clone(), calling.route.clone())) };
-            others.push(Twin { txn, hop, branch, uri, provisional });
+            others.push(Twin { txn, hop, branch, uri, cseq, provisional });
         }
-        let unwanted = calling.unwanted(cseq);
+        let unwanted = calling.unwanted();
         self.lose(now, &unwanted, others);
         twin
     }
@@ -207,8 +207,8 @@ impl Endpoint {
             let Some(txn) = self.txns.get_mut(twin.txn) else { continue };
             txn.user = User::Loser;
             let (id, ready) = (twin.txn, twin.provisional);
-            let Unwanted { cmd, cseq, reason } = unwanted.clone();
-            self.losers.insert(id, Loser { cmd, twin, cseq, reason, until: None });
+            let Unwanted { cmd, reason } = unwanted.clone();
+            self.losers.insert(id, Loser { cmd, twin, reason, until: None });
             if ready {
                 self.cancel_loser(now, id);
             }
@@ -221,7 +221,7 @@ impl Endpoint {
         let until = now + GIVE_UP;
         loser.until = Some(until);
         let (flow, branch) = (loser.twin.hop.flow, loser.twin.branch.clone());
-        let cseq = format!("{} CANCEL", loser.cseq);
+        let cseq = format!("{} CANCEL", loser.twin.cseq);
         let w = begin(&loser.cmd, &loser.twin.uri, loser.twin.hop.path(), &Method::Cancel, &flow, &branch);
         let w = w.header("To", &loser.cmd.to).header("Call-ID", &loser.cmd.call_id);
         let w = w.header("CSeq", &cseq).headers(&loser.reason);
@@ -243,19 +243,19 @@ impl Endpoint {
 
     /// ACK of a refusal of a twin or a loser (RFC 3261 17.1.1.3).
     pub(super) fn twin_ack(&self, user: &User, txn: TxnId, message: &Message) -> Option<Bytes> {
-        let (cmd, twin, cseq) = match user {
-            User::Loser => self.losers.get(&txn).map(|l| (&l.cmd, &l.twin, l.cseq))?,
+        let (cmd, twin) = match user {
+            User::Loser => self.losers.get(&txn).map(|l| (&l.cmd, &l.twin))?,
             User::Twin(id) => {
                 let leg = self.legs.get(id)?;
                 let Phase::Calling(calling) = &leg.phase else { return None };
                 let twin = calling.twins.iter().find(|t| t.txn == txn)?;
-                (&calling.cmd, twin, leg.dialog.ids.local_cseq)
+                (&calling.cmd, twin)
             }
             _ => return None,
         };
         let w = begin(cmd, &twin.uri, twin.hop.path(), &Method::Ack, &twin.hop.flow, &twin.branch);
         let w = w.copy(message, "To").header("Call-ID", &cmd.call_id);
-        Some(w.header("CSeq", &format!("{cseq} ACK")).finish())
+        Some(w.header("CSeq", &format!("{} ACK", twin.cseq)).finish())
     }
 }
 
@@ -268,9 +268,9 @@ impl Hop {
 
 impl Calling {
     /// What its twins share when they are taken back; without the body, which neither CANCEL nor ACK needs.
-    pub fn unwanted(&self, cseq: u32) -> Unwanted {
+    pub fn unwanted(&self) -> Unwanted {
         let cmd = InviteCmd { offer: Bytes::new(), ..self.cmd.clone() };
-        Unwanted { cmd, cseq, reason: self.reason.clone() }
+        Unwanted { cmd, reason: self.reason.clone() }
     }
 
     /// The Request-URI at a contact: its own, or the number at it.

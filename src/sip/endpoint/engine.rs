@@ -163,7 +163,9 @@ impl Endpoint {
         }
         let Some(via) = message.via() else { return flow };
         let same_family = |ip: &IpAddr| ip.is_ipv4() == flow.remote.ip().to_canonical().is_ipv4();
-        if let Some(ip) = via.maddr().filter(same_family) {
+        // Strangers cannot have our answers sent elsewhere.
+        let known = |_: &IpAddr| !self.sources.identify(flow.remote.ip()).is_empty();
+        if let Some(ip) = via.maddr().filter(same_family).filter(known) {
             return Flow { remote: SocketAddr::new(ip, via.port.unwrap_or(dialog::PORT)), ..flow };
         }
         if !via.wants_rport() {

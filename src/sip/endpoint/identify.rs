@@ -53,7 +53,7 @@ impl Endpoint {
 
     /// The trunks of an INVITE; None: it was answered.
     pub(super) fn callers(&mut self, now: Mono, request: &Request) -> Option<Vec<TrunkSid>> {
-        let shows = request.message.headers.has("Authorization");
+        let shows = self.guard.is_asked(&request.message);
         let trunks = self.who(&request.message, &request.flow);
         if !trunks.is_empty() && !(shows && self.may_try(now, &request.flow)) {
             return Some(trunks);

@@ -16,6 +16,11 @@ impl Endpoint {
         }
         assert!(self.losers.keys().all(|id| self.txns.get(*id).is_some()), "a loser without transaction");
         assert_eq!(self.registrar.rows().count(), self.registrar.len(), "bindings and their clock differ");
+        assert_eq!(
+            self.registrar.at_addresses(),
+            self.registrar.len(),
+            "bindings and their addresses differ"
+        );
         assert!(self.dialogs.values().all(|id| self.legs.contains_key(id)), "a dialog without leg");
         assert!(self.resolving.values().all(|id| self.legs.contains_key(id)), "a lookup without leg");
         assert!(

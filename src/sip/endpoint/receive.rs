@@ -33,11 +33,18 @@ impl Endpoint {
             let words = format!("{} from an address of no trunk", request.method);
             return self.refused(flow, 0, &words);
         }
+        // Whoever may only show a password hears nothing but the challenge.
+        let stranger = leg.is_none()
+            && !self.is_known_source(now, &flow)
+            && self.who(&request.message, &flow).is_empty();
         let registers = request.method == Method::Register && leg.is_none();
         let checked = match registers && self.sources.takes_passwords(flow.remote.ip()) {
             true => check_register(&request.message),
             false => check_request(&request.message),
         };
+        if stranger && (checked.is_err() || request.to_tag.is_some()) {
+            return self.refused(flow, 0, &format!("{} of a stranger", request.method));
+        }
         if let Err(refusal) = checked {
             return self.turn_away(&request, refusal);
         }

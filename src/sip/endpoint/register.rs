@@ -10,6 +10,7 @@ use crate::sip::event::SipEvent;
 use crate::sip::registrar::{self, Change};
 use crate::sip::transaction::{Machine, Server};
 use crate::store::rows::BindingRow;
+use crate::trunk::Snapshot;
 
 impl Endpoint {
     /// The request has passed the checks that need no state.
@@ -19,9 +20,11 @@ impl Endpoint {
         if wanted != member.name {
             return self.turn_away(request, forbidden("Register Yourself Only"));
         }
-        if self.draining {
+        let full = self.txns.len() >= self.config.transactions_max;
+        if self.draining || full {
             let headers = vec![("Retry-After", self.retry_after())];
-            let refusal = Refusal { code: 503, words: "Draining".to_owned(), headers };
+            let words = if full { "Too Many Transactions" } else { "Draining" };
+            let refusal = Refusal { code: 503, words: words.to_owned(), headers };
             return self.turn_away(request, refusal);
         }
         let user = registrar::User { name: &member.name, trunk: member.trunk };
@@ -68,13 +71,18 @@ impl Endpoint {
     pub(super) fn load_bindings(&mut self, now: Now, rows: Vec<BindingRow>) {
         let changes = self.registrar.load(now, rows);
         self.bindings_changed(changes);
-        self.drop_bindings_of_nobody();
+        let sources = self.sources.clone();
+        self.drop_bindings_of_nobody(&sources);
     }
 
-    /// A user whose trunk is gone, or is another's now, is bound no longer.
-    pub(super) fn drop_bindings_of_nobody(&mut self) {
-        let sources = self.sources.clone();
-        let changes = self.registrar.keep(|row| sources.owner(&row.user).is_some_and(|t| t.sid == row.trunk));
+    /// A user whose trunk is gone, whose password is another one, or who may no longer be where it is, is bound no longer.
+    pub(super) fn drop_bindings_of_nobody(&mut self, old: &Snapshot) {
+        let new = self.sources.clone();
+        let changes = self.registrar.keep(|row| {
+            let here = new.user(&row.user, row.flow.remote.ip()).filter(|(trunk, _)| *trunk == row.trunk);
+            let before = old.owner(&row.user).filter(|t| t.sid == row.trunk).and_then(|t| t.ha1.as_ref());
+            here.is_some_and(|(_, ha1)| before.is_none_or(|before| before == ha1))
+        });
         self.bindings_changed(changes);
     }
 }

@@ -208,9 +208,10 @@ impl Endpoint {
                 continue;
             }
             if called(machine) {
-                known.retain(|other| other != sid);
-                known.insert(0, *sid);
-            } else if machine.is_at(ip) && !known.contains(sid) {
+                // The token says which (ruling 2.5): another trunk at the same PBX may be another account's.
+                return vec![*sid];
+            }
+            if machine.is_at(ip) && !known.contains(sid) {
                 known.push(*sid);
             }
         }

@@ -10,7 +10,7 @@ use super::contacts::Twin;
 use super::leg::{Calling, Cancel, Hop, Phase, Stage};
 use crate::clock::Mono;
 use crate::sip::digest;
-use crate::sip::event::{Alternative, Cause, LegId, SipEvent};
+use crate::sip::event::{Alternative, Cause, LegId, Side, SipEvent};
 use crate::sip::wire::Uri;
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ impl Endpoint {
         let next = calling.cmd.alternatives.remove(at);
         let trunk = next.trunk;
         calling.take_way(next);
+        // What still answers the old way is a fork: ACK and BYE.
+        leg.dialog.next_cseq();
         leg.dialog.ids.local_uri = calling.cmd.from.clone();
         leg.dialog.ids.remote_uri = calling.cmd.to.clone();
         leg.dialog.ids.remote_target = calling.cmd.uri.clone();
@@ -63,11 +65,17 @@ impl Endpoint {
         calling.impatient = None;
         let Stage::Sent { txn, flow, branch, provisional } = calling.stage.clone() else { return };
         let uri = calling.cmd.uri.clone();
-        let unwanted = calling.unwanted(cseq);
-        calling.failure = Some(Cause::new(408, "The trunk did not answer the INVITE"));
+        let unwanted = calling.unwanted();
+        let cause = Cause::new(408, "The trunk did not answer the INVITE");
+        calling.failure = Some(cause.clone());
         let hop = Hop { flow, contact: Some((uri.clone(), calling.route.clone())) };
-        if self.reroute(now, id, 408) {
-            self.lose(now, &unwanted, vec![Twin { txn, hop, branch, uri, provisional }]);
+        let mut all = std::mem::take(&mut calling.twins);
+        all.push(Twin { txn, hop, branch, uri, cseq, provisional });
+        let goes_on = self.reroute(now, id, 408);
+        self.lose(now, &unwanted, all);
+        if !goes_on {
+            self.end(id, Side::Us, cause, Vec::new());
+            self.drop_leg(now, id);
         }
     }
 }
@@ -94,5 +102,7 @@ impl Calling {
         self.named_transport = self.cmd.hop().is_some_and(|h: Uri| h.transport().is_some());
         self.timer_c = None;
         self.impatient = None;
+        self.refused = false;
+        self.failure = None;
     }
 }

@@ -3,7 +3,7 @@
 use crate::clock::Mono;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// Failures that shut out.
@@ -51,6 +51,14 @@ impl<K: Hash + Eq + Clone> Tally<K> {
 /// Letters of a user that are remembered.
 const NAME_MAX: usize = 64;
 
+/// Whose address it is: of IPv6 everybody has a whole /64.
+fn place(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),
+        v4 => v4,
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct ShutOut {
@@ -61,18 +69,18 @@ pub struct ShutOut {
 impl ShutOut {
     /// A wrong password, or a user that does not exist.
     pub fn failed(&mut self, now: Mono, source: IpAddr, user: &str) {
-        self.sources.failed(now, source.to_canonical());
+        self.sources.failed(now, place(source));
         self.users.failed(now, user.chars().take(NAME_MAX).collect());
     }
 
     /// The right one: the source is forgiven. The user is not, or a guesser could begin anew after each call of its owner.
     pub fn succeeded(&mut self, source: IpAddr) {
-        self.sources.failures.remove(&source.to_canonical());
+        self.sources.failures.remove(&place(source));
     }
 
     /// Is this address shut out?
     pub fn source(&self, now: Mono, source: IpAddr) -> bool {
-        self.sources.is_out(now, &source.to_canonical())
+        self.sources.is_out(now, &place(source))
     }
 
     /// Is this user?

@@ -157,7 +157,14 @@ impl Endpoint {
         if free && code < 600 && self.promote_twin(id, cause.clone()) {
             return;
         }
-        if free && self.reroute(now, id, code) {
+        // A contact that refused before may say more than this one; 408 of the peer is about whom we call.
+        let best = self.calling(id, txn).map_or(code, |calling| {
+            if calling.refused {
+                calling.failed(cause.clone());
+            }
+            calling.failure.as_ref().filter(|_| calling.refused).map_or(code, |f| f.code)
+        });
+        if free && best != 408 && self.reroute(now, id, best) {
             return;
         }
         if free {
@@ -199,10 +206,15 @@ impl Endpoint {
         if why == Failure::Timeout {
             calling.stream_serves();
         }
-        calling.failure = Some(match why {
+        let cause = match why {
             Failure::Timeout => Cause::new(408, "Nobody answered the INVITE"),
             Failure::Transport => Cause::new(503, "No connection to the host to call"),
-        });
+        };
+        if calling.refused {
+            calling.failed(cause);
+        } else {
+            calling.failure = Some(cause);
+        }
         if calling.progressed {
             calling.targets.clear();
         }
@@ -227,17 +239,16 @@ impl Endpoint {
     pub(super) fn is_of_this_try(&self, user: &User, txn: TxnId, message: &Message) -> bool {
         let (User::Invite(id) | User::Twin(id)) = user else { return true };
         let Some(leg) = self.legs.get(id) else { return true };
-        let tries = |c: &Calling| {
-            matches!(c.stage, Stage::Sent { txn: t, .. } if t == txn) || c.twins.iter().any(|t| t.txn == txn)
+        let Phase::Calling(c) = &leg.phase else { return true };
+        let cseq = match c.stage {
+            Stage::Sent { txn: t, .. } if t == txn => Some(leg.dialog.ids.local_cseq),
+            _ => c.twins.iter().find(|t| t.txn == txn).map(|t| t.cseq),
         };
-        match &leg.phase {
-            Phase::Calling(c) if tries(c) => {
-                message.call_id() == c.cmd.call_id
-                    && message.from_tag().as_deref() == Some(c.cmd.local_tag.as_str())
-                    && message.cseq().is_some_and(|s| s.number == leg.dialog.ids.local_cseq)
-            }
-            _ => true,
-        }
+        cseq.is_none_or(|cseq| {
+            message.call_id() == c.cmd.call_id
+                && message.from_tag().as_deref() == Some(c.cmd.local_tag.as_str())
+                && message.cseq().is_some_and(|s| s.number == cseq)
+        })
     }
 
     /// ACK of a refusal: the same branch, To of the response (RFC 3261 17.1.1.3). None for a retransmission.
@@ -285,6 +296,7 @@ impl Endpoint {
         calling.reason = Some(reason);
         leg.patience.get_or_insert(now + PATIENCE);
         calling.cancel = Cancel::Wanted;
+        calling.impatient = None;
         let stage = calling.stage.clone();
         self.lose_twins(now, id);
         match stage {

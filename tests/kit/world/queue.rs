@@ -195,6 +195,7 @@ impl World {
             e.at = e.at.max(until);
         }
         self.queue = waiting.into();
+        self.tcp.wait(until);
         self.wake_at = self.wake_at.map(|at| at.max(until));
     }
 

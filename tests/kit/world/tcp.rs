@@ -31,6 +31,15 @@ struct Way {
     until: u64,
 }
 
+impl Tcp {
+    /// Nothing reaches Chorus before that: what phones send from now on must not overtake what waits.
+    pub(super) fn wait(&mut self, until: u64) {
+        for c in self.open.values_mut() {
+            c.to_chorus.until = c.to_chorus.until.max(until);
+        }
+    }
+}
+
 impl Connection {
     fn way(&mut self, to_chorus: bool) -> &mut Way {
         if to_chorus { &mut self.to_chorus } else { &mut self.to_phone }
