@@ -49,7 +49,7 @@ pub(super) struct Loser {
 
 impl Endpoint {
     /// To where a user has registered: the leg's own try at the preferred contact, twins at the others.
-    pub(super) fn to_contacts(&mut self, now: Mono, id: LegId, key: Key, user: &str) {
+    pub(super) fn invite_contacts(&mut self, now: Mono, id: LegId, key: Key, user: &str) {
         self.enter(id, key);
         self.ring_contacts(now, id, user);
     }

@@ -55,10 +55,10 @@ impl Endpoint {
     pub(super) fn callers(&mut self, now: Mono, request: &Request) -> Option<Vec<TrunkSid>> {
         let shows = self.guard.is_asked(&request.message);
         let trunks = self.who(&request.message, &request.flow);
-        if !trunks.is_empty() && !(shows && self.may_try(now, &request.flow)) {
-            return Some(trunks);
+        if trunks.is_empty() || shows && self.may_try(now, &request.flow) {
+            return self.authenticate(now, request).map(|member| vec![member.trunk]);
         }
-        self.authenticate(now, request).map(|member| vec![member.trunk])
+        Some(trunks)
     }
 
     /// The user that shows the right password; None: it was answered.

@@ -43,7 +43,7 @@ impl Endpoint {
             _ if full => Cause::new(503, "Too many calls here"),
             _ if calls => Cause::new(500, "The Call-ID was used before"),
             _ if registered.is_some() => {
-                return self.to_contacts(now, id, key, &registered.unwrap_or_default());
+                return self.invite_contacts(now, id, key, &registered.unwrap_or_default());
             }
             None => Cause::new(400, "The address to call cannot be read"),
             Some(hop) => {
