@@ -658,3 +658,22 @@ fn a_challenge_of_one_contact_leaves_the_others_in_the_race() {
     b.tell(SipCmd::Hangup { leg: LegId(2), cause: Cause::new(200, "Done"), headers: vec![] });
     b.over();
 }
+
+#[test]
+fn one_cancel_is_enough_also_when_another_contact_answers_meanwhile() {
+    let (mut b, invites) = ringing();
+    says(&mut b, &invites[0], 180, "t0");
+    says(&mut b, &invites[1], 180, "t1");
+    b.take();
+    b.tell(SipCmd::Hangup { leg: LegId(2), cause: Cause::new(487, "Caller left"), headers: vec![] });
+    b.expect(&["CANCEL", "CANCEL"]);
+    says(&mut b, &invites[1], 200, "t1");
+    b.expect(&["ACK", "BYE"]);
+    says(&mut b, &invites[0], 487, "t0");
+    b.expect(&["ACK"]);
+    b.pass(2_500);
+    assert!(b.take().contains(&"Ended 2 us 487".to_owned()));
+    says(&mut b, &invites[2], 180, "t2");
+    b.expect(&["CANCEL"]);
+    b.over();
+}

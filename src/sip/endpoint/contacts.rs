@@ -29,6 +29,8 @@ pub(super) struct Twin {
     pub uri: String,
     pub cseq: u32,
     pub provisional: bool,
+    /// Its CANCEL is out: the INVITE is given up at this time.
+    pub cancelled: Option<Mono>,
 }
 
 /// What the INVITEs that one leg takes back have in common.
@@ -86,7 +88,7 @@ impl Endpoint {
         let bytes = invite_on(&calling.cmd, &uri, hop.path(), &[], &hop.flow, &branch, cseq, Some(&agent));
         self.seen(id, true, "INVITE".to_owned());
         let txn = self.start_invite(now, &branch, bytes, hop.flow, User::Twin(id));
-        let twin = Twin { txn, hop, branch, uri, cseq, provisional: false };
+        let twin = Twin { txn, hop, branch, uri, cseq, provisional: false, cancelled: None };
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
             calling.twins.push(twin);
         }
@@ -150,7 +152,7 @@ impl Endpoint {
         }
         calling.failed(cause);
         let twin = calling.twins.remove(0);
-        let Twin { txn, hop, branch, uri, cseq, provisional } = twin;
+        let Twin { txn, hop, branch, uri, cseq, provisional, .. } = twin;
         calling.cmd.uri = uri;
         calling.route = hop.path().to_vec();
         calling.stage = Stage::Sent { txn, flow: hop.flow, branch, provisional };
@@ -194,7 +196,11 @@ impl Endpoint {
         if let (true, Stage::Sent { txn, flow, branch, provisional }) = (twin, calling.stage.clone()) {
             let uri = calling.cmd.uri.clone();
             let hop = Hop { flow, contact: Some((uri.clone(), calling.route.clone())) };
-            others.push(Twin { txn, hop, branch, uri, cseq, provisional });
+            let cancelled = match calling.cancel {
+                Cancel::Sent(at) => Some(at),
+                Cancel::No | Cancel::Wanted => None,
+            };
+            others.push(Twin { txn, hop, branch, uri, cseq, provisional, cancelled });
         }
         let unwanted = calling.unwanted();
         self.lose(now, &unwanted, others);
@@ -206,9 +212,11 @@ impl Endpoint {
         for twin in twins {
             let Some(txn) = self.txns.get_mut(twin.txn) else { continue };
             txn.user = User::Loser;
-            let (id, ready) = (twin.txn, twin.provisional);
+            let (id, until) = (twin.txn, twin.cancelled);
+            let ready = twin.provisional && until.is_none();
             let Unwanted { cmd, reason } = unwanted.clone();
-            self.losers.insert(id, Loser { cmd, twin, reason, until: None });
+            self.losers.insert(id, Loser { cmd, twin, reason, until });
+            self.losing.extend(until.map(|at| (at, id)));
             if ready {
                 self.cancel_loser(now, id);
             }

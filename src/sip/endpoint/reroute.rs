@@ -70,7 +70,7 @@ impl Endpoint {
         calling.failure = Some(cause.clone());
         let hop = Hop { flow, contact: Some((uri.clone(), calling.route.clone())) };
         let mut all = std::mem::take(&mut calling.twins);
-        all.push(Twin { txn, hop, branch, uri, cseq, provisional });
+        all.push(Twin { txn, hop, branch, uri, cseq, provisional, cancelled: None });
         let goes_on = self.reroute(now, id, 408);
         self.lose(now, &unwanted, all);
         if !goes_on {
