@@ -85,7 +85,9 @@ fn every_attribute_is_shown_as_it_was_given_but_the_secrets() {
     }
     // It registers at once, and nobody registers here.
     let made_live = made.as_object_mut().unwrap();
-    assert_eq!(made_live.remove("registration").unwrap()["state"], "registering");
+    // Where no such host is known the answer may already say so.
+    let state = made_live.remove("registration").unwrap()["state"].clone();
+    assert!(state == "registering" || state == "failed", "{state}");
     assert!(made_live.remove("contacts").unwrap().is_null());
     assert_eq!(made, given);
     assert_eq!(fetched["max_channels"], 30);
