@@ -3,8 +3,8 @@
 use super::world::{ACCOUNT, hook};
 use chorus::api::command::{DialRequest, Document};
 use chorus::clock::Wall;
-use chorus::sid::{CallSid, NumberSid, TrunkSid};
-use chorus::store::rows::{Subscription, TrunkRow};
+use chorus::sid::{AccountSid, CallSid, NumberSid, TrunkSid};
+use chorus::store::rows::{NumberRow, Subscription, TrunkRow};
 use chorus::trunk::snapshot::Snapshot;
 use std::sync::Arc;
 
@@ -51,5 +51,23 @@ pub fn dial_request(sid: CallSid, at: Wall) -> DialRequest {
         sip_auth: None,
         idempotency: None,
         at,
+    }
+}
+
+/// A number of an account, without anything that answers it.
+pub fn number(n: u128, digits: &str, account: u128) -> NumberRow {
+    NumberRow {
+        sid: NumberSid(n),
+        account: AccountSid(account),
+        number: digits.into(),
+        friendly_name: digits.into(),
+        kind: "local".into(),
+        voice: None,
+        fallback: None,
+        status_callback: None,
+        application: None,
+        other: serde_json::Map::new(),
+        created: Wall(0),
+        updated: Wall(0),
     }
 }

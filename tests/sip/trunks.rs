@@ -1,28 +1,11 @@
 //! Who is calling, by source address; which number; and why not.
 
 use super::net::trunk;
-use chorus::clock::Wall;
+use crate::kit::rows::number;
 use chorus::sid::{AccountSid, NumberSid, TrunkSid};
-use chorus::store::rows::{NumberRow, TrunkMode};
+use chorus::store::rows::TrunkMode;
 use chorus::trunk::{Network, Snapshot};
 use std::net::IpAddr;
-
-fn number(n: u128, digits: &str, account: u128) -> NumberRow {
-    NumberRow {
-        sid: NumberSid(n),
-        account: AccountSid(account),
-        number: digits.into(),
-        friendly_name: digits.into(),
-        kind: "local".into(),
-        voice: None,
-        fallback: None,
-        status_callback: None,
-        application: None,
-        other: serde_json::Map::new(),
-        created: Wall(0),
-        updated: Wall(0),
-    }
-}
 
 fn ip(s: &str) -> IpAddr {
     s.parse().unwrap()

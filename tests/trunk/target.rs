@@ -1,34 +1,17 @@
 //! From whom a call is to go to, to what its INVITE says.
 
-use crate::kit::rows::trunk;
+use crate::kit::rows::{number, trunk};
 use chorus::call::cx::{CallSettings, Cx, Ids};
 use chorus::call::tables::Tables;
 use chorus::call::target::{NoRoute, Target, Wish, find};
 use chorus::clock::{Mono, Now, Wall};
 use chorus::rng::Rng;
-use chorus::sid::{AccountSid, NumberSid, TrunkSid};
-use chorus::store::rows::{NumberRow, TrunkMode, TrunkRow};
+use chorus::sid::{AccountSid, TrunkSid};
+use chorus::store::rows::{TrunkMode, TrunkRow};
 use std::sync::Arc;
 
 const ACCOUNT: AccountSid = AccountSid(7);
 const OWN: &str = "+15550001";
-
-fn number() -> NumberRow {
-    NumberRow {
-        sid: NumberSid(1),
-        account: ACCOUNT,
-        number: OWN.to_owned(),
-        friendly_name: String::new(),
-        kind: "local".to_owned(),
-        voice: None,
-        fallback: None,
-        status_callback: None,
-        application: None,
-        other: serde_json::Map::new(),
-        created: Wall(0),
-        updated: Wall(0),
-    }
-}
 
 fn dial(trunks: Vec<TrunkRow>, to: &str, from: &str) -> Result<Target, NoRoute> {
     let settings = CallSettings {
@@ -38,7 +21,7 @@ fn dial(trunks: Vec<TrunkRow>, to: &str, from: &str) -> Result<Target, NoRoute> 
         realm: "chorus".to_owned(),
         addresses: vec!["192.0.2.1:5060".parse().unwrap()],
     };
-    let tables = Arc::new(Tables::new(trunks, vec![number()], vec![], vec![]));
+    let tables = Arc::new(Tables::new(trunks, vec![number(1, OWN, ACCOUNT.0)], vec![], vec![]));
     let (mut rng, mut ids, mut fx) = (Rng::from_number(1), Ids::default(), Vec::new());
     let now = Now { mono: Mono(0), wall: Wall(0) };
     let cx = Cx {

@@ -37,11 +37,12 @@ impl Element {
         Self { name: name.to_owned(), attributes: Vec::new(), text: String::new(), children: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, of: &Attribute, value: Option<String>) {
+    pub(crate) fn with(mut self, of: &Attribute, value: Option<String>) -> Self {
         if let Some(value) = value {
             let default = of.default == Some(value.as_str());
             self.attributes.push(Shown { name: of.name, value, default });
         }
+        self
     }
 
     pub(crate) fn with_text(mut self, text: &str) -> Self {

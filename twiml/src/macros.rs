@@ -43,10 +43,8 @@ macro_rules! element {
             /// The element with its attributes, still without text and children.
             #[allow(dead_code, reason = "an element that is folded into its parent is never written")]
             pub(crate) fn shell(&self) -> $crate::element::Element {
-                #[allow(unused_mut, reason = "an element without attributes pushes none")]
-                let mut element = $crate::element::Element::new($tag);
-                $( element.push(&$attribute, $crate::field::Field::write(&self.$field)); )*
-                element
+                $crate::element::Element::new($tag)
+                    $( .with(&$attribute, $crate::field::Field::write(&self.$field)) )*
             }
         }
 

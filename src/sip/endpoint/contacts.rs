@@ -45,8 +45,6 @@ pub(super) struct Loser {
     cmd: InviteCmd,
     twin: Twin,
     reason: Option<(String, String)>,
-    /// When its transaction is given up, once CANCEL is out.
-    until: Option<Mono>,
 }
 
 impl Endpoint {
@@ -190,7 +188,9 @@ impl Endpoint {
         let branch = via.as_ref().and_then(|v| v.branch());
         let answered = |t: &Twin| branch == Some(t.branch.as_str());
         // One that was taken back may have answered before it knew.
-        let lost = || self.losers.values().any(|l| l.cmd.call_id == calling.cmd.call_id && answered(&l.twin));
+        let ours = |l: &Loser| l.cmd.call_id == calling.cmd.call_id;
+        let lost =
+            || calling.cancel != Cancel::No && self.losers.values().any(|l| ours(l) && answered(&l.twin));
         let twin = others.iter().any(answered) || lost();
         others.retain(|t| !answered(t));
         if let (true, Stage::Sent { txn, flow, branch, provisional }) = (twin, calling.stage.clone()) {
@@ -202,8 +202,10 @@ impl Endpoint {
             };
             others.push(Twin { txn, hop, branch, uri, cseq, provisional, cancelled });
         }
-        let unwanted = calling.unwanted();
-        self.lose(now, &unwanted, others);
+        if !others.is_empty() {
+            let unwanted = calling.unwanted();
+            self.lose(now, &unwanted, others);
+        }
         twin
     }
 
@@ -212,11 +214,10 @@ impl Endpoint {
         for twin in twins {
             let Some(txn) = self.txns.get_mut(twin.txn) else { continue };
             txn.user = User::Loser;
-            let (id, until) = (twin.txn, twin.cancelled);
-            let ready = twin.provisional && until.is_none();
+            let (id, ready) = (twin.txn, twin.provisional);
+            self.losing.extend(twin.cancelled.map(|at| (at, id)));
             let Unwanted { cmd, reason } = unwanted.clone();
-            self.losers.insert(id, Loser { cmd, twin, reason, until });
-            self.losing.extend(until.map(|at| (at, id)));
+            self.losers.insert(id, Loser { cmd, twin, reason });
             if ready {
                 self.cancel_loser(now, id);
             }
@@ -225,9 +226,9 @@ impl Endpoint {
 
     /// CANCEL, once, after a 1xx (RFC 3261 section 9.1).
     pub(super) fn cancel_loser(&mut self, now: Mono, txn: TxnId) {
-        let Some(loser) = self.losers.get_mut(&txn).filter(|l| l.until.is_none()) else { return };
+        let Some(loser) = self.losers.get_mut(&txn).filter(|l| l.twin.cancelled.is_none()) else { return };
         let until = now + GIVE_UP;
-        loser.until = Some(until);
+        loser.twin.cancelled = Some(until);
         let (flow, branch) = (loser.twin.hop.flow, loser.twin.branch.clone());
         let cseq = format!("{} CANCEL", loser.twin.cseq);
         let w = begin(&loser.cmd, &loser.twin.uri, loser.twin.hop.path(), &Method::Cancel, &flow, &branch);
