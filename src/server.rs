@@ -240,6 +240,8 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
         user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")),
         node: settings.node.clone(),
         realm: config.realm.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        answer_unknown_options: config.answer_unknown_options,
         ..EndpointConfig::default()
     };
     let mut switch = Switch::new(rng.fork(), endpoint, settings, workers);
@@ -249,7 +251,7 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
 
 async fn load_tables(switch: &mut Switch, store: &Store) -> Result<(), String> {
     let s = store.read(snapshot::snapshot).await.map_err(|e| format!("the tables could not be read: {e}"))?;
-    let tables = Tables::new(s.trunks, s.numbers, s.applications, s.accounts);
+    let tables = Tables::of(s);
     switch.handle(now(), Input::Tables(Arc::new(tables)));
     Ok(())
 }

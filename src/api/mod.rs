@@ -48,6 +48,8 @@ pub mod reply;
 pub mod router;
 pub mod schema;
 pub mod serve;
+pub mod sip_domains;
+pub mod sip_mappings;
 pub mod sip_trunks;
 pub mod streams;
 pub mod timeline;

@@ -2,6 +2,8 @@
 
 use crate::sid::{AccountSid, ApplicationSid};
 use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
+use crate::store::snapshot;
+use crate::trunk::door::{Doors, Lists};
 use crate::trunk::snapshot::Snapshot;
 use std::{collections::HashMap, sync::Arc};
 
@@ -27,6 +29,20 @@ impl Tables {
             accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
             applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
         }
+    }
+
+    /// From all rows of the store.
+    pub fn of(s: snapshot::Snapshot) -> Tables {
+        let lists = Lists::new(&s.credentials, &s.addresses, s.uses);
+        let doors = Doors::of_domains(s.domains, &lists);
+        let tables = Tables::new(vec![], vec![], s.applications, s.accounts);
+        Tables { trunks: Arc::new(Snapshot::new(s.trunks, s.numbers).with_doors(doors)), ..tables }
+    }
+
+    /// The one account of the house that is nobody's subaccount, if there is only one.
+    pub fn only_account(&self) -> Option<&AccountRow> {
+        let mut main = self.accounts.values().filter(|a| a.sid == a.owner && a.status == "active");
+        main.next().filter(|_| main.next().is_none())
     }
 
     /// An account.

@@ -42,7 +42,7 @@ use crate::sip::event::{Flow, LegId, OfferId, ResolveId, SipCmd, SipEvent, SipOu
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{Action, Key, Table, TxnId};
 use crate::sip::wire::{Verdict, read_datagram};
-use crate::trunk::Snapshot;
+use crate::trunk::{Network, Snapshot};
 use bytes::Bytes;
 use contacts::Loser;
 use leg::Leg;
@@ -72,6 +72,10 @@ pub struct EndpointConfig {
     pub realm: String,
     /// The process that owns what registers here.
     pub node: String,
+    /// Proxies that may name the trunk they speak for (ruling 2.5).
+    pub trusted_proxies: Vec<Network>,
+    /// 200 to OPTIONS of everybody, not of known sources alone (ruling 2.7).
+    pub answer_unknown_options: bool,
     /// See [`TRANSACTIONS_MAX`].
     pub transactions_max: usize,
     /// See [`LEGS_MAX`].
@@ -86,6 +90,8 @@ impl Default for EndpointConfig {
             ack_waits: false,
             realm: "chorus".to_owned(),
             node: String::new(),
+            trusted_proxies: Vec::new(),
+            answer_unknown_options: false,
             transactions_max: TRANSACTIONS_MAX,
             legs_max: LEGS_MAX,
         }

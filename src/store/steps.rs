@@ -134,6 +134,6 @@ fn step(op: &Op) -> Option<Step> {
         Op::PutTrunk(row) => put(&**row),
         Op::DeleteTrunk(sid) => delete(&TRUNKS, sid),
         Op::PutBinding(row) => put(&**row),
-        Op::DeleteBinding { key, .. } => delete(&BINDINGS, key),
+        Op::DeleteBinding { key } => delete(&BINDINGS, key),
     })
 }

@@ -4,27 +4,44 @@ use super::Switch;
 use crate::call::call::Call;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
-use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::store::rows::{
-    CallRow, CallStatus, Direction, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
+    CallRow, CallStatus, Direction, DoorSid, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
 use crate::trunk::{Snapshot, normalise};
 
 /// A refusal: what the peer is told, and why in a sentence.
-struct Refusal {
+pub(super) struct Refusal {
     cause: Cause,
     words: String,
     account: Option<AccountSid>,
 }
 
+impl Refusal {
+    /// With the account whose debugger is told.
+    pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
+        Refusal { cause, words, account }
+    }
+}
+
 impl Switch {
     /// Makes a call of it, or refuses it with a reason.
     pub(super) fn accept(&mut self, now: Now, event: SipEvent) {
-        let SipEvent::Incoming { leg, invite, trunks } = event else {
+        let SipEvent::Incoming { leg, invite, caller } = event else {
             return;
         };
-        match self.admit(now, &invite, &trunks) {
+        let admitted = match caller {
+            Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
+            Caller::Door(DoorSid::Domain(sid), user) => {
+                self.room().and_then(|()| self.admit_at_domain(now, &invite, sid, user))
+            }
+            Caller::Door(DoorSid::Trunk(sid), _) => {
+                let cause = Cause::new(404, "No such domain");
+                Err(Refusal::new(cause, format!("the termination domain of {sid} is not open"), None))
+            }
+        };
+        match admitted {
             Ok(row) => {
                 if !self.begin(now, row.sid, |cx| Call::inbound(cx, row, leg, &invite)) {
                     let cause = Cause::new(500, "Server Internal Error");
@@ -35,21 +52,26 @@ impl Switch {
         }
     }
 
+    /// Is there a place for one more?
+    fn room(&self) -> Result<(), Refusal> {
+        if self.calls.len() < self.calls_max {
+            return Ok(());
+        }
+        let words = format!("{} calls are live", self.calls_max);
+        Err(Refusal::new(Cause::new(503, "Service Unavailable"), words, None))
+    }
+
     fn admit(&mut self, now: Now, invite: &Invite, trunks: &[TrunkSid]) -> Result<CallRow, Refusal> {
         let tables = self.tables.clone();
         let source = invite.flow.remote.ip();
         let called = called(&tables.trunks, invite, trunks);
         let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
-        if self.calls.len() >= self.calls_max {
-            let cause = Cause::new(503, "Service Unavailable");
-            return Err(Refusal {
-                cause,
-                words: format!("{} calls are live", self.calls_max),
-                account: None,
-            });
-        }
+        self.room()?;
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number_on(trunks, called) else {
+            if let Some(row) = self.admit_by_name(now, invite, trunks, called) {
+                return Ok(row);
+            }
             let cause = Cause::new(404, "No such number");
             return Err(Refusal { cause, words: explain(), account: owner() });
         };
@@ -108,23 +130,32 @@ impl Switch {
         }
         self.on_refused_call(now, &invite.flow, r.cause.code, &r.words);
         if let Some(account) = r.account {
-            let note = NotificationRow {
-                sid: NotificationSid::new(&mut self.rng),
-                account,
-                call: None,
-                code: 32100,
-                level: 0,
-                words: format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words),
-                request_method: None,
-                request_url: None,
-                request_variables: None,
-                response_headers: None,
-                response_body: None,
-                created: now.wall,
-            };
-            self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
+            let words =
+                format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words);
+            self.note(now, account, 32100, words);
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
+    }
+}
+
+impl Switch {
+    /// A line of the account's debugger that belongs to no call.
+    pub(super) fn note(&mut self, now: Now, account: AccountSid, code: u32, words: String) {
+        let note = NotificationRow {
+            sid: NotificationSid::new(&mut self.rng),
+            account,
+            call: None,
+            code,
+            level: 0,
+            words,
+            request_method: None,
+            request_url: None,
+            request_variables: None,
+            response_headers: None,
+            response_body: None,
+            created: now.wall,
+        };
+        self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
     }
 }
 
@@ -142,7 +173,7 @@ fn called<'a>(tables: &Snapshot, invite: &'a Invite, trunks: &[TrunkSid]) -> &'a
 }
 
 /// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else.
-fn caller(invite: &Invite, country: Option<&str>) -> String {
+pub(super) fn caller(invite: &Invite, country: Option<&str>) -> String {
     let user = &invite.from_user;
     let digits = user.strip_prefix('+').unwrap_or(user);
     match user.as_str() {

@@ -4,6 +4,7 @@ use super::harness::*;
 use chorus::api::operation::{Access, Operation, Shape, Verb};
 use chorus::sid::*;
 use chorus::store::rows::*;
+use chorus::store::tx::Op;
 use serde_json::json;
 
 pub struct Targets {
@@ -29,6 +30,9 @@ pub struct Sip {
     pub credential: String,
     pub acl: String,
     pub address: String,
+    pub domain: String,
+    /// Lists that are mapped, by the paths of `Auth` and by the older ones.
+    mapped: [String; 4],
 }
 
 impl Sip {
@@ -40,7 +44,28 @@ impl Sip {
         let acl = made("IpAccessControlLists", &[("FriendlyName", "gateways")]);
         let user = [("Username", "bob"), ("Password", "Sufficiently1Long")];
         let address = [("FriendlyName", "office"), ("IpAddress", "192.0.2.33")];
+        let domain = made("Domains", &[("DomainName", "old.sip.example.com")]);
+        let (new, acls) = ("CredentialLists", "IpAccessControlLists");
+        let lists = [new, acls, new, acls].map(|kind| made(kind, &[("FriendlyName", "mapped")]));
+        let map = |path: &str, field: &str, sid: &str| {
+            made(&format!("Domains/{domain}/{path}"), &[(field, sid)]);
+        };
+        let (users, addresses) = ("CredentialListSid", "IpAccessControlListSid");
+        map("Auth/Calls/CredentialListMappings", users, &lists[0]);
+        map("Auth/Registrations/CredentialListMappings", users, &lists[0]);
+        map("Auth/Calls/IpAccessControlListMappings", addresses, &lists[1]);
+        map("CredentialListMappings", users, &lists[2]);
+        map("IpAccessControlListMappings", addresses, &lists[3]);
+        // What the examples of the declarations name.
+        let (account, at) = (server.account.sid, now().wall);
+        let row = IpAclRow { sid: IpAclSid(1), account, friendly_name: "e".into(), created: at, updated: at };
+        server.put(Op::PutIpAcl(Box::new(row)));
+        let sid = CredentialListSid(1);
+        let row = CredentialListRow { sid, account, friendly_name: "e".into(), created: at, updated: at };
+        server.put(Op::PutCredentialList(Box::new(row)));
         Sip {
+            domain,
+            mapped: lists,
             credential: made(&format!("CredentialLists/{credential_list}/Credentials"), &user),
             address: made(&format!("IpAccessControlLists/{acl}/IpAddresses"), &address),
             credential_list,
@@ -54,6 +79,12 @@ impl Sip {
             ("/CredentialLists/{Sid}", &self.credential_list),
             ("/IpAddresses/{Sid}", &self.address),
             ("/IpAccessControlLists/{Sid}", &self.acl),
+            ("/SIP/Domains/{Sid}", &self.domain),
+            ("/Auth/Calls/CredentialListMappings/{Sid}", &self.mapped[0]),
+            ("/Auth/Registrations/CredentialListMappings/{Sid}", &self.mapped[0]),
+            ("/Auth/Calls/IpAccessControlListMappings/{Sid}", &self.mapped[1]),
+            ("/CredentialListMappings/{Sid}", &self.mapped[2]),
+            ("/IpAccessControlListMappings/{Sid}", &self.mapped[3]),
         ];
         found.into_iter().find(|(end, _)| path.ends_with(end)).map(|(_, sid)| sid)
     }
@@ -126,6 +157,7 @@ impl Targets {
         path = path.replace("{CallSid}", &self.call(op).to_string()).replace("{Sid}", &self.sid(op));
         path = path.replace("{CredentialListSid}", &self.sip.credential_list);
         path = path.replace("{IpAccessControlListSid}", &self.sip.acl);
+        path = path.replace("{DomainSid}", &self.sip.domain);
         let suffix = match op.shape {
             Shape::Media => ".wav",
             _ if path.starts_with("/2010") => ".json",

@@ -294,6 +294,8 @@ impl Work {
             SipEvent::OfferAnswered { .. }
             | SipEvent::Key { .. }
             | SipEvent::Registration { .. }
+            | SipEvent::TurnedAway { .. }
+            | SipEvent::Ignored(_)
             | SipEvent::Binding(_)
             | SipEvent::Rerouted { .. }
             | SipEvent::Seen { .. } => {}

@@ -105,6 +105,7 @@ impl Chaos {
             SipEvent::Key { leg, .. } => ("Key", leg),
             SipEvent::Seen { leg, .. } => ("Seen", leg),
             SipEvent::Refused { .. } | SipEvent::Binding(_) | SipEvent::Registration { .. } => return,
+            SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) => return,
             SipEvent::Rerouted { leg, .. } => ("Rerouted", leg),
         };
         assert!(!self.ended.contains_key(&leg), "{name} after Ended");
