@@ -75,7 +75,7 @@ fn parameters_are_twilios() {
         assert_eq!(ours, required, "{}", op.id);
         compared += 1;
     }
-    assert_eq!(compared, 64);
+    assert_eq!(compared, 89);
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn domain_call() {
         assert_eq!(asked.get(name).map(String::as_str), Some(value), "{name}: {asked:?}");
     }
     assert!(asked["SipCallId"].starts_with("caller-"), "{asked:?}");
+    w.run_ms(100);
     let done = &w.app.of("/status")[0].params;
     assert_eq!((&done["SipDomain"][..], &done["CallStatus"][..]), ("acme.example", "completed"));
     let sentence = "A call through a SIP domain fetches the domain's VoiceUrl; To and From are sip: URIs.";

@@ -158,7 +158,7 @@ fn users_register_at_a_domain_that_allows_it() {
     let uri = "sip:acme.example";
     assert_eq!(
         show(&mut b, STRANGER, Method::Register, uri, PASSWORD),
-        ["200 REGISTER", "Bound alice@acme.example sip:alice@192.0.2.7:5060"]
+        ["Bound alice@acme.example sip:alice@192.0.2.7:5060", "200 REGISTER"]
     );
     assert_eq!(b.endpoint.registrar().find("alice@acme.example").len(), 1);
     assert!(b.endpoint.registrar().find("alice").is_empty(), "the name alone is another user's");
