@@ -6,7 +6,8 @@ use super::reader::Reader;
 use super::rows::{CallRow, CallStatus};
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
-use crate::sid::CallSid;
+use crate::clock::Wall;
+use crate::sid::{AccountSid, CallSid};
 
 /// The table.
 pub static CALLS: Table = Table {
@@ -99,6 +100,14 @@ pub fn list(
 /// The call that a POST with this Idempotency-Key made (ruling 2.50); the hash to compare is in the row.
 pub fn by_idempotency(r: &mut Reader, scope: Scope, key: &str) -> Result<Option<CallRow>, StoreError> {
     r.one(Query::new::<CallRow>(scope).is("idempotency", Some(key)))
+}
+
+/// Seconds that each call of an account lasted that ended since `from`, with its end.
+pub fn talked(r: &mut Reader, account: AccountSid, from: Wall) -> Result<Vec<(Wall, u64)>, StoreError> {
+    let since = Period { from: Some(from), to: None };
+    let q = Query::new::<CallRow>(Scope::Account(account)).within("ended", since).limit(u32::MAX);
+    let lasted = |row: CallRow| row.ended.zip(row.answered).map(|(e, a)| (e, e.seconds_since(a)));
+    Ok(r.rows::<CallRow>(&q)?.into_iter().filter_map(lasted).collect())
 }
 
 /// Calls without a final status, oldest first: what `Switch::recover` takes up.
