@@ -383,7 +383,7 @@ impl Switch {
             self.timers.insert((at, sid));
         }
         self.legs.insert(call.leg(), sid);
-        self.channels.set(sid, call.row().trunk);
+        self.count_channels(sid, call.row().trunk);
         self.usage.see(call.row());
         self.calls.insert(sid, call);
     }
