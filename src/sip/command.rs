@@ -125,6 +125,8 @@ pub struct InviteCmd {
     pub offer: Bytes,
     /// `X-` headers and others to add.
     pub headers: Vec<(String, String)>,
+    /// What the trunk wants to be told of the caller; host `LOCAL` as in From.
+    pub identity: Vec<(String, String)>,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
 }
@@ -140,6 +142,8 @@ pub struct Alternative {
     pub from: String,
     /// To.
     pub to: String,
+    /// As in [`InviteCmd::identity`].
+    pub identity: Vec<(String, String)>,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
     /// The trunk it goes over.

@@ -100,7 +100,9 @@ pub struct Invite {
     pub from_host: String,
     /// From's display name, unquoted.
     pub from_display: String,
-    /// User part of the first Diversion (RFC 5806), who forwarded the call last; empty if nobody did.
+    /// Who calls, as P-Asserted-Identity and the like say it.
+    pub identity: super::identity::Identity,
+    /// Who forwarded the call last (Diversion, History-Info); empty if nobody did.
     pub diverted_by: String,
     /// Header fields the application may see: every `X-` one and User-to-User, name as written.
     pub headers: Vec<(String, String)>,

@@ -192,6 +192,12 @@ pub struct TrunkRow {
     pub max_channels: Option<u32>,
     /// Two letters; how national numbers are read.
     pub country: Option<String>,
+    /// Transfers by REFER.
+    #[serde(default)]
+    pub refer: crate::trunk::policy::Refer,
+    /// What is believed and said of who calls.
+    #[serde(default)]
+    pub identity: crate::trunk::policy::Identity,
     /// Created.
     pub created: Wall,
     /// Changed.

@@ -3,7 +3,9 @@
 pub mod countries;
 pub mod explain;
 pub mod identify;
+pub mod identity;
 pub mod normalise;
+pub mod policy;
 pub mod route;
 pub mod snapshot;
 

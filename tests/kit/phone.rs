@@ -71,6 +71,8 @@ pub struct Phone {
     pub told: Vec<String>,
     /// The dialog of its call.
     pub dialog: Option<DialogIds>,
+    /// The INVITE that came to it last.
+    pub invite: Option<Invite>,
     /// For requests made by hand.
     pub raw_cseq: u32,
     pub packets: Vec<(bool, SocketAddr, Bytes)>,
@@ -117,6 +119,7 @@ impl Phone {
             hops: (70, None),
             told: vec![],
             dialog: None,
+            invite: None,
             raw_cseq: 0,
             packets: vec![],
             rtp_seq: 1,
@@ -299,6 +302,7 @@ impl Phone {
         }
         self.headers = invite.headers.clone();
         self.hops.1 = Some(invite.max_forwards);
+        self.invite = Some(invite.clone());
         self.dialog = Some(invite.dialog.clone());
         match self.on_call.clone() {
             OnCall::Refuse(code) => {

@@ -4,6 +4,7 @@ mod corners;
 mod dial;
 mod documents;
 mod faults;
+mod identity;
 mod inbound;
 mod outbound;
 mod registering;
@@ -19,6 +20,7 @@ fn every_ladder_is_shown() {
     let sources = [
         include_str!("dial.rs"),
         include_str!("faults.rs"),
+        include_str!("identity.rs"),
         include_str!("inbound.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
