@@ -79,6 +79,34 @@ pub enum SipCmd {
         /// Additional header fields (Warning).
         headers: Vec<(String, String)>,
     },
+    /// REFER: the peer shall call somebody else. [`SipEvent::Referred`](super::event::SipEvent::Referred) follows.
+    Refer {
+        /// The answered leg.
+        leg: LegId,
+        /// The address, with its `?headers`.
+        to: String,
+    },
+    /// 202 to a [`SipEvent::Refer`](super::event::SipEvent::Refer), and a NOTIFY that it is being tried.
+    AcceptRefer {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A refusal of it; the call stays as it is.
+    RefuseRefer {
+        /// The leg.
+        leg: LegId,
+        /// Code and words.
+        cause: Cause,
+    },
+    /// How the transfer goes that was accepted; a final code is the last.
+    NotifyRefer {
+        /// The leg.
+        leg: LegId,
+        /// As the party answers that is called.
+        code: u16,
+        /// Its words; empty: the usual ones.
+        words: String,
+    },
     /// BYE for a dialog found in the store at start. `Ended` follows for the given id.
     Orphan {
         /// A fresh id.

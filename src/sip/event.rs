@@ -204,6 +204,29 @@ pub enum SipEvent {
         /// `0-9 * # A-D`.
         digit: char,
     },
+    /// The peer wants its call transferred (REFER). Must be answered by `AcceptRefer` or `RefuseRefer`.
+    Refer {
+        /// The leg.
+        leg: LegId,
+        /// Whom it names.
+        to: Box<super::refer::ReferTo>,
+    },
+    /// The answer to a REFER of ours.
+    Referred {
+        /// The leg.
+        leg: LegId,
+        /// Final; 408 if there was none.
+        code: u16,
+        /// NOTIFYs will say how it goes.
+        follows: bool,
+    },
+    /// How the call goes that a REFER of ours led to; may come before [`SipEvent::Referred`].
+    Notified {
+        /// The leg.
+        leg: LegId,
+        /// What the NOTIFY says.
+        notice: super::refer::Notice,
+    },
     /// The leg is over; the last event of it. Every leg has exactly one.
     Ended {
         /// The leg.

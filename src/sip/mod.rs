@@ -7,6 +7,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod event;
 pub mod identity;
+pub mod refer;
 pub mod registrar;
 pub mod registration;
 pub mod telephone;

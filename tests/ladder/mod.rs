@@ -7,6 +7,7 @@ mod faults;
 mod identity;
 mod inbound;
 mod outbound;
+mod refer;
 mod registering;
 mod rest;
 pub mod scene;
@@ -24,6 +25,7 @@ fn every_ladder_is_shown() {
         include_str!("inbound.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
+        include_str!("refer.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
         include_str!("users.rs"),
