@@ -1,5 +1,6 @@
 //! The tables that the driver holds in memory: trunks, numbers, applications, accounts, all from one moment.
 
+use super::elastic::{ElasticTrunkRow, OriginationUrlRow, TrunkListRow};
 use super::query::{Query, Scope};
 use super::reader::Reader;
 use super::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
@@ -16,6 +17,12 @@ pub struct Snapshot {
     pub applications: Vec<ApplicationRow>,
     /// All accounts.
     pub accounts: Vec<AccountRow>,
+    /// The trunks of accounts.
+    pub elastic: Vec<ElasticTrunkRow>,
+    /// Where their numbers ring.
+    pub origination: Vec<OriginationUrlRow>,
+    /// Which lists open them.
+    pub trunk_lists: Vec<TrunkListRow>,
 }
 
 /// Reads them in one transaction, so that no number lacks its account.
@@ -26,6 +33,9 @@ pub fn snapshot(r: &mut Reader) -> Result<Snapshot, StoreError> {
             numbers: r.rows(&Query::new::<NumberRow>(Scope::Operator).limit(u32::MAX))?,
             applications: r.rows(&Query::new::<ApplicationRow>(Scope::Operator).limit(u32::MAX))?,
             accounts: r.rows(&Query::new::<AccountRow>(Scope::Operator).limit(u32::MAX))?,
+            elastic: r.rows(&Query::new::<ElasticTrunkRow>(Scope::Operator).limit(u32::MAX))?,
+            origination: r.rows(&Query::new::<OriginationUrlRow>(Scope::Operator).limit(u32::MAX))?,
+            trunk_lists: r.rows(&Query::new::<TrunkListRow>(Scope::Operator).limit(u32::MAX))?,
         })
     })
 }
@@ -42,6 +52,12 @@ pub fn touches(tx: &Tx) -> bool {
                 | Op::PutApplication(_)
                 | Op::DeleteApplication(_)
                 | Op::PutAccount(_)
+                | Op::PutElasticTrunk(_)
+                | Op::DeleteElasticTrunk(_)
+                | Op::PutOriginationUrl(_)
+                | Op::DeleteOriginationUrl(_)
+                | Op::PutTrunkList(_)
+                | Op::DeleteTrunkList(_)
         )
     })
 }

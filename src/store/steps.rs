@@ -1,6 +1,7 @@
 //! What a transaction does to the tables, in steps that memory and databases both understand.
 
 use super::calls::CALLS;
+use super::elastic::{ELASTIC_TRUNKS, ORIGINATION_URLS, TRUNK_LISTS};
 use super::keys::KEYS;
 use super::notifications::NOTIFICATIONS;
 use super::numbers::NUMBERS;
@@ -68,6 +69,11 @@ pub fn steps(tx: &Tx) -> Vec<Step> {
                 out.push(Step::Delete(&STREAMS, "call", sid.to_string()));
                 out.push(delete(&CALLS, sid));
             }
+            Op::DeleteElasticTrunk(sid) => {
+                out.push(Step::Delete(&ORIGINATION_URLS, "trunk", sid.to_string()));
+                out.push(Step::Delete(&TRUNK_LISTS, "trunk", sid.to_string()));
+                out.push(delete(&ELASTIC_TRUNKS, sid));
+            }
             op => out.extend(step(op)),
         }
     }
@@ -85,7 +91,7 @@ fn delete(table: &'static Table, sid: impl Display) -> Step {
 /// The one step of an operation that has only one.
 fn step(op: &Op) -> Option<Step> {
     Some(match op {
-        Op::Status(_) | Op::DeleteCall(_) => return None,
+        Op::Status(_) | Op::DeleteCall(_) | Op::DeleteElasticTrunk(_) => return None,
         Op::InsertCall(row) => Step::Insert(Record::of(&**row)),
         Op::PutCall(row) => Step::PutIf(Record::of(&**row), &SAME_STATUS),
         Op::Callback(row) => Step::Add(Record::of(&**row)),
@@ -106,6 +112,11 @@ fn step(op: &Op) -> Option<Step> {
         Op::DeleteApplication(sid) => delete(&APPLICATIONS, sid),
         Op::PutTrunk(row) => put(&**row),
         Op::DeleteTrunk(sid) => delete(&TRUNKS, sid),
+        Op::PutElasticTrunk(row) => put(&**row),
+        Op::PutOriginationUrl(row) => put(&**row),
+        Op::DeleteOriginationUrl(sid) => delete(&ORIGINATION_URLS, sid),
+        Op::PutTrunkList(row) => put(&**row),
+        Op::DeleteTrunkList(key) => delete(&TRUNK_LISTS, key),
         Op::PutBinding(row) => put(&**row),
         Op::DeleteBinding { key, .. } => delete(&BINDINGS, key),
     })

@@ -1,5 +1,6 @@
 //! A transaction is data: everything in it is written, or nothing.
 
+use super::elastic::{ElasticTrunkRow, OriginationUrlRow, TrunkListRow};
 use super::rows::*;
 use crate::call::status::StatusChange;
 use crate::sid::*;
@@ -55,6 +56,18 @@ pub enum Op {
     PutTrunk(Box<TrunkRow>),
     /// Deletes one.
     DeleteTrunk(TrunkSid),
+    /// A trunk of an account. Fails with [`StoreError::Duplicate`] if another one has its domain.
+    PutElasticTrunk(Box<ElasticTrunkRow>),
+    /// Deletes one with its origination URLs; the lists that opened it stay without it.
+    DeleteElasticTrunk(ElasticTrunkSid),
+    /// Where the numbers of such a trunk ring.
+    PutOriginationUrl(Box<OriginationUrlRow>),
+    /// Deletes one.
+    DeleteOriginationUrl(OriginationUrlSid),
+    /// A list opens such a trunk.
+    PutTrunkList(Box<TrunkListRow>),
+    /// It does no longer; by [`TrunkListRow::key`].
+    DeleteTrunkList(String),
     /// Where a peer that registered can be reached.
     PutBinding(Box<BindingRow>),
     /// That is over.

@@ -5,11 +5,14 @@ use chorus::store::table::Table;
 use chorus::store::*;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-fn tables() -> [&'static Table; 12] {
+fn tables() -> [&'static Table; 15] {
     [
         &accounts::ACCOUNTS,
         &applications::APPLICATIONS,
         &calls::CALLS,
+        &elastic::ELASTIC_TRUNKS,
+        &elastic::ORIGINATION_URLS,
+        &elastic::TRUNK_LISTS,
         &keys::KEYS,
         &notifications::NOTIFICATIONS,
         &numbers::NUMBERS,
