@@ -78,4 +78,14 @@ sids! {
     ElasticTrunkSid = "TK";
     /// Where the numbers of such a trunk ring.
     OriginationUrlSid = "OU";
+    /// A SIP domain.
+    SipDomainSid = "SD";
+    /// A list of SIP credentials.
+    CredentialListSid = "CL";
+    /// A SIP credential.
+    CredentialSid = "CR";
+    /// A list of addresses that may call.
+    IpAclSid = "AL";
+    /// An address of such a list.
+    IpAddressSid = "IP";
 }

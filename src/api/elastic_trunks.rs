@@ -7,7 +7,8 @@ use super::params::{Kind, Param, Params, Value as Given, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
 use crate::sid::ElasticTrunkSid;
-use crate::store::elastic::{self, ElasticTrunkRow, ListKind, TrunkListRow, TrunkRecording};
+use crate::store::elastic::{self, ElasticTrunkRow, TrunkRecording};
+use crate::store::rows::{DoorSid, ListSid, ListUseRow};
 use crate::store::tx::{Op, StoreError, Tx};
 use serde_json::{Value, json};
 
@@ -116,12 +117,13 @@ fn show_recording(recording: &TrunkRecording) -> Value {
     json!({ "mode": recording.mode, "trim": recording.trim })
 }
 
-/// A trunk as a record; `lists` are those that open the account's trunks.
-fn show(ctx: &Ctx, row: &ElasticTrunkRow, lists: &[TrunkListRow]) -> Value {
+/// A trunk as a record; `uses` say which lists open the account's trunks.
+fn show(ctx: &Ctx, row: &ElasticTrunkRow, uses: &[ListUseRow]) -> Value {
     let url = url(ctx, row.sid);
-    let opens = |kind: ListKind| lists.iter().any(|l| l.trunk == row.sid && l.kind == kind);
-    let kinds = [(ListKind::Addresses, "IP_ACL"), (ListKind::Credentials, "CREDENTIAL_LIST")];
-    let auth: Vec<&str> = kinds.into_iter().filter(|(kind, _)| opens(*kind)).map(|(_, word)| word).collect();
+    let own = || uses.iter().filter(|u| u.owner == DoorSid::Trunk(row.sid)).map(|u| u.list);
+    let addresses = own().any(|list| matches!(list, ListSid::Addresses(_))).then_some("IP_ACL");
+    let users = own().any(|list| matches!(list, ListSid::Credentials(_))).then_some("CREDENTIAL_LIST");
+    let auth: Vec<&str> = addresses.into_iter().chain(users).collect();
     json!({
         "account_sid": row.account,
         "domain_name": row.domain_name,
@@ -158,8 +160,8 @@ pub async fn find(ctx: &Ctx, var: &str) -> Result<ElasticTrunkRow, Refusal> {
 
 async fn shown(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<Outcome, Refusal> {
     let scope = ctx.scope()?;
-    let lists = ctx.read(move |r| elastic::all_lists(r, scope)).await?;
-    Ok(Outcome::Record(show(ctx, row, &lists)))
+    let uses = ctx.read(move |r| elastic::uses(r, scope)).await?;
+    Ok(Outcome::Record(show(ctx, row, &uses)))
 }
 
 /// GET /v1/Trunks.
@@ -167,10 +169,10 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (scope, page) = (ctx.scope()?, wanted(&ctx.params)?);
     let asked = page.clone();
     let listed = ctx.read(move |r| elastic::list(r, scope, &asked)).await?;
-    let lists = ctx.read(move |r| elastic::all_lists(r, scope)).await?;
+    let uses = ctx.read(move |r| elastic::uses(r, scope)).await?;
     let envelope = Envelope { key: "trunks", path: &ctx.path, filters: &ctx.filters, page: &page };
     let base = &ctx.origin;
-    Ok(Outcome::Page(envelope.meta_body(base, &listed, |row| show(&ctx, row, &lists))))
+    Ok(Outcome::Page(envelope.meta_body(base, &listed, |row| show(&ctx, row, &uses))))
 }
 
 /// GET /v1/Trunks/{Sid}.

@@ -233,7 +233,7 @@ fn operation(op: &Operation) -> o::path::Operation {
 }
 
 /// The shell variable that stands for a variable of a path.
-fn shell(before: &str) -> &'static str {
+pub fn shell(before: &str) -> &'static str {
     match before {
         "Accounts" => "$ACCOUNT_SID",
         "Keys" => "$KEY_SID",
@@ -245,8 +245,11 @@ fn shell(before: &str) -> &'static str {
         "Applications" => "$APPLICATION_SID",
         "OriginationUrls" => "$ORIGINATION_URL_SID",
         "PhoneNumbers" => "$NUMBER_SID",
-        "CredentialLists" => "$CREDENTIAL_LIST_SID",
-        "IpAccessControlLists" => "$IP_ACCESS_CONTROL_LIST_SID",
+        "CredentialLists" | "CredentialListMappings" => "$CREDENTIAL_LIST_SID",
+        "Credentials" => "$CREDENTIAL_SID",
+        "IpAccessControlLists" | "IpAccessControlListMappings" => "$IP_ACCESS_CONTROL_LIST_SID",
+        "IpAddresses" => "$IP_ADDRESS_SID",
+        "Domains" => "$DOMAIN_SID",
         _ => "$TRUNK_SID",
     }
 }

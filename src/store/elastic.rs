@@ -4,7 +4,7 @@
 use super::page::{Listed, Page};
 use super::query::{Query, Scope};
 use super::reader::Reader;
-use super::rows::NumberRow;
+use super::rows::{DoorSid, ListUseRow, NumberRow};
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
 use crate::clock::Wall;
@@ -104,49 +104,6 @@ pub struct OriginationUrlRow {
     pub updated: Wall,
 }
 
-/// What a list that opens a trunk holds.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ListKind {
-    /// Users with passwords.
-    Credentials,
-    /// Addresses.
-    Addresses,
-}
-
-impl ListKind {
-    /// As it stands in its column.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ListKind::Credentials => "credentials",
-            ListKind::Addresses => "addresses",
-        }
-    }
-}
-
-/// A list that opens a trunk.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TrunkListRow {
-    /// Account.
-    pub account: AccountSid,
-    /// Trunk.
-    pub trunk: ElasticTrunkSid,
-    /// SID of the list.
-    pub list: String,
-    /// Which kind of list.
-    pub kind: ListKind,
-    /// When it was given to the trunk.
-    pub created: Wall,
-}
-
-impl TrunkListRow {
-    /// Its key: the same pair has the same one, so that a list stands on a trunk once.
-    pub fn key(&self) -> String {
-        let list = self.list.get(2..).and_then(|digits| u128::from_str_radix(digits, 16).ok());
-        format!("TL{:032x}", self.trunk.0 ^ list.unwrap_or_default().rotate_left(1))
-    }
-}
-
 /// The table of trunks.
 pub static ELASTIC_TRUNKS: Table = Table {
     name: "elastic_trunks",
@@ -190,29 +147,6 @@ impl Row for OriginationUrlRow {
     }
 }
 
-/// The table of the lists that open trunks.
-pub static TRUNK_LISTS: Table = Table {
-    name: "trunk_lists",
-    columns: &["sid", "account", "created", "trunk", "list", "kind"],
-    secrets: &[],
-    unique: &[],
-};
-
-impl Row for TrunkListRow {
-    const TABLE: &'static Table = &TRUNK_LISTS;
-
-    fn columns(&self) -> Vec<Value> {
-        vec![
-            Value::text(self.key()),
-            Value::text(self.account),
-            Value::time(self.created),
-            Value::text(self.trunk),
-            Value::text(&self.list),
-            Value::text(self.kind.as_str()),
-        ]
-    }
-}
-
 /// A trunk.
 pub fn get(
     r: &mut Reader,
@@ -252,33 +186,10 @@ pub fn urls(
     r.page(Query::new::<OriginationUrlRow>(scope).is("trunk", Some(trunk)), page)
 }
 
-/// The lists of one kind that open a trunk, newest first.
-pub fn lists(
-    r: &mut Reader,
-    scope: Scope,
-    trunk: ElasticTrunkSid,
-    kind: ListKind,
-    page: &Page,
-) -> Result<Listed<TrunkListRow>, StoreError> {
-    let q = Query::new::<TrunkListRow>(scope).is("trunk", Some(trunk)).is("kind", Some(kind.as_str()));
-    r.page(q, page)
-}
-
-/// One of them.
-pub fn list_of(
-    r: &mut Reader,
-    scope: Scope,
-    trunk: ElasticTrunkSid,
-    kind: ListKind,
-    list: &str,
-) -> Result<Option<TrunkListRow>, StoreError> {
-    let q = Query::new::<TrunkListRow>(scope).is("trunk", Some(trunk)).is("kind", Some(kind.as_str()));
-    r.one(q.is("list", Some(list)))
-}
-
-/// All that open the trunks of an account.
-pub fn all_lists(r: &mut Reader, scope: Scope) -> Result<Vec<TrunkListRow>, StoreError> {
-    r.rows(&Query::new::<TrunkListRow>(scope))
+/// Which lists open the trunks of an account, newest first.
+pub fn uses(r: &mut Reader, scope: Scope) -> Result<Vec<ListUseRow>, StoreError> {
+    let all: Vec<ListUseRow> = r.rows(&Query::new::<ListUseRow>(scope))?;
+    Ok(all.into_iter().filter(|u| matches!(u.owner, DoorSid::Trunk(_))).collect())
 }
 
 /// A number of a trunk.

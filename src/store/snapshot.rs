@@ -1,9 +1,10 @@
 //! The tables that the driver holds in memory: trunks, numbers, applications, accounts, all from one moment.
 
-use super::elastic::{ElasticTrunkRow, OriginationUrlRow, TrunkListRow};
+use super::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use super::query::{Query, Scope};
 use super::reader::Reader;
-use super::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
+use super::rows::*;
+use super::table::Row;
 use super::tx::{Op, StoreError, Tx};
 
 /// What calls are routed by.
@@ -21,23 +22,36 @@ pub struct Snapshot {
     pub elastic: Vec<ElasticTrunkRow>,
     /// Where their numbers ring.
     pub origination: Vec<OriginationUrlRow>,
-    /// Which lists open them.
-    pub trunk_lists: Vec<TrunkListRow>,
+    /// All SIP domains.
+    pub domains: Vec<SipDomainRow>,
+    /// All passwords of lists.
+    pub credentials: Vec<CredentialRow>,
+    /// All addresses of lists.
+    pub addresses: Vec<IpAddressRow>,
+    /// Which list guards which door.
+    pub uses: Vec<ListUseRow>,
 }
 
 /// Reads them in one transaction, so that no number lacks its account.
 pub fn snapshot(r: &mut Reader) -> Result<Snapshot, StoreError> {
     r.at_one_moment(|r| {
         Ok(Snapshot {
-            trunks: r.rows(&Query::new::<TrunkRow>(Scope::Operator).limit(u32::MAX))?,
-            numbers: r.rows(&Query::new::<NumberRow>(Scope::Operator).limit(u32::MAX))?,
-            applications: r.rows(&Query::new::<ApplicationRow>(Scope::Operator).limit(u32::MAX))?,
-            accounts: r.rows(&Query::new::<AccountRow>(Scope::Operator).limit(u32::MAX))?,
-            elastic: r.rows(&Query::new::<ElasticTrunkRow>(Scope::Operator).limit(u32::MAX))?,
-            origination: r.rows(&Query::new::<OriginationUrlRow>(Scope::Operator).limit(u32::MAX))?,
-            trunk_lists: r.rows(&Query::new::<TrunkListRow>(Scope::Operator).limit(u32::MAX))?,
+            trunks: all(r)?,
+            numbers: all(r)?,
+            applications: all(r)?,
+            accounts: all(r)?,
+            domains: all(r)?,
+            credentials: all(r)?,
+            addresses: all(r)?,
+            uses: all(r)?,
+            elastic: all(r)?,
+            origination: all(r)?,
         })
     })
+}
+
+fn all<R: Row>(r: &mut Reader) -> Result<Vec<R>, StoreError> {
+    r.rows(&Query::new::<R>(Scope::Operator).limit(u32::MAX))
 }
 
 /// Does this transaction change what a snapshot holds?
@@ -56,8 +70,16 @@ pub fn touches(tx: &Tx) -> bool {
                 | Op::DeleteElasticTrunk(_)
                 | Op::PutOriginationUrl(_)
                 | Op::DeleteOriginationUrl(_)
-                | Op::PutTrunkList(_)
-                | Op::DeleteTrunkList(_)
+                | Op::DeleteCredentialList(_)
+                | Op::PutCredential(_)
+                | Op::DeleteCredential(_)
+                | Op::DeleteIpAcl(_)
+                | Op::PutIpAddress(_)
+                | Op::DeleteIpAddress(_)
+                | Op::PutSipDomain(_)
+                | Op::DeleteSipDomain(_)
+                | Op::PutListUse(_)
+                | Op::DeleteListUse(..)
         )
     })
 }

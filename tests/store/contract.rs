@@ -284,9 +284,9 @@ async fn a_trunk_of_an_account_goes_with_what_belongs_to_it(db: &Db) {
     let ops = vec![
         Op::PutElasticTrunk(Box::new(trunk.clone())),
         Op::PutOriginationUrl(Box::new(url.clone())),
-        Op::PutTrunkList(Box::new(list.clone())),
+        Op::PutListUse(Box::new(list.clone())),
         // The same pair is the same row.
-        Op::PutTrunkList(Box::new(list.clone())),
+        Op::PutListUse(Box::new(list.clone())),
         Op::PutNumber(Box::new(number.clone())),
     ];
     db.store.commit(Tx { ops }).await.unwrap();
@@ -296,11 +296,11 @@ async fn a_trunk_of_an_account_goes_with_what_belongs_to_it(db: &Db) {
     let all = db.store.read(snapshot::snapshot).await.unwrap();
     same(&all.elastic, &vec![trunk]);
     same(&all.origination, &vec![url]);
-    same(&all.trunk_lists, &vec![list]);
+    same(&all.uses, &vec![list]);
     same(&db.store.read(move |r| elastic::all_numbers(r, s, sid)).await.unwrap(), &vec![number]);
     db.put(Op::DeleteElasticTrunk(sid)).await;
     let all = db.store.read(snapshot::snapshot).await.unwrap();
-    assert!(all.elastic.is_empty() && all.origination.is_empty() && all.trunk_lists.is_empty());
+    assert!(all.elastic.is_empty() && all.origination.is_empty() && all.uses.is_empty());
 }
 
 async fn strange_texts_survive(db: &Db) {

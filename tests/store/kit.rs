@@ -4,7 +4,7 @@ use chorus::clock::Wall;
 use chorus::rng::Rng;
 use chorus::sid::*;
 use chorus::store::backend::{Database, Target};
-use chorus::store::elastic::{ElasticTrunkRow, ListKind, OriginationUrlRow, TrunkListRow};
+use chorus::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use chorus::store::memory::Memory;
 use chorus::store::reader::Slots;
 use chorus::store::rows::*;
@@ -186,7 +186,7 @@ impl Maker {
     }
 
     /// A trunk of the account, where it rings, and a list that opens it.
-    pub fn elastic(&mut self, domain: &str) -> (ElasticTrunkRow, OriginationUrlRow, TrunkListRow) {
+    pub fn elastic(&mut self, domain: &str) -> (ElasticTrunkRow, OriginationUrlRow, ListUseRow) {
         let (account, at) = (self.account, self.tick());
         let trunk = ElasticTrunkSid::new(&mut self.rng);
         let mut row = ElasticTrunkRow::new(trunk, account, at);
@@ -203,9 +203,9 @@ impl Maker {
             created: at,
             updated: at,
         };
-        let list = format!("CL{:032x}", self.rng.next_u128());
-        let list = TrunkListRow { account, trunk, list, kind: ListKind::Credentials, created: at };
-        (row, url, list)
+        let list = ListSid::Credentials(CredentialListSid::new(&mut self.rng));
+        let purpose = Purpose::Calls;
+        (row, url, ListUseRow { account, owner: DoorSid::Trunk(trunk), purpose, list, created: at })
     }
 
     pub fn number(&mut self, number: &str) -> NumberRow {

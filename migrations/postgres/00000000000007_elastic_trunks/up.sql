@@ -1,4 +1,4 @@
--- Trunks of accounts (Elastic SIP Trunking), where they ring, which lists open them, and which numbers they have.
+-- Trunks of accounts (Elastic SIP Trunking), where they ring, and which numbers they have.
 CREATE TABLE elastic_trunks (
     sid TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     account TEXT COLLATE "C" NOT NULL,
@@ -18,17 +18,5 @@ CREATE TABLE origination_urls (
     secret TEXT
 );
 CREATE INDEX origination_urls_trunk ON origination_urls (trunk, created, sid);
-CREATE TABLE trunk_lists (
-    sid TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    account TEXT COLLATE "C" NOT NULL,
-    created BIGINT NOT NULL,
-    trunk TEXT COLLATE "C" NOT NULL,
-    list TEXT COLLATE "C" NOT NULL,
-    kind TEXT COLLATE "C" NOT NULL,
-    body TEXT NOT NULL,
-    secret TEXT
-);
-CREATE INDEX trunk_lists_trunk ON trunk_lists (trunk, created, sid);
-CREATE INDEX trunk_lists_list ON trunk_lists (list);
 ALTER TABLE numbers ADD COLUMN trunk TEXT COLLATE "C";
 CREATE INDEX numbers_trunk ON numbers (trunk, created, sid);

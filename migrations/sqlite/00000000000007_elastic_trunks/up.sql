@@ -1,4 +1,4 @@
--- Trunks of accounts (Elastic SIP Trunking), where they ring, which lists open them, and which numbers they have.
+-- Trunks of accounts (Elastic SIP Trunking), where they ring, and which numbers they have.
 CREATE TABLE elastic_trunks (
     sid TEXT NOT NULL PRIMARY KEY,
     account TEXT NOT NULL,
@@ -18,17 +18,5 @@ CREATE TABLE origination_urls (
     secret TEXT
 ) STRICT;
 CREATE INDEX origination_urls_trunk ON origination_urls (trunk, created, sid);
-CREATE TABLE trunk_lists (
-    sid TEXT NOT NULL PRIMARY KEY,
-    account TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    trunk TEXT NOT NULL,
-    list TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    body TEXT NOT NULL,
-    secret TEXT
-) STRICT;
-CREATE INDEX trunk_lists_trunk ON trunk_lists (trunk, created, sid);
-CREATE INDEX trunk_lists_list ON trunk_lists (list);
 ALTER TABLE numbers ADD COLUMN trunk TEXT;
 CREATE INDEX numbers_trunk ON numbers (trunk, created, sid);
