@@ -74,4 +74,18 @@ sids! {
     NotificationSid = "NO";
     /// A SIP trunk of the operator.
     TrunkSid = "TK";
+    /// A trunk of an account (Elastic SIP Trunking): Twilio's own kind of trunk, another thing than the operator's.
+    ElasticTrunkSid = "TK";
+    /// Where the numbers of such a trunk ring.
+    OriginationUrlSid = "OU";
+    /// A SIP domain.
+    SipDomainSid = "SD";
+    /// A list of SIP credentials.
+    CredentialListSid = "CL";
+    /// A SIP credential.
+    CredentialSid = "CR";
+    /// A list of addresses that may call.
+    IpAclSid = "AL";
+    /// An address of such a list.
+    IpAddressSid = "IP";
 }

@@ -75,6 +75,19 @@ const fn post(
     o
 }
 
+const fn meta_list(
+    id: &'static str,
+    path: &'static str,
+    key: &'static str,
+    s: &'static Schema,
+    h: Handler,
+    words: &'static str,
+) -> Operation {
+    let mut o = row(id, Verb::Get, path, &[], Shape::MetaList(key, s), h);
+    o.words = words;
+    o
+}
+
 const fn delete(id: &'static str, path: &'static str, h: Handler, words: &'static str) -> Operation {
     let mut o = row(id, Verb::Delete, path, &[], Shape::Empty, h);
     o.status = 204;
@@ -160,6 +173,44 @@ pub static ROUTES: &[Operation] = &[
     get("FetchApplication", path!("/Applications/{Sid}"), &applications::APPLICATION, run!(applications::fetch), "An application."),
     post("UpdateApplication", path!("/Applications/{Sid}"), applications::FIELDS, &applications::APPLICATION, run!(applications::update), "Changes an application."),
     delete("DeleteApplication", path!("/Applications/{Sid}"), run!(applications::delete), "Deletes an application."),
+
+    meta_list("ListTrunk", "/v1/Trunks", "trunks", &elastic_trunks::TRUNK, run!(elastic_trunks::list), "Trunks of the account, newest first."),
+    post("CreateTrunk", "/v1/Trunks", elastic_trunks::CREATE, &elastic_trunks::TRUNK, run!(elastic_trunks::create), "Makes a trunk: a PBX dials out through its domain, its numbers ring at its origination URLs.").status(201),
+    get("FetchTrunk", "/v1/Trunks/{Sid}", &elastic_trunks::TRUNK, run!(elastic_trunks::fetch), "A trunk of the account."),
+    post("UpdateTrunk", "/v1/Trunks/{Sid}", elastic_trunks::UPDATE, &elastic_trunks::TRUNK, run!(elastic_trunks::update), "Changes a trunk; live calls go on as they began."),
+    delete("DeleteTrunk", "/v1/Trunks/{Sid}", run!(elastic_trunks::delete), "Deletes a trunk; its numbers stay."),
+    get("FetchTrunkRecording", "/v1/Trunks/{TrunkSid}/Recording", &elastic_trunks::RECORDING, run!(elastic_trunks::fetch_recording), "How the calls of a trunk are recorded."),
+    post("UpdateTrunkRecording", "/v1/Trunks/{TrunkSid}/Recording", elastic_trunks::RECORDING_FIELDS, &elastic_trunks::RECORDING, run!(elastic_trunks::update_recording), "Says how the calls of a trunk are recorded from now on."),
+    meta_list("ListOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls", "origination_urls", &origination_urls::ORIGINATION_URL, run!(origination_urls::list), "Where the numbers of a trunk ring."),
+    post("CreateOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls", origination_urls::CREATE, &origination_urls::ORIGINATION_URL, run!(origination_urls::create), "Adds an origination URL.").status(201),
+    get("FetchOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls/{Sid}", &origination_urls::ORIGINATION_URL, run!(origination_urls::fetch), "An origination URL."),
+    post("UpdateOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls/{Sid}", origination_urls::UPDATE, &origination_urls::ORIGINATION_URL, run!(origination_urls::update), "Changes an origination URL."),
+    delete("DeleteOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls/{Sid}", run!(origination_urls::delete), "Deletes an origination URL."),
+    meta_list("ListPhoneNumber", "/v1/Trunks/{TrunkSid}/PhoneNumbers", "phone_numbers", &trunk_numbers::PHONE_NUMBER, run!(trunk_numbers::list), "Numbers of a trunk."),
+    post("CreatePhoneNumber", "/v1/Trunks/{TrunkSid}/PhoneNumbers", trunk_numbers::CREATE, &trunk_numbers::PHONE_NUMBER, run!(trunk_numbers::create), "Gives a number to a trunk.").status(201),
+    get("FetchPhoneNumber", "/v1/Trunks/{TrunkSid}/PhoneNumbers/{Sid}", &trunk_numbers::PHONE_NUMBER, run!(trunk_numbers::fetch), "A number of a trunk."),
+    delete("DeletePhoneNumber", "/v1/Trunks/{TrunkSid}/PhoneNumbers/{Sid}", run!(trunk_numbers::delete), "Takes a number from a trunk; the account keeps it."),
+    list("ListSipCredentialList", path!("/SIP/CredentialLists"), &[], "credential_lists", &credential_lists::LIST, run!(credential_lists::list), "Lists of SIP users."),
+    post("CreateSipCredentialList", path!("/SIP/CredentialLists"), credential_lists::FIELDS, &credential_lists::LIST, run!(credential_lists::create), "Makes a list of SIP users.").status(201),
+    get("FetchSipCredentialList", path!("/SIP/CredentialLists/{Sid}"), &credential_lists::LIST, run!(credential_lists::fetch), "A list of SIP users."),
+    post("UpdateSipCredentialList", path!("/SIP/CredentialLists/{Sid}"), credential_lists::FIELDS, &credential_lists::LIST, run!(credential_lists::update), "Renames a list of SIP users."),
+    delete("DeleteSipCredentialList", path!("/SIP/CredentialLists/{Sid}"), run!(credential_lists::delete), "Deletes a list of SIP users that nothing uses."),
+    list("ListSipCredential", path!("/SIP/CredentialLists/{CredentialListSid}/Credentials"), &[], "credentials", &credentials::CREDENTIAL, run!(credentials::list), "SIP users of a list."),
+    post("CreateSipCredential", path!("/SIP/CredentialLists/{CredentialListSid}/Credentials"), credentials::CREATE, &credentials::CREDENTIAL, run!(credentials::create), "Makes a SIP user; its password is kept as a hash.").status(201),
+    get("FetchSipCredential", path!("/SIP/CredentialLists/{CredentialListSid}/Credentials/{Sid}"), &credentials::CREDENTIAL, run!(credentials::fetch), "A SIP user."),
+    post("UpdateSipCredential", path!("/SIP/CredentialLists/{CredentialListSid}/Credentials/{Sid}"), credentials::UPDATE, &credentials::CREDENTIAL, run!(credentials::update), "Gives a SIP user another password."),
+    delete("DeleteSipCredential", path!("/SIP/CredentialLists/{CredentialListSid}/Credentials/{Sid}"), run!(credentials::delete), "Deletes a SIP user."),
+
+    list("ListSipIpAccessControlList", path!("/SIP/IpAccessControlLists"), &[], "ip_access_control_lists", &ip_acls::LIST, run!(ip_acls::list), "Lists of addresses that may call."),
+    post("CreateSipIpAccessControlList", path!("/SIP/IpAccessControlLists"), ip_acls::FIELDS, &ip_acls::LIST, run!(ip_acls::create), "Makes a list of addresses that may call.").status(201),
+    get("FetchSipIpAccessControlList", path!("/SIP/IpAccessControlLists/{Sid}"), &ip_acls::LIST, run!(ip_acls::fetch), "A list of addresses that may call."),
+    post("UpdateSipIpAccessControlList", path!("/SIP/IpAccessControlLists/{Sid}"), ip_acls::FIELDS, &ip_acls::LIST, run!(ip_acls::update), "Renames a list of addresses."),
+    delete("DeleteSipIpAccessControlList", path!("/SIP/IpAccessControlLists/{Sid}"), run!(ip_acls::delete), "Deletes a list of addresses that nothing uses."),
+    list("ListSipIpAddress", path!("/SIP/IpAccessControlLists/{IpAccessControlListSid}/IpAddresses"), &[], "ip_addresses", &ip_addresses::ADDRESS_RECORD, run!(ip_addresses::list), "Addresses of a list."),
+    post("CreateSipIpAddress", path!("/SIP/IpAccessControlLists/{IpAccessControlListSid}/IpAddresses"), ip_addresses::CREATE, &ip_addresses::ADDRESS_RECORD, run!(ip_addresses::create), "Adds an address or a network to a list.").status(201),
+    get("FetchSipIpAddress", path!("/SIP/IpAccessControlLists/{IpAccessControlListSid}/IpAddresses/{Sid}"), &ip_addresses::ADDRESS_RECORD, run!(ip_addresses::fetch), "An address of a list."),
+    post("UpdateSipIpAddress", path!("/SIP/IpAccessControlLists/{IpAccessControlListSid}/IpAddresses/{Sid}"), ip_addresses::UPDATE, &ip_addresses::ADDRESS_RECORD, run!(ip_addresses::update), "Changes an address of a list."),
+    delete("DeleteSipIpAddress", path!("/SIP/IpAccessControlLists/{IpAccessControlListSid}/IpAddresses/{Sid}"), run!(ip_addresses::delete), "Takes an address off a list."),
 
     row("ListSipTrunk", Verb::Get, "/carrier/v1/sip_trunks", &[], Shape::CarrierList(&trunk_fields::TRUNK), run!(sip_trunks::list)).saying("The operator's trunks.").by(Access::Carrier),
     row("CreateSipTrunk", Verb::Post, "/carrier/v1/sip_trunks", trunk_fields::CREATE, Shape::Carrier(&trunk_fields::TRUNK), run!(sip_trunks::create)).saying("Makes a trunk. A password that is made up for client_credentials stands in this answer as `password`, and in no other.").status(201).by(Access::Carrier),

@@ -198,6 +198,12 @@ impl Server {
         self.send("GET", &self.path(rest), &[("Authorization", &self.auth())], b"")
     }
 
+    /// A request below `/v1`, as the account.
+    pub fn v1(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        self.send(method, path, &[("Authorization", &self.auth()), kind], form(fields).as_bytes())
+    }
+
     pub fn delete(&self, rest: &str) -> Reply {
         self.send("DELETE", &self.path(rest), &[("Authorization", &self.auth())], b"")
     }
@@ -231,7 +237,7 @@ impl Server {
 
     /// Everything that the API could have changed, as text to compare.
     pub fn dump(&self) -> String {
-        use chorus::store::{Page, accounts, applications, keys, notifications, numbers, trunks};
+        use chorus::store::{Page, accounts, applications, keys, notifications, numbers, sip_lists, trunks};
         let all = self.wait(self.store.read(|r| {
             let (s, p) = (Scope::Operator, Page::first(1_000));
             let mut out = String::new();
@@ -243,6 +249,11 @@ impl Server {
             out += &format!("{:?}\n", applications::list(r, s, None, &p)?.rows);
             out += &format!("{:?}\n", notifications::list(r, s, &Default::default(), &p)?.rows);
             out += &format!("{:?}\n", trunks::list(r, s, &p)?.rows);
+            out += &format!("{:?}\n", sip_lists::credential_lists(r, s, &p)?.rows);
+            out += &format!("{:?}\n", sip_lists::ip_acls(r, s, &p)?.rows);
+            let all = chorus::store::snapshot::snapshot(r)?;
+            out += &format!("{:?}\n{:?}\n", all.credentials, all.addresses);
+            out += &format!("{:?}\n{:?}\n", all.domains, all.uses);
             Ok(out)
         }));
         all.unwrap()
