@@ -110,7 +110,9 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
 
     let mut switch = make_switch(&config, &mut rng, media.workers());
     load_tables(&mut switch, &store).await?;
-    found.talked = talked_today(&store).await?;
+    let today = crate::switch::usage::midnight(now().wall);
+    let talked = store.read(move |r| crate::store::calls::talked(r, today)).await;
+    found.talked = talked.map_err(|e| format!("the calls of today could not be read: {e}"))?;
     let recorded = repair(&config.recordings_dir(), &found);
     let faces = Local::new(sip_addr, config.external_ip);
     for binding in &mut found.bindings {
@@ -253,23 +255,6 @@ async fn load_tables(switch: &mut Switch, store: &Store) -> Result<(), String> {
     let tables = Tables::new(s.trunks, s.numbers, s.applications, s.accounts);
     switch.handle(now(), Input::Tables(Arc::new(tables)));
     Ok(())
-}
-
-/// What the accounts whose minutes are counted have talked since midnight.
-async fn talked_today(
-    store: &Store,
-) -> Result<Vec<(crate::sid::AccountSid, crate::clock::Wall, u64)>, String> {
-    let from = crate::switch::usage::midnight(now().wall);
-    let read = store.read(move |r| {
-        let mut all = Vec::new();
-        let counted = |a: &&crate::store::rows::AccountRow| a.rules.max_minutes_per_day.is_some();
-        for account in snapshot::snapshot(r)?.accounts.iter().filter(counted) {
-            let calls = crate::store::calls::talked(r, account.sid, from)?;
-            all.extend(calls.into_iter().map(|(ended, seconds)| (account.sid, ended, seconds)));
-        }
-        Ok(all)
-    });
-    read.await.map_err(|e| format!("the calls of today could not be read: {e}"))
 }
 
 /// Recordings that a process before us left open get a right header; how long each is.

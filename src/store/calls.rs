@@ -102,12 +102,18 @@ pub fn by_idempotency(r: &mut Reader, scope: Scope, key: &str) -> Result<Option<
     r.one(Query::new::<CallRow>(scope).is("idempotency", Some(key)))
 }
 
-/// Seconds that each call of an account lasted that ended since `from`, with its end.
-pub fn talked(r: &mut Reader, account: AccountSid, from: Wall) -> Result<Vec<(Wall, u64)>, StoreError> {
+/// End and seconds of the calls that ended since `from`, of the accounts whose minutes are counted.
+pub fn talked(r: &mut Reader, from: Wall) -> Result<Vec<(AccountSid, Wall, u64)>, StoreError> {
     let since = Period { from: Some(from), to: None };
-    let q = Query::new::<CallRow>(Scope::Account(account)).within("ended", since).limit(u32::MAX);
-    let lasted = |row: CallRow| row.ended.zip(row.answered).map(|(e, a)| (e, e.seconds_since(a)));
-    Ok(r.rows::<CallRow>(&q)?.into_iter().filter_map(lasted).collect())
+    let mut all = Vec::new();
+    for account in super::snapshot::snapshot(r)?.accounts {
+        if account.rules.max_minutes_per_day.is_some() {
+            let q = Query::new::<CallRow>(Scope::Account(account.sid)).within("ended", since);
+            let calls = r.rows::<CallRow>(&q.limit(u32::MAX))?;
+            all.extend(calls.into_iter().filter_map(|c| Some((c.account, c.ended?, c.ended?.seconds_since(c.answered?)))));
+        }
+    }
+    Ok(all)
 }
 
 /// Calls without a final status, oldest first: what `Switch::recover` takes up.

@@ -4,7 +4,9 @@ pub mod countries;
 pub mod destination;
 pub mod explain;
 pub mod identify;
+pub mod identity;
 pub mod normalise;
+pub mod policy;
 pub mod route;
 pub mod snapshot;
 
