@@ -336,11 +336,6 @@ impl Switch {
         }
     }
 
-    /// Takes fewer calls than [`CALLS_MAX`], for tests: to fill the house takes minutes.
-    pub fn limit_calls(&mut self, calls: usize) {
-        self.calls_max = calls.min(CALLS_MAX);
-    }
-
     /// What a call sees while it handles something; its effects go to `fx`.
     fn cx<'a>(&'a mut self, now: Now, fx: &'a mut Vec<Effect>) -> Cx<'a> {
         Cx {

@@ -121,13 +121,8 @@ pub fn show(row: &CallRow) -> Value {
         "forwarded_from": row.forwarded_from,
         "group_sid": null,
         "caller_name": null,
-<<<<<<< HEAD
         "queue_time": queue_time(row).to_string(),
-        "trunk_sid": null,
-=======
-        "queue_time": "0",
         "trunk_sid": row.elastic_trunk,
->>>>>>> main
         "uri": format!("{uri}.json"),
         "subresource_uris": {
             "notifications": below("Notifications"),

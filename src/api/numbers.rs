@@ -7,21 +7,13 @@ use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Schema, Type, always, maybe};
-<<<<<<< HEAD
-use crate::sid::{ApplicationSid, NumberSid};
-use crate::store::account_rules::EVERYWHERE;
-use crate::store::applications;
-use crate::store::numbers::{self, NumberFilter};
-use crate::store::rows::NumberRow;
-use crate::store::tx::{Op, StoreError, Tx};
-use crate::trunk::destination::{Zone, zone};
-=======
 use crate::sid::{ApplicationSid, ElasticTrunkSid, NumberSid};
+use crate::store::account_rules::EVERYWHERE;
 use crate::store::numbers::{self, NumberFilter};
 use crate::store::rows::NumberRow;
 use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{applications, elastic};
->>>>>>> main
+use crate::trunk::destination::{Zone, zone};
 use serde_json::{Map, Value, json};
 
 /// Area codes of the North American plan that nobody pays for calling.

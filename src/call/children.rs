@@ -177,14 +177,6 @@ fn in_a_dial(no: NoRoute) -> NoRoute {
 
 fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>) -> Result<Spawn, NoRoute> {
     let base = parent.program.base.as_deref();
-<<<<<<< HEAD
-    let wish = Wish { to: &p.to, from: caller, auth: p.auth.clone(), headers: p.headers };
-    let account = parent.row.account;
-    if let Some(Err((code, words))) = cx.tables.account(account).map(|a| cx.usage.room(cx.now.wall, a)) {
-        return Err(NoRoute { code, words });
-    }
-    let mut target = target::find(cx, account, &wish).map_err(in_a_dial)?;
-=======
     let wish = Wish {
         to: &p.to,
         from: caller,
@@ -193,8 +185,11 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         behind: Some(own_number(parent)),
         diverted_by: forwarders(parent, caller),
     };
-    let mut target = target::find(cx, parent.row.account, &wish)?;
->>>>>>> main
+    let account = parent.row.account;
+    if let Some(Err((code, words))) = cx.tables.account(account).map(|a| cx.usage.room(cx.now.wall, a)) {
+        return Err(NoRoute { code, words });
+    }
+    let mut target = target::find(cx, account, &wish).map_err(in_a_dial)?;
     target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {
         code: 32011,
         words: "the call has taken all the hops it may: look for numbers that dial each other".to_owned(),

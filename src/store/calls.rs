@@ -110,7 +110,11 @@ pub fn talked(r: &mut Reader, from: Wall) -> Result<Vec<(AccountSid, Wall, u64)>
         if account.rules.max_minutes_per_day.is_some() {
             let q = Query::new::<CallRow>(Scope::Account(account.sid)).within("ended", since);
             let calls = r.rows::<CallRow>(&q.limit(u32::MAX))?;
-            all.extend(calls.into_iter().filter_map(|c| Some((c.account, c.ended?, c.ended?.seconds_since(c.answered?)))));
+            all.extend(
+                calls
+                    .into_iter()
+                    .filter_map(|c| Some((c.account, c.ended?, c.ended?.seconds_since(c.answered?)))),
+            );
         }
     }
     Ok(all)

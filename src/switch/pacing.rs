@@ -1,7 +1,7 @@
 //! Calls per second of each account: calls of the REST API over it wait their turn in the order in which they were accepted, as at
 //! Twilio. Dial's children and inbound calls are not counted there either.
 
-use super::{Output, Switch};
+use super::{CALLS_MAX, Output, Switch};
 use crate::api::command::Answer;
 use crate::call::event::Ticket;
 use crate::clock::{Mono, Now};
@@ -188,6 +188,11 @@ impl Switch {
         };
         self.out.push_back(Output::Reply(ticket, Box::new(answer)));
         true
+    }
+
+    /// Takes fewer calls than [`CALLS_MAX`], for tests: to fill the house takes minutes.
+    pub fn limit_calls(&mut self, calls: usize) {
+        self.calls_max = calls.min(CALLS_MAX);
     }
 
     /// Calls that are under way: those that wait for their turn take no room.
