@@ -3,6 +3,7 @@
 use crate::sid::{AccountSid, ApplicationSid};
 use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
 use crate::store::snapshot;
+use crate::trunk::destination::{Zone, zone};
 use crate::trunk::door::{Doors, Lists};
 use crate::trunk::snapshot::Snapshot;
 use std::{collections::HashMap, sync::Arc};
@@ -13,36 +14,49 @@ pub struct Tables {
     /// Trunks and numbers.
     pub trunks: Arc<Snapshot>,
     accounts: HashMap<AccountSid, AccountRow>,
+    /// Where each account's oldest number is.
+    first_zones: HashMap<AccountSid, String>,
     applications: HashMap<ApplicationSid, ApplicationRow>,
 }
 
 impl Tables {
-    /// From the rows of the store.
+    /// From rows that no door is among.
     pub fn new(
         trunks: Vec<TrunkRow>,
         numbers: Vec<NumberRow>,
         applications: Vec<ApplicationRow>,
         accounts: Vec<AccountRow>,
     ) -> Tables {
-        Tables {
-            trunks: Arc::new(Snapshot::new(trunks, numbers)),
-            accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
-            applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
-        }
+        Tables::of(snapshot::Snapshot { trunks, numbers, applications, accounts, ..Default::default() })
     }
 
     /// From all rows of the store.
     pub fn of(s: snapshot::Snapshot) -> Tables {
+        let snapshot::Snapshot { trunks, numbers, applications, accounts, .. } = s;
         let lists = Lists::new(&s.credentials, &s.addresses, s.uses);
         let doors = Doors::of_domains(s.domains, &lists);
-        let tables = Tables::new(vec![], vec![], s.applications, s.accounts);
-        Tables { trunks: Arc::new(Snapshot::new(s.trunks, s.numbers).with_doors(doors)), ..tables }
+        Tables {
+            first_zones: first_zones(&numbers),
+            trunks: Arc::new(Snapshot::new(trunks, numbers).with_doors(doors)),
+            accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
+            applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
+        }
     }
 
     /// The one account of the house that is nobody's subaccount, if there is only one.
     pub fn only_account(&self) -> Option<&AccountRow> {
         let mut main = self.accounts.values().filter(|a| a.sid == a.owner && a.status == "active");
         main.next().filter(|_| main.next().is_none())
+    }
+
+    /// The zone of an account's oldest number.
+    pub fn first_zone(&self, account: AccountSid) -> Option<&str> {
+        self.first_zones.get(&account).map(String::as_str)
+    }
+
+    /// All accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountRow> {
+        self.accounts.values()
     }
 
     /// An account.
@@ -59,4 +73,16 @@ impl Tables {
     pub fn application(&self, sid: ApplicationSid) -> Option<&ApplicationRow> {
         self.applications.get(&sid)
     }
+}
+
+fn first_zones(numbers: &[NumberRow]) -> HashMap<AccountSid, String> {
+    let mut oldest: Vec<&NumberRow> = numbers.iter().collect();
+    oldest.sort_by_key(|n| (n.created, n.sid));
+    let mut zones = HashMap::new();
+    for number in oldest {
+        if let Zone::Code(zone) = zone(&number.number) {
+            zones.entry(number.account).or_insert(zone);
+        }
+    }
+    zones
 }

@@ -14,6 +14,7 @@
 //! ended and 64*T1 have passed every map is empty, and [`Endpoint::counts`] shows it.
 
 mod answered;
+mod config;
 mod contacts;
 mod engine;
 mod hangup;
@@ -25,6 +26,7 @@ mod leg;
 mod offer;
 mod outgoing;
 mod receive;
+mod refer;
 mod register;
 mod registering;
 mod request;
@@ -42,8 +44,9 @@ use crate::sip::event::{Flow, LegId, OfferId, ResolveId, SipCmd, SipEvent, SipOu
 use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{Action, Key, Table, TxnId};
 use crate::sip::wire::{Verdict, read_datagram};
-use crate::trunk::{Network, Snapshot};
+use crate::trunk::Snapshot;
 use bytes::Bytes;
+pub use config::EndpointConfig;
 use contacts::Loser;
 use leg::Leg;
 use shut_out::ShutOut;
@@ -56,47 +59,6 @@ pub const TRANSACTIONS_MAX: usize = 100_000;
 pub const LEGS_MAX: usize = 20_000;
 /// Most Call-IDs of ended outbound legs that are remembered for late 2xx; beyond it the oldest is forgotten.
 pub const REMEMBERED_MAX: usize = 100_000;
-
-/// What an installation may set.
-#[derive(Clone, Debug)]
-pub struct EndpointConfig {
-    /// `User-Agent` and `Server`.
-    pub user_agent: String,
-    /// Responses on UDP to a request whose Via names another host than it came from go to the source port even if
-    /// `rport` was not asked for: what NAT needs.
-    pub symmetric: bool,
-    /// The ACK of the first 2xx to an INVITE of ours waits until the call says that its row has the dialog, at most until
-    /// the 2xx comes again: after the ACK nobody tells a new process whom to leave.
-    pub ack_waits: bool,
-    /// Of digest challenges.
-    pub realm: String,
-    /// The process that owns what registers here.
-    pub node: String,
-    /// Proxies that may name the trunk they speak for (ruling 2.5).
-    pub trusted_proxies: Vec<Network>,
-    /// 200 to OPTIONS of everybody, not of known sources alone (ruling 2.7).
-    pub answer_unknown_options: bool,
-    /// See [`TRANSACTIONS_MAX`].
-    pub transactions_max: usize,
-    /// See [`LEGS_MAX`].
-    pub legs_max: usize,
-}
-
-impl Default for EndpointConfig {
-    fn default() -> Self {
-        EndpointConfig {
-            user_agent: "Chorus".to_owned(),
-            symmetric: true,
-            ack_waits: false,
-            realm: "chorus".to_owned(),
-            node: String::new(),
-            trusted_proxies: Vec::new(),
-            answer_unknown_options: false,
-            transactions_max: TRANSACTIONS_MAX,
-            legs_max: LEGS_MAX,
-        }
-    }
-}
 
 /// What the endpoint holds; all zero after everything ended.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -120,6 +82,8 @@ enum User {
     Loser,
     /// Our BYE.
     Bye(LegId),
+    /// Our REFER.
+    Refer(LegId),
     /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
     Nobody,
     /// The peer's first INVITE, with the key under which merged requests are seen.
@@ -162,6 +126,8 @@ pub struct Endpoint {
     wall: Wall,
     registrations: registering::Registrations,
     txns: Table<User>,
+    /// Calls by trunk, as the calls count them.
+    channels: HashMap<TrunkSid, u32>,
     legs: HashMap<LegId, Leg>,
     /// Legs by Call-ID and our tag.
     dialogs: HashMap<Key, LegId>,
@@ -199,6 +165,7 @@ impl Endpoint {
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
+            channels: HashMap::new(),
             legs: HashMap::new(),
             dialogs: HashMap::new(),
             calls: HashMap::new(),
@@ -257,6 +224,10 @@ impl Endpoint {
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {
                 self.refuse_offer(now, leg, offer, &cause, &headers);
             }
+            SipCmd::Refer { leg, to } => self.refer(now, leg, to),
+            SipCmd::AcceptRefer { leg } => self.accept_refer(now, leg),
+            SipCmd::RefuseRefer { leg, cause } => self.refuse_refer(now, leg, &cause),
+            SipCmd::NotifyRefer { leg, code, words } => self.notify_refer(now, leg, code, &words),
             SipCmd::Orphan { leg, dialog, cause } => self.orphan(now, leg, *dialog, cause),
             SipCmd::Bindings(rows) => self.load_bindings(at, rows),
             SipCmd::Resolved(id, flows) => self.resolved(now, id, flows),

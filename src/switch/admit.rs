@@ -49,10 +49,13 @@ impl Switch {
             let words = format!("the SIP domain {} has no VoiceUrl", domain.name);
             return refuse(480, "No handler for this domain", words);
         }
+        let seconds = self.within_rules(now, domain.account)?;
         let done = domain.status_callback.clone();
         let done = done.map(|hook| Subscription { hook, completed: true, ..Subscription::default() });
+        let row = CallRow::empty(domain.account, now.wall, &self.settings.node, CallStatus::Ringing);
         Ok(CallRow {
             sid: CallSid::new(&mut self.rng),
+            time_limit_s: row.time_limit_s.min(seconds),
             to: invite.uri.clone(),
             from: format!("sip:{}@{}", invite.from_user, invite.from_host),
             forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
@@ -66,7 +69,7 @@ impl Switch {
                 user,
                 source: invite.flow.remote.ip().to_canonical(),
             }),
-            ..CallRow::empty(domain.account, now.wall, &self.settings.node, CallStatus::Ringing)
+            ..row
         })
     }
 
@@ -78,7 +81,7 @@ impl Switch {
         invite: &Invite,
         trunks: &[TrunkSid],
         called: &str,
-    ) -> Option<CallRow> {
+    ) -> Option<Result<CallRow, Refusal>> {
         let tables = self.tables.clone();
         let callee = tables.trunks.owner(called)?;
         let only = tables.only_account().map(|a| a.sid);
@@ -91,15 +94,21 @@ impl Switch {
         if !active || self.channels.is_full(caller) {
             return None;
         }
+        let seconds = match self.within_rules(now, account) {
+            Ok(seconds) => seconds,
+            Err(refusal) => return Some(Err(refusal)),
+        };
         let realm = self.settings.realm.clone();
-        Some(CallRow {
+        let row = CallRow::empty(account, now.wall, &self.settings.node, CallStatus::Ringing);
+        Some(Ok(CallRow {
             sid: CallSid::new(&mut self.rng),
+            time_limit_s: row.time_limit_s.min(seconds),
             to: format!("sip:{called}@{realm}"),
-            from: super::accept::caller(invite, caller.country.as_deref()),
+            from: super::accept::caller(invite, Some(caller)),
             trunk: Some(caller.sid),
             started: Some(now.wall),
             twiml: Some(dial(called, &realm)),
-            ..CallRow::empty(account, now.wall, &self.settings.node, CallStatus::Ringing)
-        })
+            ..row
+        }))
     }
 }

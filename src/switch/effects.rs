@@ -5,7 +5,7 @@ use crate::call::call::Call;
 use crate::call::event::{Effect, Event, Outcome, Word};
 use crate::clock::Now;
 use crate::media::event::EngineCommand;
-use crate::sid::CallSid;
+use crate::sid::{CallSid, TrunkSid};
 use crate::sip::event::{Cause, LegId, Side, SipCmd, SipEvent};
 use crate::store::tx::Tx;
 
@@ -23,6 +23,7 @@ impl Switch {
             }
             Effect::Sip(command) => self.endpoint.command(now, command),
             Effect::OpenPort { leg, near } => self.open_port(leg, near),
+            Effect::TakeTurn { leg, near } => self.take_turn(now, sid, leg, near),
             Effect::Plan(leg, plan) => self.plan(leg, plan),
             Effect::Engine(leg, command) => self.engine(leg, command),
             Effect::Connect(connect) => {
@@ -82,8 +83,13 @@ impl Switch {
         let Some(call) = self.calls.remove(&sid) else {
             return;
         };
-        self.ended.add(call.row());
-        self.channels.set(sid, None);
+        // One that only waited for its turn lives on in the database.
+        if call.row().status.is_final() {
+            self.ended.add(call.row());
+        }
+        self.usage.forget(call.row());
+        self.leave_queue(sid);
+        self.count_channels(sid, None);
         if let Some(at) = self.deadlines.remove(&sid) {
             self.timers.remove(&(at, sid));
         }
@@ -100,6 +106,13 @@ impl Switch {
         self.clips.retain(|_, c| *c != sid);
         if let Some(op) = self.timelines.close(now, sid) {
             self.commit(now, None, Tx::one(op), vec![], vec![]);
+        }
+    }
+
+    /// A call goes over this trunk now; the endpoint moves none to a trunk that is full.
+    pub(super) fn count_channels(&mut self, sid: CallSid, trunk: Option<TrunkSid>) {
+        for (trunk, calls) in self.channels.set(sid, trunk) {
+            self.endpoint.set_channels(trunk, calls);
         }
     }
 

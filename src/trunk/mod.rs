@@ -1,10 +1,13 @@
 //! Who is calling and where to send it.
 
 pub mod countries;
+pub mod destination;
 pub mod door;
 pub mod explain;
 pub mod identify;
+pub mod identity;
 pub mod normalise;
+pub mod policy;
 pub mod route;
 pub mod snapshot;
 

@@ -22,6 +22,8 @@ impl Call {
         self.row.invited = true;
         self.row.trunk = target.trunk;
         self.row.started = Some(cx.now.wall);
+        // Not counting what it waited for its turn.
+        self.created = cx.now.mono;
         self.leg.invited = true;
         let ring = Duration::from_secs(self.row.timeout_s.into());
         self.timers.arm(TimerKind::Ring, cx.now.mono + ring);
@@ -63,6 +65,7 @@ impl Call {
         self.leg.answered = true;
         self.leg.confirmed = true;
         self.heard_headers = headers;
+        self.leg.seen_at(dialog.flow.local.ip());
         self.keep_dialog(dialog);
         if !mutants::on(Mutant::TimerNotDisarmed) {
             self.timers.disarm(TimerKind::Ring);

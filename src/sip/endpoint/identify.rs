@@ -22,7 +22,8 @@ pub const IDENTIFIER: &str = "X-Chorus-Client-Identifier";
 pub(super) struct Member {
     /// As the registrar knows it.
     pub name: String,
-    pub owner: Registrant,
+    /// Whose bindings it may have; None: nobody registers where it belongs.
+    pub owner: Option<Registrant>,
 }
 
 impl Endpoint {
@@ -106,8 +107,8 @@ impl Endpoint {
                         let name = member.name.split_once('@').map_or("", |(name, _)| name);
                         Caller::Door(door, Some(name.to_owned()))
                     }
-                    (Users::Peers, Registrant::Trunk(sid)) => Caller::Trunks(vec![sid]),
-                    (Users::Peers, Registrant::Domain(_)) => return None,
+                    (Users::Peers, Some(Registrant::Trunk(sid))) => Caller::Trunks(vec![sid]),
+                    (Users::Peers, _) => return None,
                 })
             }
             Claim::Refused(why) => {
@@ -168,20 +169,20 @@ impl Endpoint {
     }
 }
 
-/// A user, whose it is, and what its password is compared with.
+/// Whose bindings a user may have, and what its password is compared with.
 fn known_user<'a>(
     tables: &'a Snapshot,
     users: Users,
     name: &str,
     source: std::net::IpAddr,
-) -> Option<(Registrant, &'a Ha1)> {
+) -> Option<(Option<Registrant>, &'a Ha1)> {
     match users {
-        Users::Peers => tables.user(name, source).map(|(trunk, ha1)| (Registrant::Trunk(trunk), ha1)),
+        Users::Peers => tables.user(name, source).map(|(trunk, ha1)| (Some(Registrant::Trunk(trunk)), ha1)),
         Users::Door(sid, purpose) => {
             let ha1 = tables.doors().get(sid)?.user(purpose, name)?;
             let owner = match sid {
-                DoorSid::Domain(sid) => Registrant::Domain(sid),
-                DoorSid::Trunk(sid) => Registrant::Trunk(sid),
+                DoorSid::Domain(sid) => Some(Registrant::Domain(sid)),
+                DoorSid::Trunk(_) => None,
             };
             Some((owner, ha1))
         }

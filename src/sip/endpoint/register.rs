@@ -26,9 +26,9 @@ impl Endpoint {
                 format!("{wanted}@{}", to.map(|uri| uri.host.to_ascii_lowercase()).unwrap_or_default())
             }
         };
-        if here != member.name {
+        let Some(owner) = member.owner.filter(|_| here == member.name) else {
             return self.turn_away(request, forbidden("Register Yourself Only"));
-        }
+        };
         let full = self.txns.len() >= self.config.transactions_max;
         if self.draining || full {
             let headers = vec![("Retry-After", self.retry_after())];
@@ -36,7 +36,7 @@ impl Endpoint {
             let refusal = Refusal { code: 503, words: words.to_owned(), headers };
             return self.turn_away(request, refusal);
         }
-        let user = registrar::User { name: &member.name, owner: member.owner };
+        let user = registrar::User { name: &member.name, owner };
         match self.registrar.register(now, &user, &request.message, request.flow) {
             Ok(changes) => {
                 self.bindings_changed(changes);
