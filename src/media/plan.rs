@@ -1,6 +1,7 @@
 //! What a leg shall do now. The call sets a leg's plan, the latest wins; the engine compares it with the one it has
 //! **by id**: a known id goes on without a gap, a new one starts, a missing one stops.
 
+use super::srtp::Crypto;
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
@@ -23,6 +24,50 @@ pub enum Codec {
     Pcma,
 }
 
+impl Codec {
+    /// As SDP names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+        }
+    }
+
+    /// Its static payload type.
+    pub fn pt(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+        }
+    }
+
+    /// Of SDP's name.
+    pub fn parse(name: &str) -> Option<Codec> {
+        [Codec::Pcmu, Codec::Pcma].into_iter().find(|c| c.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// How keys travel between the peer and us.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+pub enum Dtmf {
+    /// As events in RTP (RFC 4733); to a peer without them as tones.
+    #[default]
+    Events,
+    /// By SIP INFO; no events are offered.
+    Info,
+    /// As tones in what is heard, which are looked for; no events are offered.
+    Inband,
+    /// As events if the peer has them, else as tones.
+    Auto,
+}
+
+impl Dtmf {
+    /// Are events offered and taken?
+    pub fn by_events(self) -> bool {
+        matches!(self, Dtmf::Events | Dtmf::Auto)
+    }
+}
+
 /// What the SDP negotiation found about the far end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -34,6 +79,8 @@ pub struct Peer {
     pub codec: Codec,
     /// Payload type of the codec as the peer numbers it.
     pub pt: u8,
+    /// How keys travel.
+    pub dtmf: Dtmf,
     /// Payload type of telephone-event/8000, if agreed.
     pub dtmf_pt: Option<u8>,
     /// Payload type of comfort noise, if agreed.
@@ -44,6 +91,8 @@ pub struct Peer {
     pub recv: bool,
     /// Packet time in milliseconds that the peer wants (10-60).
     pub ptime: u8,
+    /// The keys of SRTP; None: RTP in clear.
+    pub crypto: Option<Box<Crypto>>,
     /// Counts negotiations: a new number allows one more source switch (ruling 2.42).
     pub epoch: u32,
 }
