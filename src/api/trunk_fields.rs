@@ -4,10 +4,11 @@ use super::command::{Answer, Request};
 use super::operation::Ctx;
 use super::params::{Kind, Param, param};
 use super::schema::{Prop, Schema, Type, always, maybe};
+use crate::media::plan::Dtmf;
 use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
-use crate::trunk::normalise;
+use crate::trunk::{media::SrtpPolicy, normalise};
 use serde_json::{Value, json};
 
 /// Modes of authentication.
@@ -16,7 +17,7 @@ pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_regis
 const TRANSPORTS: &[&str] = &["udp", "tcp"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 19] = [
+const FIELDS: [Param; 23] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -75,8 +76,31 @@ const FIELDS: [Param; 19] = [
         Kind::DialString,
         "The whole Request-URI, with {number}, {host} and {user}.",
     ),
+    param(
+        "srtp",
+        Kind::OneOf(SrtpPolicy::WORDS),
+        "Encryption of media: never, where the peer wants it, or always; off by default.",
+    ),
+    param(
+        "codecs",
+        Kind::Order(CODECS),
+        "Codecs in the order of our offers, which answers prefer; by default PCMU and PCMA, and the peer's order.",
+    ),
+    param(
+        "ptime",
+        Kind::Int(10, 60),
+        "Packet time in milliseconds, a multiple of 10; by default 20, or what the peer asks for.",
+    ),
+    param(
+        "dtmf",
+        Kind::OneOf(Dtmf::WORDS),
+        "How keys travel: RTP events, SIP INFO, tones, or events where the peer has them and tones otherwise; rfc4733 by default.",
+    ),
     param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
 ];
+
+/// Codecs that are spoken.
+const CODECS: &[&str] = &["PCMU", "PCMA"];
 
 /// Most `max_channels`.
 const CHANNELS_MAX: i64 = 1_000_000;
@@ -87,7 +111,7 @@ pub const CREATE: &[Param] = &FIELDS;
 /// Attributes of update: the same, all optional.
 pub const UPDATE: &[Param] = &optional(FIELDS);
 
-const fn optional(mut fields: [Param; 19]) -> [Param; 19] {
+const fn optional(mut fields: [Param; 23]) -> [Param; 23] {
     fields[0] = fields[0].optional();
     fields
 }
@@ -113,6 +137,10 @@ const PROPS: &[Prop] = &[
     always("outbound_national_dialing", Type::Bool),
     always("outbound_route_prefixes", Type::Texts),
     maybe("outbound_dial_string", Type::Text),
+    always("srtp", Type::OneOf(SrtpPolicy::WORDS)),
+    always("codecs", Type::Texts),
+    maybe("ptime", Type::Int),
+    always("dtmf", Type::OneOf(Dtmf::WORDS)),
     maybe("account_sid", Type::Sid("AC")),
     maybe("registration", Type::Any),
     maybe("contacts", Type::Any),
@@ -188,6 +216,10 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "outbound_national_dialing": row.outbound_national_dialing,
         "outbound_route_prefixes": row.outbound_route_prefixes,
         "outbound_dial_string": row.outbound_dial_string,
+        "srtp": row.media.srtp.as_str(),
+        "codecs": row.media.codecs.iter().map(|c| c.name()).collect::<Vec<_>>(),
+        "ptime": row.media.ptime,
+        "dtmf": row.media.dtmf.as_str(),
         "account_sid": row.account,
         "registration": live.registration(row),
         "contacts": live.contacts(row),

@@ -4,6 +4,7 @@
 use super::srtp::Crypto;
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 /// Names one source; events about it carry it, and the call ignores an id it no longer holds.
@@ -15,7 +16,8 @@ pub struct SourceId(pub u64);
 pub struct TapId(pub u64);
 
 /// G.711, 8 kHz.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Codec {
     /// mu-law, static payload type 0.
     #[default]
@@ -48,10 +50,12 @@ impl Codec {
 }
 
 /// How keys travel between the peer and us.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Dtmf {
     /// As events in RTP (RFC 4733); to a peer without them as tones.
     #[default]
+    #[serde(rename = "rfc4733")]
     Events,
     /// By SIP INFO; no events are offered.
     Info,
@@ -62,6 +66,24 @@ pub enum Dtmf {
 }
 
 impl Dtmf {
+    /// The API's words.
+    pub const WORDS: &[&str] = &["rfc4733", "info", "inband", "auto"];
+
+    /// As the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dtmf::Events => "rfc4733",
+            Dtmf::Info => "info",
+            Dtmf::Inband => "inband",
+            Dtmf::Auto => "auto",
+        }
+    }
+
+    /// Of the API's word.
+    pub fn parse(text: &str) -> Option<Dtmf> {
+        [Dtmf::Events, Dtmf::Info, Dtmf::Inband, Dtmf::Auto].into_iter().find(|d| d.as_str() == text)
+    }
+
     /// Are events offered and taken?
     pub fn by_events(self) -> bool {
         matches!(self, Dtmf::Events | Dtmf::Auto)

@@ -28,7 +28,8 @@ impl CryptoLine {
         let tag = words.next().filter(|t| t.len() <= TAG_DIGITS_MAX)?.parse().ok()?;
         let suite = Suite::parse(words.next()?)?;
         let inline = words.next()?;
-        let key = inline.get(..7).filter(|m| m.eq_ignore_ascii_case("inline:")).and_then(|_| inline.get(7..))?;
+        let key =
+            inline.get(..7).filter(|m| m.eq_ignore_ascii_case("inline:")).and_then(|_| inline.get(7..))?;
         // Window size hints and what the writer says may be ignored do no harm; the others change what a packet looks like.
         let harmless = |p: &str| p.starts_with('-') || p.to_ascii_uppercase().starts_with("WSH=");
         if !words.all(harmless) {

@@ -30,7 +30,9 @@ fn answered(terms: &Terms, remote: &Remote, local: &Local) {
     });
     assert!(same_lines, "the answer has other m-lines");
     let ours = ours.and_then(|o| o.audio.into_iter().next());
-    let (Some(ours), false) = (ours, remote.audio.is_empty()) else { unreachable!("an answer without audio") };
+    let (Some(ours), false) = (ours, remote.audio.is_empty()) else {
+        unreachable!("an answer without audio")
+    };
     let Some(theirs) = remote.audio.iter().find(|a| a.index == ours.index) else {
         unreachable!("an answer to another line")
     };

@@ -87,9 +87,9 @@ impl Terms {
             (Srtp::Off, _) => Ok(None),
             (_, Some(line)) => Ok(Some(*line)),
             (_, None) if secure => refuse(format!("no common crypto suite: {} are spoken here", suites())),
-            (Srtp::Required(_), None) => {
-                refuse(format!("SRTP is required here (srtp of the trunk), the peer offered {proto} without a key"))
-            }
+            (Srtp::Required(_), None) => refuse(format!(
+                "SRTP is required here (srtp of the trunk), the peer offered {proto} without a key"
+            )),
             (Srtp::Optional(_), None) => Ok(None),
         }
     }

@@ -135,6 +135,11 @@ impl Audio {
         matches!(self.proto.to_ascii_uppercase().as_str(), "RTP/SAVP" | "RTP/SAVPF")
     }
 
+    /// Can it be answered, on terms that allow it?
+    fn is_usable(&self) -> bool {
+        (self.is_plain() || self.is_secure()) && self.codecs().next().is_some()
+    }
+
     /// Packet time of what is sent to the peer: what it asks for, else `ours`, else 20 ms.
     pub fn packet_time(&self, ours: Option<u8>) -> u8 {
         let (low, high) = PTIME_RANGE;
@@ -158,16 +163,14 @@ pub fn read(bytes: &[u8]) -> Result<Remote, SdpError> {
     let session = Session::parse(clean.text.as_bytes()).map_err(|e| SdpError::Malformed(e.to_string()))?;
     let with_port = |m: &Media| m.media.eq_ignore_ascii_case("audio") && m.port != 0;
     let lines = session.medias.iter().enumerate().filter(|(_, m)| with_port(m));
-    let (mut audio, mut wrong) = (Vec::new(), None);
+    let mut audio: Vec<Audio> = Vec::new();
     for (index, media) in lines {
         match read_audio(index, media, &session) {
             Ok(found) => audio.push(found),
-            Err(e) => wrong = wrong.or(Some(e)),
+            // What is wrong with a line matters only where none before it can be used.
+            Err(_) if audio.iter().any(Audio::is_usable) => {}
+            Err(e) => return Err(e),
         }
-    }
-    // What is wrong with a line matters only where there is no other.
-    if let Some(e) = wrong.filter(|_| audio.is_empty()) {
-        return Err(e);
     }
     let line = |m: Media| MediaLine { kind: m.media, port: m.port, proto: m.proto, formats: m.fmt };
     Ok(Remote { origin: clean.origin, media: session.medias.into_iter().map(line).collect(), audio })

@@ -80,8 +80,7 @@ impl Line<'_> {
     fn media(&self) -> Media {
         let list: Vec<String> = self.pts.iter().map(|(pt, _)| pt.to_string()).collect();
         let mut out = media(self.kind, self.port, self.proto, list.join(" "));
-        let rtpmap =
-            |(pt, name): &(u8, &str)| Attribute::with_value("rtpmap", format!("{pt} {name}/8000"));
+        let rtpmap = |(pt, name): &(u8, &str)| Attribute::with_value("rtpmap", format!("{pt} {name}/8000"));
         out.attributes.extend(self.pts.iter().map(rtpmap));
         // 16 is flash; what we cannot use we ignore.
         out.attributes.extend(self.dtmf.map(|pt| Attribute::with_value("fmtp", format!("{pt} 0-16"))));

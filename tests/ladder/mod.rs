@@ -5,6 +5,7 @@ mod dial;
 mod documents;
 mod faults;
 mod inbound;
+mod media;
 mod outbound;
 mod registering;
 mod rest;
@@ -20,6 +21,7 @@ fn every_ladder_is_shown() {
         include_str!("dial.rs"),
         include_str!("faults.rs"),
         include_str!("inbound.rs"),
+        include_str!("media.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
         include_str!("rest.rs"),

@@ -79,12 +79,7 @@ impl LegState {
     }
 
     /// None: to be dropped and counted. False: a duplicate.
-    fn believe<'p>(
-        &mut self,
-        now: Now,
-        from: SocketAddr,
-        bytes: &'p mut [u8],
-    ) -> Option<(Heard<'p>, bool)> {
+    fn believe<'p>(&mut self, now: Now, from: SocketAddr, bytes: &'p mut [u8]) -> Option<(Heard<'p>, bool)> {
         // What does not authenticate is nobody's: it moves neither the lock nor the reception.
         let secure = self.plan.peer.as_ref()?.crypto.is_some();
         let bytes: &'p [u8] = if secure { self.open_rtp(now, from, bytes)? } else { bytes };

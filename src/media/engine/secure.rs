@@ -23,7 +23,11 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    fn open(&mut self, packet: &mut [u8], with: fn(&mut Inbound, &mut [u8]) -> Option<usize>) -> Option<usize> {
+    fn open(
+        &mut self,
+        packet: &mut [u8],
+        with: fn(&mut Inbound, &mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
         if let Some(len) = with(&mut self.now, packet) {
             self.before = None;
             return Some(len);
