@@ -282,6 +282,9 @@ impl Switch {
             | SipEvent::Offer { leg, .. }
             | SipEvent::OfferAnswered { leg, .. }
             | SipEvent::Key { leg, .. }
+            | SipEvent::Refer { leg, .. }
+            | SipEvent::Referred { leg, .. }
+            | SipEvent::Notified { leg, .. }
             | SipEvent::Ended { leg, .. }
             | SipEvent::Rerouted { leg, .. }
             | SipEvent::Seen { leg, .. } => *leg,
@@ -373,7 +376,7 @@ impl Switch {
             self.timers.insert((at, sid));
         }
         self.legs.insert(call.leg(), sid);
-        self.channels.set(sid, call.row().trunk);
+        self.count_channels(sid, call.row().trunk);
         self.calls.insert(sid, call);
     }
 

@@ -7,6 +7,7 @@ use crate::rng::Rng;
 use crate::sid::AccountSid;
 use crate::sip::digest::server::ha1;
 use crate::store::rows::{TrunkMode, TrunkRow};
+use crate::trunk::policy::{Asserts, Believed, Refer, Word};
 use crate::trunk::{countries, media::SrtpPolicy, normalise};
 
 /// Characters of a password that is made up.
@@ -49,6 +50,23 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
     }
     media(given, row);
     with_defaults(given, row);
+    apply_policies(given, row);
+}
+
+/// Transfers, and who calls.
+fn apply_policies(given: &Given, row: &mut TrunkRow) {
+    if let Some(word) = given.text("refer") {
+        row.refer = Refer::parse(&word.unwrap_or_default());
+    }
+    if let Some(word) = given.text("inbound_identity") {
+        row.identity.inbound = Believed::parse(&word.unwrap_or_default());
+    }
+    if let Some(word) = given.text("outbound_identity") {
+        row.identity.outbound = Asserts::parse(&word.unwrap_or_default());
+    }
+    if let Some(truth) = given.flag("outbound_diversion") {
+        row.identity.diversion = truth.unwrap_or_default();
+    }
 }
 
 /// The attributes of media; what is cleared is as it would be if it had never been given.

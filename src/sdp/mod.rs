@@ -7,6 +7,7 @@
 
 mod clean;
 mod crypto;
+mod face;
 pub mod fuzz;
 mod negotiate;
 mod read;
@@ -14,6 +15,7 @@ mod terms;
 mod write;
 
 pub use crypto::CryptoLine;
+pub use face::facing;
 pub use negotiate::{accept_answer, answer};
 pub use read::{Audio, Format, MediaLine, Remote, read};
 pub use terms::{Srtp, Terms};

@@ -25,6 +25,7 @@ mod leg;
 mod offer;
 mod outgoing;
 mod receive;
+mod refer;
 mod register;
 mod registering;
 mod request;
@@ -114,6 +115,8 @@ enum User {
     Loser,
     /// Our BYE.
     Bye(LegId),
+    /// Our REFER.
+    Refer(LegId),
     /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
     Nobody,
     /// The peer's first INVITE, with the key under which merged requests are seen.
@@ -156,6 +159,8 @@ pub struct Endpoint {
     wall: Wall,
     registrations: registering::Registrations,
     txns: Table<User>,
+    /// Calls by trunk, as the calls count them.
+    channels: HashMap<TrunkSid, u32>,
     legs: HashMap<LegId, Leg>,
     /// Legs by Call-ID and our tag.
     dialogs: HashMap<Key, LegId>,
@@ -193,6 +198,7 @@ impl Endpoint {
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
+            channels: HashMap::new(),
             legs: HashMap::new(),
             dialogs: HashMap::new(),
             calls: HashMap::new(),
@@ -251,6 +257,10 @@ impl Endpoint {
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {
                 self.refuse_offer(now, leg, offer, &cause, &headers);
             }
+            SipCmd::Refer { leg, to } => self.refer(now, leg, to),
+            SipCmd::AcceptRefer { leg } => self.accept_refer(now, leg),
+            SipCmd::RefuseRefer { leg, cause } => self.refuse_refer(now, leg, &cause),
+            SipCmd::NotifyRefer { leg, code, words } => self.notify_refer(now, leg, code, &words),
             SipCmd::Orphan { leg, dialog, cause } => self.orphan(now, leg, *dialog, cause),
             SipCmd::Bindings(rows) => self.load_bindings(at, rows),
             SipCmd::Resolved(id, flows) => self.resolved(now, id, flows),

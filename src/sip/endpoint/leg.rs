@@ -31,6 +31,8 @@ pub struct Leg {
     pub ack: Option<(Flow, Bytes)>,
     /// An offer of the peer that the call has not answered.
     pub offer: Option<Offer>,
+    /// REFERs, ours and theirs.
+    pub refers: super::refer::Refers,
     /// BYE must wait for the ACK (RFC 3261 section 15): the header fields it will carry.
     pub bye_after_ack: Option<Vec<(String, String)>>,
     /// The header fields of a BYE whose connection may still break: it is sent once more.
@@ -122,8 +124,8 @@ pub enum Stage {
     New,
     /// The next hop is being looked up.
     Resolving(ResolveId),
-    /// The INVITE is out.
-    Sent { txn: TxnId, flow: Flow, branch: String, provisional: bool },
+    /// The INVITE is out. `cseq` is its own: requests of its early dialogs count on.
+    Sent { txn: TxnId, flow: Flow, branch: String, cseq: u32, provisional: bool },
 }
 
 /// Whether the INVITE is taken back.
@@ -222,6 +224,7 @@ impl Leg {
             unacked: None,
             ack: None,
             offer: None,
+            refers: Default::default(),
             bye_after_ack: None,
             bye_again: None,
             auth: None,

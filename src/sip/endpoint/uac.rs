@@ -120,7 +120,7 @@ impl Endpoint {
         self.seen(id, true, "INVITE".to_owned());
         let txn = self.start_invite(now, &branch, bytes, flow, User::Invite(id));
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
-            calling.stage = Stage::Sent { txn, flow, branch, provisional: false };
+            calling.stage = Stage::Sent { txn, flow, branch, cseq, provisional: false };
             calling.timer_c = None;
             calling.impatient = (!calling.cmd.alternatives.is_empty()).then_some(now + TRUNK_PATIENCE);
         }
@@ -241,7 +241,7 @@ impl Endpoint {
         let Some(leg) = self.legs.get(id) else { return true };
         let Phase::Calling(c) = &leg.phase else { return true };
         let cseq = match c.stage {
-            Stage::Sent { txn: t, .. } if t == txn => Some(leg.dialog.ids.local_cseq),
+            Stage::Sent { txn: t, cseq, .. } if t == txn => Some(cseq),
             _ => c.twins.iter().find(|t| t.txn == txn).map(|t| t.cseq),
         };
         cseq.is_none_or(|cseq| {
@@ -257,9 +257,9 @@ impl Endpoint {
         let leg = self.legs.get(id)?;
         let Phase::Calling(calling) = &leg.phase else { return None };
         match &calling.stage {
-            Stage::Sent { txn: t, flow, branch, .. } if *t == txn => {
+            Stage::Sent { txn: t, flow, branch, cseq, .. } if *t == txn => {
                 let w = calling.begin(&Method::Ack, flow, branch).copy(message, "To");
-                let cseq = format!("{} ACK", leg.dialog.ids.local_cseq);
+                let cseq = format!("{cseq} ACK");
                 Some(w.header("Call-ID", &calling.cmd.call_id).header("CSeq", &cseq).finish())
             }
             _ => None,
@@ -308,9 +308,9 @@ impl Endpoint {
 
     fn send_cancel(&mut self, now: Mono, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let cseq = format!("{} CANCEL", leg.dialog.ids.local_cseq);
         let Phase::Calling(calling) = &mut leg.phase else { return };
-        let Stage::Sent { flow, branch, .. } = calling.stage.clone() else { return };
+        let Stage::Sent { flow, branch, cseq, .. } = calling.stage.clone() else { return };
+        let cseq = format!("{cseq} CANCEL");
         calling.cancel = Cancel::Sent(now + GIVE_UP);
         let w = calling.begin(&Method::Cancel, &flow, &branch).header("To", &calling.cmd.to);
         let w = w.header("Call-ID", &calling.cmd.call_id).header("CSeq", &cseq);
@@ -341,23 +341,35 @@ impl Endpoint {
         }
     }
 
-    /// Credentials for a challenged BYE, if the challenger and its realm are those of the INVITE (ruling 2.27).
+    /// Credentials for a challenged BYE, once.
     pub(super) fn bye_authorization(
         &mut self,
         id: LegId,
         flow: Flow,
         message: &Message,
     ) -> Option<Vec<(String, String)>> {
+        let auth = self.leg_mut(id)?.auth.as_mut().filter(|a| !a.used)?;
+        auth.used = true;
+        self.request_authorization(id, &Method::Bye, flow, message)
+    }
+
+    /// Credentials for a challenged request of the dialog, if the challenger and its realm are those of the INVITE (ruling 2.27).
+    pub(super) fn request_authorization(
+        &mut self,
+        id: LegId,
+        method: &Method,
+        flow: Flow,
+        message: &Message,
+    ) -> Option<Vec<(String, String)>> {
         let cnonce = self.rng.hex(16);
         let leg = self.leg_mut(id)?;
         let (uri, _) = leg.dialog.routing();
-        let auth = leg.auth.as_mut().filter(|a| !a.used && a.challenger.remote == flow.remote)?;
+        let auth = leg.auth.as_mut().filter(|a| a.challenger.remote == flow.remote)?;
         if !digest::challenges(message).iter().all(|c| auth.realms.contains(&c.realm)) {
             return None;
         }
-        auth.used = true;
         auth.digest.accepted();
-        let request = Protected { method: &Method::Bye, uri: &uri, body: &[] };
+        let request = Protected { method, uri: &uri, body: &[] };
         auth.digest.answer(message, &request, &auth.credentials, &cnonce).ok()
     }
 }
