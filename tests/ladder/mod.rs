@@ -6,6 +6,7 @@ mod documents;
 mod faults;
 mod identity;
 mod inbound;
+mod limits;
 mod media;
 mod outbound;
 mod refer;
@@ -24,6 +25,7 @@ fn every_ladder_is_shown() {
         include_str!("faults.rs"),
         include_str!("identity.rs"),
         include_str!("inbound.rs"),
+        include_str!("limits.rs"),
         include_str!("media.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
