@@ -6,6 +6,7 @@ pub mod door;
 pub mod explain;
 pub mod identify;
 pub mod identity;
+pub mod media;
 pub mod normalise;
 pub mod policy;
 pub mod route;
