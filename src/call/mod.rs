@@ -20,3 +20,4 @@ pub mod streams;
 pub mod tables;
 pub mod target;
 pub mod timers;
+pub mod trunking;

@@ -171,7 +171,7 @@ fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target
         to: first.to,
         headers: wish.headers.clone(),
         credentials: first.credentials,
-        trunk: Some(first.trunk),
+        trunk: first.trunk,
         near: near(cx, first.registered.as_deref()),
         registered: first.registered,
         keep_user: first.keep_user,
@@ -201,7 +201,7 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
         from: format!("<sip:{}@LOCAL>", caller(cx, account, trunk, wish.from)),
         to: format!("<sip:{}@{host}>", wish.to),
         credentials,
-        trunk: trunk.sid,
+        trunk: Some(trunk.sid),
         // A number behind a PBX, not the user that registered.
         keep_user: registered.is_some(),
         registered,
@@ -235,6 +235,20 @@ impl Target {
         hop.parse()
             .ok()
             .or_else(|| Some((hop.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?, 5060).into()))
+    }
+
+    /// The same as another way of a call.
+    pub fn into_alternative(self) -> Alternative {
+        Alternative {
+            uri: self.uri,
+            next_hop: self.next_hop,
+            from: self.from,
+            to: self.to,
+            credentials: self.credentials,
+            trunk: self.trunk,
+            registered: self.registered,
+            keep_user: self.keep_user,
+        }
     }
 
     /// The INVITE for a leg whose dialog identity was committed.

@@ -2,6 +2,7 @@
 
 use super::Switch;
 use crate::call::call::Call;
+use crate::call::trunking::{self, Trunking, Way};
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
 use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
@@ -25,8 +26,12 @@ impl Switch {
             return;
         };
         match self.admit(now, &invite, &trunks) {
-            Ok(row) => {
-                if !self.begin(now, row.sid, |cx| Call::inbound(cx, row, leg, &invite)) {
+            Ok((row, trunking)) => {
+                let begun = self.begin(now, row.sid, |cx| match trunking {
+                    Some(trunking) => Call::of_trunk(cx, row, leg, &invite, trunking),
+                    None => Call::inbound(cx, row, leg, &invite),
+                });
+                if !begun {
                     let cause = Cause::new(500, "Server Internal Error");
                     self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
                 }
@@ -35,7 +40,12 @@ impl Switch {
         }
     }
 
-    fn admit(&mut self, now: Now, invite: &Invite, trunks: &[TrunkSid]) -> Result<CallRow, Refusal> {
+    fn admit(
+        &mut self,
+        now: Now,
+        invite: &Invite,
+        trunks: &[TrunkSid],
+    ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
         let source = invite.flow.remote.ip();
         let called = called(&tables.trunks, invite, trunks);
@@ -64,6 +74,14 @@ impl Switch {
             return Err(Refusal { cause, words, account: Some(number.account) });
         }
         let active = tables.account(number.account).is_some_and(|a| a.status == "active");
+        if let Some(elastic) = number.trunk.and_then(|sid| tables.elastic(sid)).filter(|_| active) {
+            let mut row = self.row_of(now, invite, number, trunk.sid);
+            row.direction = Direction::TrunkingOriginating;
+            row.elastic_trunk = Some(elastic.row.sid);
+            row.time_limit_s = trunking::TIME_LIMIT_S;
+            let way = Way::Originating(elastic.urls.clone());
+            return Ok((row, Some(Trunking { trunk: elastic.row.clone(), way })));
+        }
         let (voice, fallback, status_callback) = Call::hooks_of_number(&tables, number);
         if !active || voice.is_none() {
             let words = if active {
@@ -81,7 +99,7 @@ impl Switch {
             .map(|hook| Subscription { hook, completed: true, ..Subscription::default() })
             .into_iter()
             .collect();
-        Ok(row)
+        Ok((row, None))
     }
 
     fn row_of(&mut self, now: Now, invite: &Invite, number: &NumberRow, trunk: TrunkSid) -> CallRow {

@@ -3,6 +3,7 @@
 mod corners;
 mod dial;
 mod documents;
+mod elastic;
 mod faults;
 mod inbound;
 mod outbound;
@@ -18,6 +19,7 @@ mod verbs;
 fn every_ladder_is_shown() {
     let sources = [
         include_str!("dial.rs"),
+        include_str!("elastic.rs"),
         include_str!("faults.rs"),
         include_str!("inbound.rs"),
         include_str!("outbound.rs"),
