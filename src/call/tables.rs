@@ -4,6 +4,7 @@ use crate::sid::{AccountSid, ApplicationSid, ElasticTrunkSid};
 use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
 use crate::store::snapshot;
+use crate::trunk::destination::{Zone, zone};
 use crate::trunk::snapshot::Snapshot;
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,6 +14,8 @@ pub struct Tables {
     /// Trunks and numbers.
     pub trunks: Arc<Snapshot>,
     accounts: HashMap<AccountSid, AccountRow>,
+    /// Where each account's oldest number is.
+    first_zones: HashMap<AccountSid, String>,
     applications: HashMap<ApplicationSid, ApplicationRow>,
     elastic: HashMap<ElasticTrunkSid, ElasticTrunk>,
 }
@@ -34,7 +37,9 @@ impl Tables {
         applications: Vec<ApplicationRow>,
         accounts: Vec<AccountRow>,
     ) -> Tables {
+        let first_zones = first_zones(&numbers);
         Tables {
+            first_zones,
             trunks: Arc::new(Snapshot::new(trunks, numbers)),
             accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
             applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
@@ -59,6 +64,16 @@ impl Tables {
         self.elastic.get(&sid)
     }
 
+    /// The zone of an account's oldest number.
+    pub fn first_zone(&self, account: AccountSid) -> Option<&str> {
+        self.first_zones.get(&account).map(String::as_str)
+    }
+
+    /// All accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountRow> {
+        self.accounts.values()
+    }
+
     /// An account.
     pub fn account(&self, sid: AccountSid) -> Option<&AccountRow> {
         self.accounts.get(&sid)
@@ -73,4 +88,16 @@ impl Tables {
     pub fn application(&self, sid: ApplicationSid) -> Option<&ApplicationRow> {
         self.applications.get(&sid)
     }
+}
+
+fn first_zones(numbers: &[NumberRow]) -> HashMap<AccountSid, String> {
+    let mut oldest: Vec<&NumberRow> = numbers.iter().collect();
+    oldest.sort_by_key(|n| (n.created, n.sid));
+    let mut zones = HashMap::new();
+    for number in oldest {
+        if let Zone::Code(zone) = zone(&number.number) {
+            zones.entry(number.account).or_insert(zone);
+        }
+    }
+    zones
 }

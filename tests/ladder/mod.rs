@@ -5,8 +5,11 @@ mod dial;
 mod documents;
 mod elastic;
 mod faults;
+mod identity;
 mod inbound;
+mod limits;
 mod outbound;
+mod refer;
 mod registering;
 mod rest;
 pub mod scene;
@@ -21,9 +24,12 @@ fn every_ladder_is_shown() {
         include_str!("dial.rs"),
         include_str!("elastic.rs"),
         include_str!("faults.rs"),
+        include_str!("identity.rs"),
         include_str!("inbound.rs"),
+        include_str!("limits.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
+        include_str!("refer.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
         include_str!("users.rs"),
