@@ -122,6 +122,7 @@ impl Call {
             }
             SipEvent::Rerouted { trunk, uri, .. } => {
                 self.row.trunk = trunk;
+                self.rerouted(trunk, &uri);
                 let way = match trunk {
                     Some(trunk) => format!("goes over {trunk} now"),
                     None => format!("goes to {} now", crate::telemetry::redact::line(&uri)),
