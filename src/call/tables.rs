@@ -1,6 +1,7 @@
 //! Accounts, applications, trunks and numbers as an immutable snapshot, rebuilt after a commit that changed them.
 
-use crate::sid::{AccountSid, ApplicationSid};
+use crate::sid::{AccountSid, ApplicationSid, ElasticTrunkSid};
+use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
 use crate::store::snapshot;
 use crate::trunk::destination::{Zone, zone};
@@ -17,6 +18,16 @@ pub struct Tables {
     /// Where each account's oldest number is.
     first_zones: HashMap<AccountSid, String>,
     applications: HashMap<ApplicationSid, ApplicationRow>,
+    elastic: HashMap<ElasticTrunkSid, ElasticTrunk>,
+}
+
+/// A trunk of an account, and where its numbers ring.
+#[derive(Debug)]
+pub struct ElasticTrunk {
+    /// The trunk.
+    pub row: ElasticTrunkRow,
+    /// In the order of their rows.
+    pub urls: Vec<OriginationUrlRow>,
 }
 
 impl Tables {
@@ -35,11 +46,19 @@ impl Tables {
         let snapshot::Snapshot { trunks, numbers, applications, accounts, .. } = s;
         let lists = Lists::new(&s.credentials, &s.addresses, s.uses);
         let doors = Doors::of_domains(s.domains, &lists);
+        let mut elastic: HashMap<_, _> =
+            s.elastic.into_iter().map(|row| (row.sid, ElasticTrunk { row, urls: Vec::new() })).collect();
+        for url in s.origination {
+            if let Some(trunk) = elastic.get_mut(&url.trunk) {
+                trunk.urls.push(url);
+            }
+        }
         Tables {
             first_zones: first_zones(&numbers),
             trunks: Arc::new(Snapshot::new(trunks, numbers).with_doors(doors)),
             accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
             applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
+            elastic,
         }
     }
 
@@ -47,6 +66,11 @@ impl Tables {
     pub fn only_account(&self) -> Option<&AccountRow> {
         let mut main = self.accounts.values().filter(|a| a.sid == a.owner && a.status == "active");
         main.next().filter(|_| main.next().is_none())
+    }
+
+    /// A trunk of an account.
+    pub fn elastic(&self, sid: ElasticTrunkSid) -> Option<&ElasticTrunk> {
+        self.elastic.get(&sid)
     }
 
     /// The zone of an account's oldest number.

@@ -1,12 +1,14 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
-use super::Switch;
+use super::{Switch, elastic};
 use crate::call::call::Call;
+use crate::call::trunking::Trunking;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
 use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::store::rows::{
-    CallRow, CallStatus, Direction, DoorSid, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
+    CallRow, CallStatus, Direction, DoorSid, Hook, NotificationRow, NumberRow, Subscription, TrunkMode,
+    TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
 use crate::trunk::policy::Believed;
@@ -36,17 +38,22 @@ impl Switch {
         };
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
-            Caller::Door(DoorSid::Domain(sid), user) => {
-                self.place().and_then(|()| self.admit_at_domain(now, &invite, sid, user))
-            }
+            Caller::Door(DoorSid::Domain(sid), user) => self
+                .place()
+                .and_then(|()| self.admit_at_domain(now, &invite, sid, user))
+                .map(|row| (row, None)),
             Caller::Door(DoorSid::Trunk(sid), _) => {
                 let cause = Cause::new(404, "No such domain");
                 Err(Refusal::new(cause, format!("the termination domain of {sid} is not open"), None))
             }
         };
         match admitted {
-            Ok(row) => {
-                if !self.begin(now, row.sid, |cx| Call::inbound(cx, row, leg, &invite)) {
+            Ok((row, trunking)) => {
+                let begun = self.begin(now, row.sid, |cx| match trunking {
+                    Some(trunking) => Call::of_trunk(cx, row, leg, &invite, trunking),
+                    None => Call::inbound(cx, row, leg, &invite),
+                });
+                if !begun {
                     let cause = Cause::new(500, "Server Internal Error");
                     self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
                 }
@@ -74,7 +81,12 @@ impl Switch {
         })
     }
 
-    fn admit(&mut self, now: Now, invite: &Invite, trunks: &[TrunkSid]) -> Result<CallRow, Refusal> {
+    fn admit(
+        &mut self,
+        now: Now,
+        invite: &Invite,
+        trunks: &[TrunkSid],
+    ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
         let source = invite.flow.remote.ip();
         let called = called(&tables.trunks, invite, trunks);
@@ -83,7 +95,7 @@ impl Switch {
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number_on(trunks, called) else {
             if let Some(named) = self.admit_by_name(now, invite, trunks, called) {
-                return named;
+                return named.map(|row| (row, None));
             }
             let cause = Cause::new(404, "No such number");
             return Err(Refusal { cause, words: explain(), account: owner(), code: 32100 });
@@ -99,8 +111,9 @@ impl Switch {
             return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
         }
         let active = tables.account(number.account).is_some_and(|a| a.status == "active");
-        let (voice, fallback, status_callback) = Call::hooks_of_number(&tables, number);
-        if !active || voice.is_none() {
+        let elastic = number.trunk.and_then(|sid| tables.elastic(sid));
+        let hooks = Call::hooks_of_number(&tables, number);
+        if !active || elastic.is_none() && hooks.0.is_none() {
             let words = if active {
                 format!("the number {} has no VoiceUrl and no application", number.number)
             } else {
@@ -110,15 +123,13 @@ impl Switch {
             return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
         }
         let seconds = self.within_rules(now, number.account)?;
-        let mut row = self.row_of(now, invite, number, trunk.sid);
+        let row = self.row_of(now, invite, number, trunk.sid);
+        let (mut row, trunking) = match elastic {
+            Some(elastic) => elastic::originating(row, elastic),
+            None => (asking(row, hooks), None),
+        };
         row.time_limit_s = row.time_limit_s.min(seconds);
-        row.voice = voice;
-        row.fallback = fallback;
-        row.callbacks = status_callback
-            .map(|hook| Subscription { hook, completed: true, ..Subscription::default() })
-            .into_iter()
-            .collect();
-        Ok(row)
+        Ok((row, trunking))
     }
 
     fn row_of(&mut self, now: Now, invite: &Invite, number: &NumberRow, trunk: TrunkSid) -> CallRow {
@@ -171,6 +182,14 @@ impl Switch {
         };
         self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
     }
+}
+
+/// The application decides what becomes of the call: VoiceUrl, its fallback, StatusCallback.
+fn asking(row: CallRow, hooks: (Option<Hook>, Option<Hook>, Option<Hook>)) -> CallRow {
+    let (voice, fallback, status_callback) = hooks;
+    let subscription = |hook| Subscription { hook, completed: true, ..Subscription::default() };
+    let callbacks = status_callback.map(subscription).into_iter().collect();
+    CallRow { voice, fallback, callbacks, ..row }
 }
 
 /// Whom the caller dialled: the user of the Request-URI. A PBX that we registered with sends there what our Contact says, our own

@@ -93,6 +93,13 @@ impl World {
         self.reload();
     }
 
+    /// Rows beside those of the account, its trunk and its number.
+    pub fn put(&mut self, ops: Vec<Op>) {
+        self.store.apply(&[Tx { ops }])[0].clone().unwrap();
+        self.store.sync();
+        self.reload();
+    }
+
     /// The trunk's row is deleted.
     pub fn without_trunk(&mut self) {
         self.store.apply(&[Tx::one(Op::DeleteTrunk(TrunkSid(0x71)))])[0].clone().unwrap();
