@@ -19,6 +19,7 @@ mod engine;
 mod hangup;
 mod identify;
 mod in_dialog;
+mod info;
 #[cfg(feature = "invariants")]
 mod invariants;
 mod leg;
@@ -117,6 +118,8 @@ enum User {
     Bye(LegId),
     /// Our REFER.
     Refer(LegId),
+    /// A key of ours.
+    Info(LegId),
     /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
     Nobody,
     /// The peer's first INVITE, with the key under which merged requests are seen.
@@ -252,6 +255,7 @@ impl Endpoint {
             SipCmd::Refuse { leg, cause, headers } => self.refuse(now, leg, cause, &headers),
             SipCmd::Invite(cmd) => self.invite(now, *cmd),
             SipCmd::Acknowledge { leg } => self.release_ack(leg),
+            SipCmd::Key { leg, digit } => self.press(now, leg, digit),
             SipCmd::Hangup { leg, cause, headers } => self.hangup(now, leg, cause, headers),
             SipCmd::AcceptOffer { leg, offer, body } => self.accept_offer(now, leg, offer, body),
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {
