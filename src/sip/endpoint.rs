@@ -35,6 +35,7 @@ mod shut_out;
 mod timers;
 mod uac;
 mod uas;
+mod user;
 
 use crate::clock::{Mono, Now, Wall};
 use crate::rng::Rng;
@@ -51,6 +52,7 @@ use leg::Leg;
 use shut_out::ShutOut;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use user::User;
 
 /// Most transactions; beyond it new INVITEs get 503. Requests of living dialogs may go half as far again.
 pub const TRANSACTIONS_MAX: usize = 100_000;
@@ -103,33 +105,6 @@ pub struct Counts {
     pub dialogs: usize,
     /// Deadlines of all of them.
     pub timers: usize,
-}
-
-/// Who is told what happens to a transaction.
-#[derive(Clone, Debug)]
-enum User {
-    /// Our INVITE.
-    Invite(LegId),
-    /// The same INVITE at another contact of whom we call.
-    Twin(LegId),
-    /// An INVITE of ours that was taken back because another was answered.
-    Loser,
-    /// Our BYE.
-    Bye(LegId),
-    /// Our REFER.
-    Refer(LegId),
-    /// A key of ours.
-    Info(LegId),
-    /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
-    Nobody,
-    /// The peer's first INVITE, with the key under which merged requests are seen.
-    Incoming(LegId, Box<Key>),
-    /// A request in a dialog.
-    Request(LegId),
-    /// Our REGISTER, by its CSeq.
-    Register(TrunkSid, u32),
-    /// Our OPTIONS to a registrar, by its CSeq.
-    Ping(TrunkSid, u32),
 }
 
 /// A 2xx of our INVITE that was ACKed, so that a retransmitted one gets the same ACK.

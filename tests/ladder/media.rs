@@ -5,7 +5,6 @@ use crate::kit::phone::OnCall;
 use crate::kit::world::spoken;
 use crate::kit::{Reply, World, ladder, rows};
 use crate::media::audio;
-use chorus::api::command::Document;
 use chorus::media::codec::g711;
 use chorus::media::plan::{Codec, Dtmf};
 use chorus::media::srtp::OwnKeys;
@@ -300,12 +299,10 @@ fn the_trunk_of_a_call_is_what_its_terms_were_taken_from() {
 
 #[test]
 fn keys_by_info_both_ways() {
-    let mut w = caller(720, "<Hangup/>");
+    let mut w = caller(720, "<Play digits=\"1w5#\"/><Gather numDigits=\"1\" action=\"/digits\"/>");
     w.trunk(|t| t.media.dtmf = Dtmf::Info);
     callee(&mut w, OnCall::Answer(500));
-    api(&mut w, |d| {
-        d.document = Document::Inline("<Response><Play digits=\"1w5#\"/><Gather numDigits=\"1\" action=\"/digits\"/></Response>".to_owned());
-    });
+    api(&mut w, |_| {});
     w.app.on("/digits", Reply::twiml("<Hangup/>"));
     w.until("answered", |w| w.phones[1].answered);
     w.run_ms(3_000);
@@ -315,12 +312,19 @@ fn keys_by_info_both_ways() {
     w.raw(1, "INFO", Some(("application/dtmf", "9".into())));
     w.until("it is over", |w| !w.phones[1].ended.is_empty());
     assert_eq!(w.app.of("/digits")[0].params["Digits"], "9");
-    ladder::check(w, "keys_by_info_both_ways", "dtmf info: Play digits leaves as SIP INFO, INFO is a key that Gather hears.");
+    ladder::check(
+        w,
+        "keys_by_info_both_ways",
+        "dtmf info: Play digits leaves as SIP INFO, INFO is a key that Gather hears.",
+    );
 }
 
 /// A phone that says tones.
 fn toned(seed: u64, dtmf: Dtmf) -> World {
-    let mut w = caller(seed, "<Gather numDigits=\"3\" action=\"/digits\"><Say>press three keys, please</Say></Gather>");
+    let mut w = caller(
+        seed,
+        "<Gather numDigits=\"3\" action=\"/digits\"><Say>press three keys, please</Say></Gather>",
+    );
     w.app.on("/digits", Reply::twiml("<Hangup/>"));
     w.trunk(|t| t.media.dtmf = dtmf);
     w.phones[0].terms = Terms { dtmf: Dtmf::Inband, ..Terms::default() };
@@ -336,7 +340,11 @@ fn keys_as_tones() {
     let mut w = toned(721, Dtmf::Inband);
     over(&mut w);
     assert_eq!(w.app.of("/digits")[0].params["Digits"], "4*2");
-    ladder::check(w, "keys_as_tones", "dtmf inband: tones in what is heard are keys, and interrupt what is said.");
+    ladder::check(
+        w,
+        "keys_as_tones",
+        "dtmf inband: tones in what is heard are keys, and interrupt what is said.",
+    );
 }
 
 #[test]

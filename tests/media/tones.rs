@@ -58,7 +58,9 @@ fn all_keys(ms: usize, pause: usize, row: f64, column: f64, off: f64) -> Vec<i16
 #[test]
 fn every_key_of_40_ms_is_found_once_in_both_laws() {
     for codec in [Codec::Pcmu, Codec::Pcma] {
-        for (peak, ms) in [(8_000.0, 40), (8_000.0, 50), (8_000.0, 100), (8_000.0, 2_000), (400.0, 40), (15_000.0, 40)] {
+        for (peak, ms) in
+            [(8_000.0, 40), (8_000.0, 50), (8_000.0, 100), (8_000.0, 2_000), (400.0, 40), (15_000.0, 40)]
+        {
             let pcm = all_keys(ms, 40, peak, peak, 0.0);
             assert_eq!(found(codec, &pcm), ALL, "{codec:?}, {ms} ms, {peak}");
         }
@@ -130,7 +132,14 @@ fn who_sends_no_silence_presses_twice_all_the_same() {
 
 #[test]
 fn other_tones_are_no_keys() {
-    for hz in [[350.0, 440.0], [440.0, 480.0], [480.0, 620.0], [1_000.0, 1_000.0], [697.0, 770.0], [1_209.0, 1_477.0]] {
+    for hz in [
+        [350.0, 440.0],
+        [440.0, 480.0],
+        [480.0, 620.0],
+        [1_000.0, 1_000.0],
+        [697.0, 770.0],
+        [1_209.0, 1_477.0],
+    ] {
         let pcm: Vec<i16> =
             sine(hz[0], 2_000, 6_000.0).iter().zip(sine(hz[1], 2_000, 6_000.0)).map(|(a, b)| a + b).collect();
         assert_eq!(found(Codec::Pcmu, &pcm), "", "{hz:?}");

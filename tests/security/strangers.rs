@@ -44,7 +44,8 @@ impl Attacker {
                     for port in PORTS {
                         bytes.clear();
                         let (seq, ts) = (n as u16, n * 160);
-                        Packet { marker: false, pt: 0, seq, ts, ssrc: u32::from(port), payload: &tone }.write(&mut bytes);
+                        Packet { marker: false, pt: 0, seq, ts, ssrc: u32::from(port), payload: &tone }
+                            .write(&mut bytes);
                         // A closed port says so; that is no answer.
                         let _ = socket.send_to(&bytes, ("127.0.0.1", port));
                         heard += std::iter::from_fn(|| socket.recv_from(&mut [0; 2_048]).ok()).count();
