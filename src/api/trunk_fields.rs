@@ -2,7 +2,7 @@
 
 use super::command::{Answer, Request};
 use super::operation::Ctx;
-use super::params::{Kind, Param, param};
+use super::params::{Kind, PEM_MAX, Param, param};
 use super::schema::{Prop, Schema, Type, always, maybe};
 use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 /// Modes of authentication.
 pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
 
-const TRANSPORTS: &[&str] = &["udp", "tcp"];
+const TRANSPORTS: &[&str] = &["udp", "tcp", "tls"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 19] = [
+const FIELDS: [Param; 25] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -38,7 +38,11 @@ const FIELDS: [Param; 19] = [
     )
     .example("pbx.example.com:5060"),
     param("outbound_proxy", Kind::Host, "Where requests are sent instead of outbound_host."),
-    param("transport", Kind::OneOf(TRANSPORTS), "How calls go there; udp by default."),
+    param(
+        "transport",
+        Kind::OneOf(TRANSPORTS),
+        "How calls go there; udp by default, unless its NAPTR or SRV records say otherwise.",
+    ),
     param(
         "username",
         Kind::Token(128),
@@ -76,6 +80,28 @@ const FIELDS: [Param; 19] = [
         "The whole Request-URI, with {number}, {host} and {user}.",
     ),
     param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
+    param(
+        "tls_ca",
+        Kind::Text(PEM_MAX),
+        "Authorities (PEM) that the peer's certificate must come from; the system's by default.",
+    ),
+    param(
+        "tls_peer_names",
+        Kind::Names,
+        "Names that the peer's certificate may carry; the host that we connect to by default.",
+    ),
+    param(
+        "tls_peer_fingerprints",
+        Kind::Fingerprints,
+        "SHA-256 fingerprints of the peer's certificate; if there are any, nothing else of it matters.",
+    ),
+    param(
+        "tls_client_auth",
+        Kind::Bool,
+        "The peer must connect over TLS and show its certificate; false by default.",
+    ),
+    param("tls_certificate", Kind::Text(PEM_MAX), "The certificate (PEM) that we show the peer."),
+    param("tls_private_key", Kind::Text(PEM_MAX), "Its key (PEM); never shown."),
 ];
 
 /// Most `max_channels`.
@@ -87,7 +113,7 @@ pub const CREATE: &[Param] = &FIELDS;
 /// Attributes of update: the same, all optional.
 pub const UPDATE: &[Param] = &optional(FIELDS);
 
-const fn optional(mut fields: [Param; 19]) -> [Param; 19] {
+const fn optional(mut fields: [Param; 25]) -> [Param; 25] {
     fields[0] = fields[0].optional();
     fields
 }
@@ -114,6 +140,11 @@ const PROPS: &[Prop] = &[
     always("outbound_route_prefixes", Type::Texts),
     maybe("outbound_dial_string", Type::Text),
     maybe("account_sid", Type::Sid("AC")),
+    maybe("tls_ca", Type::Text),
+    always("tls_peer_names", Type::Texts),
+    always("tls_peer_fingerprints", Type::Texts),
+    always("tls_client_auth", Type::Bool),
+    maybe("tls_certificate", Type::Text),
     maybe("registration", Type::Any),
     maybe("contacts", Type::Any),
     always("created_at", Type::Text),
@@ -189,6 +220,11 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "outbound_route_prefixes": row.outbound_route_prefixes,
         "outbound_dial_string": row.outbound_dial_string,
         "account_sid": row.account,
+        "tls_ca": row.tls.ca,
+        "tls_peer_names": row.tls.names,
+        "tls_peer_fingerprints": row.tls.fingerprints,
+        "tls_client_auth": row.tls.client_auth,
+        "tls_certificate": row.tls.certificate,
         "registration": live.registration(row),
         "contacts": live.contacts(row),
         "created_at": row.created.iso8601(),

@@ -24,6 +24,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod proofs;
 mod receive;
 mod register;
 mod registering;
@@ -152,6 +153,9 @@ pub struct Endpoint {
     shut_out: ShutOut,
     registrar: Registrar,
     draining: bool,
+    proofs: proofs::Proofs,
+    /// Why the connection could not be made that is being reported.
+    unreachable: Option<String>,
     /// Of the present input, for what users are shown.
     wall: Wall,
     registrations: registering::Registrations,
@@ -190,6 +194,8 @@ impl Endpoint {
             shut_out: ShutOut::default(),
             registrar,
             draining: false,
+            proofs: proofs::Proofs::default(),
+            unreachable: None,
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
@@ -234,6 +240,13 @@ impl Endpoint {
         self.wall = now.wall;
         self.flow_lost(now.mono, f);
         self.settle();
+    }
+
+    /// A connection could not be made; `words` say why.
+    pub fn on_unreachable(&mut self, now: Now, f: Flow, words: String) {
+        self.unreachable = Some(words);
+        self.on_flow_lost(now, f);
+        self.unreachable = None;
     }
 
     /// Does what a call wants.

@@ -6,6 +6,7 @@ pub mod identify;
 pub mod normalise;
 pub mod route;
 pub mod snapshot;
+pub mod tls;
 
 pub use identify::Network;
 pub use snapshot::Snapshot;

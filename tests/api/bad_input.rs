@@ -58,6 +58,8 @@ fn too_long(kind: Kind) -> String {
         Kind::Host => long(256),
         Kind::Country => "DEU".to_string(),
         Kind::Cidrs => format!("192.0.2.1/{}", "0".repeat(100)),
+        Kind::Names => long(256),
+        Kind::Fingerprints => "ab".repeat(33),
         Kind::Prefix | Kind::Prefixes => "1".repeat(PREFIX_MAX + 1),
         Kind::DialString => format!("sip:{{number}}@{}", long(ENDPOINT_MAX)),
         Kind::Pairs => "x".repeat(PAIR_CHARS_MAX),
@@ -97,6 +99,8 @@ fn wrong_type(kind: Kind) -> Vec<String> {
         Kind::Host => own(&["a b", "http://host/"]),
         Kind::Country => own(&["us", "1A"]),
         Kind::Cidrs => own(&["nonsense", "192.0.2"]),
+        Kind::Names => own(&["a b", "http://host/"]),
+        Kind::Fingerprints => own(&["nonsense", "ab:cd"]),
         Kind::Prefix => own(&["a", "1 2", "#"]),
         Kind::Prefixes => own(&["a", "1.5", "*1", "+"]),
         Kind::DialString => own(&["nonsense", "tel:{number}", "sip:{number}", "sip:{number}@a b"]),
@@ -129,7 +133,7 @@ fn out_of_range(kind: Kind) -> Vec<String> {
         Kind::Text(_) | Kind::Token(_) | Kind::Twiml | Kind::Bool | Kind::Country | Kind::PhonePattern => {
             vec![]
         }
-        Kind::Prefix | Kind::Prefixes => vec![],
+        Kind::Prefix | Kind::Prefixes | Kind::Names | Kind::Fingerprints => vec![],
         Kind::Pairs | Kind::Endpoint => vec![],
     }
 }

@@ -4,7 +4,7 @@ use super::net::{at, open_house, udp};
 use bytes::Bytes;
 use chorus::clock::Mono;
 use chorus::rng::Rng;
-use chorus::sip::event::{Credentials, Flow, InviteCmd, LegId, ResolveId, Side, SipCmd, SipEvent, SipOut};
+use chorus::sip::event::{Credentials, Flow, InviteCmd, LegId, Lookup, ResolveId, Side, SipCmd, SipEvent, SipOut};
 use chorus::sip::registrar::Change;
 use chorus::sip::wire::{Message, Verdict, read_datagram};
 use chorus::sip::{Endpoint, EndpointConfig};
@@ -87,7 +87,7 @@ impl Bench {
                     self.lines.push(line(&event));
                     self.events.push(event);
                 }
-                SipOut::Resolve { id, host, port, transport } => {
+                SipOut::Resolve(id, Lookup { host, port, transport, .. }) => {
                     self.lookup = Some(id);
                     self.lines.push(format!("resolve {host} {port:?} {transport:?}"));
                 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chorus::clock::{Mono, Now, Wall};
 use chorus::rng::Rng;
 use chorus::sip::event::{
-    Cause, Flow, InviteCmd, LegId, ResolveId, SipCmd, SipEvent, SipOut, Transport as Kind,
+    Cause, Flow, InviteCmd, LegId, Lookup, ResolveId, SipCmd, SipEvent, SipOut, Transport as Kind,
 };
 use chorus::sip::transport::resolve::{Target, order};
 use chorus::sip::transport::{Config, Inbound, Transport};
@@ -34,7 +34,7 @@ struct Phone {
 impl Phone {
     async fn new(seed: u64) -> Phone {
         let (to, inbox) = mpsc::channel(1_024);
-        let config = Config { listen: ([127, 0, 0, 1], 0).into(), external: None };
+        let config = Config::new(([127, 0, 0, 1], 0).into());
         let transport = Transport::start(config, Rng::from_number(seed), to).await.unwrap();
         let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
         let trunk = super::net::trunk(1, &["127.0.0.0/8"]);
@@ -60,9 +60,7 @@ impl Phone {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Resolve { id, host, port, transport } => {
-                    self.transport.resolve(id, host, port, transport);
-                }
+                SipOut::Resolve(id, lookup) => self.transport.resolve(id, lookup),
                 SipOut::Event(event) => self.events.push(event),
             }
         }
@@ -75,9 +73,7 @@ impl Phone {
         let arrived = tokio::time::timeout_at(deadline.into(), self.inbox.recv()).await;
         let now = self.now();
         match arrived {
-            Ok(Some(Inbound::Bytes(flow, bytes))) => self.endpoint.on_bytes(now, flow, &bytes),
-            Ok(Some(Inbound::Lost(flow))) => self.endpoint.on_flow_lost(now, flow),
-            Ok(Some(Inbound::Resolved(id, flows))) => self.endpoint.command(now, SipCmd::Resolved(id, flows)),
+            Ok(Some(x)) => x.give(&mut self.endpoint, now),
             Ok(None) => panic!("the transport is gone"),
             Err(_) => self.endpoint.on_time(now),
         }
@@ -286,7 +282,7 @@ fn a_stream_without_frames_is_answered_and_closed_and_others_go_on() {
 fn a_peer_that_stops_reading_is_cut_off_and_freezes_nobody() {
     run(async {
         let (to, mut inbox) = mpsc::channel(64);
-        let config = Config { listen: ([127, 0, 0, 1], 0).into(), external: None };
+        let config = Config::new(([127, 0, 0, 1], 0).into());
         let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
         let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let flow = Flow {
@@ -347,7 +343,8 @@ fn request() -> chorus::sip::wire::Message {
 fn next_hops_become_flows() {
     run(async {
         let (to, mut inbox) = mpsc::channel(64);
-        let config = Config { listen: ([0, 0, 0, 0], 0).into(), external: Some([203, 0, 113, 9].into()) };
+        let config =
+            Config { external: Some([203, 0, 113, 9].into()), ..Config::new(([0, 0, 0, 0], 0).into()) };
         let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
         let port = transport.local_addr().port();
         type Found<'a> = Option<(&'a str, Kind, &'a str)>;
@@ -359,7 +356,8 @@ fn next_hops_become_flows() {
             ("[::1]", None, None, None),
         ];
         for (n, (host, to_port, kind, want)) in cases.into_iter().enumerate() {
-            transport.resolve(ResolveId(n as u64), host.into(), to_port, kind);
+            let hop = Lookup { host: host.into(), port: to_port, transport: kind, trunk: None };
+            transport.resolve(ResolveId(n as u64), hop);
             let found = timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap();
             let Inbound::Resolved(id, flows) = found else { panic!() };
             assert_eq!(id, ResolveId(n as u64));

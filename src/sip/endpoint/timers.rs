@@ -75,7 +75,7 @@ impl Endpoint {
         };
         for id in self.txns.on_flow(broken) {
             let Some(txn) = self.txns.get_mut(id) else { continue };
-            txn.flow.conn = 0;
+            txn.flow.disconnect();
             let user = txn.user.clone();
             let outcome = self.run(id, |machine, out| machine.on_transport_error(now, out));
             match (outcome.failure, user) {
@@ -87,11 +87,13 @@ impl Endpoint {
         if !reliable(&lost) {
             return;
         }
+        self.proofs.forget(&lost);
         let unreachable = self.registrar.lost(lost);
         self.bindings_changed(unreachable);
+        self.registrations_lost(now, lost);
         // What is still owed to the peer goes to where its Via says that it listens (RFC 3261 18.2.2).
         let back = |flow: &mut Flow, port: u16| {
-            if broken(flow) {
+            if broken(flow) && !flow.is_named() {
                 flow.conn = 0;
                 flow.remote.set_port(port);
             }
@@ -99,7 +101,7 @@ impl Endpoint {
         let mut owed = Vec::new();
         for leg in self.legs.values_mut() {
             if broken(&leg.dialog.ids.flow) {
-                leg.dialog.ids.flow.conn = 0;
+                leg.dialog.ids.flow.disconnect();
             }
             if let Phase::Ringing(ringing) = &mut leg.phase {
                 let port = sent_by_port(&ringing.invite);

@@ -142,7 +142,7 @@ impl World {
                         }
                         self.phone_sends(i, flow.conn, bytes);
                     }
-                    SipOut::Resolve { id, .. } => {
+                    SipOut::Resolve(id, _) => {
                         let tcp = self.phones[i].tcp;
                         let flow = Flow {
                             transport: if tcp { Transport::Tcp } else { Transport::Udp },
