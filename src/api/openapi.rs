@@ -215,7 +215,7 @@ fn operation(op: &Operation) -> o::path::Operation {
 }
 
 /// The shell variable that stands for a variable of a path.
-fn shell(before: &str) -> &'static str {
+pub fn shell(before: &str) -> &'static str {
     match before {
         "Accounts" => "$ACCOUNT_SID",
         "Keys" => "$KEY_SID",
@@ -225,6 +225,11 @@ fn shell(before: &str) -> &'static str {
         "Notifications" => "$NOTIFICATION_SID",
         "IncomingPhoneNumbers" => "$NUMBER_SID",
         "Applications" => "$APPLICATION_SID",
+        "CredentialLists" | "CredentialListMappings" => "$CREDENTIAL_LIST_SID",
+        "Credentials" => "$CREDENTIAL_SID",
+        "IpAccessControlLists" | "IpAccessControlListMappings" => "$IP_ACCESS_CONTROL_LIST_SID",
+        "IpAddresses" => "$IP_ADDRESS_SID",
+        "Domains" => "$DOMAIN_SID",
         _ => "$TRUNK_SID",
     }
 }

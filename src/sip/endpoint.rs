@@ -160,6 +160,8 @@ pub struct Endpoint {
     wall: Wall,
     registrations: registering::Registrations,
     txns: Table<User>,
+    /// Calls by trunk, as the calls count them.
+    channels: HashMap<TrunkSid, u32>,
     legs: HashMap<LegId, Leg>,
     /// Legs by Call-ID and our tag.
     dialogs: HashMap<Key, LegId>,
@@ -199,6 +201,7 @@ impl Endpoint {
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
+            channels: HashMap::new(),
             legs: HashMap::new(),
             dialogs: HashMap::new(),
             calls: HashMap::new(),
@@ -233,20 +236,6 @@ impl Endpoint {
             Verdict::Message(message) => self.on_response(now.mono, flow, &message),
         }
         self.settle();
-    }
-
-    /// A connection broke, could not be made, or a datagram came back undelivered.
-    pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
-        self.wall = now.wall;
-        self.flow_lost(now.mono, f);
-        self.settle();
-    }
-
-    /// A connection could not be made; `words` say why.
-    pub fn on_unreachable(&mut self, now: Now, f: Flow, words: String) {
-        self.unreachable = Some(words);
-        self.on_flow_lost(now, f);
-        self.unreachable = None;
     }
 
     /// Does what a call wants.

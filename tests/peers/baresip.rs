@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 const LIMIT: Duration = Duration::from_secs(40);
-const NUMBER: &str = "+15550000001";
+pub(super) const NUMBER: &str = "+15550000001";
 /// Played by the server, said by baresip: milliseconds.
 const PLAYED: usize = 3_000;
 const SAID: usize = 20_000;
@@ -23,7 +23,7 @@ const RECORDED: &str = "4";
 const SAME: f64 = 0.9;
 
 /// A baresip with a folder of its own.
-struct Baresip {
+pub(super) struct Baresip {
     process: Child,
     out: BufReader<ChildStdout>,
     text: String,
@@ -32,18 +32,21 @@ struct Baresip {
 
 impl Baresip {
     /// Known by its address, without a password.
-    fn start(place: &Place, at: SocketAddr, command: &[&str]) -> Baresip {
+    pub(super) fn start(place: &Place, at: SocketAddr, command: &[&str]) -> Baresip {
         let account = format!("<sip:+12125550001@{at}>;regint=0;answermode=auto;audio_codecs=PCMU\n");
         Baresip::with(place, at, &account, command)
     }
 
-    fn with(place: &Place, at: SocketAddr, account: &str, command: &[&str]) -> Baresip {
+    pub(super) fn with(place: &Place, at: SocketAddr, account: &str, command: &[&str]) -> Baresip {
         let dir = place.dir.join("baresip");
         std::fs::create_dir_all(dir.join("heard")).unwrap();
         std::fs::write(dir.join("said.wav"), wave::write(&audio::speech(7, SAID))).unwrap();
         let d = dir.display();
+        let authority = place.dir.join("sip-tls/ca.pem");
+        let trust =
+            authority.exists().then(|| format!("sip_cafile {}\n", authority.display())).unwrap_or_default();
         let config = format!(
-            "poll_method epoll\nsip_listen {at}\naudio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
+            "poll_method epoll\nsip_listen {at}\n{trust}audio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
              audio_alert aubridge,ear\naudio_srate 8000\naudio_channels 1\nrtp_ports 40000-48000\nsnd_path {d}/heard\n\
              module_path {}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
              module_tmp account.so\nmodule_app menu.so\n",
@@ -67,7 +70,7 @@ impl Baresip {
     }
 
     /// Reads what it prints until these words.
-    async fn says(&mut self, words: &str) {
+    pub(super) async fn says(&mut self, words: &str) {
         let reading = async {
             let mut piece = [0; 1_024];
             while !self.text.contains(words) {
@@ -80,7 +83,7 @@ impl Baresip {
         assert!(done, "baresip did not say '{words}':\n{}", self.text);
     }
 
-    async fn press(&mut self, keys: &str) {
+    pub(super) async fn press(&mut self, keys: &str) {
         self.process.stdin.as_mut().unwrap().write_all(keys.as_bytes()).await.unwrap();
     }
 
@@ -128,19 +131,22 @@ fn answer(r: &Request) -> Reply {
     }
 }
 
-struct Scene {
-    place: Place,
-    server: Server,
-    app: Arc<App>,
-    peer: SocketAddr,
+pub(super) struct Scene {
+    pub place: Place,
+    pub server: Server,
+    pub app: Arc<App>,
+    pub peer: SocketAddr,
 }
 
 async fn scene(name: &str) -> Scene {
     scene_with(name, true).await
 }
 
-async fn scene_with(name: &str, by_address: bool) -> Scene {
-    let place = Place::new(name);
+pub(super) async fn scene_with(name: &str, by_address: bool) -> Scene {
+    scene_in(Place::new(name), by_address).await
+}
+
+async fn scene_in(place: Place, by_address: bool) -> Scene {
     let app = App::start(answer).await;
     let server = place.start().await;
     let peer = free(&mut chorus::api::rng());
@@ -152,15 +158,19 @@ async fn scene_with(name: &str, by_address: bool) -> Scene {
     Scene { place, server, app, peer }
 }
 
-/// A softphone: it registers with a name and a password.
+/// A softphone: it registers with a name and a password. Over TLS it trusts the authority of the server's own certificate.
 async fn softphone(name: &str, transport: &str) -> (Scene, Baresip) {
-    let s = scene_with(name, false).await;
+    let mut place = Place::new(name);
+    let tls = free(&mut chorus::api::rng());
+    place.extra.push(("CHORUS_SIP_TLS_LISTEN", tls.to_string()));
+    let s = scene_in(place, false).await;
+    let at = if transport == "tls" { tls } else { s.server.sip };
     let user = [("username", "alice"), ("password", "correct-horse-battery")];
     s.server.sip_trunk("client_credentials", &user).await;
     let account = format!(
         "<sip:alice@{};transport={transport}>;auth_user=alice;auth_pass=correct-horse-battery;regint=60;\
          answermode=auto;audio_codecs=PCMU\n",
-        s.server.sip
+        at
     );
     let mut phone = Baresip::with(&s.place, s.peer, &account, &[]);
     phone.says("200 OK").await;
@@ -176,7 +186,7 @@ impl Scene {
     }
 
     /// Play is heard, speech is recorded, keys arrive.
-    async fn conversation(&self, mut phone: Baresip) {
+    pub(super) async fn conversation(&self, mut phone: Baresip) {
         phone.says("Call established").await;
         let recorded = self.asked("/recording").await;
         self.asked("/keys").await;
@@ -249,11 +259,31 @@ async fn a_softphone_registers_over_udp_and_talks_to_the_bot() {
 }
 
 #[tokio::test]
-async fn a_softphone_registers_over_tcp_and_is_called() {
+async fn a_softphone_registers_over_tls_and_talks_to_the_bot() {
     if !installed("baresip") {
         return;
     }
-    let (s, phone) = softphone("softphone-tcp", "tcp").await;
+    let (s, mut phone) = softphone("softphone-tls", "tls").await;
+    let tls = s.place.extra[0].1.clone();
+    phone.press(&format!("/dial sip:{NUMBER}@{tls};transport=tls\n")).await;
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_softphone_registers_over_tcp_and_is_called() {
+    is_called("softphone-tcp-called", "tcp").await;
+}
+
+#[tokio::test]
+async fn a_softphone_registers_over_tls_and_is_called_on_its_connection() {
+    is_called("softphone-tls-called", "tls").await;
+}
+
+async fn is_called(name: &str, transport: &str) {
+    if !installed("baresip") {
+        return;
+    }
+    let (s, phone) = softphone(name, transport).await;
     let url = s.app.url("/voice");
     let made = s
         .server

@@ -7,10 +7,12 @@ use chorus::rng::Rng;
 use chorus::sip::event::{
     Cause, Flow, InviteCmd, LegId, Lookup, ResolveId, SipCmd, SipEvent, SipOut, Transport as Kind,
 };
+use chorus::sip::flow::named;
 use chorus::sip::transport::resolve::{Target, order};
 use chorus::sip::transport::{Config, Inbound, Transport};
 use chorus::sip::wire::{Frame, Framer, Verdict, read_datagram};
 use chorus::sip::{Endpoint, EndpointConfig};
+use chorus::store::rows::TrunkRow;
 use chorus::trunk::Snapshot;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,22 +25,35 @@ use tokio::time::timeout;
 /// A test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Phone {
-    endpoint: Endpoint,
-    transport: Transport,
+pub struct Phone {
+    pub endpoint: Endpoint,
+    pub transport: Transport,
     inbox: mpsc::Receiver<Inbound>,
     started: Instant,
-    events: Vec<SipEvent>,
+    pub events: Vec<SipEvent>,
 }
 
 impl Phone {
     async fn new(seed: u64) -> Phone {
-        let (to, inbox) = mpsc::channel(1_024);
-        let config = Config::new(([127, 0, 0, 1], 0).into());
-        let transport = Transport::start(config, Rng::from_number(seed), to).await.unwrap();
-        let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
         let trunk = super::net::trunk(1, &["127.0.0.0/8"]);
-        endpoint.set_sources(Now::default(), Arc::new(Snapshot::new(vec![trunk], vec![])));
+        Phone::with(seed, Config::new(([127, 0, 0, 1], 0).into()), vec![trunk]).await
+    }
+
+    pub async fn with(seed: u64, config: Config, trunks: Vec<TrunkRow>) -> Phone {
+        let (to, inbox) = mpsc::channel(1_024);
+        let transport = Transport::start(config, Rng::from_number(seed), to).await.unwrap();
+        let endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
+        let mut phone = Phone::of(endpoint, transport, inbox);
+        phone.trunks(trunks);
+        phone
+    }
+
+    pub fn trunks(&mut self, trunks: Vec<TrunkRow>) {
+        self.transport.set_trunks(&trunks);
+        self.endpoint.set_sources(Now::default(), Arc::new(Snapshot::new(trunks, vec![])));
+    }
+
+    fn of(endpoint: Endpoint, transport: Transport, inbox: mpsc::Receiver<Inbound>) -> Phone {
         Phone { endpoint, transport, inbox, started: Instant::now(), events: vec![] }
     }
 
@@ -50,7 +65,7 @@ impl Phone {
         Now { mono: Mono(self.started.elapsed().as_micros() as u64), wall: Wall(0) }
     }
 
-    fn tell(&mut self, cmd: SipCmd) {
+    pub fn tell(&mut self, cmd: SipCmd) {
         let now = self.now();
         self.endpoint.command(now, cmd);
         self.flush();
@@ -67,7 +82,7 @@ impl Phone {
     }
 
     /// One input: something arrived, or a deadline.
-    async fn step(&mut self) {
+    pub async fn step(&mut self) {
         let wait = self.endpoint.poll_timeout().map(|at| Duration::from_micros(at.0));
         let deadline = wait.map_or(self.started + PATIENCE, |d| self.started + d);
         let arrived = tokio::time::timeout_at(deadline.into(), self.inbox.recv()).await;
@@ -80,14 +95,14 @@ impl Phone {
         self.flush();
     }
 
-    fn take(&mut self, want: impl Fn(&SipEvent) -> bool) -> Option<SipEvent> {
+    pub fn take(&mut self, want: impl Fn(&SipEvent) -> bool) -> Option<SipEvent> {
         let at = self.events.iter().position(want)?;
         Some(self.events.remove(at))
     }
 }
 
 /// Both phones run until the first one has seen what is wanted.
-async fn until(a: &mut Phone, b: &mut Phone, want: impl Fn(&SipEvent) -> bool) -> SipEvent {
+pub async fn until(a: &mut Phone, b: &mut Phone, want: impl Fn(&SipEvent) -> bool) -> SipEvent {
     timeout(PATIENCE, async {
         loop {
             if let Some(event) = a.take(&want) {
@@ -103,7 +118,7 @@ async fn until(a: &mut Phone, b: &mut Phone, want: impl Fn(&SipEvent) -> bool) -
     .expect("the event in time")
 }
 
-fn run<F: Future<Output = ()>>(test: F) {
+pub fn run<F: Future<Output = ()>>(test: F) {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -112,7 +127,7 @@ fn run<F: Future<Output = ()>>(test: F) {
         .block_on(test);
 }
 
-fn dial(uri: String, offer: Bytes) -> SipCmd {
+pub fn dial(uri: String, offer: Bytes) -> SipCmd {
     SipCmd::Invite(Box::new(InviteCmd {
         leg: LegId(2),
         call_id: "loop@127.0.0.1".into(),
@@ -135,7 +150,9 @@ async fn whole_call(parameter: &str, kind: Kind, offer: Bytes) {
     a.tell(dial(uri, offer.clone()));
     let incoming = until(&mut b, &mut a, |e| matches!(e, SipEvent::Incoming { .. })).await;
     let SipEvent::Incoming { leg, invite, .. } = incoming else { unreachable!() };
-    assert_eq!((invite.flow.transport, invite.offer), (kind, Some(offer)));
+    // It says our address on this flow.
+    let offer = String::from_utf8(offer.to_vec()).unwrap().replace("10.0.0.2", "127.0.0.1");
+    assert_eq!((invite.flow.transport, invite.offer), (kind, Some(offer.into())));
     b.tell(SipCmd::Ring { leg, body: None });
     until(&mut a, &mut b, |e| matches!(e, SipEvent::Progress { code: 180, .. })).await;
     b.tell(SipCmd::Answer { leg, body: SDP.into(), headers: vec![] });
@@ -352,7 +369,7 @@ fn next_hops_become_flows() {
             ("127.0.0.1", None, None, Some(("127.0.0.1:5060", Kind::Udp, "127.0.0.1"))),
             ("localhost", Some(5070), Some(Kind::Tcp), Some(("127.0.0.1:5070", Kind::Tcp, "127.0.0.1"))),
             ("192.0.2.4", Some(5080), None, Some(("192.0.2.4:5080", Kind::Udp, "203.0.113.9"))),
-            ("192.0.2.4", None, Some(Kind::Tls), None),
+            ("192.0.2.4", None, Some(Kind::Tls), Some(("192.0.2.4:5061", Kind::Tls, "203.0.113.9"))),
             ("[::1]", None, None, None),
         ];
         for (n, (host, to_port, kind, want)) in cases.into_iter().enumerate() {
@@ -365,7 +382,7 @@ fn next_hops_become_flows() {
                 transport,
                 remote: remote.parse().unwrap(),
                 local: SocketAddr::new(local.parse().unwrap(), port),
-                conn: 0,
+                conn: if transport == Kind::Tls { named(None, host) } else { 0 },
             });
             assert_eq!(flows, want.into_iter().collect::<Vec<_>>(), "{host}");
         }

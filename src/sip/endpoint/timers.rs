@@ -3,10 +3,24 @@
 use super::engine::reliable;
 use super::leg::{Phase, sent_by_port};
 use super::{Endpoint, LegId, User};
-use crate::clock::Mono;
+use crate::clock::{Mono, Now};
 use crate::sip::event::{Cause, Flow, Side, SipOut};
 
 impl Endpoint {
+    /// A connection broke, could not be made, or a datagram came back undelivered.
+    pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
+        self.wall = now.wall;
+        self.flow_lost(now.mono, f);
+        self.settle();
+    }
+
+    /// A connection could not be made; `words` say why.
+    pub fn on_unreachable(&mut self, now: Now, f: Flow, words: String) {
+        self.unreachable = Some(words);
+        self.on_flow_lost(now, f);
+        self.unreachable = None;
+    }
+
     /// Fires everything that is due: transactions, then legs, then registrations, then the memory of our Call-IDs.
     pub(super) fn fire(&mut self, now: Mono) {
         while let Some(id) = self.txns.due(now) {
@@ -68,7 +82,7 @@ impl Endpoint {
     }
 
     /// What was under way on a broken flow fails; what lives on will connect anew.
-    pub(super) fn flow_lost(&mut self, now: Mono, lost: Flow) {
+    fn flow_lost(&mut self, now: Mono, lost: Flow) {
         let broken = |f: &Flow| {
             let same = f.transport == lost.transport && f.remote == lost.remote;
             same && (f.conn == lost.conn || f.conn == 0)

@@ -41,6 +41,9 @@ fn certificate(why: &CertificateError) -> String {
             "its certificate is of an authority that is not known here (tls_ca of the trunk, CHORUS_CA_FILE)"
                 .to_owned()
         }
+        CertificateError::BadSignature => {
+            "its certificate was not signed by the authority of that name that is known here".to_owned()
+        }
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names = presented.join(", ");
             format!("its certificate is not for this name but for {names} (tls_peer_names of the trunk)")
