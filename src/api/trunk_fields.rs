@@ -8,15 +8,19 @@ use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
 use crate::trunk::normalise;
+use crate::trunk::policy::Word;
 use serde_json::{Value, json};
 
 /// Modes of authentication.
 pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
 
 const TRANSPORTS: &[&str] = &["udp", "tcp", "tls"];
+const REFER: &[&str] = &["deny", "allow"];
+const BELIEVED: &[&str] = &["from", "asserted"];
+const ASSERTS: &[&str] = &["none", "p_asserted_identity", "remote_party_id"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 25] = [
+const FIELDS: [Param; 29] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -102,6 +106,22 @@ const FIELDS: [Param; 25] = [
     ),
     param("tls_certificate", Kind::Text(PEM_MAX), "The certificate (PEM) that we show the peer."),
     param("tls_private_key", Kind::Text(PEM_MAX), "Its key (PEM); never shown."),
+    param(
+        "refer",
+        Kind::OneOf(REFER),
+        "Transfers by SIP REFER: by the Refer verb, and by the peer, whose transfers the account pays; deny by default.",
+    ),
+    param(
+        "inbound_identity",
+        Kind::OneOf(BELIEVED),
+        "Who calls: From, or what the peer's network asserts (P-Asserted-Identity, Remote-Party-ID); from by default.",
+    ),
+    param("outbound_identity", Kind::OneOf(ASSERTS), "How calls say who calls beside From: none by default."),
+    param(
+        "outbound_diversion",
+        Kind::Bool,
+        "A call that is passed on says by whom (Diversion); false by default.",
+    ),
 ];
 
 /// Most `max_channels`.
@@ -113,7 +133,7 @@ pub const CREATE: &[Param] = &FIELDS;
 /// Attributes of update: the same, all optional.
 pub const UPDATE: &[Param] = &optional(FIELDS);
 
-const fn optional(mut fields: [Param; 25]) -> [Param; 25] {
+const fn optional<const N: usize>(mut fields: [Param; N]) -> [Param; N] {
     fields[0] = fields[0].optional();
     fields
 }
@@ -145,6 +165,10 @@ const PROPS: &[Prop] = &[
     always("tls_peer_fingerprints", Type::Texts),
     always("tls_client_auth", Type::Bool),
     maybe("tls_certificate", Type::Text),
+    always("refer", Type::OneOf(REFER)),
+    always("inbound_identity", Type::OneOf(BELIEVED)),
+    always("outbound_identity", Type::OneOf(ASSERTS)),
+    always("outbound_diversion", Type::Bool),
     maybe("registration", Type::Any),
     maybe("contacts", Type::Any),
     always("created_at", Type::Text),
@@ -225,6 +249,10 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "tls_peer_fingerprints": row.tls.fingerprints,
         "tls_client_auth": row.tls.client_auth,
         "tls_certificate": row.tls.certificate,
+        "refer": row.refer.as_str(),
+        "inbound_identity": row.identity.inbound.as_str(),
+        "outbound_identity": row.identity.outbound.as_str(),
+        "outbound_diversion": row.identity.diversion,
         "registration": live.registration(row),
         "contacts": live.contacts(row),
         "created_at": row.created.iso8601(),

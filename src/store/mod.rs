@@ -8,6 +8,7 @@
 //!  Store::read ----------> reader threads --> calls::list(reader, scope, ..) --> rows
 //! ```
 
+pub mod account_rules;
 pub mod accounts;
 pub mod applications;
 pub mod backend;
@@ -15,6 +16,7 @@ pub mod bench;
 pub mod calls;
 pub mod conn;
 pub mod crypt;
+pub mod elastic;
 pub mod handle;
 pub mod keys;
 pub mod lock;

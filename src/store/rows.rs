@@ -1,6 +1,7 @@
 //! The rows, one struct an aggregate: what a transaction writes and a read returns. A backend stores the columns it
 //! filters and orders by beside the whole row as JSON, so that a new field needs no migration.
 
+use super::account_rules::AccountRules;
 pub use super::sip_rows::*;
 use crate::clock::Wall;
 use crate::media::event::Stats;
@@ -22,6 +23,9 @@ pub struct AccountRow {
     pub status: String,
     /// Signs webhooks and authenticates. Encrypted in the table.
     pub auth_token: String,
+    /// What it may do.
+    #[serde(default)]
+    pub rules: AccountRules,
     /// Created.
     pub created: Wall,
     /// Changed.
@@ -75,6 +79,9 @@ pub struct NumberRow {
     pub status_callback: Option<Hook>,
     /// VoiceApplicationSid.
     pub application: Option<ApplicationSid>,
+    /// TrunkSid: its calls go to the origination URLs of this trunk, whatever the URLs above say.
+    #[serde(default)]
+    pub trunk: Option<ElasticTrunkSid>,
     /// Parameters that are stored and returned but have no effect on voice (SmsUrl ...), by Twilio's field name.
     pub other: serde_json::Map<String, serde_json::Value>,
     /// Created.
@@ -199,6 +206,12 @@ pub struct TrunkRow {
     pub max_channels: Option<u32>,
     /// Two letters; how national numbers are read.
     pub country: Option<String>,
+    /// Transfers by REFER.
+    #[serde(default)]
+    pub refer: crate::trunk::policy::Refer,
+    /// What is believed and said of who calls.
+    #[serde(default)]
+    pub identity: crate::trunk::policy::Identity,
     /// Created.
     pub created: Wall,
     /// Changed.
@@ -337,6 +350,10 @@ pub enum Direction {
     OutboundApi,
     /// Made by a Dial.
     OutboundDial,
+    /// From the PBX behind a trunk of an account: it dials out through us.
+    TrunkingTerminating,
+    /// To a number of such a trunk: it rings at the PBX.
+    TrunkingOriginating,
 }
 
 impl Direction {
@@ -346,7 +363,14 @@ impl Direction {
             Direction::Inbound => "inbound",
             Direction::OutboundApi => "outbound-api",
             Direction::OutboundDial => "outbound-dial",
+            Direction::TrunkingTerminating => "trunking-terminating",
+            Direction::TrunkingOriginating => "trunking-originating",
         }
+    }
+
+    /// Its INVITE came to us.
+    pub fn came_in(self) -> bool {
+        matches!(self, Direction::Inbound | Direction::TrunkingTerminating | Direction::TrunkingOriginating)
     }
 }
 
@@ -439,6 +463,9 @@ pub struct CallRow {
     /// Who forwarded the call here, if its carrier says so.
     #[serde(default)]
     pub forwarded_from: Option<String>,
+    /// The account's own trunk (Elastic SIP Trunking) that it belongs to.
+    #[serde(default)]
+    pub elastic_trunk: Option<ElasticTrunkSid>,
     /// Process that owns it.
     pub node: String,
 }
@@ -482,6 +509,7 @@ impl CallRow {
             post_dial_delay_ms: None,
             idempotency: None,
             forwarded_from: None,
+            elastic_trunk: None,
             node: node.to_owned(),
         }
     }
