@@ -93,6 +93,8 @@ pub enum Kind {
     Names,
     /// SHA-256 fingerprints in hexadecimal, colons or not, repeated.
     Fingerprints,
+    /// These words in an order, repeated.
+    Order(&'static [&'static str]),
     /// A `sip:` URI with places for number, host and user.
     DialString,
     /// `NAME1.Name` and `NAME1.Value` to 99, as fields of the form.
@@ -124,7 +126,7 @@ pub const fn param(name: &'static str, kind: Kind, words: &'static str) -> Param
 impl Kind {
     /// May it be given more than once, in JSON as a list?
     pub const fn is_list(self) -> bool {
-        matches!(self, Kind::Cidrs | Kind::Prefixes | Kind::Names | Kind::Fingerprints)
+        matches!(self, Kind::Cidrs | Kind::Prefixes | Kind::Order(_) | Kind::Names | Kind::Fingerprints)
     }
 }
 
