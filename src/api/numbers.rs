@@ -7,11 +7,12 @@ use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Schema, Type, always, maybe};
-use crate::sid::{ApplicationSid, NumberSid};
-use crate::store::applications;
+use crate::clock::Wall;
+use crate::sid::{AccountSid, ApplicationSid, NumberSid};
 use crate::store::numbers::{self, NumberFilter};
 use crate::store::rows::NumberRow;
 use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::{applications, inventory};
 use serde_json::{Map, Value, json};
 
 /// Area codes of the North American plan that nobody pays for calling.
@@ -280,7 +281,8 @@ async fn check(ctx: &Ctx, row: &NumberRow) -> Result<(), Refusal> {
     if known { Ok(()) } else { Err(Refusal::plain(21420)) }
 }
 
-fn toll_free(number: &str) -> Option<bool> {
+/// Is it of an area that is free to call? None: it is not of the North American plan.
+pub fn toll_free(number: &str) -> Option<bool> {
     let area = number.strip_prefix("+1")?.get(..3)?;
     Some(TOLL_FREE.contains(&area))
 }
@@ -297,6 +299,45 @@ fn kind(number: &str, wanted: Option<&'static str>) -> Result<&'static str, Refu
     }
 }
 
+/// A number as an account has it at first: nobody answers yet. `kind` may be in the inventory's words.
+pub fn fresh(account: AccountSid, number: String, kind: &str, now: Wall) -> NumberRow {
+    NumberRow {
+        sid: NumberSid::new(&mut super::rng()),
+        account,
+        friendly_name: formatted(&number),
+        kind: type_of(kind).to_string(),
+        number,
+        voice: None,
+        fallback: None,
+        status_callback: None,
+        application: None,
+        other: Map::new(),
+        created: now,
+        updated: now,
+    }
+}
+
+/// Twilio's word for a type of the inventory.
+fn type_of(kind: &str) -> &str {
+    match kind {
+        "toll_free" => "toll-free",
+        "short_code" => "local",
+        other => other,
+    }
+}
+
+/// May it be claimed? A number of the inventory if it is public, and then it is of the inventory's type; any other where the operator
+/// leaves that open.
+async fn offered(ctx: &Ctx, number: &str) -> Result<Option<String>, Refusal> {
+    let wanted = number.to_owned();
+    match ctx.read(move |r| inventory::by_number(r, &wanted)).await? {
+        Some(row) if row.visibility == "public" => Ok(Some(type_of(&row.kind).to_owned())),
+        None if ctx.api.config.numbers_open => Ok(None),
+        Some(_) => Err(Refusal::new(21422, format!("{number} is not for sale: the operator assigns it."))),
+        None => Err(Refusal::new(21422, format!("{number} is not in the inventory of this server."))),
+    }
+}
+
 /// POST IncomingPhoneNumbers and its typed lists.
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let Some(number) = ctx.params.owned("PhoneNumber") else {
@@ -305,23 +346,12 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
             None => Refusal::new(21421, "PhoneNumber is required."),
         });
     };
-    if !ctx.api.config.numbers_open {
-        return Err(Refusal::new(21422, format!("{number} is not in the inventory of this server.")));
+    let wanted = kind(&number, kind_of(&ctx))?;
+    let kind = offered(&ctx, &number).await?.unwrap_or_else(|| wanted.to_string());
+    if kind_of(&ctx).is_some_and(|path| path != kind) {
+        return Err(Refusal::plain(21458));
     }
-    let mut row = NumberRow {
-        sid: NumberSid::new(&mut super::rng()),
-        account: ctx.account()?.sid,
-        friendly_name: formatted(&number),
-        kind: kind(&number, kind_of(&ctx))?.to_string(),
-        number,
-        voice: None,
-        fallback: None,
-        status_callback: None,
-        application: None,
-        other: Map::new(),
-        created: ctx.now,
-        updated: ctx.now,
-    };
+    let mut row = fresh(ctx.account()?.sid, number, &kind, ctx.now);
     apply(&mut row, &ctx.params);
     check(&ctx, &row).await?;
     let tx = Tx::one(Op::PutNumber(Box::new(row.clone())));

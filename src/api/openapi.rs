@@ -143,10 +143,20 @@ fn list(key: &str, schema: &Schema) -> ObjectBuilder {
     body
 }
 
+/// Of the id of a JSON:API resource.
+fn prefix(kind: &str) -> &'static str {
+    match kind {
+        "account" => "AC",
+        "phone_number" => "PN",
+        "call" => "CA",
+        _ => "TK",
+    }
+}
+
 fn resource(schema: &Schema) -> ObjectBuilder {
     ObjectBuilder::new()
-        .property("id", object(o::Type::String).pattern(Some(sid_pattern("TK"))))
-        .property("type", object(o::Type::String).enum_values(Some(["sip_trunk"])))
+        .property("id", object(o::Type::String).pattern(Some(sid_pattern(prefix(&schema.kind())))))
+        .property("type", object(o::Type::String).enum_values(Some([schema.kind()])))
         .property("attributes", o::Ref::from_schema_name(schema.name))
 }
 
@@ -217,13 +227,13 @@ fn operation(op: &Operation) -> o::path::Operation {
 /// The shell variable that stands for a variable of a path.
 fn shell(before: &str) -> &'static str {
     match before {
-        "Accounts" => "$ACCOUNT_SID",
+        "Accounts" | "accounts" => "$ACCOUNT_SID",
         "Keys" => "$KEY_SID",
         "Calls" | "calls" => "$CALL_SID",
         "Recordings" => "$RECORDING_SID",
         "Streams" => "$STREAM_SID",
         "Notifications" => "$NOTIFICATION_SID",
-        "IncomingPhoneNumbers" => "$NUMBER_SID",
+        "IncomingPhoneNumbers" | "phone_numbers" => "$NUMBER_SID",
         "Applications" => "$APPLICATION_SID",
         _ => "$TRUNK_SID",
     }

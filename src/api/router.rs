@@ -168,6 +168,20 @@ pub static ROUTES: &[Operation] = &[
     row("ExplainSipTrunk", Verb::Get, "/carrier/v1/sip_trunks/{Sid}/explain", sip_trunks::EXPLAIN, Shape::Carrier(&sip_trunks::EXPLANATION), run!(sip_trunks::explain)).saying("What happens to a call to a number over this trunk, inbound and outbound, step by step, and why not.").by(Access::Carrier),
     delete("DeleteSipTrunk", "/carrier/v1/sip_trunks/{Sid}", run!(sip_trunks::delete), "Deletes a trunk; live calls go on.").by(Access::Carrier),
 
+    row("ListCarrierAccount", Verb::Get, "/carrier/v1/accounts", carrier_accounts::FILTERS, Shape::CarrierList(&carrier_accounts::ACCOUNT), run!(carrier_accounts::list)).saying("Accounts, newest first.").by(Access::Carrier),
+    row("CreateCarrierAccount", Verb::Post, "/carrier/v1/accounts", carrier_accounts::CREATE, Shape::Carrier(&carrier_accounts::CREATED), run!(carrier_accounts::create)).saying("Makes an account. Its token stands in this answer as `auth_token`, and in no other under /carrier.").status(201).by(Access::Carrier),
+    row("FetchCarrierAccount", Verb::Get, "/carrier/v1/accounts/{Sid}", &[], Shape::Carrier(&carrier_accounts::ACCOUNT), run!(carrier_accounts::fetch)).saying("An account.").by(Access::Carrier),
+    row("UpdateCarrierAccount", Verb::Patch, "/carrier/v1/accounts/{Sid}", carrier_accounts::UPDATE, Shape::Carrier(&carrier_accounts::ACCOUNT), run!(carrier_accounts::update)).saying("Renames an account, suspends, wakes or closes it. PUT does the same.").by(Access::Carrier),
+
+    row("ListCarrierPhoneNumber", Verb::Get, "/carrier/v1/phone_numbers", phone_numbers::FILTERS, Shape::CarrierList(&phone_numbers::NUMBER), run!(phone_numbers::list)).saying("The inventory of numbers, newest first.").by(Access::Carrier),
+    row("CreateCarrierPhoneNumber", Verb::Post, "/carrier/v1/phone_numbers", phone_numbers::CREATE, Shape::Carrier(&phone_numbers::NUMBER), run!(phone_numbers::create)).saying("Puts a number into the inventory, and gives it to an account if one is named.").status(201).by(Access::Carrier),
+    row("FetchCarrierPhoneNumber", Verb::Get, "/carrier/v1/phone_numbers/{Sid}", &[], Shape::Carrier(&phone_numbers::NUMBER), run!(phone_numbers::fetch)).saying("A number of the inventory, and whose it is.").by(Access::Carrier),
+    row("UpdateCarrierPhoneNumber", Verb::Patch, "/carrier/v1/phone_numbers/{Sid}", phone_numbers::UPDATE, Shape::Carrier(&phone_numbers::NUMBER), run!(phone_numbers::update)).saying("Changes what is given of a number; account_sid gives it to an account, null takes it back. PUT does the same.").by(Access::Carrier),
+    delete("DeleteCarrierPhoneNumber", "/carrier/v1/phone_numbers/{Sid}", run!(phone_numbers::delete), "Takes a number out of the inventory, if no account has it.").by(Access::Carrier),
+
+    row("ListCarrierCall", Verb::Get, "/carrier/v1/calls", carrier_calls::FILTERS, Shape::CarrierList(&carrier_calls::CALL), run!(carrier_calls::list)).saying("Calls of all accounts, newest first.").by(Access::Carrier),
+    row("FetchCarrierCall", Verb::Get, "/carrier/v1/calls/{Sid}", &[], Shape::Carrier(&carrier_calls::CALL), run!(carrier_calls::fetch)).saying("A call: why and by whom it ended, how long it rang, how it sounded.").by(Access::Carrier),
+
     get("FetchTimeline", "/chorus/v1/calls/{Sid}/timeline", &timeline::TIMELINE, run!(timeline::fetch), "Who said what to whom in a call, also while it lives."),
 
     row("Health", Verb::Get, "/healthz", &[], Shape::Text, run!(health::alive)).saying("The process lives.").by(Access::Open),

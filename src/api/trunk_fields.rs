@@ -197,5 +197,5 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
     if let (Some(password), Some(all)) = (password, attributes.as_object_mut()) {
         all.insert("password".to_owned(), json!(password));
     }
-    json!({ "id": row.sid, "type": "sip_trunk", "attributes": attributes })
+    super::carrier::resource(&TRUNK, row.sid, attributes)
 }

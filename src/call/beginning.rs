@@ -113,7 +113,7 @@ impl Call {
             bye_headers: Vec::new(),
             warned: BTreeSet::new(),
             pending_record: None,
-            created: cx.now.mono,
+            dialled: cx.now.mono,
             answered_at: None,
             ended_at: None,
             before: None,

@@ -106,6 +106,7 @@ impl Call {
         });
         let cause =
             if answered { Cause::new(200, "Ended by REST") } else { Cause::new(487, "Cancelled by REST") };
+        self.ends_by("api");
         self.give_up(cx, cause, to);
     }
 

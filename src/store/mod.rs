@@ -16,6 +16,7 @@ pub mod calls;
 pub mod conn;
 pub mod crypt;
 pub mod handle;
+pub mod inventory;
 pub mod keys;
 pub mod lock;
 pub mod memory;

@@ -403,12 +403,18 @@ pub struct CallRow {
     pub cause: Option<Cause>,
     /// `us` or `peer`.
     pub ended_by: Option<String>,
+    /// Why we ended it, if it was us: `api`, `twiml`, `timeout`, `dial`, `restart`, `error`.
+    #[serde(default)]
+    pub ended_how: Option<String>,
     /// Error of a failed call.
     pub error: Option<u32>,
     /// RTP figures.
     pub stats: Option<Stats>,
     /// Milliseconds from INVITE to the first 18x.
     pub post_dial_delay_ms: Option<u64>,
+    /// Milliseconds from INVITE to the answer.
+    #[serde(default)]
+    pub answer_delay_ms: Option<u64>,
     /// Idempotency-Key and hash of the body (ruling 2.50).
     pub idempotency: Option<(String, String)>,
     /// Who forwarded the call here, if its carrier says so.
@@ -452,9 +458,11 @@ impl CallRow {
             invited: false,
             cause: None,
             ended_by: None,
+            ended_how: None,
             error: None,
             stats: None,
             post_dial_delay_ms: None,
+            answer_delay_ms: None,
             idempotency: None,
             forwarded_from: None,
             node: node.to_owned(),

@@ -1,6 +1,7 @@
 //! What a transaction does to the tables, in steps that memory and databases both understand.
 
 use super::calls::CALLS;
+use super::inventory::INVENTORY;
 use super::keys::KEYS;
 use super::notifications::NOTIFICATIONS;
 use super::numbers::NUMBERS;
@@ -102,6 +103,8 @@ fn step(op: &Op) -> Option<Step> {
         Op::DeleteKey(sid) => delete(&KEYS, sid),
         Op::PutNumber(row) => put(&**row),
         Op::DeleteNumber(sid) => delete(&NUMBERS, sid),
+        Op::PutInventory(row) => put(&**row),
+        Op::DeleteInventory(sid) => delete(&INVENTORY, sid),
         Op::PutApplication(row) => put(&**row),
         Op::DeleteApplication(sid) => delete(&APPLICATIONS, sid),
         Op::PutTrunk(row) => put(&**row),

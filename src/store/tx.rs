@@ -1,5 +1,6 @@
 //! A transaction is data: everything in it is written, or nothing.
 
+use super::inventory::InventoryRow;
 use super::rows::*;
 use crate::call::status::StatusChange;
 use crate::sid::*;
@@ -47,6 +48,10 @@ pub enum Op {
     PutNumber(Box<NumberRow>),
     /// Deletes one.
     DeleteNumber(NumberSid),
+    /// A number of the inventory. Fails with [`StoreError::Duplicate`] if another row holds the same number.
+    PutInventory(Box<InventoryRow>),
+    /// Deletes one.
+    DeleteInventory(NumberSid),
     /// An application.
     PutApplication(Box<ApplicationRow>),
     /// Deletes one.

@@ -77,6 +77,7 @@ impl Switch {
     pub(super) fn end_row(&mut self, now: Now, mut row: CallRow, cause: Cause) {
         row.cause = Some(cause);
         row.ended_by = Some("us".to_owned());
+        row.ended_how = Some("restart".to_owned());
         row.error = Some(12400);
         let ops = self.with_cx(now, |cx| {
             let first = (row.status == CallStatus::Queued)

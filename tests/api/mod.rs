@@ -5,6 +5,7 @@ pub mod app;
 mod bad_input;
 pub mod callee;
 mod calls;
+mod carrier;
 mod differences;
 mod errors;
 mod forms;

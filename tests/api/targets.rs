@@ -19,6 +19,7 @@ pub struct Targets {
     pub application: String,
     pub key: String,
     pub trunk: String,
+    pub inventory: String,
 }
 
 impl Targets {
@@ -38,6 +39,7 @@ impl Targets {
             "/carrier/v1/sip_trunks",
             r#"{"authentication_mode":"ip_address","inbound_source_ips":["192.0.2.1"]}"#,
         );
+        let inventory = server.carrier("POST", "/carrier/v1/phone_numbers", r#"{"number":"+15005550021"}"#);
         Targets {
             running: sid(server.post(&format!("{below}/Recordings.json"), &[])),
             stream: sid(
@@ -47,6 +49,7 @@ impl Targets {
             application: sid(server.post("/Applications.json", &[("VoiceUrl", "https://example.com/a")])),
             key: sid(server.post("/Keys.json", &[("FriendlyName", "k")])),
             trunk: trunk.json()["data"]["id"].as_str().unwrap().to_string(),
+            inventory: inventory.json()["data"]["id"].as_str().unwrap().to_string(),
             account,
             live,
             over,
@@ -67,6 +70,8 @@ impl Targets {
             p if p.contains("/Notifications/") => self.notification.sid.to_string(),
             p if p.contains("/IncomingPhoneNumbers/") => self.number.clone(),
             p if p.contains("/Applications/") => self.application.clone(),
+            p if p.contains("/accounts/") => self.account.sid.to_string(),
+            p if p.contains("/phone_numbers/") => self.inventory.clone(),
             p if p.contains("sip_trunks") => self.trunk.clone(),
             _ if matches!(op.id, "UpdateCall" | "FetchTimeline") => self.live.sid.to_string(),
             _ => self.over.sid.to_string(),

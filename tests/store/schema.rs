@@ -5,11 +5,12 @@ use chorus::store::table::Table;
 use chorus::store::*;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-fn tables() -> [&'static Table; 12] {
+fn tables() -> [&'static Table; 13] {
     [
         &accounts::ACCOUNTS,
         &applications::APPLICATIONS,
         &calls::CALLS,
+        &inventory::INVENTORY,
         &keys::KEYS,
         &notifications::NOTIFICATIONS,
         &numbers::NUMBERS,
