@@ -44,7 +44,7 @@ pub const KEYS: &[Key] = &[
         "realm",
         "CHORUS_REALM",
         "chorus",
-        "digest realm of peers that register here; a change makes the passwords of all of them invalid",
+        "digest realm of SIP users and of peers that register here; it cannot change once they have passwords",
     ),
     key("rtp_ports", "CHORUS_RTP_PORTS", "20000-39999", "RTP port range"),
     key("account_sid", "CHORUS_ACCOUNT_SID", "", "the first account; empty: made at first start"),

@@ -178,3 +178,27 @@ fn tell(path: &Path, row: &AccountRow, carrier: &str) {
         tracing::info!("the first account's SID and token are in {}", path.display());
     }
 }
+
+/// Passwords are kept as hashes under the realm, so the realm stays once there are any (ruling 2.28).
+///
+/// # Errors
+/// A sentence that says which realm it was.
+pub async fn check_realm(config: &Config, store: &Store) -> Result<(), String> {
+    let all =
+        store.read(snapshot::snapshot).await.map_err(|e| format!("the tables could not be read: {e}"))?;
+    let of_users = all.credentials.iter().map(|c| &c.ha1);
+    let hashes = of_users.chain(all.trunks.iter().filter_map(|t| t.ha1.as_ref()));
+    // Rows from before the realm was kept say nothing of it.
+    let other: Vec<_> = hashes.filter(|h| !h.realm.is_empty() && h.realm != config.realm).collect();
+    match other.first() {
+        None => Ok(()),
+        Some(first) => Err(format!(
+            "CHORUS_REALM is {}, but {} passwords of SIP users were made under the realm {}: set CHORUS_REALM={}, \
+             or delete these credentials first.",
+            config.realm,
+            other.len(),
+            first.realm,
+            first.realm,
+        )),
+    }
+}

@@ -98,6 +98,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let key = first_start::secret_key(&config, &mut rng)?;
     let (store, mut found) = open_store(&config, &key).await?;
     let credentials = first_start::credentials(&config, &store, now(), &mut rng).await?;
+    first_start::check_realm(&config, &store).await?;
     let (listener, http) = listen(&mut config)?;
 
     let trust = tls::client_config(config.ca_file.as_deref())?;

@@ -74,4 +74,14 @@ sids! {
     NotificationSid = "NO";
     /// A SIP trunk of the operator.
     TrunkSid = "TK";
+    /// A SIP domain.
+    SipDomainSid = "SD";
+    /// A list of SIP credentials.
+    CredentialListSid = "CL";
+    /// A SIP credential.
+    CredentialSid = "CR";
+    /// A list of addresses that may call.
+    IpAclSid = "AL";
+    /// An address of such a list.
+    IpAddressSid = "IP";
 }

@@ -373,7 +373,7 @@ impl Switch {
             self.timers.insert((at, sid));
         }
         self.legs.insert(call.leg(), sid);
-        self.channels.set(sid, call.row().trunk);
+        self.count_channels(sid, call.row().trunk);
         self.calls.insert(sid, call);
     }
 

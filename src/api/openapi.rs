@@ -225,7 +225,7 @@ fn operation(op: &Operation) -> o::path::Operation {
 }
 
 /// The shell variable that stands for a variable of a path.
-fn shell(before: &str) -> &'static str {
+pub fn shell(before: &str) -> &'static str {
     match before {
         "Accounts" | "accounts" => "$ACCOUNT_SID",
         "Keys" => "$KEY_SID",
@@ -235,6 +235,11 @@ fn shell(before: &str) -> &'static str {
         "Notifications" => "$NOTIFICATION_SID",
         "IncomingPhoneNumbers" | "phone_numbers" => "$NUMBER_SID",
         "Applications" => "$APPLICATION_SID",
+        "CredentialLists" | "CredentialListMappings" => "$CREDENTIAL_LIST_SID",
+        "Credentials" => "$CREDENTIAL_SID",
+        "IpAccessControlLists" | "IpAccessControlListMappings" => "$IP_ACCESS_CONTROL_LIST_SID",
+        "IpAddresses" => "$IP_ADDRESS_SID",
+        "Domains" => "$DOMAIN_SID",
         _ => "$TRUNK_SID",
     }
 }

@@ -15,6 +15,10 @@ pub const DIGITS_MAX: usize = 32;
 pub const PAIRS_MAX: usize = 99;
 /// Characters of one pair together, below this (media-streams.md A.6).
 pub const PAIR_CHARS_MAX: usize = 500;
+/// Fewest characters of a password of a SIP user.
+pub const PASSWORD_MIN: usize = 12;
+/// Most of them.
+pub const PASSWORD_MAX: usize = 128;
 /// Networks of one trunk.
 pub const CIDRS_MAX: usize = 100;
 /// Route prefixes of one trunk.
@@ -69,6 +73,10 @@ pub enum Kind {
     Time,
     /// `host`, `host:port`, `[v6]:port`.
     Host,
+    /// An IPv4 or IPv6 address.
+    Address,
+    /// A secret as Twilio wants it: [`PASSWORD_MIN`] characters, with a digit, an upper and a lower case letter.
+    Password,
     /// Two capital letters (ISO 3166-1).
     Country,
     /// Addresses or networks, repeated.

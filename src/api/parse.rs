@@ -27,7 +27,10 @@ pub fn parse(operation: &str, table: &[&'static [Param]], fields: &Fields) -> Re
 
 fn missing(param: &Param, code: u32) -> Refusal {
     match code {
-        20001 => Refusal::new(code, format!("{} is required.", param.name)),
+        // What the sentence of the code says is not enough where several parameters share it.
+        20001 | 21231 | 21235 | 21238 | 21240 | 21243 | 21245 => {
+            Refusal::new(code, format!("{} is required.", param.name))
+        }
         _ => Refusal::plain(code),
     }
 }
@@ -116,6 +119,10 @@ pub fn expectation(kind: Kind) -> String {
         Kind::Digits => format!("at most {DIGITS_MAX} of 0-9 A-D # * w W"),
         Kind::Time => "a date YYYY-MM-DD or an ISO 8601 time".to_string(),
         Kind::Host => "a host name or address, with a port if need be,".to_string(),
+        Kind::Address => "an IPv4 or IPv6 address".to_string(),
+        Kind::Password => format!(
+            "text of {PASSWORD_MIN} to {PASSWORD_MAX} characters with a digit, an upper and a lower case letter"
+        ),
         Kind::Country => "two capital letters".to_string(),
         Kind::Prefix => format!("at most {PREFIX_MAX} of 0-9 *"),
         Kind::Prefixes => format!("at most {PREFIXES_MAX} prefixes of at most {PREFIX_MAX} digits"),
@@ -160,6 +167,8 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
         .then(|| own(text))?,
         Kind::Time => dates::parse(text).map(Value::Time),
         Kind::Host => (fits(text, 255) && host_port(text)).then(|| own(text))?,
+        Kind::Address => text.parse::<std::net::IpAddr>().ok().map(|ip| Value::Text(ip.to_string())),
+        Kind::Password => password(text).then(|| own(text))?,
         Kind::Country => {
             (text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| own(text))?
         }
@@ -287,6 +296,13 @@ fn host_port(text: &str) -> bool {
     };
     let name = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b));
     name && port.is_none_or(|p| p.parse::<u16>().is_ok_and(|p| p > 0))
+}
+
+fn password(text: &str) -> bool {
+    let has = |of: fn(char) -> bool| text.chars().any(of);
+    let long = text.chars().count() >= PASSWORD_MIN && fits(text, PASSWORD_MAX);
+    let mixed = has(char::is_uppercase) && has(char::is_lowercase) && has(|c| c.is_ascii_digit());
+    long && mixed && !has(char::is_control)
 }
 
 fn callee(text: &str) -> Option<String> {

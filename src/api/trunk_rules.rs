@@ -4,8 +4,8 @@ use super::carrier_body::{Given, unprocessable};
 use super::refusal::Refusal;
 use crate::rng::Rng;
 use crate::sid::AccountSid;
-use crate::sip::digest::{Hash, hex};
-use crate::store::rows::{Ha1, TrunkMode, TrunkRow};
+use crate::sip::digest::server::ha1;
+use crate::store::rows::{TrunkMode, TrunkRow};
 use crate::trunk::{countries, normalise};
 
 /// Characters of a password that is made up.
@@ -104,8 +104,7 @@ pub fn settle(
     };
     let words = "client_credentials needs a password: it is kept as a hash that belongs to the username.";
     let password = known.ok_or_else(|| unprocessable(words).about("password"))?;
-    let hash = |hash| hex(hash, format!("{user}:{realm}:{password}").as_bytes());
-    row.ha1 = Some(Ha1 { md5: hash(Hash::Md5), sha256: hash(Hash::Sha256) });
+    row.ha1 = Some(ha1(&user, realm, &password));
     row.password = None;
     Ok(made)
 }
@@ -168,6 +167,6 @@ pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
 }
 
 /// What may stand in a URI without escapes and between the colons of a hash.
-fn is_user(text: &str) -> bool {
+pub fn is_user(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.!~*'+".contains(&b))
 }

@@ -9,7 +9,7 @@ use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::event::{Cause, DialogIds, Invite, LegId, OfferId, SipCmd};
 use crate::store::rows::{CallStatus, Direction};
 use bytes::Bytes;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Our name in a Warning.
 const AGENT: &str = "chorus";
@@ -121,6 +121,13 @@ impl Leg {
     /// The negotiated far end.
     pub fn peer(&self) -> Option<&Peer> {
         self.plan.peer.as_ref()
+    }
+
+    /// It was answered by who sees us under this address: what we write from now on says so.
+    pub fn seen_at(&mut self, ip: IpAddr) {
+        if let Some(local) = self.local.as_mut().filter(|_| !ip.is_unspecified()) {
+            local.set_ip(ip);
+        }
     }
 
     /// Our answer ahead of the 200; None without an offer or a codec.

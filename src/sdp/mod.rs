@@ -6,11 +6,13 @@
 //! ```
 
 mod clean;
+mod face;
 pub mod fuzz;
 mod negotiate;
 mod read;
 mod write;
 
+pub use face::facing;
 pub use negotiate::{accept_answer, answer};
 pub use read::{Audio, Format, MediaLine, Remote, read};
 pub use write::offer;

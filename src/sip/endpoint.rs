@@ -156,6 +156,8 @@ pub struct Endpoint {
     wall: Wall,
     registrations: registering::Registrations,
     txns: Table<User>,
+    /// Calls by trunk, as the calls count them.
+    channels: HashMap<TrunkSid, u32>,
     legs: HashMap<LegId, Leg>,
     /// Legs by Call-ID and our tag.
     dialogs: HashMap<Key, LegId>,
@@ -193,6 +195,7 @@ impl Endpoint {
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
+            channels: HashMap::new(),
             legs: HashMap::new(),
             dialogs: HashMap::new(),
             calls: HashMap::new(),

@@ -1,6 +1,7 @@
 //! The rows, one struct an aggregate: what a transaction writes and a read returns. A backend stores the columns it
 //! filters and orders by beside the whole row as JSON, so that a new field needs no migration.
 
+pub use super::sip_rows::*;
 use crate::clock::Wall;
 use crate::media::event::Stats;
 use crate::sid::*;
@@ -212,6 +213,9 @@ pub struct Ha1 {
     pub md5: String,
     /// SHA-256.
     pub sha256: String,
+    /// Under which realm; empty in rows from before that was kept.
+    #[serde(default)]
+    pub realm: String,
 }
 
 /// Where a peer that registered can be reached: one contact.

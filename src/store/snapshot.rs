@@ -2,7 +2,8 @@
 
 use super::query::{Query, Scope};
 use super::reader::Reader;
-use super::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
+use super::rows::*;
+use super::table::Row;
 use super::tx::{Op, StoreError, Tx};
 
 /// What calls are routed by.
@@ -16,18 +17,34 @@ pub struct Snapshot {
     pub applications: Vec<ApplicationRow>,
     /// All accounts.
     pub accounts: Vec<AccountRow>,
+    /// All SIP domains.
+    pub domains: Vec<SipDomainRow>,
+    /// All passwords of lists.
+    pub credentials: Vec<CredentialRow>,
+    /// All addresses of lists.
+    pub addresses: Vec<IpAddressRow>,
+    /// Which list guards which door.
+    pub uses: Vec<ListUseRow>,
 }
 
 /// Reads them in one transaction, so that no number lacks its account.
 pub fn snapshot(r: &mut Reader) -> Result<Snapshot, StoreError> {
     r.at_one_moment(|r| {
         Ok(Snapshot {
-            trunks: r.rows(&Query::new::<TrunkRow>(Scope::Operator).limit(u32::MAX))?,
-            numbers: r.rows(&Query::new::<NumberRow>(Scope::Operator).limit(u32::MAX))?,
-            applications: r.rows(&Query::new::<ApplicationRow>(Scope::Operator).limit(u32::MAX))?,
-            accounts: r.rows(&Query::new::<AccountRow>(Scope::Operator).limit(u32::MAX))?,
+            trunks: all(r)?,
+            numbers: all(r)?,
+            applications: all(r)?,
+            accounts: all(r)?,
+            domains: all(r)?,
+            credentials: all(r)?,
+            addresses: all(r)?,
+            uses: all(r)?,
         })
     })
+}
+
+fn all<R: Row>(r: &mut Reader) -> Result<Vec<R>, StoreError> {
+    r.rows(&Query::new::<R>(Scope::Operator).limit(u32::MAX))
 }
 
 /// Does this transaction change what a snapshot holds?
@@ -42,6 +59,16 @@ pub fn touches(tx: &Tx) -> bool {
                 | Op::PutApplication(_)
                 | Op::DeleteApplication(_)
                 | Op::PutAccount(_)
+                | Op::DeleteCredentialList(_)
+                | Op::PutCredential(_)
+                | Op::DeleteCredential(_)
+                | Op::DeleteIpAcl(_)
+                | Op::PutIpAddress(_)
+                | Op::DeleteIpAddress(_)
+                | Op::PutSipDomain(_)
+                | Op::DeleteSipDomain(_)
+                | Op::PutListUse(_)
+                | Op::DeleteListUse(..)
         )
     })
 }

@@ -7,6 +7,9 @@ use super::notifications::NOTIFICATIONS;
 use super::numbers::NUMBERS;
 use super::outbox::{self, OUTBOX};
 use super::recordings::RECORDINGS;
+use super::sip_domains::{LIST_USES, SIP_DOMAINS};
+use super::sip_lists::{CREDENTIAL_LISTS, CREDENTIALS, IP_ACLS, IP_ADDRESSES};
+use super::sip_rows::key;
 use super::streams::STREAMS;
 use super::table::{Record, Row, Table, Value};
 use super::timeline::TIMELINES;
@@ -69,6 +72,20 @@ pub fn steps(tx: &Tx) -> Vec<Step> {
                 out.push(Step::Delete(&STREAMS, "call", sid.to_string()));
                 out.push(delete(&CALLS, sid));
             }
+            Op::DeleteCredentialList(sid) => {
+                out.push(Step::Delete(&CREDENTIALS, "list", sid.to_string()));
+                out.push(Step::Delete(&LIST_USES, "list", sid.to_string()));
+                out.push(delete(&CREDENTIAL_LISTS, sid));
+            }
+            Op::DeleteIpAcl(sid) => {
+                out.push(Step::Delete(&IP_ADDRESSES, "list", sid.to_string()));
+                out.push(Step::Delete(&LIST_USES, "list", sid.to_string()));
+                out.push(delete(&IP_ACLS, sid));
+            }
+            Op::DeleteSipDomain(sid) => {
+                out.push(Step::Delete(&LIST_USES, "owner", sid.to_string()));
+                out.push(delete(&SIP_DOMAINS, sid));
+            }
             op => out.extend(step(op)),
         }
     }
@@ -87,6 +104,16 @@ fn delete(table: &'static Table, sid: impl Display) -> Step {
 fn step(op: &Op) -> Option<Step> {
     Some(match op {
         Op::Status(_) | Op::DeleteCall(_) => return None,
+        Op::DeleteCredentialList(_) | Op::DeleteIpAcl(_) | Op::DeleteSipDomain(_) => return None,
+        Op::PutCredentialList(row) => put(&**row),
+        Op::PutCredential(row) => put(&**row),
+        Op::DeleteCredential(sid) => delete(&CREDENTIALS, sid),
+        Op::PutIpAcl(row) => put(&**row),
+        Op::PutIpAddress(row) => put(&**row),
+        Op::DeleteIpAddress(sid) => delete(&IP_ADDRESSES, sid),
+        Op::PutSipDomain(row) => put(&**row),
+        Op::PutListUse(row) => put(&**row),
+        Op::DeleteListUse(owner, purpose, list) => delete(&LIST_USES, key(*owner, *purpose, *list)),
         Op::InsertCall(row) => Step::Insert(Record::of(&**row)),
         Op::PutCall(row) => Step::PutIf(Record::of(&**row), &SAME_STATUS),
         Op::Callback(row) => Step::Add(Record::of(&**row)),

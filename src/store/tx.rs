@@ -60,6 +60,30 @@ pub enum Op {
     PutTrunk(Box<TrunkRow>),
     /// Deletes one.
     DeleteTrunk(TrunkSid),
+    /// A list of passwords.
+    PutCredentialList(Box<CredentialListRow>),
+    /// Deletes one with its passwords and uses.
+    DeleteCredentialList(CredentialListSid),
+    /// A password. Fails with [`StoreError::Duplicate`] if its list has another one of the same user.
+    PutCredential(Box<CredentialRow>),
+    /// Deletes one.
+    DeleteCredential(CredentialSid),
+    /// A list of addresses.
+    PutIpAcl(Box<IpAclRow>),
+    /// Deletes one with its addresses and uses.
+    DeleteIpAcl(IpAclSid),
+    /// An address.
+    PutIpAddress(Box<IpAddressRow>),
+    /// Deletes one.
+    DeleteIpAddress(IpAddressSid),
+    /// A SIP domain. Fails with [`StoreError::Duplicate`] if another row has its name.
+    PutSipDomain(Box<SipDomainRow>),
+    /// Deletes one with its uses of lists.
+    DeleteSipDomain(SipDomainSid),
+    /// A list guards a door.
+    PutListUse(Box<ListUseRow>),
+    /// It does so no longer.
+    DeleteListUse(DoorSid, Purpose, ListSid),
     /// Where a peer that registered can be reached.
     PutBinding(Box<BindingRow>),
     /// That is over.

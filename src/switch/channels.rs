@@ -12,14 +12,14 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// A call goes over this trunk now; None: over none, or it is gone.
-    pub(super) fn set(&mut self, call: CallSid, trunk: Option<TrunkSid>) {
+    /// A call goes over this trunk now; None: over none, or it is gone. How many go over those that this concerns.
+    pub(super) fn set(&mut self, call: CallSid, trunk: Option<TrunkSid>) -> Vec<(TrunkSid, u32)> {
         let before = match trunk {
             Some(trunk) => self.of.insert(call, trunk),
             None => self.of.remove(&call),
         };
         if before == trunk {
-            return;
+            return Vec::new();
         }
         if let Some(trunk) = trunk {
             let busy = self.busy.entry(trunk).or_default();
@@ -33,6 +33,8 @@ impl Channels {
                 self.busy.remove(&before);
             }
         }
+        let calls = |trunk| (trunk, self.busy.get(&trunk).copied().unwrap_or(0));
+        before.into_iter().chain(trunk).map(calls).collect()
     }
 
     /// Has it as many calls as it may have?

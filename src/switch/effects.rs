@@ -5,7 +5,7 @@ use crate::call::call::Call;
 use crate::call::event::{Effect, Event, Outcome, Word};
 use crate::clock::Now;
 use crate::media::event::EngineCommand;
-use crate::sid::CallSid;
+use crate::sid::{CallSid, TrunkSid};
 use crate::sip::event::{Cause, LegId, Side, SipCmd, SipEvent};
 use crate::store::tx::Tx;
 
@@ -83,7 +83,7 @@ impl Switch {
             return;
         };
         self.ended.add(call.row());
-        self.channels.set(sid, None);
+        self.count_channels(sid, None);
         if let Some(at) = self.deadlines.remove(&sid) {
             self.timers.remove(&(at, sid));
         }
@@ -100,6 +100,13 @@ impl Switch {
         self.clips.retain(|_, c| *c != sid);
         if let Some(op) = self.timelines.close(now, sid) {
             self.commit(now, None, Tx::one(op), vec![], vec![]);
+        }
+    }
+
+    /// A call goes over this trunk now; the endpoint moves none to a trunk that is full.
+    pub(super) fn count_channels(&mut self, sid: CallSid, trunk: Option<TrunkSid>) {
+        for (trunk, calls) in self.channels.set(sid, trunk) {
+            self.endpoint.set_channels(trunk, calls);
         }
     }
 

@@ -56,6 +56,8 @@ fn too_long(kind: Kind) -> String {
         Kind::Digits => "1".repeat(DIGITS_MAX + 1),
         Kind::Time => format!("2026-01-01T{}Z", "0".repeat(100)),
         Kind::Host => long(256),
+        Kind::Address => format!("192.0.2.{}", "1".repeat(100)),
+        Kind::Password => format!("aB1{}", long(PASSWORD_MAX)),
         Kind::Country => "DEU".to_string(),
         Kind::Cidrs => format!("192.0.2.1/{}", "0".repeat(100)),
         Kind::Prefix | Kind::Prefixes => "1".repeat(PREFIX_MAX + 1),
@@ -95,6 +97,10 @@ fn wrong_type(kind: Kind) -> Vec<String> {
         Kind::Digits => own(&["12x"]),
         Kind::Time => own(&["yesterday", "1e9"]),
         Kind::Host => own(&["a b", "http://host/"]),
+        Kind::Address => own(&["nonsense", "192.0.2", "example.com", "192.0.2.1/24"]),
+        Kind::Password => {
+            own(&["alllower0000000", "ALLUPPER0000000", "NoDigitsAtAllHere", "aB1\u{7}aB1aB1aB1aB1"])
+        }
         Kind::Country => own(&["us", "1A"]),
         Kind::Cidrs => own(&["nonsense", "192.0.2"]),
         Kind::Prefix => own(&["a", "1 2", "#"]),
@@ -125,6 +131,8 @@ fn out_of_range(kind: Kind) -> Vec<String> {
         Kind::Time => own(&["2026-13-01", "2026-02-30", "2026-01-01T25:00:00Z"]),
         Kind::Host => own(&["host:99999", "host:0"]),
         Kind::Cidrs => own(&["192.0.2.0/33", "256.0.2.0/24"]),
+        Kind::Address => own(&["256.0.2.0"]),
+        Kind::Password => own(&["Short1Short"]),
         Kind::DialString => own(&["sip:1@host", "sip:{number}{other}@host"]),
         Kind::Text(_) | Kind::Token(_) | Kind::Twiml | Kind::Bool | Kind::Country | Kind::PhonePattern => {
             vec![]
@@ -266,7 +274,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// Parameters of all operations together; changes only with the declarations.
-const PARAMETERS: usize = 384;
+const PARAMETERS: usize = 409;
 
 /// What is no fault, by the declaration and nothing else.
 fn legal(param: &Param, fault: Fault) -> bool {

@@ -231,7 +231,9 @@ impl Server {
 
     /// Everything that the API could have changed, as text to compare.
     pub fn dump(&self) -> String {
-        use chorus::store::{Page, accounts, applications, inventory, keys, notifications, numbers, trunks};
+        use chorus::store::{
+            Page, accounts, applications, inventory, keys, notifications, numbers, sip_lists, trunks,
+        };
         let all = self.wait(self.store.read(|r| {
             let (s, p) = (Scope::Operator, Page::first(1_000));
             let mut out = String::new();
@@ -244,6 +246,11 @@ impl Server {
             out += &format!("{:?}\n", notifications::list(r, s, &Default::default(), &p)?.rows);
             out += &format!("{:?}\n", trunks::list(r, s, &p)?.rows);
             out += &format!("{:?}\n", inventory::list(r, &Default::default(), &p)?.rows);
+            out += &format!("{:?}\n", sip_lists::credential_lists(r, s, &p)?.rows);
+            out += &format!("{:?}\n", sip_lists::ip_acls(r, s, &p)?.rows);
+            let all = chorus::store::snapshot::snapshot(r)?;
+            out += &format!("{:?}\n{:?}\n", all.credentials, all.addresses);
+            out += &format!("{:?}\n{:?}\n", all.domains, all.uses);
             Ok(out)
         }));
         all.unwrap()

@@ -22,6 +22,7 @@ mod pressure;
 mod resources;
 pub mod rows;
 pub mod schema;
+mod sip;
 mod targets;
 mod tls;
 mod trunks;

@@ -4,7 +4,7 @@
 use super::harness::*;
 use super::schema::twilio;
 use super::targets::Targets;
-use chorus::api::openapi::{curl, path, yaml};
+use chorus::api::openapi::{curl, path, shell, yaml};
 use chorus::api::operation::{Access, Operation, Shape, Verb};
 use chorus::api::params::Kind;
 use chorus::api::router::ROUTES;
@@ -75,7 +75,7 @@ fn parameters_are_twilios() {
         assert_eq!(ours, required, "{}", op.id);
         compared += 1;
     }
-    assert_eq!(compared, 44);
+    assert_eq!(compared, 64);
 }
 
 #[test]
@@ -96,20 +96,18 @@ fn every_curl_line_works() {
 }
 
 fn run(server: &Server, targets: &Targets, op: &chorus::api::operation::Operation) -> (u16, String) {
-    let sid = |path: &str| path.rsplit('/').next().unwrap().split('.').next().unwrap().to_string();
-    let last = sid(targets.path(op).trim_end_matches("/timeline").trim_end_matches("/explain"));
-    let call = if op.path.contains("{CallSid}") {
-        sid(targets.path(op).split("/Calls/").nth(1).unwrap().split('/').next().unwrap())
-    } else {
-        last.clone()
-    };
     let line = format!("{} -w '\\n%{{http_code}}'", curl(op));
     let mut command = std::process::Command::new("sh");
     command.arg("-c").arg(line).current_dir(&server.dir).env("BASE", server.base());
     command.env("ACCOUNT_SID", server.account.sid.to_string()).env("AUTH_TOKEN", &server.account.auth_token);
-    command.env("CARRIER_TOKEN", CARRIER_TOKEN).env("CALL_SID", call);
-    for name in ["KEY", "RECORDING", "STREAM", "NOTIFICATION", "NUMBER", "APPLICATION", "TRUNK"] {
-        command.env(format!("{name}_SID"), &last);
+    command.env("CARRIER_TOKEN", CARRIER_TOKEN);
+    let (asked, mut before) = (targets.path(op), "");
+    for (part, word) in op.path.split('/').zip(asked.split('/')) {
+        if part.starts_with('{') {
+            let sid = word.split('.').next().unwrap();
+            command.env(shell(before).trim_start_matches('$'), sid);
+        }
+        before = part;
     }
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).to_string();

@@ -182,5 +182,5 @@ fn declared_properties_are_twilios() {
             }
         }
     }
-    assert_eq!(seen.len(), 16, "{seen:?}");
+    assert_eq!(seen.len(), 20, "{seen:?}");
 }

@@ -20,6 +20,44 @@ pub struct Targets {
     pub key: String,
     pub trunk: String,
     pub inventory: String,
+    /// What else a path may name, by the variable of the path.
+    pub sip: Sip,
+}
+
+/// Of the SIP API.
+pub struct Sip {
+    pub credential_list: String,
+    pub credential: String,
+    pub acl: String,
+    pub address: String,
+}
+
+impl Sip {
+    fn new(server: &Server) -> Sip {
+        let made = |path: &str, fields: &[(&str, &str)]| {
+            server.post(&format!("/SIP/{path}.json"), fields).good(201)["sid"].as_str().unwrap().to_owned()
+        };
+        let credential_list = made("CredentialLists", &[("FriendlyName", "phones")]);
+        let acl = made("IpAccessControlLists", &[("FriendlyName", "gateways")]);
+        let user = [("Username", "bob"), ("Password", "Sufficiently1Long")];
+        let address = [("FriendlyName", "office"), ("IpAddress", "192.0.2.33")];
+        Sip {
+            credential: made(&format!("CredentialLists/{credential_list}/Credentials"), &user),
+            address: made(&format!("IpAccessControlLists/{acl}/IpAddresses"), &address),
+            credential_list,
+            acl,
+        }
+    }
+
+    fn sid(&self, path: &str) -> Option<&String> {
+        let found = [
+            ("/Credentials/{Sid}", &self.credential),
+            ("/CredentialLists/{Sid}", &self.credential_list),
+            ("/IpAddresses/{Sid}", &self.address),
+            ("/IpAccessControlLists/{Sid}", &self.acl),
+        ];
+        found.into_iter().find(|(end, _)| path.ends_with(end)).map(|(_, sid)| sid)
+    }
 }
 
 impl Targets {
@@ -48,6 +86,7 @@ impl Targets {
             number: sid(server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)])),
             application: sid(server.post("/Applications.json", &[("VoiceUrl", "https://example.com/a")])),
             key: sid(server.post("/Keys.json", &[("FriendlyName", "k")])),
+            sip: Sip::new(server),
             trunk: trunk.json()["data"]["id"].as_str().unwrap().to_string(),
             inventory: inventory.json()["data"]["id"].as_str().unwrap().to_string(),
             account,
@@ -60,6 +99,9 @@ impl Targets {
     }
 
     fn sid(&self, op: &Operation) -> String {
+        if let Some(sid) = self.sip.sid(op.path) {
+            return sid.clone();
+        }
         let of_running = op.id.ends_with("CallRecording") && op.id != "DeleteCallRecording";
         match op.path {
             p if p.contains("/Keys/") => self.key.clone(),
@@ -87,6 +129,8 @@ impl Targets {
     pub fn path(&self, op: &Operation) -> String {
         let mut path = op.path.replace("{AccountSid}", &self.account.sid.to_string());
         path = path.replace("{CallSid}", &self.call(op).to_string()).replace("{Sid}", &self.sid(op));
+        path = path.replace("{CredentialListSid}", &self.sip.credential_list);
+        path = path.replace("{IpAccessControlListSid}", &self.sip.acl);
         let suffix = match op.shape {
             Shape::Media => ".wav",
             _ if path.starts_with("/2010") => ".json",

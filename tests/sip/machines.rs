@@ -69,6 +69,18 @@ fn invite_client_retransmits_by_timer_a_until_timer_b() {
 }
 
 #[test]
+fn an_invite_that_was_given_up_is_not_sent_again_but_still_answered() {
+    use InviteClientEvent::{Failure as No, *};
+    use InviteClientState::*;
+    let rows = vec![
+        (4_000, Hush, Calling, "", Some(32_000)),
+        (9_000, Provisional, Proceeding, "pass", None),
+        (9_100, No(b("ACK")), Completed, "send ACK, pass", Some(41_100)),
+    ];
+    walk!(invite_client(false), rows);
+}
+
+#[test]
 fn invite_client_on_a_stream_sends_once_and_still_times_out() {
     let m = invite_client(true);
     assert_eq!(m.deadline(), Some(ms(32_000)));

@@ -4,6 +4,9 @@ use super::net::udp;
 use super::peer::{Bench, OUT, SDP, US};
 use chorus::sid::TrunkSid;
 use chorus::sip::event::{Alternative, Cause, Credentials, InviteCmd, SipCmd};
+use chorus::store::rows::TrunkRow;
+use chorus::trunk::Snapshot;
+use std::sync::Arc;
 
 const FIRST: &str = "10.0.0.2:5060";
 const SECOND: &str = "10.0.0.3:5060";
@@ -121,7 +124,10 @@ fn four_seconds_without_a_word_go_on_and_a_late_ring_is_taken_back() {
     b.pass(200);
     b.expect(&[ANOTHER, "resolve b1.example Some(5070) None"]);
     rerouted(&mut b);
+    b.respond("INVITE", 100, "", "", "");
     b.take();
+    b.pass(20_000);
+    b.expect(&[]);
     b.get(&super::peer::response(&first, 180, "", "late", ""));
     b.expect(&["CANCEL"]);
     b.get(&super::peer::response(&first, 487, "", "late", ""));
@@ -203,5 +209,36 @@ fn a_200_of_the_old_way_while_the_new_one_is_looked_up_is_a_fork() {
     rerouted(&mut b);
     b.respond("INVITE", 486, "", "them", "");
     assert!(b.take().contains(&"Ended 2 peer 486".to_owned()));
+    b.over();
+}
+
+#[test]
+fn another_trunk_reads_our_address_as_it_sees_us() {
+    let mut b = dialled(1);
+    b.respond("INVITE", 503, "", "them", "");
+    let id = b.lookup.unwrap();
+    b.tell(SipCmd::Resolved(id, vec![udp("192.0.2.9:5060", SECOND)]));
+    let sdp = String::from_utf8(b.last().body.to_vec()).unwrap();
+    assert_eq!(sdp, SDP.replace("10.0.0.2", "192.0.2.9"));
+    b.respond("INVITE", 486, "", "them", "");
+    b.over();
+}
+
+#[test]
+fn a_trunk_that_has_as_many_calls_as_it_may_is_passed_over() {
+    let mut b = Bench::new();
+    let row = |n: u128| TrunkRow { sid: TrunkSid(n), max_channels: Some(1), ..TrunkRow::default() };
+    b.sources(Arc::new(Snapshot::new(vec![row(1), row(2)], vec![])));
+    b.endpoint.set_channels(TrunkSid(1), 1);
+    b.tell(SipCmd::Invite(Box::new(cmd(2))));
+    let id = b.lookup.unwrap();
+    b.tell(SipCmd::Resolved(id, vec![udp(US, FIRST)]));
+    b.take();
+    b.respond("INVITE", 503, "", "them", "");
+    b.expect(&["ACK", &ANOTHER.replace("01)", "02)"), "resolve b2.example Some(5070) None"]);
+    let id = b.lookup.unwrap();
+    b.tell(SipCmd::Resolved(id, vec![udp(US, SECOND)]));
+    b.respond("INVITE", 503, "", "them", "");
+    assert!(b.take().contains(&"Ended 2 peer 503".to_owned()), "both are full");
     b.over();
 }

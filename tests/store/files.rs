@@ -79,12 +79,12 @@ async fn a_replaced_file_is_taken_up_whole() {
     assert_eq!(found.iter().map(|c| c.integrity_check.as_str()).collect::<Vec<_>>(), ["ok"]);
 }
 
-/// On a file system of little more than 1 MiB; only root can mount one.
+/// On a file system of a megabyte and a half; only root can mount one.
 #[tokio::test]
 async fn a_full_disk_refuses_writes_and_heals_when_there_is_room() {
     let folder = Folder::new();
     let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=1152k", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=1600k", "tmpfs"])
         .arg(folder.path())
         .stderr(std::process::Stdio::null())
         .status();
@@ -94,7 +94,7 @@ async fn a_full_disk_refuses_writes_and_heals_when_there_is_room() {
     }
     let _mount = Unmount(folder.path().to_owned());
     let ballast = folder.path().join("ballast");
-    std::fs::write(&ballast, vec![0; 300_000]).unwrap();
+    std::fs::write(&ballast, vec![0; 600_000]).unwrap();
     let url = format!("sqlite:{}", folder.path().join("chorus.db").display());
     let (store, _) = Store::open(&url, &key(), &Options::default()).unwrap();
     let m = &mut Maker::new(65);

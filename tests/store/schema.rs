@@ -5,7 +5,7 @@ use chorus::store::table::Table;
 use chorus::store::*;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-fn tables() -> [&'static Table; 13] {
+fn tables() -> [&'static Table; 19] {
     [
         &accounts::ACCOUNTS,
         &applications::APPLICATIONS,
@@ -16,6 +16,12 @@ fn tables() -> [&'static Table; 13] {
         &numbers::NUMBERS,
         &outbox::OUTBOX,
         &recordings::RECORDINGS,
+        &sip_domains::LIST_USES,
+        &sip_domains::SIP_DOMAINS,
+        &sip_lists::CREDENTIALS,
+        &sip_lists::CREDENTIAL_LISTS,
+        &sip_lists::IP_ACLS,
+        &sip_lists::IP_ADDRESSES,
         &streams::STREAMS,
         &timeline::TIMELINES,
         &trunks::BINDINGS,

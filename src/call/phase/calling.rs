@@ -63,6 +63,7 @@ impl Call {
         self.leg.answered = true;
         self.leg.confirmed = true;
         self.heard_headers = headers;
+        self.leg.seen_at(dialog.flow.local.ip());
         self.keep_dialog(dialog);
         if !mutants::on(Mutant::TimerNotDisarmed) {
             self.timers.disarm(TimerKind::Ring);

@@ -48,7 +48,7 @@ pub struct Guard {
 impl Guard {
     /// Of one realm.
     pub fn new(rng: &mut Rng, realm: &str) -> Guard {
-        let nobody = Ha1 { md5: rng.hex(32), sha256: rng.hex(64) };
+        let nobody = Ha1 { md5: rng.hex(32), sha256: rng.hex(64), realm: realm.to_owned() };
         Guard { realm: realm.to_owned(), nonces: Nonces::new(rng, realm), nobody }
     }
 
@@ -170,5 +170,6 @@ fn expected(answer: &Answer, ha1: &str, method: &str) -> String {
 /// What is stored of a password.
 pub fn ha1(user: &str, realm: &str, password: &str) -> Ha1 {
     let text = format!("{user}:{realm}:{password}");
-    Ha1 { md5: hex(Hash::Md5, text.as_bytes()), sha256: hex(Hash::Sha256, text.as_bytes()) }
+    let (md5, sha256) = (hex(Hash::Md5, text.as_bytes()), hex(Hash::Sha256, text.as_bytes()));
+    Ha1 { md5, sha256, realm: realm.to_owned() }
 }

@@ -35,7 +35,7 @@ impl Endpoint {
         let waiting = call.leg.filter(|id| {
             self.legs.get(id).is_some_and(|l| {
                 let Phase::Calling(c) = &l.phase else { return false };
-                Some(l.dialog.ids.local_cseq) == number || c.twins.iter().any(|t| Some(t.cseq) == number)
+                (c.cseq().is_some() && c.cseq() == number) || c.twins.iter().any(|t| Some(t.cseq) == number)
             })
         });
         match waiting {
@@ -65,7 +65,7 @@ impl Endpoint {
         if !self.config.ack_waits || calling.cancel != Cancel::No {
             self.release_ack(id);
         }
-        let by_twin = self.lose_but(now, &mut calling, own, message);
+        let by_twin = self.lose_but(now, &mut calling, message);
         if let Stage::Sent { txn, .. } = calling.stage
             && !by_twin
         {

@@ -80,8 +80,9 @@ impl Endpoint {
         let branch = self.new_branch();
         let agent = self.config.user_agent.clone();
         let Some(leg) = self.legs.get(&id) else { return };
-        let cseq = leg.dialog.ids.local_cseq;
         let Phase::Calling(calling) = &leg.phase else { return };
+        // Who asks both sees one call.
+        let cseq = calling.cseq().unwrap_or(leg.dialog.ids.local_cseq);
         let uri = calling.at_contact(&hop);
         let bytes = invite_on(&calling.cmd, &uri, hop.path(), &[], &hop.flow, &branch, cseq, Some(&agent));
         self.seen(id, true, "INVITE".to_owned());
@@ -153,10 +154,9 @@ impl Endpoint {
         let Twin { txn, hop, branch, uri, cseq, provisional, .. } = twin;
         calling.cmd.uri = uri;
         calling.route = hop.path().to_vec();
-        calling.stage = Stage::Sent { txn, flow: hop.flow, branch, provisional };
+        calling.stage = Stage::Sent { txn, flow: hop.flow, branch, cseq, provisional };
         if let Some(leg) = self.leg_mut(id) {
             leg.dialog.ids.flow = hop.flow;
-            leg.dialog.ids.local_cseq = cseq;
         }
         if let Some(txn) = self.txns.get_mut(txn) {
             txn.user = User::Invite(id);
@@ -176,13 +176,7 @@ impl Endpoint {
     }
 
     /// One of several has answered: all the others are taken back. True: it was not the leg's own try.
-    pub(super) fn lose_but(
-        &mut self,
-        now: Mono,
-        calling: &mut Calling,
-        cseq: u32,
-        message: &Message,
-    ) -> bool {
+    pub(super) fn lose_but(&mut self, now: Mono, calling: &mut Calling, message: &Message) -> bool {
         let mut others = std::mem::take(&mut calling.twins);
         let via = message.via();
         let branch = via.as_ref().and_then(|v| v.branch());
@@ -193,7 +187,7 @@ impl Endpoint {
             || calling.cancel != Cancel::No && self.losers.values().any(|l| ours(l) && answered(&l.twin));
         let twin = others.iter().any(answered) || lost();
         others.retain(|t| !answered(t));
-        if let (true, Stage::Sent { txn, flow, branch, provisional }) = (twin, calling.stage.clone()) {
+        if let (true, Stage::Sent { txn, flow, branch, cseq, provisional }) = (twin, calling.stage.clone()) {
             let uri = calling.cmd.uri.clone();
             let hop = Hop { flow, contact: Some((uri.clone(), calling.route.clone())) };
             let cancelled = match calling.cancel {
@@ -276,6 +270,14 @@ impl Hop {
 }
 
 impl Calling {
+    /// The number of the INVITE that is out.
+    pub fn cseq(&self) -> Option<u32> {
+        match self.stage {
+            Stage::Sent { cseq, .. } => Some(cseq),
+            Stage::New | Stage::Resolving(_) => None,
+        }
+    }
+
     /// What its twins share when they are taken back; without the body, which neither CANCEL nor ACK needs.
     pub fn unwanted(&self) -> Unwanted {
         let cmd = InviteCmd { offer: Bytes::new(), ..self.cmd.clone() };

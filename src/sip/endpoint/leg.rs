@@ -122,8 +122,8 @@ pub enum Stage {
     New,
     /// The next hop is being looked up.
     Resolving(ResolveId),
-    /// The INVITE is out.
-    Sent { txn: TxnId, flow: Flow, branch: String, provisional: bool },
+    /// The INVITE is out. `cseq` is its own: requests of its early dialogs count on.
+    Sent { txn: TxnId, flow: Flow, branch: String, cseq: u32, provisional: bool },
 }
 
 /// Whether the INVITE is taken back.

@@ -2,6 +2,7 @@
 
 use super::engine::UDP_COMFORT;
 use super::leg::{Calling, Cancel, Hop, Leg, Phase, Stage};
+use crate::sdp;
 use crate::sip::check::ALLOW;
 use crate::sip::dialog::{self, Dialog};
 use crate::sip::digest;
@@ -73,7 +74,7 @@ pub(super) fn invite_on(
     if let Some(agent) = agent {
         w = w.header("Allow", ALLOW).header("User-Agent", agent);
     }
-    w.body("application/sdp", &cmd.offer)
+    w.body("application/sdp", &sdp::facing(&cmd.offer, flow.local.ip()))
 }
 
 impl InviteCmd {

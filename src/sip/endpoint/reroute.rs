@@ -9,9 +9,12 @@ use super::Endpoint;
 use super::contacts::Twin;
 use super::leg::{Calling, Cancel, Hop, Phase, Stage};
 use crate::clock::Mono;
+use crate::sid::TrunkSid;
 use crate::sip::digest;
 use crate::sip::event::{Alternative, Cause, LegId, Side, SipEvent};
+use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::Uri;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// A trunk that does not even say 100 for so long is passed over, if there is another.
@@ -29,24 +32,25 @@ impl Endpoint {
             Some(Phase::Calling(calling)) => calling.cmd.alternatives.as_slice(),
             _ => return false,
         };
+        let free = |way: &&Alternative| !self.is_full(way.trunk);
         // One that is known to be down is tried only if all are.
-        let at = ways.iter().position(|way| !self.is_down(way.trunk)).unwrap_or(0);
+        let up = ways.iter().filter(free).find(|way| !self.is_down(way.trunk));
+        let Some(next) = up.or_else(|| ways.iter().find(free)).cloned() else { return false };
         let Some(leg) = self.leg_mut(id) else { return false };
         let Phase::Calling(calling) = &mut leg.phase else { return false };
         let free = calling.cancel == Cancel::No && !calling.early_media;
-        if !free || calling.cmd.alternatives.is_empty() || !(is_the_trunks(code) || code == 408) {
+        if !free || !(is_the_trunks(code) || code == 408) {
             return false;
         }
-        let next = calling.cmd.alternatives.remove(at);
-        let trunk = next.trunk;
+        calling.cmd.alternatives.retain(|way| way.trunk != next.trunk);
+        let (trunk, left) = (next.trunk, calling.cmd.trunk);
         calling.take_way(next);
-        // What still answers the old way is a fork: ACK and BYE.
-        leg.dialog.next_cseq();
         leg.dialog.ids.local_uri = calling.cmd.from.clone();
         leg.dialog.ids.remote_uri = calling.cmd.to.clone();
         leg.dialog.ids.remote_target = calling.cmd.uri.clone();
         let registered = calling.cmd.registered.clone();
         let hop = calling.cmd.hop();
+        self.move_channel(left, trunk);
         self.emit(SipEvent::Rerouted { leg: id, trunk: Some(trunk) });
         match (registered, hop) {
             (Some(user), _) => self.ring_contacts(now, id, &user),
@@ -57,13 +61,35 @@ impl Endpoint {
         true
     }
 
+    /// How many calls go over a trunk: no call is moved to one that has as many as it may.
+    pub fn set_channels(&mut self, trunk: TrunkSid, calls: u32) {
+        if calls == 0 {
+            self.channels.remove(&trunk);
+        } else {
+            self.channels.insert(trunk, calls);
+        }
+    }
+
+    fn is_full(&self, trunk: TrunkSid) -> bool {
+        let calls = self.channels.get(&trunk).copied().unwrap_or(0);
+        self.sources.trunk(trunk).and_then(|t| t.max_channels).is_some_and(|max| calls >= max)
+    }
+
+    /// Until the calls are counted anew: several may be moved by one input.
+    fn move_channel(&mut self, from: Option<TrunkSid>, to: TrunkSid) {
+        let calls = |channels: &HashMap<TrunkSid, u32>, trunk| channels.get(&trunk).copied().unwrap_or(0);
+        if let Some(from) = from {
+            self.set_channels(from, calls(&self.channels, from).saturating_sub(1));
+        }
+        self.set_channels(to, calls(&self.channels, to).saturating_add(1));
+    }
+
     /// The trunk has not said anything for too long; if it does after all, its INVITE is taken back.
     pub(super) fn on_impatience(&mut self, now: Mono, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let cseq = leg.dialog.ids.local_cseq;
         let Phase::Calling(calling) = &mut leg.phase else { return };
         calling.impatient = None;
-        let Stage::Sent { txn, flow, branch, provisional } = calling.stage.clone() else { return };
+        let Stage::Sent { txn, flow, branch, cseq, provisional } = calling.stage.clone() else { return };
         let uri = calling.cmd.uri.clone();
         let unwanted = calling.unwanted();
         let cause = Cause::new(408, "The trunk did not answer the INVITE");
@@ -71,6 +97,12 @@ impl Endpoint {
         let hop = Hop { flow, contact: Some((uri.clone(), calling.route.clone())) };
         let mut all = std::mem::take(&mut calling.twins);
         all.push(Twin { txn, hop, branch, uri, cseq, provisional, cancelled: None });
+        // One more INVITE would only make it ring later.
+        self.run(txn, |machine, out| {
+            if let Machine::InviteClient(m) = machine {
+                m.on(now, InviteClientEvent::Hush, out);
+            }
+        });
         let goes_on = self.reroute(now, id, 408);
         self.lose(now, &unwanted, all);
         if !goes_on {
@@ -83,13 +115,14 @@ impl Endpoint {
 impl Calling {
     /// Begins anew with another trunk.
     fn take_way(&mut self, next: Alternative) {
-        let Alternative { uri, next_hop, from, to, credentials, trunk: _, registered, keep_user } = next;
+        let Alternative { uri, next_hop, from, to, credentials, trunk, registered, keep_user } = next;
         self.asked.clone_from(&uri);
         self.cmd.uri = uri;
         self.cmd.next_hop = next_hop;
         self.cmd.from = from;
         self.cmd.to = to;
         self.cmd.credentials = credentials;
+        self.cmd.trunk = Some(trunk);
         self.cmd.registered = registered;
         self.cmd.keep_user = keep_user;
         self.authorization.clear();

@@ -120,7 +120,7 @@ impl Endpoint {
         self.seen(id, true, "INVITE".to_owned());
         let txn = self.start_invite(now, &branch, bytes, flow, User::Invite(id));
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
-            calling.stage = Stage::Sent { txn, flow, branch, provisional: false };
+            calling.stage = Stage::Sent { txn, flow, branch, cseq, provisional: false };
             calling.timer_c = None;
             calling.impatient = (!calling.cmd.alternatives.is_empty()).then_some(now + TRUNK_PATIENCE);
         }
@@ -241,7 +241,7 @@ impl Endpoint {
         let Some(leg) = self.legs.get(id) else { return true };
         let Phase::Calling(c) = &leg.phase else { return true };
         let cseq = match c.stage {
-            Stage::Sent { txn: t, .. } if t == txn => Some(leg.dialog.ids.local_cseq),
+            Stage::Sent { txn: t, cseq, .. } if t == txn => Some(cseq),
             _ => c.twins.iter().find(|t| t.txn == txn).map(|t| t.cseq),
         };
         cseq.is_none_or(|cseq| {
@@ -257,9 +257,9 @@ impl Endpoint {
         let leg = self.legs.get(id)?;
         let Phase::Calling(calling) = &leg.phase else { return None };
         match &calling.stage {
-            Stage::Sent { txn: t, flow, branch, .. } if *t == txn => {
+            Stage::Sent { txn: t, flow, branch, cseq, .. } if *t == txn => {
                 let w = calling.begin(&Method::Ack, flow, branch).copy(message, "To");
-                let cseq = format!("{} ACK", leg.dialog.ids.local_cseq);
+                let cseq = format!("{cseq} ACK");
                 Some(w.header("Call-ID", &calling.cmd.call_id).header("CSeq", &cseq).finish())
             }
             _ => None,
@@ -308,9 +308,9 @@ impl Endpoint {
 
     fn send_cancel(&mut self, now: Mono, id: LegId) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let cseq = format!("{} CANCEL", leg.dialog.ids.local_cseq);
         let Phase::Calling(calling) = &mut leg.phase else { return };
-        let Stage::Sent { flow, branch, .. } = calling.stage.clone() else { return };
+        let Stage::Sent { flow, branch, cseq, .. } = calling.stage.clone() else { return };
+        let cseq = format!("{cseq} CANCEL");
         calling.cancel = Cancel::Sent(now + GIVE_UP);
         let w = calling.begin(&Method::Cancel, &flow, &branch).header("To", &calling.cmd.to);
         let w = w.header("Call-ID", &calling.cmd.call_id).header("CSeq", &cseq);

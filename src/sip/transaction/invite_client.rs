@@ -6,6 +6,7 @@
 //!   resend, double  +---------+--------------------------------------------+
 //!         +-------->| Calling |                                            |
 //!         +---------|         |-------------- 2xx: pass ------------+      |
+//!   TU: hush: stop A |         |                                     |      |
 //!                   +---------+                                     |      |
 //!        300-699: ACK, |    | 1xx: pass                             |      |
 //!        pass, start D |    v                                       v      |
@@ -56,6 +57,8 @@ pub enum InviteClientEvent {
     Failure(Bytes),
     /// A timer that [`InviteClient::due`] named.
     Time(Timer),
+    /// The TU has given it up: it is not sent again, but what still answers is taken in.
+    Hush,
     /// The transport gave the message back.
     TransportError,
 }
@@ -100,10 +103,11 @@ impl InviteClient {
 
     /// One transition per line.
     pub fn on(&mut self, now: Mono, event: InviteClientEvent, out: &mut Vec<Action>) {
-        use InviteClientEvent::{Failure as Refusal, Provisional, Success, Time, TransportError};
+        use InviteClientEvent::{Failure as Refusal, Hush, Provisional, Success, Time, TransportError};
         use InviteClientState::{Accepted, Calling, Completed, Proceeding};
         match (self.state, event) {
             (Calling, Time(Timer::A)) => self.resend(now, out),
+            (Calling, Hush) => self.timers.stop(Timer::A),
             (Calling, Time(Timer::B)) => self.fail(Failure::Timeout, out),
             (Calling, TransportError) => self.fail(Failure::Transport, out),
             (Calling | Proceeding, Provisional) => self.proceed(out),

@@ -1,0 +1,93 @@
+//! SIP domains, and which list guards which door: their tables and the questions about them.
+
+use super::page::{Listed, Page};
+use super::query::{Query, Scope};
+use super::reader::Reader;
+use super::rows::{DoorSid, ListSid, ListUseRow, Purpose, SipDomainRow};
+use super::sip_rows::key;
+use super::table::{Row, Table, Unique, Value};
+use super::tx::StoreError;
+use crate::sid::SipDomainSid;
+
+/// The table of domains.
+pub static SIP_DOMAINS: Table = Table {
+    name: "sip_domains",
+    columns: &["sid", "account", "created", "name"],
+    secrets: &["voice", "fallback", "status_callback", "other"],
+    unique: &[Unique { columns: &["name"], word: "domain" }],
+};
+
+/// The table of uses.
+pub static LIST_USES: Table = Table {
+    name: "list_uses",
+    columns: &["sid", "account", "created", "owner", "purpose", "list"],
+    secrets: &[],
+    unique: &[],
+};
+
+impl Row for SipDomainRow {
+    const TABLE: &'static Table = &SIP_DOMAINS;
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            Value::text(self.sid),
+            Value::text(self.account),
+            Value::time(self.created),
+            Value::text(&self.name),
+        ]
+    }
+}
+
+impl Row for ListUseRow {
+    const TABLE: &'static Table = &LIST_USES;
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            Value::text(self.key()),
+            Value::text(self.account),
+            Value::time(self.created),
+            Value::text(self.owner),
+            Value::text(self.purpose.as_str()),
+            Value::text(self.list),
+        ]
+    }
+}
+
+/// One domain.
+pub fn get(r: &mut Reader, scope: Scope, sid: SipDomainSid) -> Result<Option<SipDomainRow>, StoreError> {
+    r.one(Query::new::<SipDomainRow>(scope).is("sid", Some(sid)))
+}
+
+/// Domains, newest first.
+pub fn list(r: &mut Reader, scope: Scope, page: &Page) -> Result<Listed<SipDomainRow>, StoreError> {
+    r.page(Query::new::<SipDomainRow>(scope), page)
+}
+
+/// The uses at a door for a purpose, newest first: of both kinds of list together.
+pub fn uses(
+    r: &mut Reader,
+    scope: Scope,
+    owner: DoorSid,
+    purpose: Purpose,
+) -> Result<Vec<ListUseRow>, StoreError> {
+    let all = Query::new::<ListUseRow>(scope);
+    r.rows(&all.is("owner", Some(owner)).is("purpose", Some(purpose.as_str())))
+}
+
+/// One use.
+pub fn list_use(
+    r: &mut Reader,
+    scope: Scope,
+    owner: DoorSid,
+    purpose: Purpose,
+    list: ListSid,
+) -> Result<Option<ListUseRow>, StoreError> {
+    r.one(Query::new::<ListUseRow>(scope).is("sid", Some(key(owner, purpose, list))))
+}
+
+/// Does any door use this list?
+pub fn in_use(r: &mut Reader, list: ListSid) -> Result<bool, StoreError> {
+    let uses: Vec<ListUseRow> =
+        r.rows(&Query::new::<ListUseRow>(Scope::Operator).is("list", Some(list)).limit(1))?;
+    Ok(!uses.is_empty())
+}
