@@ -17,7 +17,7 @@ use crate::media::event::{EngineCommand, MediaEvent};
 use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, LegId, SipEvent};
-use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
+use crate::store::rows::{CallRow, CallStatus, Hook};
 use crate::store::tx::Tx;
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -225,7 +225,7 @@ impl Call {
         };
         (self.row.status, self.row.sequence) = (before.status, before.sequence);
         (self.row.answered, self.row.invited) = (before.answered, false);
-        (self.leg.answered, self.leg.invited) = (false, self.row.direction == Direction::Inbound);
+        (self.leg.answered, self.leg.invited) = (false, self.row.direction.came_in());
         self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
     }
 

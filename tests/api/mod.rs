@@ -7,6 +7,7 @@ pub mod callee;
 mod calls;
 mod carrier;
 mod differences;
+mod elastic;
 mod errors;
 mod forms;
 pub mod harness;
