@@ -9,6 +9,7 @@ use crate::clock::Wall;
 use crate::rng::Rng;
 use crate::sid::AccountSid;
 use crate::store::Page;
+use crate::store::account_rules::AccountRules;
 use crate::store::accounts::{self, AccountFilter};
 use crate::store::query::{PAGE_MAX, Scope};
 use crate::store::rows::AccountRow;
@@ -115,6 +116,7 @@ pub fn fresh(parent: Option<AccountSid>, name: Option<String>, now: Wall, rng: &
         friendly_name: name.unwrap_or_else(|| format!("{what} Created at {}", now.rfc2822())),
         status: "active".to_string(),
         auth_token: rng.hex(32),
+        rules: AccountRules::of_new(),
         created: now,
         updated: now,
     }

@@ -4,6 +4,7 @@
 use super::accounts::{self as v2010, CHILDREN_MAX, STATUSES};
 use super::carrier;
 use super::carrier_body::{Given, unprocessable};
+use super::carrier_rules;
 use super::operation::{Ctx, Outcome};
 use super::page::wanted;
 use super::params::{Kind, Param, param};
@@ -25,19 +26,30 @@ pub const FILTERS: &[Param] = &[
     param("status", Kind::OneOf(STATUSES), "Only those in this state."),
 ];
 
+macro_rules! fields {
+    ($($first:expr,)*) => {
+        &[
+            $($first,)*
+            param("calls_per_second", Kind::Int(0, 10_000), "Calls of the REST API that are dialled in a second, the others wait; 0: as many as come; 1 by default."),
+            param("allowed_calling_codes", Kind::Prefixes, "Calling codes that it may dial beside that of its own country; of the islands of the North American plan 1 and the area."),
+            param("all_countries", Kind::Bool, "It may dial every country; false by default."),
+            param("max_concurrent_calls", Kind::Int(1, 1_000_000), "Calls at a time; as many as there are by default."),
+            param("max_minutes_per_day", Kind::Int(1, 100_000_000), "Minutes of talk in a day (UTC), all calls together; no end by default."),
+        ]
+    };
+}
+
 /// Attributes of create.
-pub const CREATE: &[Param] = &[
+pub const CREATE: &[Param] = fields! {
     NAME,
-    param(
-        "parent_account_sid",
-        Kind::Sid("AC"),
-        "Main account of which it is a subaccount; none by default.",
-    ),
-];
+    param("parent_account_sid", Kind::Sid("AC"), "Main account of which it is a subaccount; none by default."),
+};
 
 /// Attributes of update.
-pub const UPDATE: &[Param] =
-    &[NAME, param("status", Kind::OneOf(STATUSES), "State: suspended can be undone, closed cannot.")];
+pub const UPDATE: &[Param] = fields! {
+    NAME,
+    param("status", Kind::OneOf(STATUSES), "State: suspended can be undone, closed cannot."),
+};
 
 macro_rules! props {
     ($($last:expr,)*) => {
@@ -45,6 +57,12 @@ macro_rules! props {
             always("name", Type::Text),
             always("status", Type::OneOf(STATUSES)),
             maybe("parent_account_sid", Type::Sid("AC")),
+            always("calls_per_second", Type::Int),
+            always("allowed_calling_codes", Type::Texts),
+            always("all_countries", Type::Bool),
+            maybe("home_calling_code", Type::Text),
+            maybe("max_concurrent_calls", Type::Int),
+            maybe("max_minutes_per_day", Type::Int),
             always("created_at", Type::Text),
             always("updated_at", Type::Text),
             $($last,)*
@@ -70,6 +88,9 @@ fn show(row: &AccountRow, token: Option<&str>) -> Value {
         "created_at": row.created.iso8601(),
         "updated_at": row.updated.iso8601(),
     });
+    if let Some(all) = attributes.as_object_mut() {
+        all.extend(carrier_rules::show(&row.rules));
+    }
     if let (Some(token), Some(all)) = (token, attributes.as_object_mut()) {
         all.insert("auth_token".to_owned(), json!(token));
     }
@@ -103,7 +124,8 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     if let Some(parent) = parent {
         may_have_children(&ctx, parent).await?;
     }
-    let row = v2010::fresh(parent, given.text("name").flatten(), ctx.now, &mut super::rng());
+    let mut row = v2010::fresh(parent, given.text("name").flatten(), ctx.now, &mut super::rng());
+    carrier_rules::apply(&given, &mut row.rules)?;
     ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
     Ok(carrier::document(show(&row, Some(&row.auth_token))))
 }
@@ -137,6 +159,7 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
         }
         row.status = status;
     }
+    carrier_rules::apply(&given, &mut row.rules)?;
     row.updated = ctx.now;
     ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
     Ok(carrier::document(show(&row, None)))

@@ -23,6 +23,7 @@ pub mod carrier;
 pub mod carrier_accounts;
 pub mod carrier_body;
 pub mod carrier_calls;
+pub mod carrier_rules;
 pub mod command;
 pub mod credential_lists;
 pub mod credentials;

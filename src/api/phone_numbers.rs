@@ -3,7 +3,7 @@
 
 use super::carrier;
 use super::carrier_body::{Given, unprocessable};
-use super::numbers::fresh;
+use super::numbers::{first_country, fresh};
 use super::operation::{Ctx, Outcome, unavailable};
 use super::page::wanted;
 use super::params::{Kind, Param, param};
@@ -169,25 +169,27 @@ async fn assigned(
     given: &Given,
     row: &InventoryRow,
     held: Option<NumberRow>,
-) -> Result<(Option<NumberRow>, Option<Op>), Refusal> {
+) -> Result<(Option<NumberRow>, Vec<Op>), Refusal> {
     let wanted = match given.text("account_sid") {
-        None => return Ok((held, None)),
-        Some(None) => return Ok((None, held.map(|h| Op::DeleteNumber(h.sid)))),
+        None => return Ok((held, vec![])),
+        Some(None) => return Ok((None, held.map(|h| Op::DeleteNumber(h.sid)).into_iter().collect())),
         Some(Some(wanted)) => AccountSid::parse(&wanted),
     };
     let Some(account) = wanted.filter(|a| held.as_ref().is_none_or(|h| h.account != *a)) else {
-        return Ok((held, None));
+        return Ok((held, vec![]));
     };
-    if carrier::account(ctx, account, "account_sid").await?.status == "closed" {
+    let owner = carrier::account(ctx, account, "account_sid").await?;
+    if owner.status == "closed" {
         return Err(unprocessable("The account is closed.").about("account_sid"));
     }
     let new = fresh(account, row.number.clone(), &row.kind, ctx.now);
     let new = NumberRow { sid: held.map_or(new.sid, |h| h.sid), ..new };
-    Ok((Some(new.clone()), Some(Op::PutNumber(Box::new(new)))))
+    let country = first_country(&owner, &new.number);
+    Ok((Some(new.clone()), std::iter::once(Op::PutNumber(Box::new(new))).chain(country).collect()))
 }
 
-async fn write(ctx: &Ctx, row: &InventoryRow, op: Option<Op>) -> Result<(), Refusal> {
-    let ops = std::iter::once(Op::PutInventory(Box::new(row.clone()))).chain(op).collect();
+async fn write(ctx: &Ctx, row: &InventoryRow, ops: Vec<Op>) -> Result<(), Refusal> {
+    let ops = std::iter::once(Op::PutInventory(Box::new(row.clone()))).chain(ops).collect();
     match ctx.api.store.commit(Tx { ops }).await {
         Ok(()) => {
             ctx.api.tables_changed().await;
@@ -207,8 +209,8 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     apply(&given, &mut row);
     let wanted = row.number.clone();
     let held = ctx.read(move |r| numbers::by_number(r, Scope::Operator, &wanted)).await?;
-    let (held, op) = assigned(&ctx, &given, &row, held).await?;
-    write(&ctx, &row, op).await?;
+    let (held, ops) = assigned(&ctx, &given, &row, held).await?;
+    write(&ctx, &row, ops).await?;
     Ok(carrier::document(show(&row, held.as_ref())))
 }
 
@@ -258,8 +260,8 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
     }
     apply(&given, &mut row);
     row.updated = ctx.now;
-    let (held, op) = assigned(&ctx, &given, &row, held).await?;
-    write(&ctx, &row, op).await?;
+    let (held, ops) = assigned(&ctx, &given, &row, held).await?;
+    write(&ctx, &row, ops).await?;
     Ok(carrier::document(show(&row, held.as_ref())))
 }
 

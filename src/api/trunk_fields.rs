@@ -8,15 +8,19 @@ use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
 use crate::trunk::normalise;
+use crate::trunk::policy::Word;
 use serde_json::{Value, json};
 
 /// Modes of authentication.
 pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
 
 const TRANSPORTS: &[&str] = &["udp", "tcp"];
+const REFER: &[&str] = &["deny", "allow"];
+const BELIEVED: &[&str] = &["from", "asserted"];
+const ASSERTS: &[&str] = &["none", "p_asserted_identity", "remote_party_id"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 19] = [
+const FIELDS: [Param; 23] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -76,6 +80,22 @@ const FIELDS: [Param; 19] = [
         "The whole Request-URI, with {number}, {host} and {user}.",
     ),
     param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
+    param(
+        "refer",
+        Kind::OneOf(REFER),
+        "Transfers by SIP REFER: by the Refer verb, and by the peer, whose transfers the account pays; deny by default.",
+    ),
+    param(
+        "inbound_identity",
+        Kind::OneOf(BELIEVED),
+        "Who calls: From, or what the peer's network asserts (P-Asserted-Identity, Remote-Party-ID); from by default.",
+    ),
+    param("outbound_identity", Kind::OneOf(ASSERTS), "How calls say who calls beside From: none by default."),
+    param(
+        "outbound_diversion",
+        Kind::Bool,
+        "A call that is passed on says by whom (Diversion); false by default.",
+    ),
 ];
 
 /// Most `max_channels`.
@@ -87,7 +107,7 @@ pub const CREATE: &[Param] = &FIELDS;
 /// Attributes of update: the same, all optional.
 pub const UPDATE: &[Param] = &optional(FIELDS);
 
-const fn optional(mut fields: [Param; 19]) -> [Param; 19] {
+const fn optional<const N: usize>(mut fields: [Param; N]) -> [Param; N] {
     fields[0] = fields[0].optional();
     fields
 }
@@ -114,6 +134,10 @@ const PROPS: &[Prop] = &[
     always("outbound_route_prefixes", Type::Texts),
     maybe("outbound_dial_string", Type::Text),
     maybe("account_sid", Type::Sid("AC")),
+    always("refer", Type::OneOf(REFER)),
+    always("inbound_identity", Type::OneOf(BELIEVED)),
+    always("outbound_identity", Type::OneOf(ASSERTS)),
+    always("outbound_diversion", Type::Bool),
     maybe("registration", Type::Any),
     maybe("contacts", Type::Any),
     always("created_at", Type::Text),
@@ -189,6 +213,10 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "outbound_route_prefixes": row.outbound_route_prefixes,
         "outbound_dial_string": row.outbound_dial_string,
         "account_sid": row.account,
+        "refer": row.refer.as_str(),
+        "inbound_identity": row.identity.inbound.as_str(),
+        "outbound_identity": row.identity.outbound.as_str(),
+        "outbound_diversion": row.identity.diversion,
         "registration": live.registration(row),
         "contacts": live.contacts(row),
         "created_at": row.created.iso8601(),

@@ -268,6 +268,7 @@ impl Call {
         match was {
             Phase::Dialling(d) => self.abandon_dial(cx, &d, true),
             Phase::Recording(r) => self.record_hung_up(r),
+            Phase::Referring(r) => self.abandon_refer(cx, &r),
             _ => {}
         }
     }

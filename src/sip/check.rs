@@ -4,7 +4,7 @@
 use super::wire::{Message, Method, Scheme, split_list};
 
 /// Methods that the endpoint answers.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY";
 /// Extensions that a request may require. `100rel` is not among them (ruling 2.48); `timer` is not either: a
 /// Session-Expires is ignored.
 pub const SUPPORTED: &[&str] = &[];
@@ -66,6 +66,7 @@ fn check_method(method: &Method) -> Result<(), Refusal> {
     match method {
         Method::Invite | Method::Ack | Method::Bye | Method::Cancel => Ok(()),
         Method::Options | Method::Info | Method::Update => Ok(()),
+        Method::Refer | Method::Notify => Ok(()),
         Method::Other(_) => Err(refusal(501, "Not Implemented", allow())),
         _ => Err(refusal(405, "Method Not Allowed", allow())),
     }

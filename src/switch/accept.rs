@@ -9,6 +9,7 @@ use crate::store::rows::{
     CallRow, CallStatus, Direction, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
+use crate::trunk::policy::Believed;
 use crate::trunk::{Snapshot, normalise};
 
 /// A refusal: what the peer is told, and why in a sentence.
@@ -16,6 +17,8 @@ struct Refusal {
     cause: Cause,
     words: String,
     account: Option<AccountSid>,
+    /// Of the notification.
+    code: u32,
 }
 
 impl Switch {
@@ -40,28 +43,29 @@ impl Switch {
         let source = invite.flow.remote.ip();
         let called = called(&tables.trunks, invite, trunks);
         let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
-        if self.calls.len() >= self.calls_max {
+        if self.under_way() >= self.calls_max {
             let cause = Cause::new(503, "Service Unavailable");
             return Err(Refusal {
                 cause,
                 words: format!("{} calls are live", self.calls_max),
                 account: None,
+                code: 32100,
             });
         }
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number_on(trunks, called) else {
             let cause = Cause::new(404, "No such number");
-            return Err(Refusal { cause, words: explain(), account: owner() });
+            return Err(Refusal { cause, words: explain(), account: owner(), code: 32100 });
         };
         let Some(trunk) = tables.trunks.choose(trunks, number) else {
             let cause = Cause::new(404, "No such number on this trunk");
-            return Err(Refusal { cause, words: explain(), account: owner() });
+            return Err(Refusal { cause, words: explain(), account: owner(), code: 32100 });
         };
         if self.channels.is_full(trunk) {
             let words =
                 format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
             let cause = Cause::new(503, "All Channels Busy");
-            return Err(Refusal { cause, words, account: Some(number.account) });
+            return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
         }
         let active = tables.account(number.account).is_some_and(|a| a.status == "active");
         let (voice, fallback, status_callback) = Call::hooks_of_number(&tables, number);
@@ -72,9 +76,17 @@ impl Switch {
                 "the account is not active".to_owned()
             };
             let cause = Cause::new(480, "No handler for this number");
-            return Err(Refusal { cause, words, account: Some(number.account) });
+            return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
         }
+        // 486, not 503: another way here would find the same account.
+        let seconds = self.room(now, number.account).map_err(|(code, words)| Refusal {
+            cause: Cause::new(486, "Account Limit Reached"),
+            words,
+            account: Some(number.account),
+            code,
+        })?;
         let mut row = self.row_of(now, invite, number, trunk.sid);
+        row.time_limit_s = row.time_limit_s.min(seconds);
         row.voice = voice;
         row.fallback = fallback;
         row.callbacks = status_callback
@@ -86,11 +98,10 @@ impl Switch {
 
     fn row_of(&mut self, now: Now, invite: &Invite, number: &NumberRow, trunk: TrunkSid) -> CallRow {
         let tables = self.tables.clone();
-        let country = tables.trunks.trunk(trunk).and_then(|t| t.country.as_deref());
         CallRow {
             sid: CallSid::new(&mut self.rng),
             to: number.number.clone(),
-            from: caller(invite, country),
+            from: caller(invite, tables.trunks.trunk(trunk)),
             forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
             number: Some(number.sid),
             application: number.application,
@@ -112,7 +123,7 @@ impl Switch {
                 sid: NotificationSid::new(&mut self.rng),
                 account,
                 call: None,
-                code: 32100,
+                code: r.code,
                 level: 0,
                 words: format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words),
                 request_method: None,
@@ -141,9 +152,17 @@ fn called<'a>(tables: &Snapshot, invite: &'a Invite, trunks: &[TrunkSid]) -> &'a
     if instead { to } else { user }
 }
 
-/// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else.
-fn caller(invite: &Invite, country: Option<&str>) -> String {
-    let user = &invite.from_user;
+/// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else. Of a network that is trusted what it
+/// asserts counts before From; who does not want to be known is not.
+fn caller(invite: &Invite, trunk: Option<&TrunkRow>) -> String {
+    if invite.identity.withheld {
+        return "anonymous".to_owned();
+    }
+    let country = trunk.and_then(|t| t.country.as_deref());
+    let believed = trunk.is_some_and(|t| t.identity.inbound == Believed::Asserted);
+    let asserted = invite.identity.asserted.as_ref().filter(|_| believed);
+    let (user, host) =
+        asserted.map_or((&invite.from_user, &invite.from_host), |party| (&party.user, &party.host));
     let digits = user.strip_prefix('+').unwrap_or(user);
     match user.as_str() {
         "" => "anonymous".to_owned(),
@@ -153,6 +172,6 @@ fn caller(invite: &Invite, country: Option<&str>) -> String {
             // What the country cannot make a number of stays as the peer wrote it.
             if read.starts_with('+') { read } else { user.clone() }
         }
-        _ => format!("sip:{user}@{}", invite.from_host),
+        _ => format!("sip:{user}@{host}"),
     }
 }

@@ -67,6 +67,39 @@ fn an_account_shows_its_token_once_and_can_be_suspended_and_closed() {
 }
 
 #[test]
+fn an_accounts_rules_are_the_operators() {
+    let server = Server::start();
+    let (sid, made) = server.carried("POST", ACCOUNTS, json!({ "name": "Shop", "max_concurrent_calls": 4 }));
+    assert_eq!((&made["calls_per_second"], &made["max_concurrent_calls"]), (&json!(1), &json!(4)));
+    assert_eq!((&made["allowed_calling_codes"], &made["all_countries"]), (&json!([]), &json!(false)));
+    let path = format!("{ACCOUNTS}/{sid}");
+    // The line that a refusal with 21215 prints.
+    let (_, now) = server.carried("PATCH", &path, json!({ "allowed_calling_codes": ["44", "1876"] }));
+    assert_eq!(now["allowed_calling_codes"], json!(["44", "1876"]));
+    let (_, now) =
+        server.carried("PATCH", &path, json!({ "all_countries": true, "max_concurrent_calls": null }));
+    assert_eq!((&now["all_countries"], &now["max_concurrent_calls"]), (&json!(true), &Value::Null));
+    assert_eq!(now["allowed_calling_codes"], json!(["44", "1876"]));
+    for (field, value) in [
+        ("allowed_calling_codes", json!(["4"])),
+        ("allowed_calling_codes", json!(["1415"])),
+        ("calls_per_second", json!(-1)),
+        ("max_minutes_per_day", json!(0)),
+        ("all_countries", json!("perhaps")),
+    ] {
+        let mut body = json!({});
+        body[field] = value;
+        server.unprocessable("PATCH", &path, &body, field);
+    }
+    // Its first number opens its country.
+    server.carried("POST", NUMBERS, json!({ "number": "+447700900123", "account_sid": sid }));
+    assert_eq!(server.carried("GET", &path, json!(null)).1["home_calling_code"], Value::Null, "all are open");
+    server.carried("PATCH", &path, json!({ "all_countries": false }));
+    server.carried("POST", NUMBERS, json!({ "number": "+4930123456", "account_sid": sid }));
+    assert_eq!(server.carried("GET", &path, json!(null)).1["home_calling_code"], "49");
+}
+
+#[test]
 fn a_subaccount_has_a_parent_and_no_children() {
     let server = Server::start();
     let parent = server.account.sid.to_string();

@@ -4,8 +4,11 @@ mod corners;
 mod dial;
 mod documents;
 mod faults;
+mod identity;
 mod inbound;
+mod limits;
 mod outbound;
+mod refer;
 mod registering;
 mod rest;
 pub mod scene;
@@ -19,9 +22,12 @@ fn every_ladder_is_shown() {
     let sources = [
         include_str!("dial.rs"),
         include_str!("faults.rs"),
+        include_str!("identity.rs"),
         include_str!("inbound.rs"),
+        include_str!("limits.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
+        include_str!("refer.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
         include_str!("users.rs"),

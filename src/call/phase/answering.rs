@@ -70,6 +70,7 @@ impl Call {
             Verb::Start(s) => self.start(cx, &s),
             Verb::Stop(s) => self.stop(cx, &s),
             Verb::Redirect(_) => self.next(cx, twiml::Event::Next),
+            Verb::Refer(r) => self.begin_refer(cx, r),
             Verb::Reject(r) => self.reject(cx, &r),
             Verb::Hangup(h) => self.hang_up(cx, h.parameters),
         }

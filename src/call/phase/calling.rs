@@ -22,8 +22,9 @@ impl Call {
         self.row.invited = true;
         self.row.trunk = target.trunk;
         self.row.started = Some(cx.now.wall);
-        self.leg.invited = true;
+        // Not counting what it waited for its turn.
         self.dialled = cx.now.mono;
+        self.leg.invited = true;
         let ring = Duration::from_secs(self.row.timeout_s.into());
         self.timers.arm(TimerKind::Ring, cx.now.mono + ring);
         let invite = Effect::Sip(SipCmd::Invite(Box::new(target.invite(self.leg.id, &self.row, offer))));
