@@ -42,6 +42,7 @@ pub mod media;
 pub mod mp3;
 pub mod not_offered;
 pub mod notifications;
+pub mod number_rows;
 pub mod numbers;
 pub mod openapi;
 pub mod operation;

@@ -2,23 +2,19 @@
 
 use super::calls::formatted;
 use super::hooks::{self, Kept, Slot};
+use super::number_rows::{first_country, fresh, toll_free, type_of};
 use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Schema, Type, always, maybe};
-use crate::clock::Wall;
-use crate::sid::{AccountSid, ApplicationSid, ElasticTrunkSid, NumberSid};
-use crate::store::account_rules::EVERYWHERE;
+use crate::sid::{ApplicationSid, ElasticTrunkSid, NumberSid};
 use crate::store::numbers::{self, NumberFilter};
-use crate::store::rows::{AccountRow, NumberRow};
+use crate::store::rows::NumberRow;
 use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{applications, elastic, inventory};
-use crate::trunk::destination::{Zone, zone};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// Area codes of the North American plan that nobody pays for calling.
-const TOLL_FREE: &[&str] = &["800", "822", "833", "844", "855", "866", "877", "888"];
 /// What a number brought by its owner is, in `origin`.
 const ORIGIN: &str = "hosted";
 
@@ -294,12 +290,6 @@ async fn check(ctx: &Ctx, row: &NumberRow) -> Result<(), Refusal> {
     if known { Ok(()) } else { Err(Refusal::plain(21420)) }
 }
 
-/// Is it of an area that is free to call? None: it is not of the North American plan.
-pub fn toll_free(number: &str) -> Option<bool> {
-    let area = number.strip_prefix("+1")?.get(..3)?;
-    Some(TOLL_FREE.contains(&area))
-}
-
 /// The type of a number: what the path says, unless the North American plan says otherwise.
 fn kind(number: &str, wanted: Option<&'static str>) -> Result<&'static str, Refusal> {
     match (toll_free(number), wanted) {
@@ -309,34 +299,6 @@ fn kind(number: &str, wanted: Option<&'static str>) -> Result<&'static str, Refu
         (_, Some(kind)) => Ok(kind),
         (Some(true), None) => Ok("toll-free"),
         (_, None) => Ok("local"),
-    }
-}
-
-/// A number as an account has it at first: nobody answers yet. `kind` may be in the inventory's words.
-pub fn fresh(account: AccountSid, number: String, kind: &str, now: Wall) -> NumberRow {
-    NumberRow {
-        sid: NumberSid::new(&mut super::rng()),
-        account,
-        friendly_name: formatted(&number),
-        kind: type_of(kind).to_string(),
-        number,
-        voice: None,
-        fallback: None,
-        status_callback: None,
-        application: None,
-        trunk: None,
-        other: Map::new(),
-        created: now,
-        updated: now,
-    }
-}
-
-/// Twilio's word for a type of the inventory.
-fn type_of(kind: &str) -> &str {
-    match kind {
-        "toll_free" => "toll-free",
-        "short_code" => "local",
-        other => other,
     }
 }
 
@@ -379,19 +341,6 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     }
     let show = if kind_of(&ctx).is_some() { show_typed } else { show };
     Ok(Outcome::Record(show(&row)))
-}
-
-/// The first number of an account says which country is its own, for good: otherwise whoever holds its token opens any country by
-/// claiming a number there.
-pub fn first_country(account: &AccountRow, number: &str) -> Option<Op> {
-    let mut account = account.clone();
-    let open = account.rules.allowed_calling_codes.iter().any(|code| code == EVERYWHERE);
-    let Zone::Code(zone) = zone(number) else { return None };
-    if open || account.rules.home.is_some() {
-        return None;
-    }
-    account.rules.home = Some(zone);
-    Some(Op::PutAccount(Box::new(account)))
 }
 
 /// POST IncomingPhoneNumbers/{Sid}.

@@ -3,7 +3,7 @@
 
 use super::carrier;
 use super::carrier_body::{Given, unprocessable};
-use super::numbers::{first_country, fresh};
+use super::number_rows::{first_country, fresh, toll_free};
 use super::operation::{Ctx, Outcome, unavailable};
 use super::page::wanted;
 use super::params::{Kind, Param, param};
@@ -108,16 +108,16 @@ fn number(text: &str) -> Result<String, Refusal> {
 }
 
 fn kind(number: &str, wanted: Option<String>) -> Result<String, Refusal> {
-    let toll_free = super::numbers::toll_free(number);
-    let told = match toll_free {
+    let free = toll_free(number);
+    let told = match free {
         _ if !number.starts_with('+') => "short_code",
         Some(true) => "toll_free",
         _ => "local",
     };
     let wanted = wanted.unwrap_or_else(|| told.to_owned());
-    let fits = match (number.starts_with('+'), toll_free) {
+    let fits = match (number.starts_with('+'), free) {
         (false, _) => wanted == "short_code",
-        (true, Some(toll_free)) => (wanted == "toll_free") == toll_free && wanted != "short_code",
+        (true, Some(free)) => (wanted == "toll_free") == free && wanted != "short_code",
         (true, None) => wanted != "short_code",
     };
     if fits { Ok(wanted) } else { Err(unprocessable(format!("The number is {told}.")).about("type")) }
