@@ -24,6 +24,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod proofs;
 mod receive;
 mod refer;
 mod register;
@@ -155,6 +156,9 @@ pub struct Endpoint {
     shut_out: ShutOut,
     registrar: Registrar,
     draining: bool,
+    proofs: proofs::Proofs,
+    /// Why the connection could not be made that is being reported.
+    unreachable: Option<String>,
     /// Of the present input, for what users are shown.
     wall: Wall,
     registrations: registering::Registrations,
@@ -195,6 +199,8 @@ impl Endpoint {
             shut_out: ShutOut::default(),
             registrar,
             draining: false,
+            proofs: proofs::Proofs::default(),
+            unreachable: None,
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
@@ -232,13 +238,6 @@ impl Endpoint {
             Verdict::Message(message) if message.method().is_some() => self.on_request(now, flow, message),
             Verdict::Message(message) => self.on_response(now.mono, flow, &message),
         }
-        self.settle();
-    }
-
-    /// A connection broke, could not be made, or a datagram came back undelivered.
-    pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
-        self.wall = now.wall;
-        self.flow_lost(now.mono, f);
         self.settle();
     }
 
