@@ -8,13 +8,14 @@ use super::page::wanted;
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Prop, Schema, Type, always, maybe};
+use crate::call::verdict::{self, PARTIES, REASONS};
 use crate::clock::Wall;
 use crate::media::event::Stats;
 use crate::sid::{AccountSid, CallSid};
-use crate::sip::wire::q850;
 use crate::store::calls::{self, CallFilter};
 use crate::store::query::Scope;
-use crate::store::rows::{CallRow, Direction};
+use crate::store::reports::{self, ReportRow};
+use crate::store::rows::CallRow;
 use crate::webhooks::params::call_seconds;
 use serde_json::{Value, json};
 
@@ -25,11 +26,6 @@ pub const FILTERS: &[Param] = &[
     param("to", Kind::Endpoint, "Only calls to exactly this address."),
     param("from", Kind::Endpoint, "Only calls from exactly this address."),
 ];
-
-/// Who may end a call.
-pub const PARTIES: &[&str] = &["caller", "callee", "chorus"];
-/// For what reason we did.
-pub const REASONS: &[&str] = &["api", "twiml", "timeout", "dial", "restart", "error"];
 
 /// A call.
 pub const CALL: Schema = Schema { name: "carrier.v1.call", element: "Call", props: PROPS };
@@ -43,6 +39,7 @@ const PROPS: &[Prop] = &[
     always("status", Type::Text),
     maybe("trunk_sid", Type::Sid("TK")),
     maybe("phone_number_sid", Type::Sid("PN")),
+    maybe("external_id", Type::Text),
     always("created_at", Type::Text),
     maybe("started_at", Type::Text),
     maybe("answered_at", Type::Text),
@@ -66,16 +63,6 @@ const PROPS: &[Prop] = &[
     maybe("round_trip_ms", Type::Number),
     maybe("mos", Type::Number),
 ];
-
-/// Who ended it, and why we did if it was us.
-fn ended_by(row: &CallRow) -> (Option<&'static str>, Option<&str>) {
-    match (row.ended_by.as_deref(), row.direction) {
-        (None, _) => (None, None),
-        (Some("peer"), Direction::Inbound) => (Some("caller"), None),
-        (Some("peer"), _) => (Some("callee"), None),
-        (Some(_), _) => (Some("chorus"), Some(row.ended_how.as_deref().unwrap_or("error"))),
-    }
-}
 
 /// What was measured, by name.
 fn figures(stats: Option<&Stats>) -> Vec<(&'static str, Value)> {
@@ -103,7 +90,7 @@ fn figures(stats: Option<&Stats>) -> Vec<(&'static str, Value)> {
 fn show(row: &CallRow) -> Value {
     let date = |w: Option<Wall>| json!(w.map(Wall::iso8601));
     let cause = row.cause.as_ref().filter(|_| row.status.is_final());
-    let (party, reason) = ended_by(row);
+    let (party, reason) = verdict::hung_up(row);
     let mut attributes = json!({
         "account_sid": row.account,
         "parent_call_sid": row.parent,
@@ -113,13 +100,14 @@ fn show(row: &CallRow) -> Value {
         "status": row.status.as_str(),
         "trunk_sid": row.trunk,
         "phone_number_sid": row.number,
+        "external_id": row.external,
         "created_at": row.created.iso8601(),
         "started_at": date(row.started),
         "answered_at": date(row.answered),
         "ended_at": date(row.ended),
         "duration": row.ended.map(|_| call_seconds(row)),
         "sip_code": cause.map(|c| c.code),
-        "q850_cause": cause.and_then(|c| c.q850.or_else(|| q850::of_status(c.code))),
+        "q850_cause": verdict::q850(row),
         "hangup_cause": cause.map(|c| &c.words),
         "hung_up_by": party,
         "hung_up_how": reason,
@@ -147,6 +135,32 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let asked = page.clone();
     let listed = ctx.read(move |r| calls::list(r, scope, &filter, &asked)).await?;
     Ok(carrier::list(&ctx, &page, &listed, show))
+}
+
+/// What an external switch reported.
+pub const EVENT: Schema = Schema {
+    name: "carrier.v1.call.event",
+    element: "Event",
+    props: &[
+        always("of", Type::OneOf(&["phone_call", "media_stream"])),
+        always("type", Type::Text),
+        always("payload", Type::Any),
+        always("created_at", Type::Text),
+    ],
+};
+
+/// GET /carrier/v1/calls/{Sid}/events.
+pub async fn events(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let (call, page) = (find(&ctx).await?.sid, wanted(&ctx.params)?);
+    let asked = page.clone();
+    let listed = ctx.read(move |r| reports::of_call(r, Scope::Operator, call, &asked)).await?;
+    let shown = |row: &ReportRow| {
+        let attributes = json!({
+            "of": row.of, "type": row.kind, "payload": row.payload, "created_at": row.created.iso8601(),
+        });
+        carrier::resource(&EVENT, row.sid, attributes)
+    };
+    Ok(carrier::list(&ctx, &page, &listed, shown))
 }
 
 /// The call in the path, whosever it is.

@@ -124,7 +124,7 @@ fn form(operation: &Operation) -> o::request_body::RequestBody {
         }
     }
     let kind = match operation.shape {
-        Shape::Carrier(_) => "application/json",
+        shape if shape.takes_json() => "application/json",
         _ => "application/x-www-form-urlencoded",
     };
     let content = o::ContentBuilder::new().schema(Some(fields)).build();
@@ -152,6 +152,7 @@ fn prefix(kind: &str) -> &'static str {
         "account" => "AC",
         "phone_number" => "PN",
         "call" => "CA",
+        "call_event" => "EV",
         _ => "TK",
     }
 }
@@ -183,7 +184,9 @@ fn good(operation: &Operation) -> o::Response {
         o::ResponseBuilder::new().description(operation.words).content(kind, content).build()
     };
     match operation.shape {
-        Shape::Record(schema) => with("application/json", o::Ref::from_schema_name(schema.name).into()),
+        Shape::Record(schema) | Shape::Json(schema) => {
+            with("application/json", o::Ref::from_schema_name(schema.name).into())
+        }
         Shape::List(key, schema) => with("application/json", list(key, schema).into()),
         Shape::MetaList(key, schema) => with("application/json", meta_list(key, schema).into()),
         Shape::Carrier(schema) => {
@@ -303,7 +306,7 @@ pub fn curl(op: &Operation) -> String {
 
 fn data(op: &Operation) -> String {
     let examples = op.params.iter().filter(|p| !p.example.is_empty());
-    if matches!(op.shape, Shape::Carrier(_)) {
+    if op.shape.takes_json() {
         let fields = examples.map(|p| match p.kind {
             kind if kind.is_list() => (p.name.to_string(), json!([p.example])),
             _ => (p.name.to_string(), json!(p.example)),
@@ -333,6 +336,7 @@ fn components() -> o::Components {
         | Shape::List(_, s)
         | Shape::MetaList(_, s)
         | Shape::Carrier(s)
+        | Shape::Json(s)
         | Shape::CarrierList(s) = op.shape
         {
             out = out.schema(s.name, schema(s));

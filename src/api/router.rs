@@ -231,7 +231,17 @@ pub static ROUTES: &[Operation] = &[
     delete("DeleteCarrierPhoneNumber", "/carrier/v1/phone_numbers/{Sid}", run!(phone_numbers::delete), "Takes a number out of the inventory, if no account has it.").by(Access::Carrier),
 
     row("ListCarrierCall", Verb::Get, "/carrier/v1/calls", carrier_calls::FILTERS, Shape::CarrierList(&carrier_calls::CALL), run!(carrier_calls::list)).saying("Calls of all accounts, newest first.").by(Access::Carrier),
+    row("ListCarrierCallEvent", Verb::Get, "/carrier/v1/calls/{Sid}/events", &[], Shape::CarrierList(&carrier_calls::EVENT), run!(carrier_calls::events)).saying("What an external switch reported of a call, newest first.").by(Access::Carrier),
     row("FetchCarrierCall", Verb::Get, "/carrier/v1/calls/{Sid}", &[], Shape::Carrier(&carrier_calls::CALL), run!(carrier_calls::fetch)).saying("A call: why and by whom it ended, how long it rang, how it sounded.").by(Access::Carrier),
+
+    row("ListGateway", Verb::Get, "/gateways", super::params::PAGING, Shape::Json(&gateways::GATEWAYS), run!(gateways::list)).saying("Gateways: the trunks that register elsewhere, by pages of all trunks.").by(Access::Carrier),
+    row("CreateGateway", Verb::Post, "/gateways", gateways::CREATE, Shape::Json(&gateways::GATEWAY), run!(gateways::create)).saying("Makes a gateway, or replaces the one of this name; it registers at once.").status(201).by(Access::Carrier),
+    row("FetchGateway", Verb::Get, "/gateways/{Id}", &[], Shape::Json(&gateways::GATEWAY), run!(gateways::fetch)).saying("A gateway, by id or name.").by(Access::Carrier),
+    delete("DeleteGateway", "/gateways/{Id}", run!(gateways::delete), "Deletes a gateway, by id or name; its registration is taken back.").by(Access::Carrier),
+
+    row("CreateInboundPhoneCall", Verb::Post, "/services/inbound_phone_calls", services::INBOUND, Shape::Json(&services::TAKEN), run!(services::inbound)).saying("An external switch got a call: which number it is, and what to do with it.").by(Access::Carrier),
+    row("CreatePhoneCallEvent", Verb::Post, "/services/phone_call_events", services::CALL_EVENT, Shape::Json(&services::REPORTED), run!(services::phone_call)).saying("An external switch tells how a call goes.").status(202).by(Access::Carrier),
+    row("CreateMediaStreamEvent", Verb::Post, "/services/media_stream_events", services::STREAM_EVENT, Shape::Json(&services::REPORTED), run!(services::media_stream)).saying("An external switch tells how a media stream goes.").status(202).by(Access::Carrier),
 
     get("FetchTimeline", "/chorus/v1/calls/{Sid}/timeline", &timeline::TIMELINE, run!(timeline::fetch), "Who said what to whom in a call, also while it lives."),
 

@@ -42,7 +42,11 @@ async fn changed(ctx: &Ctx, before: Option<TrunkRow>) -> Result<(TrunkRow, Optio
     Ok((row, made))
 }
 
-async fn write(ctx: &Ctx, row: &TrunkRow) -> Result<(), Refusal> {
+/// Writes a trunk, and tells the switch of it.
+///
+/// # Errors
+/// 422 where another peer registers under its name.
+pub async fn write(ctx: &Ctx, row: &TrunkRow) -> Result<(), Refusal> {
     let tx = Tx::one(Op::PutTrunk(Box::new(row.clone())));
     match ctx.api.store.commit(tx).await {
         Ok(()) => {

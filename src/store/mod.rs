@@ -31,6 +31,7 @@ pub mod postgres;
 pub mod query;
 pub mod reader;
 pub mod recordings;
+pub mod reports;
 pub mod retention;
 pub mod rows;
 mod sealed;

@@ -2,6 +2,7 @@
 
 use super::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use super::inventory::InventoryRow;
+use super::reports::ReportRow;
 use super::rows::*;
 use crate::call::status::StatusChange;
 use crate::sid::*;
@@ -53,6 +54,10 @@ pub enum Op {
     PutInventory(Box<InventoryRow>),
     /// Deletes one.
     DeleteInventory(NumberSid),
+    /// What an external switch reported.
+    PutReport(Box<ReportRow>),
+    /// Deletes one.
+    DeleteReport(ReportSid),
     /// An application.
     PutApplication(Box<ApplicationRow>),
     /// Deletes one.

@@ -23,6 +23,7 @@ mod pressure;
 mod resources;
 pub mod rows;
 pub mod schema;
+mod services;
 mod sip;
 mod targets;
 mod tls;

@@ -5,7 +5,7 @@ use chorus::store::table::Table;
 use chorus::store::*;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-fn tables() -> [&'static Table; 21] {
+fn tables() -> [&'static Table; 22] {
     [
         &accounts::ACCOUNTS,
         &applications::APPLICATIONS,
@@ -24,6 +24,7 @@ fn tables() -> [&'static Table; 21] {
         &sip_lists::CREDENTIAL_LISTS,
         &sip_lists::IP_ACLS,
         &sip_lists::IP_ADDRESSES,
+        &reports::REPORTS,
         &streams::STREAMS,
         &timeline::TIMELINES,
         &trunks::BINDINGS,
