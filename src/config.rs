@@ -4,7 +4,8 @@
 mod read;
 
 use crate::webhooks::address::Network;
-use read::{addresses, is_base, port_range, realm};
+use crate::webhooks::events;
+use read::{addresses, events_of, is_base, port_range, realm};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -80,6 +81,12 @@ pub const KEYS: &[Key] = &[
         "false",
         "true: OPTIONS from anybody gets 200; false: only from what a trunk, list or registration names",
     ),
+        "events_url",
+        "CHORUS_EVENTS_URL",
+        "",
+        "where the events of calls and streams are told as JSON; {resource} in it becomes phone_call_events or media_stream_events; empty: nowhere",
+    ),
+    key("events_token", "CHORUS_EVENTS_TOKEN", "", "bearer token that is sent there"),
     key("rtp_ports", "CHORUS_RTP_PORTS", "20000-39999", "RTP port range"),
     key("account_sid", "CHORUS_ACCOUNT_SID", "", "the first account; empty: made at first start"),
     key("auth_token", "CHORUS_AUTH_TOKEN", "", "its token; empty: made and printed at first start"),
@@ -176,6 +183,7 @@ pub struct Config {
     pub realm: String,
     pub trusted_proxies: Vec<crate::trunk::Network>,
     pub answer_unknown_options: bool,
+    pub events: Option<events::Target>,
     pub rtp_ports: (u16, u16),
     pub account_sid: String,
     pub auth_token: String,
@@ -317,6 +325,7 @@ impl Config {
             realm: realm(v.text("realm"))?,
             trusted_proxies: read::proxies(&v.text("trusted_proxies"))?,
             answer_unknown_options: v.parse("answer_unknown_options", "true or false")?,
+            events: events_of(v.some("events_url"), v.text("events_token"))?,
             rtp_ports: port_range(&v.text("rtp_ports"))?,
             account_sid: v.text("account_sid"),
             auth_token: v.text("auth_token"),

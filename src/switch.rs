@@ -10,6 +10,7 @@ mod commits;
 mod dial;
 mod effects;
 mod elastic;
+pub mod external;
 mod guard;
 mod io;
 pub mod log;
@@ -109,6 +110,7 @@ pub struct Switch {
     draining: bool,
     refusals: log::Refusals,
     limit: log::Limit,
+    external: external::Externals,
     channels: channels::Channels,
     usage: usage::Usage,
     pacing: pacing::Pacing,
@@ -145,6 +147,7 @@ impl Switch {
             draining: false,
             refusals: log::Refusals::default(),
             limit: log::Limit::default(),
+            external: external::Externals::default(),
             channels: channels::Channels::default(),
             usage: usage::Usage::default(),
             pacing: pacing::Pacing::default(),
@@ -207,10 +210,17 @@ impl Switch {
         let call = self.timers.first().map(|(at, _)| *at);
         let journal = self.journal.poll_timeout();
         let turn = self.pacing.poll_timeout();
-        [call, turn, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            call,
+            turn,
+            self.external.poll_timeout(),
+            self.endpoint.poll_timeout(),
+            self.schedule.poll_timeout(),
+            journal,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// What lives.
@@ -246,6 +256,7 @@ impl Switch {
 
     /// Until nothing moves: due timers, words between calls, SIP events, callbacks that may leave.
     fn settle(&mut self, now: Now) {
+        self.settle_externals(now);
         self.endpoint.on_time(now);
         loop {
             let mut moved = self.settle_sip(now);

@@ -23,3 +23,4 @@ pub mod target;
 mod terms;
 pub mod timers;
 pub mod trunking;
+pub mod verdict;
