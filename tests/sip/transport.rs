@@ -157,7 +157,8 @@ async fn whole_call_at(ip: IpAddr, parameter: &str, kind: Kind, offer: Bytes) {
     let incoming = until(&mut b, &mut a, |e| matches!(e, SipEvent::Incoming { .. })).await;
     let SipEvent::Incoming { leg, invite, .. } = incoming else { unreachable!() };
     // It says our address on this flow.
-    let offer = String::from_utf8(offer.to_vec()).unwrap().replace("10.0.0.2", "127.0.0.1");
+    let seen_at = format!("{} {ip}", if ip.is_ipv6() { "IP6" } else { "IP4" });
+    let offer = String::from_utf8(offer.to_vec()).unwrap().replace("IP4 10.0.0.2", &seen_at);
     assert_eq!((invite.flow.transport, invite.offer), (kind, Some(offer.into())));
     b.tell(SipCmd::Ring { leg, body: None });
     until(&mut a, &mut b, |e| matches!(e, SipEvent::Progress { code: 180, .. })).await;
@@ -186,9 +187,9 @@ fn a_call_over_tcp_with_a_body_that_no_datagram_holds() {
 #[test]
 fn calls_over_ipv6() {
     run(async {
-        let (ip, offer) = (Ipv6Addr::LOCALHOST.into(), SDP.replace("IP4 127.0.0.1", "IP6 ::1"));
-        whole_call_at(ip, "", Kind::Udp, offer.clone().into()).await;
-        whole_call_at(ip, ";transport=tcp", Kind::Tcp, offer.into()).await;
+        let ip = Ipv6Addr::LOCALHOST.into();
+        whole_call_at(ip, "", Kind::Udp, SDP.into()).await;
+        whole_call_at(ip, ";transport=tcp", Kind::Tcp, SDP.into()).await;
     });
 }
 
