@@ -31,6 +31,7 @@ mod registering;
 mod request;
 mod reroute;
 mod shut_out;
+mod swap;
 mod timers;
 mod uac;
 mod uas;
@@ -257,6 +258,7 @@ impl Endpoint {
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {
                 self.refuse_offer(now, leg, offer, &cause, &headers);
             }
+            SipCmd::Swap { leg, with } => self.swap(leg, with),
             SipCmd::Refer { leg, to } => self.refer(now, leg, to),
             SipCmd::AcceptRefer { leg } => self.accept_refer(now, leg),
             SipCmd::RefuseRefer { leg, cause } => self.refuse_refer(now, leg, &cause),

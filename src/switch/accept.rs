@@ -25,6 +25,9 @@ impl Switch {
         let SipEvent::Incoming { leg, invite, trunks } = event else {
             return;
         };
+        if let Some(old) = invite.replaces {
+            return self.replace(now, leg, old, invite, &trunks);
+        }
         match self.admit(now, &invite, &trunks) {
             Ok(row) => {
                 if !self.begin(now, row.sid, |cx| Call::inbound(cx, row, leg, &invite)) {

@@ -3,7 +3,7 @@
 use super::request::Request;
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sip::check::{ALLOW, Refusal};
+use crate::sip::check::{ALLOW, Refusal, SUPPORTED};
 use crate::sip::dialog;
 use crate::sip::event::{Cause, Flow, SipOut, Transport};
 use crate::sip::transaction::{
@@ -232,6 +232,12 @@ impl Endpoint {
     /// Contact, Allow and our name, as they stand in INVITE, UPDATE and their 2xx.
     pub(super) fn session_fields(&self, w: Writer, flow: &Flow, full: bool, ours: &str) -> Writer {
         let w = w.header("Contact", &dialog::contact(flow));
-        if full { w.header("Allow", ALLOW).header(ours, &self.config.user_agent) } else { w }
+        let supported = SUPPORTED.join(", ");
+        match full {
+            true => {
+                w.header("Allow", ALLOW).header("Supported", &supported).header(ours, &self.config.user_agent)
+            }
+            false => w,
+        }
     }
 }
