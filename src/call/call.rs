@@ -123,6 +123,7 @@ impl Call {
             }
             SipEvent::Rerouted { trunk, .. } => {
                 self.row.trunk = trunk;
+                self.rerouted(trunk);
                 cx.trace(
                     "chorus",
                     "chorus",

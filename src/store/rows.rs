@@ -1,6 +1,7 @@
 //! The rows, one struct an aggregate: what a transaction writes and a read returns. A backend stores the columns it
 //! filters and orders by beside the whole row as JSON, so that a new field needs no migration.
 
+use super::account_rules::AccountRules;
 pub use super::sip_rows::*;
 use crate::clock::Wall;
 use crate::media::event::Stats;
@@ -22,6 +23,9 @@ pub struct AccountRow {
     pub status: String,
     /// Signs webhooks and authenticates. Encrypted in the table.
     pub auth_token: String,
+    /// What it may do.
+    #[serde(default)]
+    pub rules: AccountRules,
     /// Created.
     pub created: Wall,
     /// Changed.
@@ -194,6 +198,9 @@ pub struct TrunkRow {
     /// Calls at a time; None: as many as there are.
     #[serde(default)]
     pub max_channels: Option<u32>,
+    /// Encryption, codecs and keys of its calls.
+    #[serde(default)]
+    pub media: crate::trunk::media::TrunkMedia,
     /// Two letters; how national numbers are read.
     pub country: Option<String>,
     /// Transfers by REFER.

@@ -1,10 +1,12 @@
 //! Who is calling and where to send it.
 
 pub mod countries;
+pub mod destination;
 pub mod doctor;
 pub mod explain;
 pub mod identify;
 pub mod identity;
+pub mod media;
 pub mod normalise;
 pub mod policy;
 pub mod route;

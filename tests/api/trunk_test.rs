@@ -26,8 +26,16 @@ fn peer(script: Script) -> SocketAddr {
                 let (status, fields) = answer.split_once('|').unwrap_or((&answer, ""));
                 let [via, caller, to, call, cseq] =
                     ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| field(&request, name));
-                let via = if fields.contains("NAT") { via.replace("rport", "rport=7;received=203.0.113.9") } else { via.to_owned() };
-                let more = if fields.is_empty() || fields.contains("NAT") { String::new() } else { format!("{fields}\r\n") };
+                let via = if fields.contains("NAT") {
+                    via.replace("rport", "rport=7;received=203.0.113.9")
+                } else {
+                    via.to_owned()
+                };
+                let more = if fields.is_empty() || fields.contains("NAT") {
+                    String::new()
+                } else {
+                    format!("{fields}\r\n")
+                };
                 let text = format!(
                     "SIP/2.0 {status}\r\nVia: {via}\r\nFrom: {caller}\r\nTo: {to};tag=p\r\nCall-ID: {call}\r\nCSeq: {cseq}\r\n\
                      Contact: <sip:{address}>\r\n{more}Content-Length: 0\r\n\r\n"
@@ -62,7 +70,12 @@ fn tested(server: &Server, host: &str, more: Value) -> Value {
 }
 
 fn words(result: &Value) -> String {
-    result["findings"].as_array().unwrap().iter().map(|f| f["words"].as_str().unwrap().to_owned() + "\n").collect()
+    result["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["words"].as_str().unwrap().to_owned() + "\n")
+        .collect()
 }
 
 #[test]
@@ -94,13 +107,21 @@ fn each_mistake_is_named_with_what_mends_it() {
             json!({ "from_user": "trunk77" }),
         ),
         (
-            |r| usual(r).unwrap_or_else(|| one("407 Auth|Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"")),
+            |r| {
+                usual(r).unwrap_or_else(|| {
+                    one("407 Auth|Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"")
+                })
+            },
             &none,
             "the peer wants user and password",
             json!({ "username": "the user" }),
         ),
         (
-            |r| usual(r).unwrap_or_else(|| one("407 Auth|Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"")),
+            |r| {
+                usual(r).unwrap_or_else(|| {
+                    one("407 Auth|Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"")
+                })
+            },
             &user,
             "user or password is wrong. The digest's user is 'trunk77'",
             json!({}),
@@ -118,7 +139,12 @@ fn each_mistake_is_named_with_what_mends_it() {
             json!({}),
         ),
         (
-            |r| usual(r).map_or_else(|| one("486 Busy Here"), |_| if r.starts_with("OPTIONS") { one("200 OK|NAT") } else { vec![] }),
+            |r| {
+                usual(r).map_or_else(
+                    || one("486 Busy Here"),
+                    |_| if r.starts_with("OPTIONS") { one("200 OK|NAT") } else { vec![] },
+                )
+            },
             &none,
             "Set CHORUS_EXTERNAL_IP=203.0.113.9",
             json!({}),

@@ -15,13 +15,14 @@ use std::time::Duration;
 impl Call {
     /// The port is open: the identity of the dialog and the change to `initiated` are written, then INVITE leaves.
     pub(in crate::call) fn send_invite(&mut self, cx: &mut Cx<'_>) {
-        let (Some(target), Some(offer)) = (self.target.take(), self.leg.own_offer()) else {
-            return;
-        };
+        let Some(mut target) = self.target.take() else { return };
+        let Some(offer) = self.offer_to(cx, &mut target) else { return };
         self.row.dialog = Some(early_dialog(cx, &target.uri));
         self.row.invited = true;
         self.row.trunk = target.trunk;
         self.row.started = Some(cx.now.wall);
+        // Not counting what it waited for its turn.
+        self.created = cx.now.mono;
         self.leg.invited = true;
         let ring = Duration::from_secs(self.row.timeout_s.into());
         self.timers.arm(TimerKind::Ring, cx.now.mono + ring);
