@@ -210,7 +210,6 @@ impl Prober {
                 _ => false,
             };
             let authorized = !auth.is_empty();
-            let _ = reply.ringing;
             return doctor::Outcome::Answered {
                 flow,
                 message: Box::new(message),

@@ -24,3 +24,4 @@ pub mod target;
 mod terms;
 pub mod timers;
 pub mod transfer;
+pub mod trunking;

@@ -77,7 +77,7 @@ impl Call {
     /// REFER, without a Replaces that names a call here.
     pub(super) fn on_refer(&mut self, cx: &mut Cx<'_>, to: ReferTo) {
         let refused = |code: u16, words: &str| Err((Cause::new(code, "Decline"), words.to_owned()));
-        let way = match self.may_transfer().map(TrunkRow::clone) {
+        let way = match self.may_transfer().cloned() {
             Err(words) => refused(603, &words),
             Ok(_) if self.is_ending() || !matches!(self.transfer, Transfer::None) => {
                 refused(603, "REFER while the call ends or is being transferred")
