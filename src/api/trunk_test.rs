@@ -190,7 +190,7 @@ impl Prober {
             names.branch = format!("z9hG4bK{}", self.rng.hex(16));
             let bytes = doctor::request(probe, trunk, &flow, &names, &auth);
             let shown = format!("{} {}", probe.method(), doctor::uri(probe, trunk));
-            let reply = self.exchange(flow, &bytes, &probe.method(), &names.branch, &shown).await;
+            let reply = self.exchange(flow, &bytes, &names.branch, &shown).await;
             if reply.lost {
                 return doctor::Outcome::Refused(flow);
             }
@@ -233,17 +233,9 @@ impl Prober {
     }
 
     /// Sends a request until it is answered. A call that rings is taken back; what it then says is passed over.
-    async fn exchange(
-        &mut self,
-        flow: Flow,
-        bytes: &Bytes,
-        method: &Method,
-        branch: &str,
-        shown: &str,
-    ) -> Reply {
+    async fn exchange(&mut self, flow: Flow, bytes: &Bytes, branch: &str, shown: &str) -> Reply {
         let mut reply = Reply { ringing: false, last: None, lost: false };
         self.send(flow, bytes.clone(), shown);
-        let invite = *method == Method::Invite;
         let (mut again, mut interval) = (Instant::now() + T1, T1);
         let mut until = Instant::now() + PATIENCE;
         let mut heard = false;
@@ -264,36 +256,43 @@ impl Prober {
                 }
                 Ok(Some(Inbound::Bytes(from, octets))) => {
                     let Some(message) = self.heard(from, &octets, branch) else { continue };
-                    let code = message.code().unwrap_or(0);
-                    let of_cancel = message.cseq().is_some_and(|c| c.method == Method::Cancel);
-                    if of_cancel {
+                    if message.cseq().is_some_and(|c| c.method == Method::Cancel) {
                         continue;
                     }
                     heard = true;
-                    if code < 200 {
-                        until = until.max(Instant::now() + if invite { RINGING } else { PATIENCE });
-                        if code > 100 && !reply.ringing {
-                            reply.ringing = true;
-                            reply.last = Some(message);
-                            self.send(flow, derived(bytes, &Method::Cancel, None), "CANCEL");
-                            until = Instant::now() + PATIENCE;
-                        }
-                        continue;
+                    match self.take(flow, bytes, message, &mut reply) {
+                        Some(more) => until = until.max(Instant::now() + more),
+                        None => return reply,
                     }
-                    if invite && code >= 300 {
-                        self.send(flow, derived(bytes, &Method::Ack, message.headers.get("To")), "ACK");
-                    }
-                    if reply.ringing && code >= 300 {
-                        return reply;
-                    }
-                    reply.last = Some(message);
-                    return reply;
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => return reply,
             }
         }
         reply
+    }
+
+    /// Takes in an answer; how much longer to wait, None: that was the last.
+    fn take(&mut self, flow: Flow, request: &Bytes, message: Message, reply: &mut Reply) -> Option<Duration> {
+        let code = message.code().unwrap_or(0);
+        let invite = request.starts_with(b"INVITE ");
+        if (101..200).contains(&code) && !reply.ringing {
+            reply.ringing = true;
+            reply.last = Some(message);
+            self.send(flow, derived(request, &Method::Cancel, None), "CANCEL");
+            return Some(PATIENCE);
+        }
+        if code < 200 {
+            return Some(if invite { RINGING } else { PATIENCE });
+        }
+        if invite && code >= 300 {
+            self.send(flow, derived(request, &Method::Ack, message.headers.get("To")), "ACK");
+        }
+        // It rang: 487 is the end of our own CANCEL.
+        if !reply.ringing || code < 300 {
+            reply.last = Some(message);
+        }
+        None
     }
 
     /// Answered: ACK and BYE at once. True: the 200 came again all the same.

@@ -309,11 +309,6 @@ impl Endpoint {
         self.txns.deadline().into_iter().chain(others.into_iter().flatten()).min()
     }
 
-    /// Who has registered.
-    pub fn registrar(&self) -> &Registrar {
-        &self.registrar
-    }
-
     /// Will it still report the end of this leg?
     pub fn has_leg(&self, leg: LegId) -> bool {
         self.legs.get(&leg).is_some_and(|l| !l.ended)
