@@ -9,7 +9,7 @@ use super::trunk_body::{Given, unprocessable};
 use crate::rng::Rng;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::{self, Protected};
-use crate::sip::event::{Credentials, Flow, ResolveId, Transport as Kind_};
+use crate::sip::event::{Credentials, Flow, Lookup, ResolveId, Transport as Kind_};
 use crate::sip::transport::{Config, Inbound, Transport};
 use crate::sip::wire::{Message, Method, Uri, Verdict, Writer, read_datagram};
 use crate::store::rows::TrunkRow;
@@ -67,7 +67,7 @@ pub async fn test(ctx: Ctx) -> Result<Outcome, Refusal> {
         );
     }
     let (inbox, arrivals) = mpsc::channel(64);
-    let listen = Config { listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), external: None };
+    let listen = Config::new(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
     let transport = Transport::start(listen, super::rng(), inbox).await;
     let transport =
         transport.map_err(|e| unavailable(&crate::store::tx::StoreError::Unavailable(e.to_string())))?;
@@ -166,7 +166,9 @@ impl Prober {
         let hop = trunk.outbound_proxy.as_deref().unwrap_or(route::host(trunk));
         let uri = Uri::parse(&format!("sip:{hop}")).ok()?;
         let kind = Kind_::named(&trunk.transport);
-        self.transport.resolve(ResolveId(1), uri.next_host().to_owned(), uri.port, kind);
+        let host = uri.next_host().to_owned();
+        let hop = Lookup { host, port: uri.port, transport: kind, trunk: Some(trunk.sid) };
+        self.transport.resolve(ResolveId(1), hop);
         let until = Instant::now() + PATIENCE + PATIENCE;
         while let Ok(Some(arrival)) = timeout_at(until, self.arrivals.recv()).await {
             if let Inbound::Resolved(_, flows) = arrival {

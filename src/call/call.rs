@@ -18,7 +18,7 @@ use crate::clock::Mono;
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
-use crate::sip::event::{Cause, LegId, SipEvent};
+use crate::sip::event::{Cause, LegId, SipCmd, SipEvent};
 use crate::store::rows::{CallRow, CallStatus, Hook};
 use crate::store::tx::Tx;
 use std::{collections::BTreeSet, sync::Arc};
@@ -147,6 +147,7 @@ impl Call {
         match event {
             MediaEvent::SourceEnded(_, source) => self.on_source_ended(cx, source),
             MediaEvent::Key(_, digit) => self.on_key(cx, digit),
+            MediaEvent::SendKey(leg, digit) => cx.push(Effect::Sip(SipCmd::Key { leg, digit })),
             MediaEvent::TapEnded(_, tap, end) => self.on_tap_ended(cx, tap, end),
             MediaEvent::Agent(_, stream, e) => self.on_agent(cx, stream, e),
             MediaEvent::Silent(_) => self.on_silent(cx),

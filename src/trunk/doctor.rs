@@ -123,11 +123,14 @@ pub fn request(
     match probe {
         // Without a Contact it asks and changes nothing.
         Probe::Register => w.header("User-Agent", "Chorus").finish(),
-        Probe::Options => {
-            w.header("Contact", &dialog::contact(flow)).header("Accept", "application/sdp").finish()
-        }
+        Probe::Options => w
+            .header("Contact", &dialog::contact(flow, &uri(probe, trunk)))
+            .header("Accept", "application/sdp")
+            .finish(),
         Probe::Invite { .. } => {
-            let w = w.header("Contact", &dialog::contact(flow)).header("User-Agent", "Chorus");
+            let w = w
+                .header("Contact", &dialog::contact(flow, &uri(probe, trunk)))
+                .header("User-Agent", "Chorus");
             w.body("application/sdp", offer(flow).as_bytes())
         }
     }

@@ -65,7 +65,9 @@ impl Endpoint {
         of_legs.chain(of_calls).for_each(|id| *id = changed(*id));
         for user in self.txns.users_mut() {
             match user {
-                User::Invite(id) | User::Twin(id) | User::Bye(id) | User::Refer(id) => *id = changed(*id),
+                User::Invite(id) | User::Twin(id) | User::Bye(id) | User::Refer(id) | User::Info(id) => {
+                    *id = changed(*id);
+                }
                 User::Incoming(id, _) | User::Request(id) => *id = changed(*id),
                 User::Loser | User::Nobody | User::Register(..) | User::Ping(..) => {}
             }
