@@ -24,6 +24,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod overload;
 mod receive;
 mod refer;
 mod register;
@@ -153,6 +154,7 @@ pub struct Endpoint {
     sources: Arc<Snapshot>,
     guard: Guard,
     shut_out: ShutOut,
+    overload: overload::Overload,
     registrar: Registrar,
     draining: bool,
     /// Of the present input, for what users are shown.
@@ -193,6 +195,7 @@ impl Endpoint {
             sources: Arc::default(),
             guard,
             shut_out: ShutOut::default(),
+            overload: overload::Overload::default(),
             registrar,
             draining: false,
             wall: Wall(0),

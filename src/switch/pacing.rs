@@ -195,6 +195,11 @@ impl Switch {
         self.calls_max = calls.min(CALLS_MAX);
     }
 
+    /// The SIP message that is handed over next has waited so long since it reached the socket.
+    pub fn waited(&mut self, now: Now, waited: Duration) {
+        self.endpoint.waited(now, waited);
+    }
+
     /// Calls that are under way: those that wait for their turn take no room.
     pub(super) fn under_way(&self) -> usize {
         self.calls.len().saturating_sub(self.pacing.len())

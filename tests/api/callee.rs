@@ -182,7 +182,7 @@ impl Line {
             tokio::select! {
                 _ = stopped.recv() => break,
                 Some(x) = sip.recv() => match x {
-                    Inbound::Bytes(flow, bytes) => self.endpoint.on_bytes(now(), flow, &bytes),
+                    Inbound::Bytes(flow, bytes, _) => self.endpoint.on_bytes(now(), flow, &bytes),
                     Inbound::Lost(flow) => self.endpoint.on_flow_lost(now(), flow),
                     Inbound::Resolved(id, flows) => self.endpoint.command(now(), SipCmd::Resolved(id, flows)),
                 },

@@ -119,7 +119,7 @@ impl Work {
         loop {
             tokio::select! {
                 x = sip.recv() => match x {
-                    Some(Inbound::Bytes(flow, bytes)) => self.endpoint.on_bytes(now(), flow, &bytes),
+                    Some(Inbound::Bytes(flow, bytes, _)) => self.endpoint.on_bytes(now(), flow, &bytes),
                     Some(Inbound::Lost(flow)) => self.endpoint.on_flow_lost(now(), flow),
                     Some(Inbound::Resolved(id, flows)) => self.endpoint.command(now(), SipCmd::Resolved(id, flows)),
                     None => return,

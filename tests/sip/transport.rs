@@ -75,7 +75,7 @@ impl Phone {
         let arrived = tokio::time::timeout_at(deadline.into(), self.inbox.recv()).await;
         let now = self.now();
         match arrived {
-            Ok(Some(Inbound::Bytes(flow, bytes))) => self.endpoint.on_bytes(now, flow, &bytes),
+            Ok(Some(Inbound::Bytes(flow, bytes, _))) => self.endpoint.on_bytes(now, flow, &bytes),
             Ok(Some(Inbound::Lost(flow))) => self.endpoint.on_flow_lost(now, flow),
             Ok(Some(Inbound::Resolved(id, flows))) => self.endpoint.command(now, SipCmd::Resolved(id, flows)),
             Ok(None) => panic!("the transport is gone"),

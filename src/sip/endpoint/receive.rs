@@ -52,6 +52,9 @@ impl Endpoint {
             (Some(leg), _) => self.on_dialog_request(now, leg, request),
             (None, Method::Options) if request.to_tag.is_none() => self.on_options(&request),
             (None, Method::Register) => self.on_register(at, &request),
+            (None, Method::Invite) if request.to_tag.is_none() && self.overload.is(now) => {
+                self.turn_away_for_now(&request);
+            }
             (None, Method::Invite) if request.to_tag.is_none() => {
                 if let Some(trunks) = self.callers(now, &request) {
                     self.on_invite(now, request, trunks);

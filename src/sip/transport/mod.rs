@@ -15,6 +15,7 @@ use resolve::Resolve;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// Tries to find a port that is free for UDP and TCP, if the kernel chooses it.
@@ -23,8 +24,8 @@ const PORT_TRIES: usize = 32;
 /// What the transport hands to the driver.
 #[derive(Debug)]
 pub enum Inbound {
-    /// A datagram, or a framed message of a stream: for `Endpoint::on_bytes`.
-    Bytes(Flow, Bytes),
+    /// A datagram, or a framed message of a stream: for `Endpoint::on_bytes`. With the time at which it reached us.
+    Bytes(Flow, Bytes, Instant),
     /// A connection broke or could not be made: for `Endpoint::on_flow_lost`.
     Lost(Flow),
     /// A lookup is done: for `SipCmd::Resolved`.

@@ -277,8 +277,9 @@ async fn read(inner: &Inner, flow: Flow, mut reader: OwnedReadHalf, pong: mpsc::
                 Frame::Broken { head, .. } => (head, true),
                 Frame::TooBig { head } => (head.unwrap_or_default(), true),
             };
+            let arrived = std::time::Instant::now();
             // Waiting here stops reading, and TCP slows the peer down.
-            if inner.inbox.send(Inbound::Bytes(flow, bytes)).await.is_err() {
+            if inner.inbox.send(Inbound::Bytes(flow, bytes, arrived)).await.is_err() {
                 return;
             }
             if last {
