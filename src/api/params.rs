@@ -85,6 +85,8 @@ pub enum Kind {
     Prefix,
     /// Beginnings of numbers, digits alone, repeated.
     Prefixes,
+    /// These words in an order, repeated.
+    Order(&'static [&'static str]),
     /// A `sip:` URI with places for number, host and user.
     DialString,
     /// `NAME1.Name` and `NAME1.Value` to 99, as fields of the form.
@@ -116,7 +118,7 @@ pub const fn param(name: &'static str, kind: Kind, words: &'static str) -> Param
 impl Kind {
     /// May it be given more than once, in JSON as a list?
     pub const fn is_list(self) -> bool {
-        matches!(self, Kind::Cidrs | Kind::Prefixes)
+        matches!(self, Kind::Cidrs | Kind::Prefixes | Kind::Order(_))
     }
 }
 

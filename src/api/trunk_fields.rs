@@ -4,11 +4,12 @@ use super::command::{Answer, Request};
 use super::operation::Ctx;
 use super::params::{Kind, Param, param};
 use super::schema::{Prop, Schema, Type, always, maybe};
+use crate::media::plan::Dtmf;
 use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
-use crate::trunk::normalise;
 use crate::trunk::policy::Word;
+use crate::trunk::{media::SrtpPolicy, normalise};
 use serde_json::{Value, json};
 
 /// Modes of authentication.
@@ -20,7 +21,7 @@ const BELIEVED: &[&str] = &["from", "asserted"];
 const ASSERTS: &[&str] = &["none", "p_asserted_identity", "remote_party_id"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 23] = [
+const FIELDS: [Param; 27] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -79,6 +80,26 @@ const FIELDS: [Param; 23] = [
         Kind::DialString,
         "The whole Request-URI, with {number}, {host} and {user}.",
     ),
+    param(
+        "srtp",
+        Kind::OneOf(SrtpPolicy::WORDS),
+        "Encryption of media: never, where the peer wants it, or always; off by default.",
+    ),
+    param(
+        "codecs",
+        Kind::Order(CODECS),
+        "Codecs in the order of our offers, which answers prefer; by default PCMU and PCMA, and the peer's order.",
+    ),
+    param(
+        "ptime",
+        Kind::Int(10, 60),
+        "Packet time in milliseconds, a multiple of 10; by default 20, or what the peer asks for.",
+    ),
+    param(
+        "dtmf",
+        Kind::OneOf(Dtmf::WORDS),
+        "How keys travel: RTP events, SIP INFO, tones, or events where the peer has them and tones otherwise; rfc4733 by default.",
+    ),
     param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
     param(
         "refer",
@@ -97,6 +118,9 @@ const FIELDS: [Param; 23] = [
         "A call that is passed on says by whom (Diversion); false by default.",
     ),
 ];
+
+/// Codecs that are spoken.
+const CODECS: &[&str] = &["PCMU", "PCMA"];
 
 /// Most `max_channels`.
 const CHANNELS_MAX: i64 = 1_000_000;
@@ -133,6 +157,10 @@ const PROPS: &[Prop] = &[
     always("outbound_national_dialing", Type::Bool),
     always("outbound_route_prefixes", Type::Texts),
     maybe("outbound_dial_string", Type::Text),
+    always("srtp", Type::OneOf(SrtpPolicy::WORDS)),
+    always("codecs", Type::Texts),
+    maybe("ptime", Type::Int),
+    always("dtmf", Type::OneOf(Dtmf::WORDS)),
     maybe("account_sid", Type::Sid("AC")),
     always("refer", Type::OneOf(REFER)),
     always("inbound_identity", Type::OneOf(BELIEVED)),
@@ -212,6 +240,10 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "outbound_national_dialing": row.outbound_national_dialing,
         "outbound_route_prefixes": row.outbound_route_prefixes,
         "outbound_dial_string": row.outbound_dial_string,
+        "srtp": row.media.srtp.as_str(),
+        "codecs": row.media.codecs.iter().map(|c| c.name()).collect::<Vec<_>>(),
+        "ptime": row.media.ptime,
+        "dtmf": row.media.dtmf.as_str(),
         "account_sid": row.account,
         "refer": row.refer.as_str(),
         "inbound_identity": row.identity.inbound.as_str(),

@@ -2,12 +2,13 @@
 
 use super::refusal::Refusal;
 use super::trunk_body::{Given, unprocessable};
+use crate::media::plan::{Codec, Dtmf};
 use crate::rng::Rng;
 use crate::sid::AccountSid;
 use crate::sip::digest::server::ha1;
 use crate::store::rows::{TrunkMode, TrunkRow};
 use crate::trunk::policy::{Asserts, Believed, Refer, Word};
-use crate::trunk::{countries, normalise};
+use crate::trunk::{countries, media::SrtpPolicy, normalise};
 
 /// Characters of a password that is made up.
 const PASSWORD_LENGTH: usize = 24;
@@ -47,6 +48,7 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
     if let Some(channels) = given.number("max_channels") {
         row.max_channels = channels.and_then(|n| u32::try_from(n).ok());
     }
+    media(given, row);
     with_defaults(given, row);
     apply_policies(given, row);
 }
@@ -64,6 +66,23 @@ fn apply_policies(given: &Given, row: &mut TrunkRow) {
     }
     if let Some(truth) = given.flag("outbound_diversion") {
         row.identity.diversion = truth.unwrap_or_default();
+    }
+}
+
+/// The attributes of media; what is cleared is as it would be if it had never been given.
+fn media(given: &Given, row: &mut TrunkRow) {
+    let media = &mut row.media;
+    if let Some(srtp) = given.text("srtp") {
+        media.srtp = srtp.as_deref().and_then(SrtpPolicy::parse).unwrap_or_default();
+    }
+    if let Some(codecs) = given.list("codecs") {
+        media.codecs = codecs.iter().filter_map(|name| Codec::parse(name)).collect();
+    }
+    if let Some(ptime) = given.number("ptime") {
+        media.ptime = ptime.and_then(|ms| u8::try_from(ms).ok());
+    }
+    if let Some(dtmf) = given.text("dtmf") {
+        media.dtmf = dtmf.as_deref().and_then(Dtmf::parse).unwrap_or_default();
     }
 }
 
@@ -139,6 +158,9 @@ fn random(rng: &mut Rng) -> String {
 /// 422 with the attribute that is missing or does not fit.
 pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
     let refuse = |name, words: &str| Err(unprocessable(words).about(name));
+    if row.media.ptime.is_some_and(|ms| ms % 10 != 0) {
+        return refuse("ptime", "ptime is a multiple of 10: 10, 20, 30, 40, 50 or 60.");
+    }
     let national = row.country.as_deref().and_then(countries::of);
     if row.outbound_national_dialing && national.is_none() {
         let words = "outbound_national_dialing needs an inbound_country that has telephones.";

@@ -24,6 +24,7 @@ impl Call {
     pub fn inbound(cx: &mut Cx<'_>, row: CallRow, leg: LegId, invite: &Invite) -> Call {
         let mut call = Call::new(cx, row, leg);
         call.heard_headers = invite.headers.clone();
+        call.leg.terms = super::terms::of(cx, call.row.trunk);
         call.leg.offered(invite);
         call.row.dialog = Some(invite.dialog.clone());
         cx.trace("phone", "chorus", "INVITE");

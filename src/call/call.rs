@@ -119,6 +119,7 @@ impl Call {
             }
             SipEvent::Rerouted { trunk, .. } => {
                 self.row.trunk = trunk;
+                self.rerouted(trunk);
                 cx.trace(
                     "chorus",
                     "chorus",

@@ -215,6 +215,8 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
         identity,
         credentials,
         trunk: trunk.sid,
+        // Once there is a port.
+        offer: Bytes::new(),
         // A number behind a PBX, not the user that registered.
         keep_user: registered.is_some(),
         registered,

@@ -176,6 +176,8 @@ pub struct Alternative {
     pub credentials: Option<Credentials>,
     /// The trunk it goes over.
     pub trunk: TrunkSid,
+    /// Our SDP offer there; empty: the one of the way before.
+    pub offer: Bytes,
     /// The user that registered here whose contacts are called instead of `uri`.
     pub registered: Option<String>,
     /// As in [`InviteCmd::keep_user`].

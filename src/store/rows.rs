@@ -198,6 +198,9 @@ pub struct TrunkRow {
     /// Calls at a time; None: as many as there are.
     #[serde(default)]
     pub max_channels: Option<u32>,
+    /// Encryption, codecs and keys of its calls.
+    #[serde(default)]
+    pub media: crate::trunk::media::TrunkMedia,
     /// Two letters; how national numbers are read.
     pub country: Option<String>,
     /// Transfers by REFER.

@@ -1,7 +1,7 @@
 //! Step by step: what happens to a call over one trunk, and why not. The same functions decide that explain here.
 
 use super::snapshot::Snapshot;
-use super::{normalise, route};
+use super::{media::SrtpPolicy, normalise, route};
 use crate::sid::AccountSid;
 use crate::store::rows::{NumberRow, TrunkMode, TrunkRow};
 
@@ -25,6 +25,7 @@ fn no(words: impl Into<String>) -> Step {
 /// A call that comes in over `trunk` to `number`, from `from`.
 pub fn inbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, from: Option<&str>) -> Vec<Step> {
     let mut steps = vec![known_by(trunk)];
+    steps.extend(media(trunk));
     if let Some(from) = from {
         let read = normalise::inbound(from, trunk.country.as_deref());
         steps.push(yes(format!("From '{from}' is shown as '{read}'.")));
@@ -97,7 +98,29 @@ pub fn outbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, account: Acco
             steps.push(yes(format!("This trunk is way {} of {}.", place.saturating_add(1), ways.len())));
             steps.push(yes(format!("INVITE {uri}, To <sip:{number}@{host}>.")));
             steps.extend(sent_to(trunk));
+            steps.extend(media(trunk));
         }
+    }
+    steps
+}
+
+/// What is spoken there.
+fn media(trunk: &TrunkRow) -> Vec<Step> {
+    let codecs: Vec<&str> = trunk.media.codecs.iter().map(|c| c.name()).collect();
+    let codecs = if codecs.is_empty() { "PCMU or PCMA".to_owned() } else { codecs.join(" before ") };
+    let (srtp, keys) = match trunk.media.srtp {
+        SrtpPolicy::Off => ("in clear (srtp: off; an offer of RTP/SAVP gets 488)", false),
+        SrtpPolicy::Optional => ("encrypted if the peer wants it (srtp: optional)", true),
+        SrtpPolicy::Required => ("encrypted (srtp: required; an offer without keys gets 488)", true),
+    };
+    let dtmf = trunk.media.dtmf.as_str();
+    let mut steps = vec![yes(format!("Media are {codecs}, {srtp}, keys by {dtmf}."))];
+    if keys && trunk.transport != "tls" {
+        steps.push(yes(format!(
+            "Mind that the keys of SRTP stand in the SDP, which goes over {} in clear: who reads the signalling can \
+             decrypt the call.",
+            trunk.transport
+        )));
     }
     steps
 }

@@ -5,6 +5,7 @@ pub mod destination;
 pub mod explain;
 pub mod identify;
 pub mod identity;
+pub mod media;
 pub mod normalise;
 pub mod policy;
 pub mod route;

@@ -75,6 +75,7 @@ fn every_attribute_is_shown_as_it_was_given_but_the_secrets() {
         "default_sender": "+85512345678", "max_channels": 30, "outbound_dial_string_prefix": "9",
         "outbound_plus_prefix": true, "outbound_national_dialing": true, "outbound_route_prefixes": ["855", "1"],
         "outbound_dial_string": "sip:{number}@{host};user=phone", "account_sid": server.account.sid,
+        "srtp": "optional", "codecs": ["PCMA", "PCMU"], "ptime": 30, "dtmf": "auto",
         "refer": "allow", "inbound_identity": "asserted", "outbound_identity": "remote_party_id",
         "outbound_diversion": true,
     });

@@ -20,6 +20,7 @@ fn cmd(alternatives: usize) -> InviteCmd {
         to: format!("<sip:+15550100@b{n}.example>"),
         credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
         trunk: TrunkSid(n as u128),
+        offer: Default::default(),
         registered: None,
         keep_user: false,
     };

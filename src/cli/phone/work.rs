@@ -174,9 +174,9 @@ impl Work {
         while self.over_at.is_none_or(|at| now().mono.since(at) < LINGER) {
             tokio::select! {
                 Some(x) = sip.recv() => self.on_sip(x),
-                Ok((n, from)) = self.rtp.recv_from(&mut packet) => self.on_rtp(from, packet.get(..n).unwrap_or_default()),
+                Ok((n, from)) = self.rtp.recv_from(&mut packet) => self.on_rtp(from, packet.get_mut(..n).unwrap_or_default()),
                 Ok((n, from)) = self.rtcp.recv_from(&mut control) => {
-                    self.engine.on_rtcp(now(), LEG, from, control.get(..n).unwrap_or_default(), &mut self.out);
+                    self.engine.on_rtcp(now(), LEG, from, control.get_mut(..n).unwrap_or_default(), &mut self.out);
                 }
                 Some(what) = todo.recv() => self.on_todo(what),
                 _ = ticks.tick() => {
@@ -210,7 +210,7 @@ impl Work {
         }
     }
 
-    fn on_rtp(&mut self, from: SocketAddr, bytes: &[u8]) {
+    fn on_rtp(&mut self, from: SocketAddr, bytes: &mut [u8]) {
         let at = now();
         if let Some(p) = Packet::parse(bytes) {
             self.ear.on_rtp(at.mono, &p);

@@ -115,8 +115,21 @@ impl Endpoint {
 impl Calling {
     /// Begins anew with another trunk.
     fn take_way(&mut self, next: Alternative) {
-        let Alternative { uri, next_hop, from, to, identity, credentials, trunk, registered, keep_user } =
-            next;
+        let Alternative {
+            uri,
+            next_hop,
+            from,
+            to,
+            identity,
+            credentials,
+            trunk,
+            offer,
+            registered,
+            keep_user,
+        } = next;
+        if !offer.is_empty() {
+            self.cmd.offer = offer;
+        }
         self.asked.clone_from(&uri);
         self.cmd.uri = uri;
         self.cmd.next_hop = next_hop;
