@@ -24,6 +24,7 @@ mod samples;
 mod sdp;
 mod sdp_awkward;
 mod simulation;
+mod strangers;
 mod telephone;
 mod torture_endpoint;
 mod torture_wire;
