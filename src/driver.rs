@@ -188,7 +188,7 @@ impl Driver {
         tokio::spawn(async move {
             let answer = match store.read(snapshot::snapshot).await {
                 Ok(s) => {
-                    let tables = Tables::new(s.trunks, s.numbers, s.applications, s.accounts);
+                    let tables = Tables::of(s);
                     let _ = inbox.send(Input::Tables(Arc::new(tables))).await;
                     Answer::Done
                 }

@@ -252,7 +252,7 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
 
 async fn load_tables(switch: &mut Switch, store: &Store) -> Result<(), String> {
     let s = store.read(snapshot::snapshot).await.map_err(|e| format!("the tables could not be read: {e}"))?;
-    let tables = Tables::new(s.trunks, s.numbers, s.applications, s.accounts);
+    let tables = Tables::of(s);
     switch.handle(now(), Input::Tables(Arc::new(tables)));
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod channels;
 mod commits;
 mod dial;
 mod effects;
+mod elastic;
 mod guard;
 mod io;
 pub mod log;

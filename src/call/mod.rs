@@ -22,3 +22,4 @@ pub mod tables;
 pub mod target;
 mod terms;
 pub mod timers;
+pub mod trunking;

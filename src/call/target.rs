@@ -182,7 +182,7 @@ fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target
         headers: wish.headers.clone(),
         identity: first.identity,
         credentials: first.credentials,
-        trunk: Some(first.trunk),
+        trunk: first.trunk,
         near: near(cx, first.registered.as_deref()),
         registered: first.registered,
         keep_user: first.keep_user,
@@ -214,7 +214,7 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
         to: format!("<sip:{}@{host}>", wish.to),
         identity,
         credentials,
-        trunk: trunk.sid,
+        trunk: Some(trunk.sid),
         // Once there is a port.
         offer: Bytes::new(),
         // A number behind a PBX, not the user that registered.
@@ -261,6 +261,22 @@ impl Target {
         hop.parse()
             .ok()
             .or_else(|| Some((hop.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?, 5060).into()))
+    }
+
+    /// The same as another way of a call.
+    pub fn into_alternative(self) -> Alternative {
+        Alternative {
+            uri: self.uri,
+            next_hop: self.next_hop,
+            from: self.from,
+            identity: self.identity,
+            to: self.to,
+            credentials: self.credentials,
+            trunk: self.trunk,
+            offer: Bytes::new(),
+            registered: self.registered,
+            keep_user: self.keep_user,
+        }
     }
 
     /// The INVITE for a leg whose dialog identity was committed.

@@ -12,7 +12,8 @@ use bytes::Bytes;
 
 /// Another way of an outbound call: what was offered there, and on what terms.
 pub(super) struct Way {
-    trunk: TrunkSid,
+    trunk: Option<TrunkSid>,
+    uri: String,
     terms: Terms,
     offer: Bytes,
 }
@@ -39,16 +40,17 @@ impl Call {
         self.leg.terms = of(cx, target.trunk);
         let offer = self.leg.own_offer()?;
         for way in &mut target.alternatives {
-            let terms = of(cx, Some(way.trunk));
+            let terms = of(cx, way.trunk);
             way.offer = self.leg.offer_in(&terms)?;
-            self.leg.ways.push(Way { trunk: way.trunk, terms, offer: way.offer.clone() });
+            let (uri, offer) = (way.uri.clone(), way.offer.clone());
+            self.leg.ways.push(Way { trunk: way.trunk, uri, terms, offer });
         }
         Some(offer)
     }
 
     /// The call goes another way.
-    pub(super) fn rerouted(&mut self, trunk: Option<TrunkSid>) {
-        let at = self.leg.ways.iter().position(|way| Some(way.trunk) == trunk);
+    pub(super) fn rerouted(&mut self, trunk: Option<TrunkSid>, uri: &str) {
+        let at = self.leg.ways.iter().position(|way| way.trunk == trunk && way.uri == uri);
         let Some(way) = at.map(|at| self.leg.ways.swap_remove(at)) else { return };
         self.leg.terms = way.terms;
         self.leg.offered_instead(&way.offer);

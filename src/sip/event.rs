@@ -250,12 +250,14 @@ pub enum SipEvent {
     },
     /// A peer has registered, or does so no longer.
     Binding(registrar::Change),
-    /// The call goes another way than it began: over this trunk.
+    /// The call goes another way than it began: over this trunk, or to this address.
     Rerouted {
         /// The outbound leg.
         leg: LegId,
-        /// The trunk.
+        /// The trunk; None: over none.
         trunk: Option<TrunkSid>,
+        /// The Request-URI there.
+        uri: String,
     },
     /// A registration of ours stands otherwise than before, or another try of it failed.
     Registration {

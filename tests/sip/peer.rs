@@ -256,7 +256,7 @@ fn line(event: &SipEvent) -> String {
         SipEvent::Refused { code, .. } => format!("Refused {code}"),
         SipEvent::Binding(Change::Put(row)) => format!("Bound {} {}", row.user, row.contact),
         SipEvent::Binding(Change::Delete { key, .. }) => format!("Unbound {key}"),
-        SipEvent::Rerouted { leg, trunk } => format!("Rerouted {} {trunk:?}", leg.0),
+        SipEvent::Rerouted { leg, trunk, .. } => format!("Rerouted {} {trunk:?}", leg.0),
         SipEvent::Seen { .. } => "Seen".into(),
     }
 }
