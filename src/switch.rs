@@ -54,6 +54,8 @@ struct Gate {
     tx: Tx,
     /// It writes this row: one after the other.
     row: Option<commits::Row>,
+    /// Since when it waits.
+    since: Mono,
 }
 
 enum FetchOwner {
