@@ -25,6 +25,7 @@ mod leg;
 mod offer;
 mod outgoing;
 mod overload;
+mod proofs;
 mod receive;
 mod refer;
 mod register;
@@ -157,6 +158,9 @@ pub struct Endpoint {
     overload: overload::Overload,
     registrar: Registrar,
     draining: bool,
+    proofs: proofs::Proofs,
+    /// Why the connection could not be made that is being reported.
+    unreachable: Option<String>,
     /// Of the present input, for what users are shown.
     wall: Wall,
     registrations: registering::Registrations,
@@ -198,6 +202,8 @@ impl Endpoint {
             overload: overload::Overload::default(),
             registrar,
             draining: false,
+            proofs: proofs::Proofs::default(),
+            unreachable: None,
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
@@ -235,13 +241,6 @@ impl Endpoint {
             Verdict::Message(message) if message.method().is_some() => self.on_request(now, flow, message),
             Verdict::Message(message) => self.on_response(now.mono, flow, &message),
         }
-        self.settle();
-    }
-
-    /// A connection broke, could not be made, or a datagram came back undelivered.
-    pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
-        self.wall = now.wall;
-        self.flow_lost(now.mono, f);
         self.settle();
     }
 
@@ -388,10 +387,6 @@ impl Endpoint {
 
     fn emit(&mut self, event: SipEvent) {
         self.out.push_back(SipOut::Event(event));
-    }
-
-    fn refused(&mut self, flow: Flow, code: u16, words: &str) {
-        self.emit(SipEvent::Refused { flow, code, words: words.to_owned() });
     }
 
     /// A line of the timeline, unless the leg has ended.

@@ -271,7 +271,7 @@ impl House {
         while let Some(out) = self.carrier.poll() {
             match out {
                 SipOut::Send(_, bytes) => self.to_chorus(bytes),
-                SipOut::Resolve { id, .. } => {
+                SipOut::Resolve(id, _) => {
                     let to = vec![flow("10.0.0.2:5060", "10.0.0.1:5060")];
                     let now = self.at();
                     self.carrier.command(now, SipCmd::Resolved(id, to));
