@@ -12,3 +12,4 @@ mod mutator;
 mod redact;
 mod replay;
 pub mod secrets;
+mod strangers;
