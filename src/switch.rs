@@ -56,6 +56,8 @@ struct Gate {
     tx: Tx,
     /// It writes this row: one after the other.
     row: Option<commits::Row>,
+    /// Since when it waits.
+    since: Mono,
 }
 
 enum FetchOwner {

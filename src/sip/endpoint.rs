@@ -26,6 +26,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod overload;
 mod penalty;
 mod proofs;
 mod receive;
@@ -101,6 +102,7 @@ pub struct Endpoint {
     sources: Arc<Snapshot>,
     guard: Guard,
     shut_out: ShutOut,
+    overload: overload::Overload,
     registrar: Registrar,
     draining: bool,
     proofs: proofs::Proofs,
@@ -145,6 +147,7 @@ impl Endpoint {
             sources: Arc::default(),
             guard,
             shut_out: ShutOut::default(),
+            overload: overload::Overload::default(),
             registrar,
             draining: false,
             proofs: Default::default(),

@@ -27,6 +27,7 @@ mod samples;
 mod sdp;
 mod sdp_awkward;
 mod simulation;
+mod strangers;
 mod telephone;
 mod tls;
 mod torture_endpoint;
