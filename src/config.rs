@@ -81,6 +81,7 @@ pub const KEYS: &[Key] = &[
         "false",
         "true: OPTIONS from anybody gets 200; false: only from what a trunk, list or registration names",
     ),
+    key(
         "events_url",
         "CHORUS_EVENTS_URL",
         "",

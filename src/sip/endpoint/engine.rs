@@ -208,10 +208,6 @@ impl Endpoint {
         self.refused(request.flow, refusal.code, &format!("{}: {}", request.method, refusal.words));
     }
 
-    pub(super) fn refused(&mut self, flow: Flow, code: u16, words: &str) {
-        self.emit(SipEvent::Refused { flow, code, words: words.to_owned() });
-    }
-
     /// The reader refused it. Strangers get nothing.
     pub(super) fn on_malformed(&mut self, now: Mono, flow: Flow, message: &Message, code: u16, words: &str) {
         if !self.is_known(now, message, &flow) {
