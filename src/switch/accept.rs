@@ -38,6 +38,9 @@ impl Switch {
         let SipEvent::Incoming { leg, invite, caller } = event else {
             return;
         };
+        if let Some(old) = invite.replaces {
+            return self.replace(now, leg, old, invite, &caller);
+        }
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
             Caller::Door(DoorSid::Domain(sid), user) => self
