@@ -319,11 +319,8 @@ impl SipEvent {
             | SipEvent::Ended { leg, .. }
             | SipEvent::Rerouted { leg, .. }
             | SipEvent::Seen { leg, .. } => Some(*leg),
-            SipEvent::Binding(_)
-            | SipEvent::Registration { .. }
-            | SipEvent::Refused { .. }
-            | SipEvent::Ignored(_)
-            | SipEvent::TurnedAway { .. } => None,
+            SipEvent::Binding(_) | SipEvent::Registration { .. } | SipEvent::Refused { .. } => None,
+            SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) => None,
         }
     }
 }

@@ -59,14 +59,7 @@ impl Switch {
     }
 
     /// An INVITE with Replaces, which the endpoint has compared with the dialog: only from the same trunk, or one of the same account.
-    pub(super) fn replace(
-        &mut self,
-        now: Now,
-        leg: LegId,
-        old: LegId,
-        invite: Box<Invite>,
-        caller: &Caller,
-    ) {
+    pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: &Caller) {
         let call = self.legs.get(&old).copied();
         let row = call.and_then(|sid| self.calls.get(&sid)).map(Call::row);
         let ours = row.is_some_and(|row| {
@@ -77,8 +70,9 @@ impl Switch {
                 Caller::Trunks(trunks) => {
                     row.trunk.is_some_and(|t| trunks.contains(&t)) || trunks.iter().any(pinned)
                 }
-                Caller::Door(DoorSid::Domain(sid), _) => row.domain.as_ref().is_some_and(|d| d.sid == *sid),
-                Caller::Door(DoorSid::Trunk(sid), _) => row.elastic_trunk == Some(*sid),
+                Caller::Door(sid, _) => {
+                    self.tables.trunks.doors().get(*sid).is_some_and(|door| door.account == row.account)
+                }
             }
         });
         match call.filter(|_| ours) {
