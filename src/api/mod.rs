@@ -68,6 +68,7 @@ pub mod tls;
 pub mod trunk_fields;
 pub mod trunk_numbers;
 pub mod trunk_rules;
+pub mod trunk_test;
 pub mod wav;
 pub mod xml;
 

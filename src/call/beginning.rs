@@ -144,6 +144,7 @@ impl Call {
             dialled: cx.now.mono,
             answered_at: None,
             ended_at: None,
+            transfer: Default::default(),
             before: None,
         }
     }

@@ -27,4 +27,5 @@ mod services;
 mod sip;
 mod targets;
 mod tls;
+mod trunk_test;
 mod trunks;
