@@ -159,11 +159,6 @@ impl Switch {
         }
     }
 
-    /// Holds at most so many callbacks in memory; the others wait in the store (tests: a small one is full soon).
-    pub fn hold_callbacks(&mut self, window: usize) {
-        self.schedule = Schedule::with_window(window);
-    }
-
     /// One input. Its outputs are then taken with `poll` until None.
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
@@ -240,11 +235,6 @@ impl Switch {
             journal: self.journal.len(),
             leaving: self.endpoint.leaving(),
         }
-    }
-
-    /// The database takes what is written: readiness.
-    pub fn healthy(&self) -> bool {
-        self.journal.len() == 0
     }
 
     /// A live call's row.
