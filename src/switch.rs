@@ -4,6 +4,7 @@
 //! The driver (sockets) and the simulation's World (none) both feed it with `handle` and perform what `poll` gives.
 
 mod accept;
+mod admit;
 pub mod census;
 pub mod channels;
 mod commits;
@@ -284,6 +285,8 @@ impl Switch {
         let leg = match &event {
             SipEvent::Incoming { .. } => return self.accept(now, event),
             SipEvent::Refused { flow, code, words } => return self.on_refused(now, flow, *code, words),
+            SipEvent::TurnedAway { flow, what, why } => return self.on_turned_away(now, flow, what, why),
+            SipEvent::Ignored(flow) => return self.on_ignored(now, flow),
             SipEvent::Binding(change) => return self.keep_binding(now, change),
             SipEvent::Registration { trunk, state } => return self.on_registration(now, *trunk, state),
             SipEvent::Progress { leg, .. }

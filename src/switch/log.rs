@@ -5,6 +5,7 @@ use super::{Output, Switch};
 use crate::clock::{Mono, Now};
 use crate::sip::event::Flow;
 use crate::telemetry::redact;
+use crate::trunk::door::Turned;
 use std::time::Duration;
 
 /// Lines about refused packets and requests in one window; the others are counted and told at its end.
@@ -21,6 +22,8 @@ pub struct Refusals {
     pub answered: u64,
     /// INVITEs of known sources without a number, a handler, a place.
     pub calls: u64,
+    /// Identifiers of senders that may not name others (ruling 2.5).
+    pub identifiers: u64,
 }
 
 /// How much was said in this window.
@@ -76,6 +79,29 @@ impl Switch {
             let why = if known { Vec::new() } else { trunks.explain(remote.ip(), "") };
             format!("dropped from {remote}: {words}. {}", why.join(" "))
         });
+    }
+
+    /// A header that names somebody, from an address that may not: it changed nothing.
+    pub(super) fn on_ignored(&mut self, now: Now, flow: &Flow) {
+        self.refusals.identifiers = self.refusals.identifiers.saturating_add(1);
+        let remote = flow.remote;
+        self.log_limited(now, |_| {
+            format!("ignored X-Chorus-Client-Identifier of {remote}, which is not in CHORUS_TRUSTED_PROXIES")
+        });
+    }
+
+    /// A call or a registration that was turned away at the door. Whoever sends may send as often as it likes: the debugger has
+    /// as many lines as the log.
+    pub(super) fn on_turned_away(&mut self, now: Now, flow: &Flow, what: &str, why: &Turned) {
+        self.refusals.calls = self.refusals.calls.saturating_add(1);
+        let Some(unsaid) = self.limit.take(now.mono) else { return };
+        let more =
+            if unsaid > 0 { format!(" ({unsaid} more like it were not logged)") } else { String::new() };
+        let words = format!("{what} from {} was refused with {}: {}", flow.remote, why.code, why.words);
+        self.log(&format!("{words}{more}"));
+        if let Some(account) = why.account {
+            self.note(now, account, why.error, words);
+        }
     }
 
     /// A call that was refused, with the reason.

@@ -314,6 +314,8 @@ impl Work {
             | SipEvent::Rerouted { .. }
             | SipEvent::Binding(_)
             | SipEvent::Registration { .. }
+            | SipEvent::TurnedAway { .. }
+            | SipEvent::Ignored(_)
             | SipEvent::Refused { .. } => {}
         }
     }
