@@ -3,9 +3,8 @@
 
 use super::{Output, Switch};
 use crate::clock::{Mono, Now};
-use crate::sip::event::Flow;
+use crate::sip::event::{Flow, SipEvent};
 use crate::telemetry::redact;
-use crate::trunk::door::Turned;
 use std::time::Duration;
 
 /// Lines about refused packets and requests in one window; the others are counted and told at its end.
@@ -81,18 +80,18 @@ impl Switch {
         });
     }
 
-    /// A header that names somebody, from an address that may not: it changed nothing.
-    pub(super) fn on_ignored(&mut self, now: Now, flow: &Flow) {
-        self.refusals.identifiers = self.refusals.identifiers.saturating_add(1);
-        let remote = flow.remote;
-        self.log_limited(now, |_| {
-            format!("ignored X-Chorus-Client-Identifier of {remote}, which is not in CHORUS_TRUSTED_PROXIES")
-        });
-    }
-
-    /// A call or a registration that was turned away at the door. Whoever sends may send as often as it likes: the debugger has
-    /// as many lines as the log.
-    pub(super) fn on_turned_away(&mut self, now: Now, flow: &Flow, what: &str, why: &Turned) {
+    /// A header that names somebody, from an address that may not: it changed nothing. Or a call or a registration that was turned
+    /// away at the door: whoever sends may send as often as it likes, so the debugger has as many lines as the log.
+    pub(super) fn on_turned_away(&mut self, now: Now, event: &SipEvent) {
+        let (flow, what, why) = match event {
+            SipEvent::TurnedAway { flow, what, why } => (flow, what, why),
+            SipEvent::Ignored(flow) => {
+                self.refusals.identifiers = self.refusals.identifiers.saturating_add(1);
+                let words = "ignored X-Chorus-Client-Identifier: not in CHORUS_TRUSTED_PROXIES";
+                return self.log_limited(now, |_| format!("{words}: {}", flow.remote));
+            }
+            _ => return,
+        };
         self.refusals.calls = self.refusals.calls.saturating_add(1);
         let Some(unsaid) = self.limit.take(now.mono) else { return };
         let more =
