@@ -83,7 +83,7 @@ fn value(param: &Param) -> o::RefOr<o::Schema> {
             .description(Some(param.words))
             .items(object(o::Type::String).enum_values(Some(words.iter().copied())))
             .into(),
-        Kind::Cidrs | Kind::Prefixes => {
+        Kind::Cidrs | Kind::Prefixes | Kind::Names | Kind::Fingerprints => {
             ArrayBuilder::new().description(Some(param.words)).items(object(o::Type::String)).into()
         }
         Kind::Url | Kind::StreamUrl => {

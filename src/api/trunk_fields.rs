@@ -2,7 +2,7 @@
 
 use super::command::{Answer, Request};
 use super::operation::Ctx;
-use super::params::{Kind, Param, param};
+use super::params::{Kind, PEM_MAX, Param, param};
 use super::schema::{Prop, Schema, Type, always, maybe};
 use crate::media::plan::Dtmf;
 use crate::sid::TrunkSid;
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 /// Modes of authentication.
 pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
 
-const TRANSPORTS: &[&str] = &["udp", "tcp"];
+const TRANSPORTS: &[&str] = &["udp", "tcp", "tls"];
 const REFER: &[&str] = &["deny", "allow"];
 const BELIEVED: &[&str] = &["from", "asserted"];
 const ASSERTS: &[&str] = &["none", "p_asserted_identity", "remote_party_id"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 27] = [
+const FIELDS: [Param; 33] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -43,7 +43,11 @@ const FIELDS: [Param; 27] = [
     )
     .example("pbx.example.com:5060"),
     param("outbound_proxy", Kind::Host, "Where requests are sent instead of outbound_host."),
-    param("transport", Kind::OneOf(TRANSPORTS), "How calls go there; udp by default."),
+    param(
+        "transport",
+        Kind::OneOf(TRANSPORTS),
+        "How calls go there; udp by default, unless its NAPTR or SRV records say otherwise.",
+    ),
     param(
         "username",
         Kind::Token(128),
@@ -101,6 +105,28 @@ const FIELDS: [Param; 27] = [
         "How keys travel: RTP events, SIP INFO, tones, or events where the peer has them and tones otherwise; rfc4733 by default.",
     ),
     param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
+    param(
+        "tls_ca",
+        Kind::Text(PEM_MAX),
+        "Authorities (PEM) that the peer's certificate must come from; the system's by default.",
+    ),
+    param(
+        "tls_peer_names",
+        Kind::Names,
+        "Names that the peer's certificate may carry; the host that we connect to by default.",
+    ),
+    param(
+        "tls_peer_fingerprints",
+        Kind::Fingerprints,
+        "SHA-256 fingerprints of the peer's certificate; if there are any, nothing else of it matters.",
+    ),
+    param(
+        "tls_client_auth",
+        Kind::Bool,
+        "The peer must connect over TLS and show its certificate; false by default.",
+    ),
+    param("tls_certificate", Kind::Text(PEM_MAX), "The certificate (PEM) that we show the peer."),
+    param("tls_private_key", Kind::Text(PEM_MAX), "Its key (PEM); never shown."),
     param(
         "refer",
         Kind::OneOf(REFER),
@@ -162,6 +188,11 @@ const PROPS: &[Prop] = &[
     maybe("ptime", Type::Int),
     always("dtmf", Type::OneOf(Dtmf::WORDS)),
     maybe("account_sid", Type::Sid("AC")),
+    maybe("tls_ca", Type::Text),
+    always("tls_peer_names", Type::Texts),
+    always("tls_peer_fingerprints", Type::Texts),
+    always("tls_client_auth", Type::Bool),
+    maybe("tls_certificate", Type::Text),
     always("refer", Type::OneOf(REFER)),
     always("inbound_identity", Type::OneOf(BELIEVED)),
     always("outbound_identity", Type::OneOf(ASSERTS)),
@@ -245,6 +276,11 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "ptime": row.media.ptime,
         "dtmf": row.media.dtmf.as_str(),
         "account_sid": row.account,
+        "tls_ca": row.tls.ca,
+        "tls_peer_names": row.tls.names,
+        "tls_peer_fingerprints": row.tls.fingerprints,
+        "tls_client_auth": row.tls.client_auth,
+        "tls_certificate": row.tls.certificate,
         "refer": row.refer.as_str(),
         "inbound_identity": row.identity.inbound.as_str(),
         "outbound_identity": row.identity.outbound.as_str(),

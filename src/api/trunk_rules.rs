@@ -8,7 +8,10 @@ use crate::sid::AccountSid;
 use crate::sip::digest::server::ha1;
 use crate::store::rows::{TrunkMode, TrunkRow};
 use crate::trunk::policy::{Asserts, Believed, Refer, Word};
+use crate::trunk::tls::Rules;
 use crate::trunk::{countries, media::SrtpPolicy, normalise};
+use rustls::RootCertStore;
+use std::sync::Arc;
 
 /// Characters of a password that is made up.
 const PASSWORD_LENGTH: usize = 24;
@@ -29,6 +32,9 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
         ("default_sender", &mut row.default_sender),
         ("outbound_dial_string_prefix", &mut row.outbound_dial_string_prefix),
         ("outbound_dial_string", &mut row.outbound_dial_string),
+        ("tls_ca", &mut row.tls.ca),
+        ("tls_certificate", &mut row.tls.certificate),
+        ("tls_private_key", &mut row.tls_key),
     ] {
         if let Some(value) = given.text(name) {
             *slot = value;
@@ -37,6 +43,8 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
     for (name, slot) in [
         ("inbound_source_ips", &mut row.inbound_source_ips),
         ("outbound_route_prefixes", &mut row.outbound_route_prefixes),
+        ("tls_peer_names", &mut row.tls.names),
+        ("tls_peer_fingerprints", &mut row.tls.fingerprints),
     ] {
         if let Some(list) = given.list(name) {
             *slot = list;
@@ -99,6 +107,9 @@ fn with_defaults(given: &Given, row: &mut TrunkRow) {
     }
     if row.transport.is_empty() {
         row.transport = "udp".to_owned();
+    }
+    if let Some(asks) = given.flag("tls_client_auth") {
+        row.tls.client_auth = asks.unwrap_or(false);
     }
     let national = given.flag("outbound_national_dialing");
     row.outbound_national_dialing = national.map_or(row.outbound_national_dialing, |n| n.unwrap_or(false));
@@ -166,9 +177,11 @@ pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
         let words = "outbound_national_dialing needs an inbound_country that has telephones.";
         return refuse("outbound_national_dialing", words);
     }
+    check_tls(row)?;
     match row.authentication_mode {
         TrunkMode::IpAddress => {
-            if row.inbound_source_ips.is_empty() && row.outbound_host.is_none() {
+            let anonymous = row.inbound_source_ips.is_empty() && !row.tls.client_auth;
+            if anonymous && row.outbound_host.is_none() {
                 let words =
                     "Give inbound_source_ips, outbound_host, or both: otherwise no call can use the trunk.";
                 return refuse("inbound_source_ips", words);
@@ -204,6 +217,24 @@ pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Can what it says of TLS be used?
+fn check_tls(row: &TrunkRow) -> Result<(), Refusal> {
+    let refuse = |name, words: &str| Err(unprocessable(words).about(name));
+    if row.tls.certificate.is_some() != row.tls_key.is_some() {
+        return refuse("tls_certificate", "tls_certificate and tls_private_key go together.");
+    }
+    let tls = &row.tls;
+    if tls.client_auth && tls.ca.is_none() && tls.names.is_empty() && tls.fingerprints.is_empty() {
+        let words =
+            "tls_client_auth needs tls_ca, tls_peer_names or tls_peer_fingerprints: whose certificate is it?";
+        return refuse("tls_client_auth", words);
+    }
+    match Rules::of(row, &Arc::new(RootCertStore::empty())) {
+        Ok(_) => Ok(()),
+        Err((name, words)) => Err(unprocessable(format!("{words}.")).about(name)),
+    }
 }
 
 /// What may stand in a URI without escapes and between the colons of a hash.

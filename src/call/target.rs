@@ -113,12 +113,6 @@ fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, N
     if host.is_empty() || uri.bytes().any(|b| b <= b' ' || b"<>\"".contains(&b)) {
         return Err(bad("the SIP address cannot be read"));
     }
-    // In clear is not what was asked for.
-    let tls = |p: &str| p.trim().eq_ignore_ascii_case("transport=tls");
-    if uri.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("sips:")) || uri.split(';').skip(1).any(tls) {
-        let words = "SIP over TLS is not offered yet: dial sip: with transport=udp or transport=tcp";
-        return Err(NoRoute { code: 13243, words: words.to_owned() });
-    }
     let mut headers = wish.headers.clone();
     headers.extend(super::requests::uri_headers(query));
     let from = escaped_user(wish.from);
@@ -217,7 +211,10 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
     let host = route::host(trunk);
     let registered = trunk.registers().map(str::to_owned);
     let hop = trunk.outbound_proxy.as_deref().unwrap_or(host);
-    let hop = if trunk.transport == "tcp" { format!("{hop};transport=tcp") } else { hop.to_owned() };
+    let hop = match trunk.transport.as_str() {
+        named @ ("tcp" | "tls") => format!("{hop};transport={named}"),
+        _ => hop.to_owned(),
+    };
     let user = trunk.auth_user.as_ref().or(trunk.username.as_ref());
     let credentials = user
         .zip(trunk.password.as_ref())

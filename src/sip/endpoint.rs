@@ -20,11 +20,13 @@ mod engine;
 mod hangup;
 mod identify;
 mod in_dialog;
+mod info;
 #[cfg(feature = "invariants")]
 mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod proofs;
 mod receive;
 mod refer;
 mod register;
@@ -35,6 +37,7 @@ mod shut_out;
 mod timers;
 mod uac;
 mod uas;
+mod user;
 
 use crate::clock::{Mono, Now, Wall};
 use crate::rng::Rng;
@@ -52,6 +55,7 @@ use leg::Leg;
 use shut_out::ShutOut;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use user::User;
 
 /// Most transactions; beyond it new INVITEs get 503. Requests of living dialogs may go half as far again.
 pub const TRANSACTIONS_MAX: usize = 100_000;
@@ -69,31 +73,6 @@ pub struct Counts {
     pub dialogs: usize,
     /// Deadlines of all of them.
     pub timers: usize,
-}
-
-/// Who is told what happens to a transaction.
-#[derive(Clone, Debug)]
-enum User {
-    /// Our INVITE.
-    Invite(LegId),
-    /// The same INVITE at another contact of whom we call.
-    Twin(LegId),
-    /// An INVITE of ours that was taken back because another was answered.
-    Loser,
-    /// Our BYE.
-    Bye(LegId),
-    /// Our REFER.
-    Refer(LegId),
-    /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
-    Nobody,
-    /// The peer's first INVITE, with the key under which merged requests are seen.
-    Incoming(LegId, Box<Key>),
-    /// A request in a dialog.
-    Request(LegId),
-    /// Our REGISTER, by its CSeq.
-    Register(TrunkSid, u32),
-    /// Our OPTIONS to a registrar, by its CSeq.
-    Ping(TrunkSid, u32),
 }
 
 /// A 2xx of our INVITE that was ACKed, so that a retransmitted one gets the same ACK.
@@ -122,6 +101,9 @@ pub struct Endpoint {
     shut_out: ShutOut,
     registrar: Registrar,
     draining: bool,
+    proofs: proofs::Proofs,
+    /// Why the connection could not be made that is being reported.
+    unreachable: Option<String>,
     /// Of the present input, for what users are shown.
     wall: Wall,
     registrations: registering::Registrations,
@@ -162,6 +144,8 @@ impl Endpoint {
             shut_out: ShutOut::default(),
             registrar,
             draining: false,
+            proofs: proofs::Proofs::default(),
+            unreachable: None,
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
@@ -202,13 +186,6 @@ impl Endpoint {
         self.settle();
     }
 
-    /// A connection broke, could not be made, or a datagram came back undelivered.
-    pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
-        self.wall = now.wall;
-        self.flow_lost(now.mono, f);
-        self.settle();
-    }
-
     /// Does what a call wants.
     pub fn command(&mut self, now: Now, c: SipCmd) {
         self.wall = now.wall;
@@ -219,6 +196,7 @@ impl Endpoint {
             SipCmd::Refuse { leg, cause, headers } => self.refuse(now, leg, cause, &headers),
             SipCmd::Invite(cmd) => self.invite(now, *cmd),
             SipCmd::Acknowledge { leg } => self.release_ack(leg),
+            SipCmd::Key { leg, digit } => self.press(now, leg, digit),
             SipCmd::Hangup { leg, cause, headers } => self.hangup(now, leg, cause, headers),
             SipCmd::AcceptOffer { leg, offer, body } => self.accept_offer(now, leg, offer, body),
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {

@@ -1,5 +1,7 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
+mod admit;
+
 use super::{Switch, elastic};
 use crate::call::call::Call;
 use crate::call::trunking::Trunking;

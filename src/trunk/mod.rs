@@ -11,6 +11,7 @@ pub mod normalise;
 pub mod policy;
 pub mod route;
 pub mod snapshot;
+pub mod tls;
 
 pub use identify::Network;
 pub use snapshot::Snapshot;

@@ -26,6 +26,7 @@ mod sdp;
 mod sdp_awkward;
 mod simulation;
 mod telephone;
+mod tls;
 mod torture_endpoint;
 mod torture_wire;
 mod transport;

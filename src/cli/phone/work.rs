@@ -103,7 +103,7 @@ impl Work {
     ) -> Result<(Work, mpsc::Receiver<Inbound>), String> {
         let mut rng = crate::api::rng();
         let (inbox, sip) = mpsc::channel(SIP_QUEUE);
-        let listen = transport::Config { listen: SocketAddr::new(dial.bind, 0), external: None };
+        let listen = transport::Config::new(SocketAddr::new(dial.bind, 0));
         let failed = |e: std::io::Error| format!("the phone has no socket on {}: {e}", dial.bind);
         let transport = Transport::start(listen, rng.fork(), inbox).await.map_err(failed)?;
         let (rtp, rtcp) = ports(dial.bind, &mut rng).await.map_err(failed)?;
@@ -203,11 +203,7 @@ impl Work {
     }
 
     fn on_sip(&mut self, x: Inbound) {
-        match x {
-            Inbound::Bytes(flow, bytes) => self.endpoint.on_bytes(now(), flow, &bytes),
-            Inbound::Lost(flow) => self.endpoint.on_flow_lost(now(), flow),
-            Inbound::Resolved(id, flows) => self.endpoint.command(now(), SipCmd::Resolved(id, flows)),
-        }
+        x.give(&mut self.endpoint, now());
     }
 
     fn on_rtp(&mut self, from: SocketAddr, bytes: &mut [u8]) {
@@ -257,9 +253,7 @@ impl Work {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Resolve { id, host, port, transport } => {
-                    self.transport.resolve(id, host, port, transport)
-                }
+                SipOut::Resolve(id, lookup) => self.transport.resolve(id, lookup),
                 SipOut::Event(event) => self.on_event(event),
             }
         }

@@ -1,6 +1,7 @@
 //! What the endpoint holds for one leg, from its INVITE to its end.
 
 use super::contacts::Twin;
+use super::info::KeysOut;
 use crate::clock::Mono;
 use crate::sip::dialog::{Dialog, PORT};
 use crate::sip::digest;
@@ -39,6 +40,8 @@ pub struct Leg {
     pub bye_again: Option<Vec<(String, String)>>,
     /// What the INVITE's challenge taught.
     pub auth: Option<Auth>,
+    /// Keys that we press by INFO.
+    pub keys_out: KeysOut,
     /// The deadline that stands in the clock.
     pub armed: Option<Mono>,
 }
@@ -228,6 +231,7 @@ impl Leg {
             bye_after_ack: None,
             bye_again: None,
             auth: None,
+            keys_out: KeysOut::default(),
             armed: None,
         }
     }

@@ -83,7 +83,7 @@ impl Endpoint {
     fn on_empty_update(&mut self, now: Mono, id: LegId, request: &Request) {
         let txn = self.open(id, request);
         let w = self.response(&request.message, &request.flow, 200, "", "");
-        let bytes = self.session_fields(w, &request.flow, true, "Server").finish();
+        let bytes = self.session_fields(w, &request.message, &request.flow, true).finish();
         let target = new_target(&request.message);
         if let Some(leg) = self.leg_mut(id) {
             leg.dialog.refresh(target);
@@ -97,7 +97,7 @@ impl Endpoint {
         let Some(taken) = self.take_offer(id, offer) else { return };
         let bytes = fit(&taken.flow, |full| {
             let w = self.response(&taken.request, &taken.flow, 200, "", "");
-            finish(self.session_fields(w, &taken.flow, full, "Server"), body.as_ref())
+            finish(self.session_fields(w, &taken.request, &taken.flow, full), body.as_ref())
         });
         let flow = self.reply_flow(&taken.request, taken.flow);
         let Some(leg) = self.leg_mut(id) else { return };

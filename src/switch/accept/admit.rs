@@ -1,11 +1,11 @@
 //! Calls that are for no number: through a SIP domain, and from one registered user to another by name.
 
-use super::Switch;
-use super::accept::Refusal;
+use super::Refusal;
 use crate::clock::Now;
 use crate::sid::{CallSid, SipDomainSid, TrunkSid};
 use crate::sip::event::{Cause, Invite, Transport};
 use crate::store::rows::{CallRow, CallStatus, DomainCall, Subscription};
+use crate::switch::Switch;
 use crate::trunk::route;
 
 /// What a user who dials another one by name would have written.
@@ -104,7 +104,7 @@ impl Switch {
             sid: CallSid::new(&mut self.rng),
             time_limit_s: row.time_limit_s.min(seconds),
             to: format!("sip:{called}@{realm}"),
-            from: super::accept::caller(invite, Some(caller)),
+            from: super::caller(invite, Some(caller)),
             trunk: Some(caller.sid),
             started: Some(now.wall),
             twiml: Some(dial(called, &realm)),
