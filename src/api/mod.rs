@@ -61,6 +61,7 @@ pub mod trunk_fields;
 pub mod trunk_lists;
 pub mod trunk_numbers;
 pub mod trunk_rules;
+pub mod trunk_test;
 pub mod wav;
 pub mod xml;
 

@@ -34,6 +34,7 @@ mod registering;
 mod request;
 mod reroute;
 mod shut_out;
+mod swap;
 mod timers;
 mod uac;
 mod uas;
@@ -202,6 +203,7 @@ impl Endpoint {
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {
                 self.refuse_offer(now, leg, offer, &cause, &headers);
             }
+            SipCmd::Swap { leg, with } => self.swap(leg, with),
             SipCmd::Refer { leg, to } => self.refer(now, leg, to),
             SipCmd::AcceptRefer { leg } => self.accept_refer(now, leg),
             SipCmd::RefuseRefer { leg, cause } => self.refuse_refer(now, leg, &cause),
@@ -250,11 +252,6 @@ impl Endpoint {
         let losing = self.losing.front().map(|(at, _)| *at);
         let others = [legs, memory, bindings, losing, self.registrations.deadline()];
         self.txns.deadline().into_iter().chain(others.into_iter().flatten()).min()
-    }
-
-    /// Who has registered.
-    pub fn registrar(&self) -> &Registrar {
-        &self.registrar
     }
 
     /// Will it still report the end of this leg?

@@ -43,6 +43,14 @@ impl Switch {
         let SipEvent::Incoming { leg, invite, caller } = event else {
             return;
         };
+        if let Some(old) = invite.replaces {
+            let trunks = match &caller {
+                Caller::Trunks(trunks) => trunks.as_slice(),
+                // Through a door no call is taken over: its trunk is none of these.
+                Caller::Door(..) => &[],
+            };
+            return self.replace(now, leg, old, invite, trunks);
+        }
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
             Caller::Door(DoorSid::Domain(sid), user) => self

@@ -26,4 +26,5 @@ mod sip;
 mod sip_domains;
 mod targets;
 mod tls;
+mod trunk_test;
 mod trunks;

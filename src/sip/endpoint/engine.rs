@@ -3,7 +3,7 @@
 use super::request::Request;
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sip::check::{ALLOW, Refusal};
+use crate::sip::check::{ALLOW, Refusal, SUPPORTED};
 use crate::sip::dialog;
 use crate::sip::event::{Cause, Flow, SipOut, Transport};
 use crate::sip::transaction::{
@@ -234,6 +234,8 @@ impl Endpoint {
         let secure = request.uri().is_some_and(|uri| uri.scheme == Scheme::Sips);
         let peer = request.contact().map(|c| c.uri.to_string()).unwrap_or_default();
         let w = w.header("Contact", &dialog::contact(flow, if secure { request.uri_text() } else { &peer }));
-        if full { w.header("Allow", ALLOW).header("Server", &self.config.user_agent) } else { w }
+        let supported = SUPPORTED.join(", ");
+        let more = |w: Writer| w.header("Allow", ALLOW).header("Supported", &supported);
+        if full { more(w).header("Server", &self.config.user_agent) } else { w }
     }
 }

@@ -7,6 +7,7 @@ use super::{Endpoint, User};
 use crate::clock::Now;
 use crate::sip::check::Refusal;
 use crate::sip::event::SipEvent;
+use crate::sip::registrar::Registrar;
 use crate::sip::registrar::{self, Change};
 use crate::sip::transaction::{Machine, Server};
 use crate::store::rows::{BindingRow, DoorSid, Ha1, Purpose, Registrant};
@@ -14,6 +15,11 @@ use crate::trunk::Snapshot;
 use crate::trunk::door::Users;
 
 impl Endpoint {
+    /// Who has registered.
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
     /// The request has passed the checks that need no state.
     pub(super) fn on_register(&mut self, now: Now, request: &Request, users: Users) {
         let Some(member) = self.authenticate(now.mono, request, users) else { return };
