@@ -26,6 +26,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod penalty;
 mod proofs;
 mod receive;
 mod refer;
@@ -103,7 +104,8 @@ pub struct Endpoint {
     registrar: Registrar,
     draining: bool,
     proofs: proofs::Proofs,
-    /// Why the connection could not be made that is being reported.
+    penalties: penalty::Penalties,
+    /// Of the connection that is reported not to come about.
     unreachable: Option<String>,
     /// Of the present input, for what users are shown.
     wall: Wall,
@@ -145,7 +147,8 @@ impl Endpoint {
             shut_out: ShutOut::default(),
             registrar,
             draining: false,
-            proofs: proofs::Proofs::default(),
+            proofs: Default::default(),
+            penalties: Default::default(),
             unreachable: None,
             wall: Wall(0),
             registrations: registering::Registrations::default(),
@@ -323,14 +326,6 @@ impl Endpoint {
             self.touched.push(id);
         }
         Some(leg)
-    }
-
-    fn emit(&mut self, event: SipEvent) {
-        self.out.push_back(SipOut::Event(event));
-    }
-
-    fn refused(&mut self, flow: Flow, code: u16, words: &str) {
-        self.emit(SipEvent::Refused { flow, code, words: words.to_owned() });
     }
 
     /// A line of the timeline, unless the leg has ended.
