@@ -92,14 +92,14 @@ fn place(operation: &Operation) -> Place {
 }
 
 /// A mapping with the name of its list.
-struct Mapping {
-    row: ListUseRow,
-    name: String,
+pub(super) struct Mapping {
+    pub(super) row: ListUseRow,
+    pub(super) name: String,
 }
 
 impl Mapping {
     /// None: the list is gone.
-    fn read(r: &mut Reader, row: ListUseRow) -> Result<Option<Mapping>, StoreError> {
+    pub(super) fn read(r: &mut Reader, row: ListUseRow) -> Result<Option<Mapping>, StoreError> {
         let scope = Scope::Account(row.account);
         let name = match row.list {
             ListSid::Credentials(sid) => sip_lists::credential_list(r, scope, sid)?.map(|l| l.friendly_name),
@@ -131,7 +131,7 @@ impl Mapping {
 }
 
 /// A list that an account has.
-fn list_sid(users: bool, text: &str) -> Option<ListSid> {
+pub(super) fn list_sid(users: bool, text: &str) -> Option<ListSid> {
     match users {
         true => CredentialListSid::parse(text).map(ListSid::Credentials),
         false => IpAclSid::parse(text).map(ListSid::Addresses),
@@ -165,7 +165,7 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
 }
 
 /// A page of what was read whole: a domain has few lists.
-fn cut(rows: Vec<Mapping>, page: &Page) -> Listed<Mapping> {
+pub(super) fn cut(rows: Vec<Mapping>, page: &Page) -> Listed<Mapping> {
     let at = |row: &Mapping| Cursor::after(row.row.created, &row.row.list.to_string());
     let skip = match &page.cursor {
         Some(cursor) => {

@@ -1,11 +1,11 @@
 //! (s) `POST /carrier/v1/sip_trunks/{Sid}/test`: asks the trunk's peer, from sockets of its own, and says what is wrong. A call that
 //! rings is taken back at once.
 
+use super::carrier_body::{Given, unprocessable};
 use super::operation::{Ctx, Outcome, unavailable};
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Schema, Type, always};
-use super::carrier_body::{Given, unprocessable};
 use crate::rng::Rng;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::{self, Protected};

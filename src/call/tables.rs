@@ -2,7 +2,7 @@
 
 use crate::sid::{AccountSid, ApplicationSid, ElasticTrunkSid};
 use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
-use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
+use crate::store::rows::{AccountRow, ApplicationRow, DoorSid, NumberRow, TrunkRow};
 use crate::store::snapshot;
 use crate::trunk::destination::{Zone, zone};
 use crate::trunk::door::{Doors, Lists};
@@ -45,7 +45,12 @@ impl Tables {
     pub fn of(s: snapshot::Snapshot) -> Tables {
         let snapshot::Snapshot { trunks, numbers, applications, accounts, .. } = s;
         let lists = Lists::new(&s.credentials, &s.addresses, s.uses);
-        let doors = Doors::of_domains(s.domains, &lists);
+        let mut doors = Doors::of_domains(s.domains, &lists);
+        for row in &s.elastic {
+            if let Some(host) = &row.domain_name {
+                doors.open(&lists, DoorSid::Trunk(row.sid), row.account, host, false);
+            }
+        }
         let mut elastic: HashMap<_, _> =
             s.elastic.into_iter().map(|row| (row.sid, ElasticTrunk { row, urls: Vec::new() })).collect();
         for url in s.origination {

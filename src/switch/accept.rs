@@ -31,6 +31,11 @@ impl Refusal {
     pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
         Refusal { cause, words, account, code: 32100 }
     }
+
+    /// With another code in the debugger.
+    pub(super) fn noted_as(self, code: u32) -> Refusal {
+        Refusal { code, ..self }
+    }
 }
 
 /// What becomes of a call to a number.
@@ -57,8 +62,7 @@ impl Switch {
                 .and_then(|()| self.admit_at_domain(now, &invite, sid, user))
                 .map(|row| (row, None)),
             Caller::Door(DoorSid::Trunk(sid), _) => {
-                let cause = Cause::new(404, "No such domain");
-                Err(Refusal::new(cause, format!("the termination domain of {sid} is not open"), None))
+                self.place().and_then(|()| self.admit_terminating(now, &invite, sid))
             }
         };
         match admitted {

@@ -8,7 +8,6 @@ use crate::clock::Now;
 use crate::sid::{CallSid, TrunkSid};
 use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::sip::refer::ReferTo;
-use crate::store::rows::DoorSid;
 
 impl Switch {
     /// REFER: to whichever call it concerns.

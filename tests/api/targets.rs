@@ -135,6 +135,13 @@ impl Targets {
         ];
         let origination = sid(server.v1("POST", &format!("{below_trunk}/OriginationUrls"), &at));
         server.v1("POST", &format!("{below_trunk}/PhoneNumbers"), &[("PhoneNumberSid", &number)]).good(201);
+        let sip = Sip::new(server);
+        for (kind, field, list) in [
+            ("CredentialLists", "CredentialListSid", &sip.mapped[0]),
+            ("IpAccessControlLists", "IpAccessControlListSid", &sip.mapped[1]),
+        ] {
+            server.v1("POST", &format!("{below_trunk}/{kind}"), &[(field, list)]).good(201);
+        }
         Targets {
             running: sid(server.post(&format!("{below}/Recordings.json"), &[])),
             stream: sid(
@@ -145,7 +152,7 @@ impl Targets {
             origination,
             application: sid(server.post("/Applications.json", &[("VoiceUrl", "https://example.com/a")])),
             key: sid(server.post("/Keys.json", &[("FriendlyName", "k")])),
-            sip: Sip::new(server),
+            sip,
             trunk: trunk.json()["data"]["id"].as_str().unwrap().to_string(),
             external: external["sid"].as_str().unwrap().to_string(),
             gateway: gateway.json()["id"].as_str().unwrap().to_string(),
@@ -160,6 +167,15 @@ impl Targets {
     }
 
     fn sid(&self, op: &Operation) -> String {
+        match op.path {
+            p if p.starts_with("/v1/") && p.ends_with("/CredentialLists/{Sid}") => {
+                return self.sip.mapped[0].clone();
+            }
+            p if p.starts_with("/v1/") && p.ends_with("/IpAccessControlLists/{Sid}") => {
+                return self.sip.mapped[1].clone();
+            }
+            _ => {}
+        }
         if let Some(sid) = self.sip.sid(op.path) {
             return sid.clone();
         }
