@@ -7,7 +7,7 @@ use super::wire::{Message, Method, Scheme, split_list};
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY";
 /// Extensions that a request may require. `100rel` is not among them (ruling 2.48); `timer` is not either: a
 /// Session-Expires is ignored.
-pub const SUPPORTED: &[&str] = &[];
+pub const SUPPORTED: &[&str] = &["replaces"];
 /// Extensions that a REGISTER may require (RFC 3327, RFC 5626).
 pub const REGISTER_SUPPORTED: &[&str] = &["path", "outbound"];
 /// Bodies of INVITE and UPDATE.

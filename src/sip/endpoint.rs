@@ -26,6 +26,7 @@ mod leg;
 mod offer;
 mod outgoing;
 mod overload;
+mod penalty;
 mod proofs;
 mod receive;
 mod refer;
@@ -34,6 +35,7 @@ mod registering;
 mod request;
 mod reroute;
 mod shut_out;
+mod swap;
 mod timers;
 mod uac;
 mod uas;
@@ -137,7 +139,8 @@ pub struct Endpoint {
     registrar: Registrar,
     draining: bool,
     proofs: proofs::Proofs,
-    /// Why the connection could not be made that is being reported.
+    penalties: penalty::Penalties,
+    /// Of the connection that is reported not to come about.
     unreachable: Option<String>,
     /// Of the present input, for what users are shown.
     wall: Wall,
@@ -180,7 +183,8 @@ impl Endpoint {
             overload: overload::Overload::default(),
             registrar,
             draining: false,
-            proofs: proofs::Proofs::default(),
+            proofs: Default::default(),
+            penalties: Default::default(),
             unreachable: None,
             wall: Wall(0),
             registrations: registering::Registrations::default(),
@@ -238,6 +242,7 @@ impl Endpoint {
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {
                 self.refuse_offer(now, leg, offer, &cause, &headers);
             }
+            SipCmd::Swap { leg, with } => self.swap(leg, with),
             SipCmd::Refer { leg, to } => self.refer(now, leg, to),
             SipCmd::AcceptRefer { leg } => self.accept_refer(now, leg),
             SipCmd::RefuseRefer { leg, cause } => self.refuse_refer(now, leg, &cause),
@@ -286,11 +291,6 @@ impl Endpoint {
         let losing = self.losing.front().map(|(at, _)| *at);
         let others = [legs, memory, bindings, losing, self.registrations.deadline()];
         self.txns.deadline().into_iter().chain(others.into_iter().flatten()).min()
-    }
-
-    /// Who has registered.
-    pub fn registrar(&self) -> &Registrar {
-        &self.registrar
     }
 
     /// Will it still report the end of this leg?
@@ -362,10 +362,6 @@ impl Endpoint {
             self.touched.push(id);
         }
         Some(leg)
-    }
-
-    fn emit(&mut self, event: SipEvent) {
-        self.out.push_back(SipOut::Event(event));
     }
 
     /// A line of the timeline, unless the leg has ended.

@@ -36,10 +36,13 @@ impl Endpoint {
         if self.merged.contains_key(&request.merged_key()) {
             return self.turn_away(&request, refusal(482, "Merged Request"));
         }
-        self.new_inbound(now, request, trunks);
+        match self.replaced_by(&request) {
+            Ok(replaces) => self.new_inbound(now, request, trunks, replaces),
+            Err(refusal) => self.turn_away(&request, refusal),
+        }
     }
 
-    fn new_inbound(&mut self, now: Mono, request: Request, trunks: Vec<TrunkSid>) {
+    fn new_inbound(&mut self, now: Mono, request: Request, trunks: Vec<TrunkSid>, replaces: Option<LegId>) {
         let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
         let key = Key::client(request.call_id(), &tag);
         if self.dialogs.contains_key(&key) {
@@ -56,7 +59,7 @@ impl Endpoint {
         self.merged.insert(merged, txn);
         self.dialogs.insert(key, id);
         let trying = self.response(&request.message, &request.flow, 100, "", &dialog.ids.local_tag).finish();
-        let invite = describe(&request.message, &dialog);
+        let invite = Invite { replaces, ..describe(&request.message, &dialog) };
         let expires = request.message.seconds("Expires").map(|s| now + Duration::from_secs(s.into()));
         let ringing = Ringing { txn, invite: request.message, flow: request.flow, refresh: None, expires };
         self.legs.insert(id, Leg::new(dialog, Phase::Ringing(Box::new(ringing))));
@@ -231,5 +234,6 @@ fn describe(message: &Message, dialog: &Dialog) -> Invite {
         max_forwards: message.max_forwards().unwrap_or(MAX_FORWARDS),
         offer: if message.method() == Some(&Method::Invite) { message.sdp() } else { None },
         flow: dialog.ids.flow,
+        replaces: None,
     }
 }
