@@ -7,6 +7,7 @@ use super::schema::{Prop, Schema, Type, always, maybe};
 use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
+use crate::trunk::manners::{Manners, REDIRECTS, RELIABILITIES};
 use crate::trunk::normalise;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_regis
 const TRANSPORTS: &[&str] = &["udp", "tcp"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 19] = [
+const FIELDS: [Param; 22] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -75,11 +76,28 @@ const FIELDS: [Param; 19] = [
         Kind::DialString,
         "The whole Request-URI, with {number}, {host} and {user}.",
     ),
+    param(
+        "reliable_provisional",
+        Kind::OneOf(RELIABILITIES),
+        "Provisional responses acknowledged by PRACK: offered by default; required or off.",
+    ),
+    param(
+        "session_expires",
+        Kind::Int(0, SESSION_EXPIRES_MAX),
+        "Seconds after which a call ends that nobody refreshes, at least 90; 1800 by default, 0 asks for none.",
+    ),
+    param(
+        "redirects",
+        Kind::OneOf(REDIRECTS),
+        "3xx that are followed: those that stay with the trunk by default; none or any.",
+    ),
     param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
 ];
 
 /// Most `max_channels`.
 const CHANNELS_MAX: i64 = 1_000_000;
+/// Most `session_expires`: a day.
+const SESSION_EXPIRES_MAX: i64 = 86_400;
 
 /// Attributes of create.
 pub const CREATE: &[Param] = &FIELDS;
@@ -87,7 +105,7 @@ pub const CREATE: &[Param] = &FIELDS;
 /// Attributes of update: the same, all optional.
 pub const UPDATE: &[Param] = &optional(FIELDS);
 
-const fn optional(mut fields: [Param; 19]) -> [Param; 19] {
+const fn optional(mut fields: [Param; 22]) -> [Param; 22] {
     fields[0] = fields[0].optional();
     fields
 }
@@ -113,6 +131,9 @@ const PROPS: &[Prop] = &[
     always("outbound_national_dialing", Type::Bool),
     always("outbound_route_prefixes", Type::Texts),
     maybe("outbound_dial_string", Type::Text),
+    always("reliable_provisional", Type::OneOf(RELIABILITIES)),
+    always("session_expires", Type::Int),
+    always("redirects", Type::OneOf(REDIRECTS)),
     maybe("account_sid", Type::Sid("AC")),
     maybe("registration", Type::Any),
     maybe("contacts", Type::Any),
@@ -188,6 +209,9 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "outbound_national_dialing": row.outbound_national_dialing,
         "outbound_route_prefixes": row.outbound_route_prefixes,
         "outbound_dial_string": row.outbound_dial_string,
+        "reliable_provisional": row.reliability.as_str(),
+        "session_expires": Manners::of(row).session_expires,
+        "redirects": row.redirects.as_str(),
         "account_sid": row.account,
         "registration": live.registration(row),
         "contacts": live.contacts(row),

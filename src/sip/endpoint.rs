@@ -15,6 +15,7 @@
 
 mod answered;
 mod contacts;
+mod early;
 mod engine;
 mod hangup;
 mod identify;
@@ -27,6 +28,7 @@ mod outgoing;
 mod receive;
 mod register;
 mod registering;
+mod reliable;
 mod request;
 mod reroute;
 mod shut_out;
@@ -43,6 +45,7 @@ use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{Action, Key, Table, TxnId};
 use crate::sip::wire::{Verdict, read_datagram};
 use crate::trunk::Snapshot;
+use crate::trunk::manners::Manners;
 use bytes::Bytes;
 use contacts::Loser;
 use leg::Leg;
@@ -114,6 +117,8 @@ enum User {
     Loser,
     /// Our BYE.
     Bye(LegId),
+    /// Our PRACK.
+    Prack(LegId),
     /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
     Nobody,
     /// The peer's first INVITE, with the key under which merged requests are seen.
@@ -374,6 +379,11 @@ impl Endpoint {
             self.touched.push(id);
         }
         Some(leg)
+    }
+
+    /// How the SIP of a trunk's peer is met; of an address of no trunk: as usual.
+    fn manners(&self, trunk: Option<TrunkSid>) -> Manners {
+        trunk.and_then(|t| self.sources.trunk(t)).map(Manners::of).unwrap_or_default()
     }
 
     fn emit(&mut self, event: SipEvent) {

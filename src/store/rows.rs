@@ -193,6 +193,15 @@ pub struct TrunkRow {
     pub max_channels: Option<u32>,
     /// Two letters; how national numbers are read.
     pub country: Option<String>,
+    /// Whether provisional responses are acknowledged.
+    #[serde(default)]
+    pub reliability: crate::trunk::manners::Reliability,
+    /// The session interval that our INVITE asks for in seconds; 0: none. None: the usual one.
+    #[serde(default)]
+    pub session_expires: Option<u32>,
+    /// Whose 3xx are followed.
+    #[serde(default)]
+    pub redirects: crate::trunk::manners::Redirects,
     /// Created.
     pub created: Wall,
     /// Changed.

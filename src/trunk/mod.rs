@@ -3,6 +3,7 @@
 pub mod countries;
 pub mod explain;
 pub mod identify;
+pub mod manners;
 pub mod normalise;
 pub mod route;
 pub mod snapshot;

@@ -2,6 +2,7 @@
 
 mod corners;
 mod dial;
+mod dialogs;
 mod documents;
 mod faults;
 mod inbound;
@@ -18,6 +19,7 @@ mod verbs;
 fn every_ladder_is_shown() {
     let sources = [
         include_str!("dial.rs"),
+        include_str!("dialogs.rs"),
         include_str!("faults.rs"),
         include_str!("inbound.rs"),
         include_str!("outbound.rs"),

@@ -17,6 +17,7 @@ mod oracle;
 mod outbound;
 mod own_torture;
 mod peer;
+mod prack;
 mod registrar;
 mod registration;
 mod reroute;

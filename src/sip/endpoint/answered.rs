@@ -49,10 +49,11 @@ impl Endpoint {
     fn on_answer(&mut self, now: Mono, id: LegId, flow: Flow, message: &Message) {
         let dialog = Dialog::uac(message, flow);
         let Some(leg) = self.leg_mut(id) else { return };
-        let Phase::Calling(mut calling) = std::mem::replace(&mut leg.phase, Phase::Up) else { return };
         let own = leg.dialog.ids.local_cseq;
         let number = message.cseq().map_or(own, |c| c.number);
-        leg.dialog = dialog.clone();
+        let remote_cseq = leg.early(&dialog.ids.remote_tag).and_then(|e| e.dialog.remote_cseq);
+        leg.dialog = Dialog { remote_cseq, ..dialog.clone() };
+        let Phase::Calling(mut calling) = std::mem::replace(&mut leg.phase, Phase::Up) else { return };
         // Requests of this dialog go on above every number that was used.
         leg.dialog.ids.local_cseq = own.max(number);
         let dialog = leg.dialog.clone();

@@ -1,12 +1,15 @@
 //! What the endpoint holds for one leg, from its INVITE to its end.
 
 use super::contacts::Twin;
+use super::early::Early;
+use super::reliable::Reliable;
 use crate::clock::Mono;
 use crate::sip::dialog::{Dialog, PORT};
 use crate::sip::digest;
 use crate::sip::event::{Cause, Credentials, Flow, InviteCmd, OfferId, ResolveId, Side};
 use crate::sip::transaction::{T1, T2, TxnId};
 use crate::sip::wire::{Message, Method};
+use crate::trunk::manners::Manners;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -29,6 +32,8 @@ pub struct Leg {
     pub unacked: Option<Unacked>,
     /// The ACK of the peer's 2xx, which waits for the call.
     pub ack: Option<(Flow, Bytes)>,
+    /// Provisional responses of ours that the peer acknowledges.
+    pub reliable: Option<Reliable>,
     /// An offer of the peer that the call has not answered.
     pub offer: Option<Offer>,
     /// BYE must wait for the ACK (RFC 3261 section 15): the header fields it will carry.
@@ -68,6 +73,10 @@ pub struct Ringing {
 pub struct Calling {
     pub cmd: InviteCmd,
     pub stage: Stage,
+    /// What its trunk says of the peer.
+    pub manners: Manners,
+    /// The dialogs that its provisional responses made.
+    pub early: Vec<Early>,
     /// Ways not tried yet.
     pub targets: VecDeque<Hop>,
     /// The Request-URI as the call wants it.
@@ -221,6 +230,7 @@ impl Leg {
             patience: None,
             unacked: None,
             ack: None,
+            reliable: None,
             offer: None,
             bye_after_ack: None,
             bye_again: None,
@@ -232,7 +242,10 @@ impl Leg {
     /// When it wants to be woken.
     pub fn deadline(&self) -> Option<Mono> {
         let phase = match &self.phase {
-            Phase::Ringing(ringing) => ringing.refresh.into_iter().chain(ringing.expires).min(),
+            Phase::Ringing(ringing) => {
+                let unpracked = self.reliable.as_ref().and_then(Reliable::deadline);
+                ringing.refresh.into_iter().chain(ringing.expires).chain(unpracked).min()
+            }
             Phase::Calling(calling) => match calling.cancel {
                 Cancel::Sent(at) => Some(at),
                 _ => calling.timer_c.into_iter().chain(calling.impatient).min(),

@@ -32,7 +32,7 @@ impl Endpoint {
         if !invite && body.is_none() {
             return self.on_empty_update(now, id, &request);
         }
-        if let Some(glare) = self.glare(id, invite) {
+        if let Some(glare) = self.glare(id, &request.from_tag, invite) {
             return self.refuse_glare(&request, id, &glare);
         }
         let offer = self.new_offer_id();
@@ -54,12 +54,15 @@ impl Endpoint {
         self.emit(SipEvent::Offer { leg: id, offer, body });
     }
 
-    fn glare(&self, id: LegId, invite: bool) -> Option<Glare> {
+    fn glare(&self, id: LegId, from_tag: &str, invite: bool) -> Option<Glare> {
         let leg = self.legs.get(&id)?;
+        // Early, an offer may follow once the INVITE's has its answer for certain (RFC 3311 section 5.1).
+        let said = leg.reliable.as_ref().is_some_and(|r| r.answered);
+        let heard = leg.early(from_tag).is_some_and(|e| e.answered);
         match (&leg.phase, &leg.unacked) {
-            (Phase::Calling(_), _) => Some(Glare::Ours),
-            (Phase::Ringing(_), _) => Some(Glare::Theirs),
             _ if leg.offer.is_some() => Some(Glare::Theirs),
+            (Phase::Calling(_), _) if invite || !heard => Some(Glare::Ours),
+            (Phase::Ringing(_), _) if invite || !said => Some(Glare::Theirs),
             (_, Some(unacked)) if unacked.offered => Some(Glare::Ours),
             // The ACK of the last INVITE is still on its way.
             (_, Some(_)) if invite => Some(Glare::Ours),
@@ -107,6 +110,7 @@ impl Endpoint {
         }
         self.seen(id, true, summary(200, taken.method.as_str()));
         self.respond(now, taken.txn, 200, bytes);
+        self.release_answer(now, id);
     }
 
     /// A refusal; the session stays as it was.
@@ -121,6 +125,7 @@ impl Endpoint {
         let Some(taken) = self.take_offer(id, offer) else { return };
         let code = if (300..700).contains(&cause.code) { cause.code } else { 488 };
         self.close_offer(now, id, &taken, (code, &cause.words), headers);
+        self.release_answer(now, id);
     }
 
     fn take_offer(&mut self, id: LegId, offer: OfferId) -> Option<Offer> {

@@ -140,12 +140,14 @@ impl Endpoint {
             User::Bye(leg) => self.on_bye_response(now, leg, code, flow, message),
             User::Twin(leg) => {
                 self.seen(leg, false, summary(code, "INVITE"));
-                self.on_twin_response(now, leg, txn, code, message);
+                self.on_twin_response(now, leg, txn, code, flow, message);
             }
+            User::Prack(leg) => self.seen(leg, false, summary(code, "PRACK")),
             User::Loser if code < 200 => self.cancel_loser(now, txn),
             User::Register(trunk, number) => self.drive(now, trunk, Event::Answer(number, message)),
             User::Ping(trunk, number) if code >= 200 => self.drive(now, trunk, Event::Pong(number)),
-            User::Ping(..) | User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Ping(..) | User::Loser | User::Nobody => {}
+            User::Incoming(..) | User::Request(_) => {}
         }
     }
 
@@ -157,7 +159,7 @@ impl Endpoint {
             User::Twin(leg) => self.on_twin_failure(leg, txn),
             User::Register(trunk, number) => self.drive(now, trunk, Event::Failed(number, why)),
             User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),
-            User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Prack(_) | User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::sip::digest;
 use crate::sip::event::{Alternative, Cause, LegId, Side, SipEvent};
 use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::Uri;
+use crate::trunk::manners::Manners;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ impl Endpoint {
         // One that is known to be down is tried only if all are.
         let up = ways.iter().filter(free).find(|way| !self.is_down(way.trunk));
         let Some(next) = up.or_else(|| ways.iter().find(free)).cloned() else { return false };
+        let manners = self.manners(Some(next.trunk));
         let Some(leg) = self.leg_mut(id) else { return false };
         let Phase::Calling(calling) = &mut leg.phase else { return false };
         let free = calling.cancel == Cancel::No && !calling.early_media;
@@ -44,7 +46,7 @@ impl Endpoint {
         }
         calling.cmd.alternatives.retain(|way| way.trunk != next.trunk);
         let (trunk, left) = (next.trunk, calling.cmd.trunk);
-        calling.take_way(next);
+        calling.take_way(next, manners);
         leg.dialog.ids.local_uri = calling.cmd.from.clone();
         leg.dialog.ids.remote_uri = calling.cmd.to.clone();
         leg.dialog.ids.remote_target = calling.cmd.uri.clone();
@@ -114,7 +116,7 @@ impl Endpoint {
 
 impl Calling {
     /// Begins anew with another trunk.
-    fn take_way(&mut self, next: Alternative) {
+    fn take_way(&mut self, next: Alternative, manners: Manners) {
         let Alternative { uri, next_hop, from, to, credentials, trunk, registered, keep_user } = next;
         self.asked.clone_from(&uri);
         self.cmd.uri = uri;
@@ -123,6 +125,7 @@ impl Calling {
         self.cmd.to = to;
         self.cmd.credentials = credentials;
         self.cmd.trunk = Some(trunk);
+        self.manners = manners;
         self.cmd.registered = registered;
         self.cmd.keep_user = keep_user;
         self.authorization.clear();

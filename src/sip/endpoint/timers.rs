@@ -36,6 +36,10 @@ impl Endpoint {
             self.end_as_decided(id);
         }
         let Some(leg) = self.legs.get(&id) else { return };
+        if matches!(leg.phase, Phase::Ringing(_)) {
+            self.on_unpracked_time(now, id);
+        }
+        let Some(leg) = self.legs.get(&id) else { return };
         match &leg.phase {
             Phase::Ringing(ringing) if ringing.expires.is_some_and(|at| at <= now) => {
                 // As if the caller had taken it back.

@@ -38,7 +38,8 @@ impl Endpoint {
         let named_transport = hop.as_ref().is_some_and(|h| transport(h).is_some());
         let cseq = u32::try_from(self.rng.below(FIRST_CSEQ_MAX)).unwrap_or(0);
         let calls = self.calls.contains_key(&cmd.call_id);
-        self.legs.insert(id, outbound(cmd, named_transport, cseq));
+        let manners = self.manners(trunk);
+        self.legs.insert(id, outbound(cmd, manners, named_transport, cseq));
         let refusal = match hop {
             _ if full => Cause::new(503, "Too many calls here"),
             _ if calls => Cause::new(500, "The Call-ID was used before"),
@@ -139,7 +140,7 @@ impl Endpoint {
         let Some(calling) = self.calling(id, txn) else { return };
         calling.stream_serves();
         if code < 200 {
-            return self.on_progress(now, id, code, message);
+            return self.on_progress(now, id, code, flow, message);
         }
         let free = calling.cancel == Cancel::No;
         let more = !calling.targets.is_empty() && !calling.progressed;
@@ -177,7 +178,8 @@ impl Endpoint {
         self.end_and_drop(now, id);
     }
 
-    fn on_progress(&mut self, now: Mono, id: LegId, code: u16, message: &Message) {
+    fn on_progress(&mut self, now: Mono, id: LegId, code: u16, flow: Flow, message: &Message) {
+        let fresh = self.on_early(now, id, flow, message);
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         if let Stage::Sent { provisional, .. } = &mut calling.stage {
             *provisional = true;
@@ -190,7 +192,7 @@ impl Endpoint {
         calling.progressed |= code > 100;
         match calling.cancel {
             Cancel::Wanted => self.send_cancel(now, id),
-            Cancel::No if code > 100 => {
+            Cancel::No if code > 100 && fresh => {
                 self.emit(SipEvent::Progress { leg: id, code, body: message.sdp() });
             }
             Cancel::No | Cancel::Sent(_) => {}

@@ -2,6 +2,7 @@
 
 use super::engine::{cause_of, fit, reason_header, reliable, summary};
 use super::leg::{Leg, Phase, Ringing, Unacked};
+use super::reliable::Reliable;
 use super::request::Request;
 use super::{Endpoint, User};
 use crate::clock::Mono;
@@ -39,6 +40,7 @@ impl Endpoint {
     }
 
     fn new_inbound(&mut self, now: Mono, request: Request, trunks: Vec<TrunkSid>) {
+        let manners = self.manners(trunks.first().copied());
         let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
         let key = Key::client(request.call_id(), &tag);
         if self.dialogs.contains_key(&key) {
@@ -56,9 +58,11 @@ impl Endpoint {
         self.dialogs.insert(key, id);
         let trying = self.response(&request.message, &request.flow, 100, "", &dialog.ids.local_tag).finish();
         let invite = describe(&request.message, &dialog);
+        let reliable = Reliable::new(&request.message, manners.reliability, self.first_rseq());
         let expires = request.message.seconds("Expires").map(|s| now + Duration::from_secs(s.into()));
         let ringing = Ringing { txn, invite: request.message, flow: request.flow, refresh: None, expires };
-        self.legs.insert(id, Leg::new(dialog, Phase::Ringing(Box::new(ringing))));
+        let reliable = Some(reliable);
+        self.legs.insert(id, Leg { reliable, ..Leg::new(dialog, Phase::Ringing(Box::new(ringing))) });
         // Its Expires is a deadline.
         self.touched.push(id);
         self.seen(id, false, "INVITE".to_owned());
@@ -69,10 +73,12 @@ impl Endpoint {
 
     /// 180, or 183 with early media.
     pub(super) fn ring(&mut self, now: Mono, id: LegId, body: Option<Bytes>) {
-        let code = if body.is_some() { 183 } else { 180 };
-        let Some((txn, bytes)) = self.invite_response(id, code, body.as_ref(), &[]) else { return };
-        self.seen(id, true, summary(code, "INVITE"));
-        self.respond(now, txn, code, bytes);
+        if !self.ring_reliably(now, id, body.as_ref()) {
+            let code = if body.is_some() { 183 } else { 180 };
+            let Some((txn, bytes)) = self.invite_response(id, code, body.as_ref(), &[]) else { return };
+            self.seen(id, true, summary(code, "INVITE"));
+            self.respond(now, txn, code, bytes);
+        }
         if let Some(Phase::Ringing(ringing)) = self.leg_mut(id).map(|l| &mut l.phase) {
             ringing.refresh = Some(now + REFRESH);
         }
@@ -83,12 +89,22 @@ impl Endpoint {
         let Some(Phase::Ringing(ringing)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         ringing.refresh = Some(now + REFRESH);
         let txn = ringing.txn;
-        self.run(txn, |machine, out| machine.on_request(now, out));
+        match self.legs.get(&id).and_then(|l| l.reliable.as_ref()).is_some_and(Reliable::was_used) {
+            true => self.refresh_reliably(now, id, txn),
+            false => {
+                self.run(txn, |machine, out| machine.on_request(now, out));
+            }
+        }
     }
 
-    /// 200 until the ACK.
+    /// 200 until the ACK; not before the PRACK of a response that gave our answer already, which it then leaves out.
     pub(super) fn answer(&mut self, now: Mono, id: LegId, body: &Bytes, headers: &[(String, String)]) {
-        let Some((txn, bytes)) = self.invite_response(id, 200, Some(body), headers) else { return };
+        if self.hold_answer(id, body, headers) {
+            return;
+        }
+        let said = self.legs.get(&id).and_then(|l| l.reliable.as_ref()).is_some_and(|r| r.answered);
+        let body = Some(body).filter(|_| !said);
+        let Some((txn, bytes)) = self.invite_response(id, 200, body, headers) else { return };
         let Some(Phase::Ringing(ringing)) = self.legs.get(&id).map(|l| &l.phase) else { return };
         let flow = self.reply_flow(&ringing.invite, ringing.flow);
         let offered = ringing.invite.sdp().is_none();
@@ -174,7 +190,7 @@ impl Endpoint {
     }
 
     /// A response that makes or keeps the dialog; None if the INVITE has its final answer.
-    fn invite_response(
+    pub(super) fn invite_response(
         &self,
         id: LegId,
         code: u16,
