@@ -95,6 +95,12 @@ impl Wall {
         format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}.{:03}Z", self.0.rem_euclid(1_000))
     }
 
+    /// `2015-07-30T20:00:00Z`: the form of Twilio's v1 resources. Its SDKs read no fraction.
+    pub fn iso8601_seconds(self) -> String {
+        let (y, mo, d, _, h, mi, s) = self.parts();
+        format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}Z")
+    }
+
     /// `2015-07-30`, the day in UTC.
     pub fn date(self) -> String {
         let (y, mo, d, ..) = self.parts();

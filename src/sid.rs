@@ -74,6 +74,10 @@ sids! {
     NotificationSid = "NO";
     /// A SIP trunk of the operator.
     TrunkSid = "TK";
+    /// A trunk of an account (Elastic SIP Trunking): Twilio's own kind of trunk, another thing than the operator's.
+    ElasticTrunkSid = "TK";
+    /// Where the numbers of such a trunk ring.
+    OriginationUrlSid = "OU";
     /// A SIP domain.
     SipDomainSid = "SD";
     /// A list of SIP credentials.

@@ -282,6 +282,9 @@ impl Switch {
             | SipEvent::Offer { leg, .. }
             | SipEvent::OfferAnswered { leg, .. }
             | SipEvent::Key { leg, .. }
+            | SipEvent::Refer { leg, .. }
+            | SipEvent::Referred { leg, .. }
+            | SipEvent::Notified { leg, .. }
             | SipEvent::Ended { leg, .. }
             | SipEvent::Rerouted { leg, .. }
             | SipEvent::Seen { leg, .. } => *leg,

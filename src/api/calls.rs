@@ -122,7 +122,7 @@ pub fn show(row: &CallRow) -> Value {
         "group_sid": null,
         "caller_name": null,
         "queue_time": "0",
-        "trunk_sid": null,
+        "trunk_sid": row.elastic_trunk,
         "uri": format!("{uri}.json"),
         "subresource_uris": {
             "notifications": below("Notifications"),

@@ -1,4 +1,4 @@
-//! (s) HTTP in: Twilio's REST API under `/2010-04-01`, the operator's under `/carrier/v1`, health and metrics.
+//! (s) HTTP in: Twilio's REST API under `/2010-04-01` and `/v1`, the operator's under `/carrier/v1`, health and metrics.
 //!
 //! ```text
 //!  request -> serve: route -> who (auth) -> how much (limits) -> what (form, parse) --spawn--> handler -> reply
@@ -23,6 +23,7 @@ pub mod command;
 pub mod credential_lists;
 pub mod credentials;
 pub mod dates;
+pub mod elastic_trunks;
 pub mod form;
 pub mod health;
 pub mod hooks;
@@ -39,6 +40,7 @@ pub mod notifications;
 pub mod numbers;
 pub mod openapi;
 pub mod operation;
+pub mod origination_urls;
 pub mod page;
 pub mod params;
 pub mod parse;
@@ -54,6 +56,7 @@ pub mod timeline;
 pub mod tls;
 pub mod trunk_body;
 pub mod trunk_fields;
+pub mod trunk_numbers;
 pub mod trunk_rules;
 pub mod wav;
 pub mod xml;

@@ -53,8 +53,6 @@ pub const NOT_OFFERED: &[NotOffered] = &[
     row("UpdateIncomingPhoneNumber", "EmergencyStatus", "Inactive"),
     row("CreateIncomingPhoneNumber", "EmergencyAddressSid", ""),
     row("UpdateIncomingPhoneNumber", "EmergencyAddressSid", ""),
-    row("CreateIncomingPhoneNumber", "TrunkSid", ""),
-    row("UpdateIncomingPhoneNumber", "TrunkSid", ""),
     row("CreateIncomingPhoneNumber", "IdentitySid", ""),
     row("UpdateIncomingPhoneNumber", "IdentitySid", ""),
     row("CreateIncomingPhoneNumber", "AddressSid", ""),

@@ -7,11 +7,11 @@ use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Schema, Type, always, maybe};
-use crate::sid::{ApplicationSid, NumberSid};
-use crate::store::applications;
+use crate::sid::{ApplicationSid, ElasticTrunkSid, NumberSid};
 use crate::store::numbers::{self, NumberFilter};
 use crate::store::rows::NumberRow;
 use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::{applications, elastic};
 use serde_json::{Map, Value, json};
 
 /// Area codes of the North American plan that nobody pays for calling.
@@ -51,7 +51,7 @@ macro_rules! fields {
             param("VoiceReceiveMode", Kind::OneOf(&["voice", "fax"]), "fax is not offered yet."),
             param("EmergencyStatus", Kind::OneOf(&["Active", "Inactive"]), "Active is not offered yet."),
             param("EmergencyAddressSid", Kind::Sid("AD"), "Not offered yet."),
-            param("TrunkSid", Kind::Sid("TK"), "Not offered yet."),
+            param("TrunkSid", Kind::Sid("TK"), "Trunk (/v1/Trunks) that its calls go to, whatever the URLs say; takes the place of VoiceApplicationSid, and the other way round.").bad(21245),
             param("IdentitySid", Kind::Sid("RI"), "Not offered yet."),
             param("AddressSid", Kind::Sid("AD"), "Not offered yet."),
             param("BundleSid", Kind::Sid("BU"), "Not offered yet."),
@@ -179,7 +179,7 @@ pub fn show(row: &NumberRow) -> Value {
         "sms_url": kept("sms_url"),
         "status_callback": hooks::url(&row.status_callback),
         "status_callback_method": hooks::method(&row.status_callback, &row.other, "status_callback_method"),
-        "trunk_sid": null,
+        "trunk_sid": row.trunk,
         "uri": format!("/2010-04-01/Accounts/{}/IncomingPhoneNumbers/{}.json", row.account, row.sid),
         "voice_receive_mode": "voice",
         "voice_application_sid": row.application,
@@ -262,20 +262,31 @@ fn apply(row: &mut NumberRow, p: &Params) {
         Some(name) => row.friendly_name = name.to_string(),
         None => {}
     }
+    // The one takes the place of the other, as at Twilio.
     if let Some(sid) = p.field("VoiceApplicationSid") {
         row.application = ApplicationSid::parse(sid);
+        row.trunk = row.trunk.filter(|_| row.application.is_none());
+    }
+    if let Some(sid) = p.field("TrunkSid") {
+        row.trunk = ElasticTrunkSid::parse(sid);
+        row.application = row.application.filter(|_| row.trunk.is_none());
     }
 }
 
-/// An application must be the account's own; a fallback needs what it falls back from.
+/// An application and a trunk must be the account's own; a fallback needs what it falls back from.
 async fn check(ctx: &Ctx, row: &NumberRow) -> Result<(), Refusal> {
     if ctx.params.text("VoiceFallbackUrl").is_some() && row.voice.is_none() && row.application.is_none() {
         return Err(Refusal::plain(21405));
     }
+    let scope = ctx.scope()?;
+    if let Some(sid) = ctx.params.text("TrunkSid").and_then(ElasticTrunkSid::parse)
+        && ctx.read(move |r| elastic::get(r, scope, sid)).await?.is_none()
+    {
+        return Err(Refusal::plain(21245));
+    }
     let Some(sid) = ctx.params.text("VoiceApplicationSid").and_then(ApplicationSid::parse) else {
         return Ok(());
     };
-    let scope = ctx.scope()?;
     let known = ctx.read(move |r| applications::get(r, scope, sid)).await?.is_some();
     if known { Ok(()) } else { Err(Refusal::plain(21420)) }
 }
@@ -318,6 +329,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
         fallback: None,
         status_callback: None,
         application: None,
+        trunk: None,
         other: Map::new(),
         created: ctx.now,
         updated: ctx.now,

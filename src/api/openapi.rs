@@ -44,6 +44,7 @@ fn property(prop: &Prop) -> o::RefOr<o::Schema> {
         Type::Date => {
             of(o::Type::String).format(Some(SchemaFormat::Custom("date-time-rfc-2822".into()))).into()
         }
+        Type::Instant => of(o::Type::String).format(Some(SchemaFormat::Custom("date-time".into()))).into(),
         Type::Url => of(o::Type::String).format(Some(SchemaFormat::Custom("uri".into()))).into(),
         Type::OneOf(words) => {
             let null = prop.nullable.then_some(Value::Null);
@@ -64,7 +65,9 @@ fn sid_pattern(prefix: &str) -> String {
 fn value(param: &Param) -> o::RefOr<o::Schema> {
     let text = || object(o::Type::String).description(Some(param.words));
     let example = |b: ObjectBuilder| match param.example {
+        // A SID of the reader's own is a shell variable in the curl line, and no example.
         "" => b,
+        own if own.starts_with('$') => b,
         example => b.examples([json!(example)]),
     };
     match param.kind {
@@ -143,6 +146,20 @@ fn list(key: &str, schema: &Schema) -> ObjectBuilder {
     body
 }
 
+fn meta_list(key: &str, schema: &Schema) -> ObjectBuilder {
+    let mut meta = ObjectBuilder::new().property("key", object(o::Type::String));
+    for name in ["page", "page_size"] {
+        meta = meta.property(name, object(o::Type::Integer));
+    }
+    for (name, nullable) in
+        [("first_page_url", false), ("next_page_url", true), ("previous_page_url", true), ("url", false)]
+    {
+        meta = meta.property(name, ObjectBuilder::new().schema_type(typed(o::Type::String, nullable)));
+    }
+    let items = ArrayBuilder::new().items(o::Ref::from_schema_name(schema.name));
+    ObjectBuilder::new().property(key, items).required(key).property("meta", meta).required("meta")
+}
+
 fn resource(schema: &Schema) -> ObjectBuilder {
     ObjectBuilder::new()
         .property("id", object(o::Type::String).pattern(Some(sid_pattern("TK"))))
@@ -158,6 +175,7 @@ fn good(operation: &Operation) -> o::Response {
     match operation.shape {
         Shape::Record(schema) => with("application/json", o::Ref::from_schema_name(schema.name).into()),
         Shape::List(key, schema) => with("application/json", list(key, schema).into()),
+        Shape::MetaList(key, schema) => with("application/json", meta_list(key, schema).into()),
         Shape::Carrier(schema) => {
             with("application/vnd.api+json", ObjectBuilder::new().property("data", resource(schema)).into())
         }
@@ -225,6 +243,8 @@ pub fn shell(before: &str) -> &'static str {
         "Notifications" => "$NOTIFICATION_SID",
         "IncomingPhoneNumbers" => "$NUMBER_SID",
         "Applications" => "$APPLICATION_SID",
+        "OriginationUrls" => "$ORIGINATION_URL_SID",
+        "PhoneNumbers" => "$NUMBER_SID",
         "CredentialLists" | "CredentialListMappings" => "$CREDENTIAL_LIST_SID",
         "Credentials" => "$CREDENTIAL_SID",
         "IpAccessControlLists" | "IpAccessControlListMappings" => "$IP_ACCESS_CONTROL_LIST_SID",
@@ -299,7 +319,12 @@ fn components() -> o::Components {
         .security_scheme("carrier", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .schema("error", error);
     for op in ROUTES {
-        if let Shape::Record(s) | Shape::List(_, s) | Shape::Carrier(s) | Shape::CarrierList(s) = op.shape {
+        if let Shape::Record(s)
+        | Shape::List(_, s)
+        | Shape::MetaList(_, s)
+        | Shape::Carrier(s)
+        | Shape::CarrierList(s) = op.shape
+        {
             out = out.schema(s.name, schema(s));
             for inner in
                 s.props.iter().filter_map(|p| if let Type::Records(r) = p.kind { Some(r) } else { None })

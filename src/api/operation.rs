@@ -42,6 +42,8 @@ pub enum Shape {
     Record(&'static Schema),
     /// A page of records under this key.
     List(&'static str, &'static Schema),
+    /// The same in the form of v1: what is known of the page stands under `meta`.
+    MetaList(&'static str, &'static Schema),
     /// Nothing: 204.
     Empty,
     /// Audio.
@@ -114,7 +116,7 @@ impl Operation {
     /// The tables that the parser reads.
     pub fn tables(&self) -> Vec<&'static [Param]> {
         match self.shape {
-            Shape::List(..) | Shape::CarrierList(_) => vec![self.params, PAGING],
+            Shape::List(..) | Shape::MetaList(..) | Shape::CarrierList(_) => vec![self.params, PAGING],
             _ => vec![self.params],
         }
     }
@@ -138,6 +140,8 @@ pub struct Ctx {
     pub path: String,
     /// Suffix of the path: `json`, `wav` ...
     pub suffix: Option<String>,
+    /// Scheme and host as the client wrote them: what it can reach, whatever the server is called elsewhere.
+    pub origin: String,
     /// `Range` of the request.
     pub range: Option<String>,
     /// `Idempotency-Key` and the hash of the body.

@@ -1,4 +1,4 @@
-//! The paging envelope of v2010 lists (rest-api.md 4.1).
+//! The paging envelopes of lists: v2010's (rest-api.md 4.1) and that of v1.
 
 use super::form;
 use super::params::{PAGE_SIZE_DEFAULT, Params};
@@ -53,6 +53,30 @@ impl Envelope<'_> {
             body.insert(name.to_string(), value);
         }
         body
+    }
+
+    /// The same in the form of v1: absolute URLs below `base`, all under `meta`.
+    pub fn meta_body<T>(
+        &self,
+        base: &str,
+        listed: &Listed<T>,
+        show: impl Fn(&T) -> Value,
+    ) -> Map<String, Value> {
+        let records: Vec<Value> = listed.rows.iter().map(show).collect();
+        let number = self.page.number;
+        let url = |number, cursor| format!("{base}{}", self.link(number, cursor));
+        let next = listed.next.as_ref().map(|c| url(number.saturating_add(1), Some(c)));
+        let previous = listed.previous.as_ref().map(|c| url(number.saturating_sub(1), Some(c)));
+        let meta = json!({
+            "first_page_url": url(0, None),
+            "key": self.key,
+            "next_page_url": next,
+            "page": number,
+            "page_size": self.page.size,
+            "previous_page_url": previous,
+            "url": url(number, self.page.cursor.as_ref()),
+        });
+        Map::from_iter([(self.key.to_string(), Value::Array(records)), ("meta".to_string(), meta)])
     }
 
     fn link(&self, number: u32, cursor: Option<&Cursor>) -> String {

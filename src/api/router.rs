@@ -75,6 +75,19 @@ const fn post(
     o
 }
 
+const fn meta_list(
+    id: &'static str,
+    path: &'static str,
+    key: &'static str,
+    s: &'static Schema,
+    h: Handler,
+    words: &'static str,
+) -> Operation {
+    let mut o = row(id, Verb::Get, path, &[], Shape::MetaList(key, s), h);
+    o.words = words;
+    o
+}
+
 const fn delete(id: &'static str, path: &'static str, h: Handler, words: &'static str) -> Operation {
     let mut o = row(id, Verb::Delete, path, &[], Shape::Empty, h);
     o.status = 204;
@@ -161,6 +174,22 @@ pub static ROUTES: &[Operation] = &[
     post("UpdateApplication", path!("/Applications/{Sid}"), applications::FIELDS, &applications::APPLICATION, run!(applications::update), "Changes an application."),
     delete("DeleteApplication", path!("/Applications/{Sid}"), run!(applications::delete), "Deletes an application."),
 
+    meta_list("ListTrunk", "/v1/Trunks", "trunks", &elastic_trunks::TRUNK, run!(elastic_trunks::list), "Trunks of the account, newest first."),
+    post("CreateTrunk", "/v1/Trunks", elastic_trunks::CREATE, &elastic_trunks::TRUNK, run!(elastic_trunks::create), "Makes a trunk: a PBX dials out through its domain, its numbers ring at its origination URLs.").status(201),
+    get("FetchTrunk", "/v1/Trunks/{Sid}", &elastic_trunks::TRUNK, run!(elastic_trunks::fetch), "A trunk of the account."),
+    post("UpdateTrunk", "/v1/Trunks/{Sid}", elastic_trunks::UPDATE, &elastic_trunks::TRUNK, run!(elastic_trunks::update), "Changes a trunk; live calls go on as they began."),
+    delete("DeleteTrunk", "/v1/Trunks/{Sid}", run!(elastic_trunks::delete), "Deletes a trunk; its numbers stay."),
+    get("FetchTrunkRecording", "/v1/Trunks/{TrunkSid}/Recording", &elastic_trunks::RECORDING, run!(elastic_trunks::fetch_recording), "How the calls of a trunk are recorded."),
+    post("UpdateTrunkRecording", "/v1/Trunks/{TrunkSid}/Recording", elastic_trunks::RECORDING_FIELDS, &elastic_trunks::RECORDING, run!(elastic_trunks::update_recording), "Says how the calls of a trunk are recorded from now on."),
+    meta_list("ListOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls", "origination_urls", &origination_urls::ORIGINATION_URL, run!(origination_urls::list), "Where the numbers of a trunk ring."),
+    post("CreateOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls", origination_urls::CREATE, &origination_urls::ORIGINATION_URL, run!(origination_urls::create), "Adds an origination URL.").status(201),
+    get("FetchOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls/{Sid}", &origination_urls::ORIGINATION_URL, run!(origination_urls::fetch), "An origination URL."),
+    post("UpdateOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls/{Sid}", origination_urls::UPDATE, &origination_urls::ORIGINATION_URL, run!(origination_urls::update), "Changes an origination URL."),
+    delete("DeleteOriginationUrl", "/v1/Trunks/{TrunkSid}/OriginationUrls/{Sid}", run!(origination_urls::delete), "Deletes an origination URL."),
+    meta_list("ListPhoneNumber", "/v1/Trunks/{TrunkSid}/PhoneNumbers", "phone_numbers", &trunk_numbers::PHONE_NUMBER, run!(trunk_numbers::list), "Numbers of a trunk."),
+    post("CreatePhoneNumber", "/v1/Trunks/{TrunkSid}/PhoneNumbers", trunk_numbers::CREATE, &trunk_numbers::PHONE_NUMBER, run!(trunk_numbers::create), "Gives a number to a trunk.").status(201),
+    get("FetchPhoneNumber", "/v1/Trunks/{TrunkSid}/PhoneNumbers/{Sid}", &trunk_numbers::PHONE_NUMBER, run!(trunk_numbers::fetch), "A number of a trunk."),
+    delete("DeletePhoneNumber", "/v1/Trunks/{TrunkSid}/PhoneNumbers/{Sid}", run!(trunk_numbers::delete), "Takes a number from a trunk; the account keeps it."),
     list("ListSipCredentialList", path!("/SIP/CredentialLists"), &[], "credential_lists", &credential_lists::LIST, run!(credential_lists::list), "Lists of SIP users."),
     post("CreateSipCredentialList", path!("/SIP/CredentialLists"), credential_lists::FIELDS, &credential_lists::LIST, run!(credential_lists::create), "Makes a list of SIP users.").status(201),
     get("FetchSipCredentialList", path!("/SIP/CredentialLists/{Sid}"), &credential_lists::LIST, run!(credential_lists::fetch), "A list of SIP users."),

@@ -16,6 +16,8 @@ pub enum Type {
     Bool,
     /// RFC 2822, UTC.
     Date,
+    /// ISO 8601 to the second, UTC: the form of v1.
+    Instant,
     /// Absolute URL.
     Url,
     /// One of these words.

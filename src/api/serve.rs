@@ -58,6 +58,7 @@ struct Head {
     range: Option<String>,
     idempotency: Option<String>,
     source: IpAddr,
+    origin: String,
     too_long: bool,
 }
 
@@ -94,8 +95,15 @@ fn head(req: &HttpRequest) -> Head {
         range: text(header::RANGE).filter(|_| !req.headers().contains_key(header::IF_RANGE)),
         idempotency: text(header::HeaderName::from_static("idempotency-key")),
         source: req.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |a| a.ip()),
+        origin: origin(req),
         too_long: req.uri().to_string().len() > URI_MAX,
     }
+}
+
+/// Where the client reached us, a proxy in front included: it only shapes links in the client's own answer.
+fn origin(req: &HttpRequest) -> String {
+    let seen = req.connection_info();
+    format!("{}://{}", seen.scheme(), seen.host())
 }
 
 /// Every request that no other route of the application took.
@@ -106,11 +114,15 @@ pub async fn handle(req: HttpRequest, payload: web::Payload) -> HttpResponse {
     let started = (worker.api.clock)().mono;
     let head = head(&req);
     let route = router::find(&head.path);
-    let form = reply::form(route.suffix.as_deref(), head.accept.as_deref());
-    let v2010 = is_v2010(&head.path);
-    if v2010 && *req.method() == Method::OPTIONS {
+    // v1 has no other form than JSON.
+    let form = match is_v1(&head.path) {
+        true => Ok(Form::Json),
+        false => reply::form(route.suffix.as_deref(), head.accept.as_deref()),
+    };
+    let twilios = is_twilios(&head.path);
+    if twilios && *req.method() == Method::OPTIONS {
         // A browser asks without credentials what a script may send, so the answer tells nothing about paths.
-        return finish(HttpResponse::NoContent().finish(), v2010, 0);
+        return finish(HttpResponse::NoContent().finish(), twilios, 0);
     }
     let answer = match serve(&worker, &head, &route, payload).await {
         Ok((operation, outcome)) => good(operation, form.unwrap_or(Form::Json), outcome),
@@ -126,11 +138,20 @@ pub async fn handle(req: HttpRequest, payload: web::Payload) -> HttpResponse {
     let class = format!("{}xx", answer.status().as_u16() / 100);
     metrics::counter!("chorus_http_requests_total", "status" => class).increment(1);
     let ms = (worker.api.clock)().mono.since(started).as_millis();
-    finish(answer, v2010, ms)
+    finish(answer, twilios, ms)
 }
 
 fn is_v2010(path: &str) -> bool {
     path.starts_with("/2010-04-01")
+}
+
+fn is_v1(path: &str) -> bool {
+    path.starts_with("/v1/")
+}
+
+/// A path of Twilio's, under any of its host names.
+fn is_twilios(path: &str) -> bool {
+    is_v2010(path) || is_v1(path)
 }
 
 /// The methods that the path takes, as a 405 must name them (RFC 9110, 15.5.6).
@@ -149,11 +170,11 @@ fn allowed(answer: &mut HttpResponse, route: &Route) {
 }
 
 /// Headers that every answer has, and those of Twilio's paths.
-fn finish(mut answer: HttpResponse, v2010: bool, ms: u128) -> HttpResponse {
+fn finish(mut answer: HttpResponse, twilios: bool, ms: u128) -> HttpResponse {
     let id = super::rng().hex(32);
     answer.head_mut().set_camel_case_headers(true);
     let headers = answer.headers_mut();
-    for (name, value) in CROSS_ORIGIN.iter().filter(|_| v2010) {
+    for (name, value) in CROSS_ORIGIN.iter().filter(|_| twilios) {
         headers.insert(header::HeaderName::from_static(name), header::HeaderValue::from_static(value));
     }
     let seconds = format!("{}.{:03}", ms / 1_000, ms % 1_000);
@@ -214,7 +235,7 @@ async fn serve(
     let api = &worker.api;
     // Twilio asks who you are before it says what there is; strangers learn nothing about paths.
     let v2010 = is_v2010(&head.path);
-    let caller = if v2010 {
+    let caller = if is_twilios(&head.path) {
         Some(auth::recognise(api, &worker.guard, head.authorization.as_deref(), head.source).await?)
     } else {
         None
@@ -341,6 +362,7 @@ fn context(
         filters: fields.into_iter().filter(|(name, _)| declared(name)).collect(),
         path: route.shown(),
         suffix: route.suffix.clone(),
+        origin: head.origin.clone(),
         range: head.range.clone(),
         body,
         now: (worker.api.clock)().wall,

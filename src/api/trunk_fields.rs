@@ -9,15 +9,19 @@ use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
 use crate::trunk::manners::{Manners, REDIRECTS, RELIABILITIES};
 use crate::trunk::normalise;
+use crate::trunk::policy::Word;
 use serde_json::{Value, json};
 
 /// Modes of authentication.
 pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
 
 const TRANSPORTS: &[&str] = &["udp", "tcp"];
+const REFER: &[&str] = &["deny", "allow"];
+const BELIEVED: &[&str] = &["from", "asserted"];
+const ASSERTS: &[&str] = &["none", "p_asserted_identity", "remote_party_id"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 22] = [
+const FIELDS: [Param; 26] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -92,6 +96,22 @@ const FIELDS: [Param; 22] = [
         "3xx that are followed: those that stay with the trunk by default; none or any.",
     ),
     param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
+    param(
+        "refer",
+        Kind::OneOf(REFER),
+        "Transfers by SIP REFER: by the Refer verb, and by the peer, whose transfers the account pays; deny by default.",
+    ),
+    param(
+        "inbound_identity",
+        Kind::OneOf(BELIEVED),
+        "Who calls: From, or what the peer's network asserts (P-Asserted-Identity, Remote-Party-ID); from by default.",
+    ),
+    param("outbound_identity", Kind::OneOf(ASSERTS), "How calls say who calls beside From: none by default."),
+    param(
+        "outbound_diversion",
+        Kind::Bool,
+        "A call that is passed on says by whom (Diversion); false by default.",
+    ),
 ];
 
 /// Most `max_channels`.
@@ -105,7 +125,7 @@ pub const CREATE: &[Param] = &FIELDS;
 /// Attributes of update: the same, all optional.
 pub const UPDATE: &[Param] = &optional(FIELDS);
 
-const fn optional(mut fields: [Param; 22]) -> [Param; 22] {
+const fn optional<const N: usize>(mut fields: [Param; N]) -> [Param; N] {
     fields[0] = fields[0].optional();
     fields
 }
@@ -135,6 +155,10 @@ const PROPS: &[Prop] = &[
     always("session_expires", Type::Int),
     always("redirects", Type::OneOf(REDIRECTS)),
     maybe("account_sid", Type::Sid("AC")),
+    always("refer", Type::OneOf(REFER)),
+    always("inbound_identity", Type::OneOf(BELIEVED)),
+    always("outbound_identity", Type::OneOf(ASSERTS)),
+    always("outbound_diversion", Type::Bool),
     maybe("registration", Type::Any),
     maybe("contacts", Type::Any),
     always("created_at", Type::Text),
@@ -213,6 +237,10 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "session_expires": Manners::of(row).session_expires,
         "redirects": row.redirects.as_str(),
         "account_sid": row.account,
+        "refer": row.refer.as_str(),
+        "inbound_identity": row.identity.inbound.as_str(),
+        "outbound_identity": row.identity.outbound.as_str(),
+        "outbound_diversion": row.identity.diversion,
         "registration": live.registration(row),
         "contacts": live.contacts(row),
         "created_at": row.created.iso8601(),

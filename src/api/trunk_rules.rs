@@ -7,6 +7,7 @@ use crate::sid::AccountSid;
 use crate::sip::digest::server::ha1;
 use crate::store::rows::{TrunkMode, TrunkRow};
 use crate::trunk::manners::{MIN_SE, Redirects, Reliability};
+use crate::trunk::policy::{Asserts, Believed, Refer, Word};
 use crate::trunk::{countries, normalise};
 
 /// Characters of a password that is made up.
@@ -57,6 +58,23 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
         row.redirects = word.and_then(|w| Redirects::parse(&w)).unwrap_or_default();
     }
     with_defaults(given, row);
+    apply_policies(given, row);
+}
+
+/// Transfers, and who calls.
+fn apply_policies(given: &Given, row: &mut TrunkRow) {
+    if let Some(word) = given.text("refer") {
+        row.refer = Refer::parse(&word.unwrap_or_default());
+    }
+    if let Some(word) = given.text("inbound_identity") {
+        row.identity.inbound = Believed::parse(&word.unwrap_or_default());
+    }
+    if let Some(word) = given.text("outbound_identity") {
+        row.identity.outbound = Asserts::parse(&word.unwrap_or_default());
+    }
+    if let Some(truth) = given.flag("outbound_diversion") {
+        row.identity.diversion = truth.unwrap_or_default();
+    }
 }
 
 /// The attributes that have a value even where none was given.

@@ -16,8 +16,8 @@ use crate::clock::Mono;
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
-use crate::sip::event::{Cause, LegId, SipEvent};
-use crate::store::rows::{CallRow, CallStatus, Direction, Hook};
+use crate::sip::event::{Cause, LegId, SipCmd, SipEvent};
+use crate::store::rows::{CallRow, CallStatus, Hook};
 use crate::store::tx::Tx;
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -106,6 +106,12 @@ impl Call {
             SipEvent::OfferAnswered { body, .. } => self.on_offer_answered(cx, body),
             // By way of the engine, so that a key by INFO interrupts, is passed on and is streamed like any other.
             SipEvent::Key { leg, digit } => cx.push(Effect::Engine(leg, EngineCommand::Key(leg, digit))),
+            SipEvent::Refer { leg, .. } => {
+                let cause = crate::sip::event::Cause::new(603, "Decline");
+                cx.push(Effect::Sip(SipCmd::RefuseRefer { leg, cause }));
+            }
+            SipEvent::Referred { code, follows, .. } => self.on_referred(cx, code, follows),
+            SipEvent::Notified { notice, .. } => self.on_notified(cx, notice),
             SipEvent::Ended { by, cause, headers, .. } => self.on_ended(cx, by, cause, headers),
             SipEvent::Seen { sent, what, .. } => {
                 let (from, to) = if sent { ("chorus", "phone") } else { ("phone", "chorus") };
@@ -217,7 +223,7 @@ impl Call {
         };
         (self.row.status, self.row.sequence) = (before.status, before.sequence);
         (self.row.answered, self.row.invited) = (before.answered, false);
-        (self.leg.answered, self.leg.invited) = (false, self.row.direction == Direction::Inbound);
+        (self.leg.answered, self.leg.invited) = (false, self.row.direction.came_in());
         self.give_up(cx, Cause::new(503, "Service Unavailable"), CallStatus::Failed);
     }
 

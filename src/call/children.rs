@@ -6,6 +6,7 @@ use super::event::Spawn;
 use super::target::{self, NoRoute, Wish};
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook, Subscription};
+use crate::trunk::identity::is_withheld;
 use crate::trunk::normalise::dialled;
 use crate::webhooks::policy;
 use std::collections::VecDeque;
@@ -130,10 +131,22 @@ fn at_uri<'a>(s: &'a Sip, uri: &'a SipUri) -> Party<'a> {
     }
 }
 
-/// A telephone number may be shown the caller, the called number, or a number of the account (13214).
+/// The number that its account answers for: the one that was called, or calls.
+fn own_number(parent: &Call) -> &str {
+    if parent.row.direction == Direction::Inbound { &parent.row.to } else { &parent.row.from }
+}
+
+/// A call that is passed on under its caller's number was forwarded by the number that was called.
+fn forwarders(parent: &Call, caller: &str) -> Vec<String> {
+    let passed_on = parent.row.direction == Direction::Inbound && caller == parent.row.from;
+    let before = parent.row.forwarded_from.clone();
+    if passed_on { std::iter::once(parent.row.to.clone()).chain(before).collect() } else { Vec::new() }
+}
+
+/// A telephone number may be shown the caller, the called number, a number of the account (13214), or nobody.
 fn may_show(parent: &Call, caller: &str) -> bool {
     let own = parent.tables.trunks.number(caller).is_some_and(|n| n.account == parent.row.account);
-    own || caller == parent.row.from || caller == parent.row.to
+    own || caller == parent.row.from || caller == parent.row.to || is_withheld(caller)
 }
 
 /// A SIP callee may be shown any name of such characters (twiml.md 3.2).
@@ -159,7 +172,14 @@ pub fn spawns(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Resul
 
 fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>) -> Result<Spawn, NoRoute> {
     let base = parent.program.base.as_deref();
-    let wish = Wish { to: &p.to, from: caller, auth: p.auth.clone(), headers: p.headers };
+    let wish = Wish {
+        to: &p.to,
+        from: caller,
+        auth: p.auth.clone(),
+        headers: p.headers,
+        behind: Some(own_number(parent)),
+        diverted_by: forwarders(parent, caller),
+    };
     let mut target = target::find(cx, parent.row.account, &wish)?;
     target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {
         code: 32011,

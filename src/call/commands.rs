@@ -10,7 +10,7 @@ use super::timers::TimerKind;
 use crate::api::command::{Answer, CallUpdate, Document, EndWish, RecordingChange, RecordingRef, Request};
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::Cause;
-use crate::store::rows::{CallStatus, Direction, Hook, RecordWish, RecordingRow, Subscription};
+use crate::store::rows::{CallStatus, Hook, RecordWish, RecordingRow, Subscription};
 use crate::store::tx::{Op, Tx};
 use std::time::Duration;
 use twiml::verb::{Channels, Recording, Trim};
@@ -53,7 +53,7 @@ impl Call {
             let words = "Call is in-progress. Cannot cancel: Status=completed ends it.";
             return cx.push(Effect::Reply(ticket, Box::new(refused(21220, words))));
         }
-        if update.document.is_some() && !self.leg.answered && self.row.direction != Direction::Inbound {
+        if update.document.is_some() && !self.leg.answered && !self.row.direction.came_in() {
             let words = "Call is not in-progress. Cannot redirect.";
             return cx.push(Effect::Reply(ticket, Box::new(refused(21220, words))));
         }

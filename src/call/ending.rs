@@ -11,7 +11,7 @@ use crate::media::event::EngineCommand;
 use crate::mutants::{self, Mutant};
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Side, SipCmd};
-use crate::store::rows::{CallRow, CallStatus, Direction, RecordingRow, StreamRow};
+use crate::store::rows::{CallRow, CallStatus, RecordingRow, StreamRow};
 use std::time::Duration;
 use twiml::verb::{Reject, RejectReason};
 
@@ -90,7 +90,7 @@ impl Call {
 
     /// Why a call of ours reached nobody, where no answer of the callee says it. A child's parent tells it.
     fn note_unreached(&mut self, cx: &mut Cx<'_>, by: Side, cause: &Cause) {
-        let early = self.row.direction != Direction::Inbound && !self.leg.answered;
+        let early = !self.row.direction.came_in() && !self.leg.answered;
         if !early || self.leg.wanted_end.is_some() {
             return;
         }
@@ -134,9 +134,9 @@ impl Call {
             return wanted;
         }
         let code = self.row.cause.as_ref().map_or(500, |c| c.code);
-        match self.row.direction {
-            Direction::Inbound => CallStatus::Canceled,
-            _ => status::of_refusal(code),
+        match self.row.direction.came_in() {
+            true => CallStatus::Canceled,
+            false => status::of_refusal(code),
         }
     }
 
@@ -257,6 +257,7 @@ impl Call {
         match was {
             Phase::Dialling(d) => self.abandon_dial(cx, &d, true),
             Phase::Recording(r) => self.record_hung_up(r),
+            Phase::Referring(r) => self.abandon_refer(cx, &r),
             _ => {}
         }
     }

@@ -115,7 +115,7 @@ impl Leg {
 
     /// Is there a dialog or transaction that a hang-up must end?
     pub fn signalled(&self, direction: Direction) -> bool {
-        direction == Direction::Inbound || self.invited
+        direction.came_in() || self.invited
     }
 
     /// The negotiated far end.

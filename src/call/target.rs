@@ -6,6 +6,7 @@ use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::event::{Alternative, Credentials, InviteCmd, LegId};
 use crate::sip::wire::Uri;
 use crate::store::rows::{CallRow, TrunkRow};
+use crate::trunk::identity::{self, Caller};
 use crate::trunk::route;
 use bytes::Bytes;
 
@@ -22,6 +23,8 @@ pub struct Target {
     pub to: String,
     /// `X-` and other headers.
     pub headers: Vec<(String, String)>,
+    /// As in [`InviteCmd::identity`].
+    pub identity: Vec<(String, String)>,
     /// For challenges.
     pub credentials: Option<Credentials>,
     /// The trunk it goes over.
@@ -49,6 +52,10 @@ pub struct Wish<'a> {
     pub auth: Option<(String, String)>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
+    /// The number that we vouch for where `from` is withheld.
+    pub behind: Option<&'a str>,
+    /// Who forwarded the call, the last one first.
+    pub diverted_by: Vec<String>,
 }
 
 /// Why a call cannot be placed: Twilio's code and a sentence that says what to do.
@@ -127,6 +134,7 @@ fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, N
         from: format!("<sip:{from}@LOCAL>"),
         to: format!("<{bare}>"),
         headers,
+        identity: Vec::new(),
         credentials,
         trunk: peer.map(|t| t.sid),
         near: near(cx, user),
@@ -170,6 +178,7 @@ fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target
         from: first.from,
         to: first.to,
         headers: wish.headers.clone(),
+        identity: first.identity,
         credentials: first.credentials,
         trunk: Some(first.trunk),
         near: near(cx, first.registered.as_deref()),
@@ -195,11 +204,13 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
     let credentials = user
         .zip(trunk.password.as_ref())
         .map(|(username, password)| Credentials { username: username.clone(), password: password.clone() });
+    let (from, identity) = calling(cx, account, trunk, wish);
     Alternative {
         uri: route::dial_string(trunk, wish.to),
         next_hop: registered.is_none().then_some(hop),
-        from: format!("<sip:{}@LOCAL>", caller(cx, account, trunk, wish.from)),
+        from,
         to: format!("<sip:{}@{host}>", wish.to),
+        identity,
         credentials,
         trunk: trunk.sid,
         // A number behind a PBX, not the user that registered.
@@ -208,12 +219,23 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
     }
 }
 
-/// The user part of From over a trunk: what the trunk says, else the caller; where that is no number of the account, the trunk's
-/// default sender, if it has one: carriers refuse what they do not know.
+/// From over a trunk, and what else says who calls. The user part of From is what the trunk says, else the caller.
+fn calling(
+    cx: &Cx<'_>,
+    account: AccountSid,
+    trunk: &TrunkRow,
+    wish: &Wish<'_>,
+) -> (String, Vec<(String, String)>) {
+    let withheld = identity::is_withheld(user_of(wish.from));
+    let known = caller(cx, account, trunk, wish.from);
+    let shown = trunk.from_user.as_deref().map_or_else(|| known.clone(), escaped);
+    let behind = trunk.default_sender.as_deref().or(wish.behind).map(user_of);
+    let asserted = if withheld { behind } else { Some(known.as_str()) };
+    identity::write(trunk, &Caller { shown: &shown, asserted, withheld, diverted_by: &wish.diverted_by })
+}
+
+/// The caller; where that is no number of the account, the trunk's default sender, if it has one: carriers refuse what they do not know.
 fn caller(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, from: &str) -> String {
-    if let Some(user) = &trunk.from_user {
-        return escaped(user);
-    }
     let own = || cx.tables.trunks.number(user_of(from)).is_some_and(|n| n.account == account);
     match &trunk.default_sender {
         Some(sender) if !own() => escaped_user(sender),
@@ -256,6 +278,7 @@ impl Target {
             max_forwards: self.max_forwards,
             offer,
             headers,
+            identity: self.identity,
             credentials: self.credentials,
             registered: self.registered,
             alternatives: self.alternatives,

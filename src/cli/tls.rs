@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Names in the certificate.
-pub const NAMES: &[&str] = &["api.twilio.com", "localhost", "127.0.0.1", "::1"];
+pub const NAMES: &[&str] = &["api.twilio.com", "trunking.twilio.com", "localhost", "127.0.0.1", "::1"];
 /// Life of the authority, years. Long, because trusting it is done by hand on each client.
 const AUTHORITY_YEARS: i32 = 10;
 /// Life of the certificate, years: some clients take none that is longer than 825 days.
@@ -23,7 +23,7 @@ const CERTIFICATE_YEARS: i32 = 2;
 /// What to do.
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Makes a private authority and a certificate for api.twilio.com and this machine.
+    /// Makes a private authority and a certificate for Twilio's names and this machine.
     Init {
         /// Where the three files go.
         #[arg(default_value = "./tls")]

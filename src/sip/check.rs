@@ -4,7 +4,7 @@
 use super::wire::{Message, Method, Scheme, split_list};
 
 /// Methods that the endpoint answers.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 /// Extensions that a request may require (RFC 3262, RFC 4028).
 pub const SUPPORTED: &[&str] = &["100rel", "timer"];
 /// Extensions that a REGISTER may require (RFC 3327, RFC 5626).
@@ -65,6 +65,7 @@ fn check_method(method: &Method) -> Result<(), Refusal> {
     match method {
         Method::Invite | Method::Ack | Method::Bye | Method::Cancel => Ok(()),
         Method::Options | Method::Info | Method::Update | Method::Prack => Ok(()),
+        Method::Refer | Method::Notify => Ok(()),
         Method::Other(_) => Err(refusal(501, "Not Implemented", allow())),
         _ => Err(refusal(405, "Method Not Allowed", allow())),
     }

@@ -79,6 +79,34 @@ pub enum SipCmd {
         /// Additional header fields (Warning).
         headers: Vec<(String, String)>,
     },
+    /// REFER: the peer shall call somebody else. [`SipEvent::Referred`](super::event::SipEvent::Referred) follows.
+    Refer {
+        /// The answered leg.
+        leg: LegId,
+        /// The address, with its `?headers`.
+        to: String,
+    },
+    /// 202 to a [`SipEvent::Refer`](super::event::SipEvent::Refer), and a NOTIFY that it is being tried.
+    AcceptRefer {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A refusal of it; the call stays as it is.
+    RefuseRefer {
+        /// The leg.
+        leg: LegId,
+        /// Code and words.
+        cause: Cause,
+    },
+    /// How the transfer goes that was accepted; a final code is the last.
+    NotifyRefer {
+        /// The leg.
+        leg: LegId,
+        /// As the party answers that is called.
+        code: u16,
+        /// Its words; empty: the usual ones.
+        words: String,
+    },
     /// BYE for a dialog found in the store at start. `Ended` follows for the given id.
     Orphan {
         /// A fresh id.
@@ -125,6 +153,8 @@ pub struct InviteCmd {
     pub offer: Bytes,
     /// `X-` headers and others to add.
     pub headers: Vec<(String, String)>,
+    /// What the trunk wants to be told of the caller; host `LOCAL` as in From.
+    pub identity: Vec<(String, String)>,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
 }
@@ -140,6 +170,8 @@ pub struct Alternative {
     pub from: String,
     /// To.
     pub to: String,
+    /// As in [`InviteCmd::identity`].
+    pub identity: Vec<(String, String)>,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
     /// The trunk it goes over.

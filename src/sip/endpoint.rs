@@ -26,6 +26,7 @@ mod leg;
 mod offer;
 mod outgoing;
 mod receive;
+mod refer;
 mod register;
 mod registering;
 mod reliable;
@@ -119,6 +120,8 @@ enum User {
     Bye(LegId),
     /// Our PRACK.
     Prack(LegId),
+    /// Our REFER.
+    Refer(LegId),
     /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
     Nobody,
     /// The peer's first INVITE, with the key under which merged requests are seen.
@@ -259,6 +262,10 @@ impl Endpoint {
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {
                 self.refuse_offer(now, leg, offer, &cause, &headers);
             }
+            SipCmd::Refer { leg, to } => self.refer(now, leg, to),
+            SipCmd::AcceptRefer { leg } => self.accept_refer(now, leg),
+            SipCmd::RefuseRefer { leg, cause } => self.refuse_refer(now, leg, &cause),
+            SipCmd::NotifyRefer { leg, code, words } => self.notify_refer(now, leg, code, &words),
             SipCmd::Orphan { leg, dialog, cause } => self.orphan(now, leg, *dialog, cause),
             SipCmd::Bindings(rows) => self.load_bindings(at, rows),
             SipCmd::Resolved(id, flows) => self.resolved(now, id, flows),

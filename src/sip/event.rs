@@ -100,7 +100,9 @@ pub struct Invite {
     pub from_host: String,
     /// From's display name, unquoted.
     pub from_display: String,
-    /// User part of the first Diversion (RFC 5806), who forwarded the call last; empty if nobody did.
+    /// Who calls, as P-Asserted-Identity and the like say it.
+    pub identity: super::identity::Identity,
+    /// Who forwarded the call last (Diversion, History-Info); empty if nobody did.
     pub diverted_by: String,
     /// Header fields the application may see: every `X-` one and User-to-User, name as written.
     pub headers: Vec<(String, String)>,
@@ -201,6 +203,29 @@ pub enum SipEvent {
         leg: LegId,
         /// `0-9 * # A-D`.
         digit: char,
+    },
+    /// The peer wants its call transferred (REFER). Must be answered by `AcceptRefer` or `RefuseRefer`.
+    Refer {
+        /// The leg.
+        leg: LegId,
+        /// Whom it names.
+        to: Box<super::refer::ReferTo>,
+    },
+    /// The answer to a REFER of ours.
+    Referred {
+        /// The leg.
+        leg: LegId,
+        /// Final; 408 if there was none.
+        code: u16,
+        /// NOTIFYs will say how it goes.
+        follows: bool,
+    },
+    /// How the call goes that a REFER of ours led to; may come before [`SipEvent::Referred`].
+    Notified {
+        /// The leg.
+        leg: LegId,
+        /// What the NOTIFY says.
+        notice: super::refer::Notice,
     },
     /// The leg is over; the last event of it. Every leg has exactly one.
     Ended {

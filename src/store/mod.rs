@@ -15,6 +15,7 @@ pub mod bench;
 pub mod calls;
 pub mod conn;
 pub mod crypt;
+pub mod elastic;
 pub mod handle;
 pub mod keys;
 pub mod lock;

@@ -11,7 +11,7 @@ use crate::sid::NumberSid;
 /// The table.
 pub static NUMBERS: Table = Table {
     name: "numbers",
-    columns: &["sid", "account", "created", "number", "friendly_name", "kind"],
+    columns: &["sid", "account", "created", "number", "friendly_name", "kind", "trunk"],
     secrets: &["voice", "fallback", "status_callback", "other"],
     unique: &[Unique { columns: &["number"], word: "number" }],
 };
@@ -27,6 +27,7 @@ impl Row for NumberRow {
             Value::text(&self.number),
             Value::text(&self.friendly_name),
             Value::text(&self.kind),
+            Value::maybe(self.trunk),
         ]
     }
 }

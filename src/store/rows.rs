@@ -75,6 +75,9 @@ pub struct NumberRow {
     pub status_callback: Option<Hook>,
     /// VoiceApplicationSid.
     pub application: Option<ApplicationSid>,
+    /// TrunkSid: its calls go to the origination URLs of this trunk, whatever the URLs above say.
+    #[serde(default)]
+    pub trunk: Option<ElasticTrunkSid>,
     /// Parameters that are stored and returned but have no effect on voice (SmsUrl ...), by Twilio's field name.
     pub other: serde_json::Map<String, serde_json::Value>,
     /// Created.
@@ -202,6 +205,12 @@ pub struct TrunkRow {
     /// Whose 3xx are followed.
     #[serde(default)]
     pub redirects: crate::trunk::manners::Redirects,
+    /// Transfers by REFER.
+    #[serde(default)]
+    pub refer: crate::trunk::policy::Refer,
+    /// What is believed and said of who calls.
+    #[serde(default)]
+    pub identity: crate::trunk::policy::Identity,
     /// Created.
     pub created: Wall,
     /// Changed.
@@ -325,6 +334,10 @@ pub enum Direction {
     OutboundApi,
     /// Made by a Dial.
     OutboundDial,
+    /// From the PBX behind a trunk of an account: it dials out through us.
+    TrunkingTerminating,
+    /// To a number of such a trunk: it rings at the PBX.
+    TrunkingOriginating,
 }
 
 impl Direction {
@@ -334,7 +347,14 @@ impl Direction {
             Direction::Inbound => "inbound",
             Direction::OutboundApi => "outbound-api",
             Direction::OutboundDial => "outbound-dial",
+            Direction::TrunkingTerminating => "trunking-terminating",
+            Direction::TrunkingOriginating => "trunking-originating",
         }
+    }
+
+    /// Its INVITE came to us.
+    pub fn came_in(self) -> bool {
+        matches!(self, Direction::Inbound | Direction::TrunkingTerminating | Direction::TrunkingOriginating)
     }
 }
 
@@ -427,6 +447,9 @@ pub struct CallRow {
     /// Who forwarded the call here, if its carrier says so.
     #[serde(default)]
     pub forwarded_from: Option<String>,
+    /// The account's own trunk (Elastic SIP Trunking) that it belongs to.
+    #[serde(default)]
+    pub elastic_trunk: Option<ElasticTrunkSid>,
     /// Process that owns it.
     pub node: String,
 }
@@ -470,6 +493,7 @@ impl CallRow {
             post_dial_delay_ms: None,
             idempotency: None,
             forwarded_from: None,
+            elastic_trunk: None,
             node: node.to_owned(),
         }
     }

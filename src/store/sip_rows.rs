@@ -117,7 +117,7 @@ pub enum DoorSid {
     /// A SIP domain's.
     Domain(SipDomainSid),
     /// The termination domain's of an elastic SIP trunk.
-    Trunk(TrunkSid),
+    Trunk(ElasticTrunkSid),
 }
 
 impl std::fmt::Display for DoorSid {

@@ -1,5 +1,6 @@
 //! The tables that the driver holds in memory: trunks, numbers, applications, accounts, all from one moment.
 
+use super::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use super::query::{Query, Scope};
 use super::reader::Reader;
 use super::rows::*;
@@ -17,6 +18,10 @@ pub struct Snapshot {
     pub applications: Vec<ApplicationRow>,
     /// All accounts.
     pub accounts: Vec<AccountRow>,
+    /// The trunks of accounts.
+    pub elastic: Vec<ElasticTrunkRow>,
+    /// Where their numbers ring.
+    pub origination: Vec<OriginationUrlRow>,
     /// All SIP domains.
     pub domains: Vec<SipDomainRow>,
     /// All passwords of lists.
@@ -39,6 +44,8 @@ pub fn snapshot(r: &mut Reader) -> Result<Snapshot, StoreError> {
             credentials: all(r)?,
             addresses: all(r)?,
             uses: all(r)?,
+            elastic: all(r)?,
+            origination: all(r)?,
         })
     })
 }
@@ -59,6 +66,10 @@ pub fn touches(tx: &Tx) -> bool {
                 | Op::PutApplication(_)
                 | Op::DeleteApplication(_)
                 | Op::PutAccount(_)
+                | Op::PutElasticTrunk(_)
+                | Op::DeleteElasticTrunk(_)
+                | Op::PutOriginationUrl(_)
+                | Op::DeleteOriginationUrl(_)
                 | Op::DeleteCredentialList(_)
                 | Op::PutCredential(_)
                 | Op::DeleteCredential(_)

@@ -1,6 +1,7 @@
 //! What a transaction does to the tables, in steps that memory and databases both understand.
 
 use super::calls::CALLS;
+use super::elastic::{ELASTIC_TRUNKS, ORIGINATION_URLS};
 use super::keys::KEYS;
 use super::notifications::NOTIFICATIONS;
 use super::numbers::NUMBERS;
@@ -71,6 +72,11 @@ pub fn steps(tx: &Tx) -> Vec<Step> {
                 out.push(Step::Delete(&STREAMS, "call", sid.to_string()));
                 out.push(delete(&CALLS, sid));
             }
+            Op::DeleteElasticTrunk(sid) => {
+                out.push(Step::Delete(&ORIGINATION_URLS, "trunk", sid.to_string()));
+                out.push(Step::Delete(&LIST_USES, "owner", sid.to_string()));
+                out.push(delete(&ELASTIC_TRUNKS, sid));
+            }
             Op::DeleteCredentialList(sid) => {
                 out.push(Step::Delete(&CREDENTIALS, "list", sid.to_string()));
                 out.push(Step::Delete(&LIST_USES, "list", sid.to_string()));
@@ -102,7 +108,7 @@ fn delete(table: &'static Table, sid: impl Display) -> Step {
 /// The one step of an operation that has only one.
 fn step(op: &Op) -> Option<Step> {
     Some(match op {
-        Op::Status(_) | Op::DeleteCall(_) => return None,
+        Op::Status(_) | Op::DeleteCall(_) | Op::DeleteElasticTrunk(_) => return None,
         Op::DeleteCredentialList(_) | Op::DeleteIpAcl(_) | Op::DeleteSipDomain(_) => return None,
         Op::PutCredentialList(row) => put(&**row),
         Op::PutCredential(row) => put(&**row),
@@ -133,6 +139,9 @@ fn step(op: &Op) -> Option<Step> {
         Op::DeleteApplication(sid) => delete(&APPLICATIONS, sid),
         Op::PutTrunk(row) => put(&**row),
         Op::DeleteTrunk(sid) => delete(&TRUNKS, sid),
+        Op::PutElasticTrunk(row) => put(&**row),
+        Op::PutOriginationUrl(row) => put(&**row),
+        Op::DeleteOriginationUrl(sid) => delete(&ORIGINATION_URLS, sid),
         Op::PutBinding(row) => put(&**row),
         Op::DeleteBinding { key, .. } => delete(&BINDINGS, key),
     })

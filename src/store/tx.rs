@@ -1,5 +1,6 @@
 //! A transaction is data: everything in it is written, or nothing.
 
+use super::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use super::rows::*;
 use crate::call::status::StatusChange;
 use crate::sid::*;
@@ -55,6 +56,14 @@ pub enum Op {
     PutTrunk(Box<TrunkRow>),
     /// Deletes one.
     DeleteTrunk(TrunkSid),
+    /// A trunk of an account. Fails with [`StoreError::Duplicate`] if another one has its domain.
+    PutElasticTrunk(Box<ElasticTrunkRow>),
+    /// Deletes one with its origination URLs and its uses of lists.
+    DeleteElasticTrunk(ElasticTrunkSid),
+    /// Where the numbers of such a trunk ring.
+    PutOriginationUrl(Box<OriginationUrlRow>),
+    /// Deletes one.
+    DeleteOriginationUrl(OriginationUrlSid),
     /// A list of passwords.
     PutCredentialList(Box<CredentialListRow>),
     /// Deletes one with its passwords and uses.

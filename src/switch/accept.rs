@@ -9,6 +9,7 @@ use crate::store::rows::{
     CallRow, CallStatus, Direction, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
+use crate::trunk::policy::Believed;
 use crate::trunk::{Snapshot, normalise};
 
 /// A refusal: what the peer is told, and why in a sentence.
@@ -86,11 +87,10 @@ impl Switch {
 
     fn row_of(&mut self, now: Now, invite: &Invite, number: &NumberRow, trunk: TrunkSid) -> CallRow {
         let tables = self.tables.clone();
-        let country = tables.trunks.trunk(trunk).and_then(|t| t.country.as_deref());
         CallRow {
             sid: CallSid::new(&mut self.rng),
             to: number.number.clone(),
-            from: caller(invite, country),
+            from: caller(invite, tables.trunks.trunk(trunk)),
             forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
             number: Some(number.sid),
             application: number.application,
@@ -141,9 +141,17 @@ fn called<'a>(tables: &Snapshot, invite: &'a Invite, trunks: &[TrunkSid]) -> &'a
     if instead { to } else { user }
 }
 
-/// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else.
-fn caller(invite: &Invite, country: Option<&str>) -> String {
-    let user = &invite.from_user;
+/// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else. Of a network that is trusted what it
+/// asserts counts before From; who does not want to be known is not.
+fn caller(invite: &Invite, trunk: Option<&TrunkRow>) -> String {
+    if invite.identity.withheld {
+        return "anonymous".to_owned();
+    }
+    let country = trunk.and_then(|t| t.country.as_deref());
+    let believed = trunk.is_some_and(|t| t.identity.inbound == Believed::Asserted);
+    let asserted = invite.identity.asserted.as_ref().filter(|_| believed);
+    let (user, host) =
+        asserted.map_or((&invite.from_user, &invite.from_host), |party| (&party.user, &party.host));
     let digits = user.strip_prefix('+').unwrap_or(user);
     match user.as_str() {
         "" => "anonymous".to_owned(),
@@ -153,6 +161,6 @@ fn caller(invite: &Invite, country: Option<&str>) -> String {
             // What the country cannot make a number of stays as the peer wrote it.
             if read.starts_with('+') { read } else { user.clone() }
         }
-        _ => format!("sip:{user}@{}", invite.from_host),
+        _ => format!("sip:{user}@{host}"),
     }
 }

@@ -24,7 +24,13 @@ impl Ended {
 impl Switch {
     /// Live calls by direction and status; pairs without a call are told too, so that a gauge falls back to 0.
     pub fn census(&self) -> BTreeMap<(&'static str, &'static str), u64> {
-        let directions = [Direction::Inbound, Direction::OutboundApi, Direction::OutboundDial];
+        let directions = [
+            Direction::Inbound,
+            Direction::OutboundApi,
+            Direction::OutboundDial,
+            Direction::TrunkingTerminating,
+            Direction::TrunkingOriginating,
+        ];
         let statuses =
             [CallStatus::Queued, CallStatus::Initiated, CallStatus::Ringing, CallStatus::InProgress];
         let pairs = directions.iter().flat_map(|d| statuses.iter().map(|s| ((d.as_str(), s.as_str()), 0)));

@@ -76,7 +76,13 @@ impl Switch {
         target::find(
             &cx,
             row.account,
-            &Wish { to: &row.to, from, auth: row.sip_auth.clone(), headers: vec![] },
+            &Wish {
+                to: &row.to,
+                from,
+                auth: row.sip_auth.clone(),
+                behind: Some(&row.from),
+                ..Wish::default()
+            },
         )
     }
 

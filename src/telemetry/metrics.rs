@@ -52,7 +52,7 @@ const fn histogram(
     Metric { name, kind: Kind::Histogram(buckets), labels, words }
 }
 
-const CALL: &str = "direction (inbound, outbound-api, outbound-dial), status (Twilio's words)";
+const CALL: &str = "direction (inbound, outbound-api, outbound-dial, trunking-terminating, trunking-originating), status (Twilio's words)";
 const TRANSPORT: &str = "transport (udp, tcp, tls)";
 
 /// Everything, in the order of a call.

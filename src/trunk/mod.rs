@@ -3,8 +3,10 @@
 pub mod countries;
 pub mod explain;
 pub mod identify;
+pub mod identity;
 pub mod manners;
 pub mod normalise;
+pub mod policy;
 pub mod route;
 pub mod snapshot;
 

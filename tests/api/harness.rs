@@ -198,6 +198,12 @@ impl Server {
         self.send("GET", &self.path(rest), &[("Authorization", &self.auth())], b"")
     }
 
+    /// A request below `/v1`, as the account.
+    pub fn v1(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        self.send(method, path, &[("Authorization", &self.auth()), kind], form(fields).as_bytes())
+    }
+
     pub fn delete(&self, rest: &str) -> Reply {
         self.send("DELETE", &self.path(rest), &[("Authorization", &self.auth())], b"")
     }

@@ -6,6 +6,7 @@ mod bad_input;
 pub mod callee;
 mod calls;
 mod differences;
+mod elastic;
 mod errors;
 mod forms;
 pub mod harness;

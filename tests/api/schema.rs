@@ -9,10 +9,19 @@ use chorus::api::schema::{Schema, Type};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Twilio's document, or None where it is not there (a failure in CI).
+/// Twilio's document of v2010, or None where it is not there (a failure in CI).
 pub fn twilio() -> Option<Value> {
+    document("twilio_api_v2010.json")
+}
+
+/// That of Elastic SIP Trunking.
+pub fn trunking() -> Option<Value> {
+    document("twilio_trunking_v1.json")
+}
+
+fn document(name: &str) -> Option<Value> {
     let shared = std::env::var("CHORUS_SHARED").unwrap_or_else(|_| "../shared".to_string());
-    match std::fs::read(format!("{shared}/twilio-oai/twilio_api_v2010.json")) {
+    match std::fs::read(format!("{shared}/twilio-oai/{name}")) {
         Ok(text) => Some(serde_json::from_slice(&text).unwrap()),
         Err(e) if std::env::var("CHORUS_CI").is_ok_and(|v| v == "1") => panic!("{shared}: {e}"),
         Err(_) => {
@@ -32,6 +41,7 @@ fn fits(kind: Type, value: &Value) -> bool {
         Type::Number => value.is_number(),
         Type::Bool => value.is_boolean(),
         Type::Date => value.as_str().is_some_and(rfc2822),
+        Type::Instant => value.as_str().is_some_and(iso8601),
         Type::Url => value.as_str().is_some_and(|s| url::Url::parse(s).is_ok()),
         Type::OneOf(words) => value.as_str().is_some_and(|s| words.contains(&s)),
         Type::Map => value.is_object(),
@@ -42,6 +52,12 @@ fn fits(kind: Type, value: &Value) -> bool {
         }),
         Type::Any => true,
     }
+}
+
+/// `2015-07-30T20:00:00Z`.
+fn iso8601(text: &str) -> bool {
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+    shape == "9999-99-99T99:99:99Z"
 }
 
 /// `Thu, 30 Jul 2015 20:00:00 +0000`.
@@ -85,7 +101,7 @@ fn every_operation_answers_what_it_declares() {
     for op in first.into_iter().chain(last.into_iter().rev()) {
         let fields = match op.shape {
             // A list with every filter set would be empty.
-            Shape::List(..) => Vec::new(),
+            Shape::List(..) | Shape::MetaList(..) => Vec::new(),
             _ => Targets::fields(op),
         };
         let reply = targets.send(&server, op, &fields, &Targets::auth(&server, op));
@@ -132,6 +148,19 @@ fn answer(op: &Operation, reply: &super::harness::Reply) -> usize {
             records.iter().for_each(|r| check(schema, r));
             return usize::from(!records.is_empty());
         }
+        Shape::MetaList(key, schema) => {
+            let body = reply.json();
+            let keys = |v: &Value| v.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(keys(&body), [key.to_string(), "meta".to_string()].into(), "{}", op.id);
+            let want =
+                ["first_page_url", "key", "next_page_url", "page", "page_size", "previous_page_url", "url"];
+            assert_eq!(keys(&body["meta"]), want.map(str::to_string).into());
+            assert_eq!(body["meta"]["key"], key);
+            assert!(fits(Type::Url, &body["meta"]["url"]), "{body}");
+            let records = body[key].as_array().unwrap();
+            records.iter().for_each(|r| check(schema, r));
+            return usize::from(!records.is_empty());
+        }
         Shape::Empty => assert!(reply.body.is_empty(), "{}", op.id),
         Shape::Media => assert_eq!(&reply.body[..4], b"RIFF"),
         Shape::Text => assert!(!reply.body.is_empty(), "{}", op.id),
@@ -141,7 +170,7 @@ fn answer(op: &Operation, reply: &super::harness::Reply) -> usize {
 
 fn word(kind: Type) -> &'static str {
     match kind {
-        Type::Text | Type::Sid(_) | Type::Date | Type::Url | Type::OneOf(_) => "string",
+        Type::Text | Type::Sid(_) | Type::Date | Type::Instant | Type::Url | Type::OneOf(_) => "string",
         Type::Int => "integer",
         Type::Number => "number",
         Type::Bool => "boolean",
@@ -153,10 +182,13 @@ fn word(kind: Type) -> &'static str {
 
 #[test]
 fn declared_properties_are_twilios() {
-    let Some(twilio) = twilio() else { return };
+    let (Some(v2010), Some(v1)) = (twilio(), trunking()) else { return };
     let mut seen = BTreeSet::new();
-    for op in ROUTES.iter().filter(|o| o.path.starts_with("/2010")) {
-        let (Shape::Record(schema) | Shape::List(_, schema)) = op.shape else { continue };
+    for op in ROUTES.iter().filter(|o| o.path.starts_with("/2010") || o.path.starts_with("/v1/")) {
+        let (Shape::Record(schema) | Shape::List(_, schema) | Shape::MetaList(_, schema)) = op.shape else {
+            continue;
+        };
+        let twilio = if op.path.starts_with("/v1/") { &v1 } else { &v2010 };
         if schema.name.starts_with("chorus.") {
             continue;
         }
@@ -182,5 +214,5 @@ fn declared_properties_are_twilios() {
             }
         }
     }
-    assert_eq!(seen.len(), 20, "{seen:?}");
+    assert_eq!(seen.len(), 24, "{seen:?}");
 }

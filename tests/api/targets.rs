@@ -19,6 +19,9 @@ pub struct Targets {
     pub application: String,
     pub key: String,
     pub trunk: String,
+    /// A trunk of the account, and where it rings.
+    pub elastic: String,
+    pub origination: String,
     /// What else a path may name, by the variable of the path.
     pub sip: Sip,
 }
@@ -76,12 +79,26 @@ impl Targets {
             "/carrier/v1/sip_trunks",
             r#"{"authentication_mode":"ip_address","inbound_source_ips":["192.0.2.1"]}"#,
         );
+        let number = sid(server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)]));
+        let elastic = sid(server.v1("POST", "/v1/Trunks", &[("FriendlyName", "PBX")]));
+        let below_trunk = format!("/v1/Trunks/{elastic}");
+        let at = [
+            ("Weight", "1"),
+            ("Priority", "1"),
+            ("Enabled", "true"),
+            ("FriendlyName", "a"),
+            ("SipUrl", "sip:pbx.example.com"),
+        ];
+        let origination = sid(server.v1("POST", &format!("{below_trunk}/OriginationUrls"), &at));
+        server.v1("POST", &format!("{below_trunk}/PhoneNumbers"), &[("PhoneNumberSid", &number)]).good(201);
         Targets {
             running: sid(server.post(&format!("{below}/Recordings.json"), &[])),
             stream: sid(
                 server.post(&format!("{below}/Streams.json"), &[("Url", agent.as_str()), ("Name", "first")])
             ),
-            number: sid(server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)])),
+            number,
+            elastic,
+            origination,
             application: sid(server.post("/Applications.json", &[("VoiceUrl", "https://example.com/a")])),
             key: sid(server.post("/Keys.json", &[("FriendlyName", "k")])),
             sip: Sip::new(server),
@@ -107,7 +124,9 @@ impl Targets {
             p if p.contains("/Recordings/") => self.recording.sid.to_string(),
             p if p.contains("/Streams/") => self.stream.clone(),
             p if p.contains("/Notifications/") => self.notification.sid.to_string(),
-            p if p.contains("/IncomingPhoneNumbers/") => self.number.clone(),
+            p if p.contains("/OriginationUrls/") => self.origination.clone(),
+            p if p.starts_with("/v1/Trunks/{Sid}") => self.elastic.clone(),
+            p if p.contains("PhoneNumbers/") => self.number.clone(),
             p if p.contains("/Applications/") => self.application.clone(),
             p if p.contains("sip_trunks") => self.trunk.clone(),
             _ if matches!(op.id, "UpdateCall" | "FetchTimeline") => self.live.sid.to_string(),
@@ -123,6 +142,7 @@ impl Targets {
     /// The path of an operation on these targets.
     pub fn path(&self, op: &Operation) -> String {
         let mut path = op.path.replace("{AccountSid}", &self.account.sid.to_string());
+        path = path.replace("{TrunkSid}", &self.elastic);
         path = path.replace("{CallSid}", &self.call(op).to_string()).replace("{Sid}", &self.sid(op));
         path = path.replace("{CredentialListSid}", &self.sip.credential_list);
         path = path.replace("{IpAccessControlListSid}", &self.sip.acl);
@@ -152,7 +172,12 @@ impl Targets {
         op: &Operation,
         fields: &[(String, String)],
     ) -> (&'static str, String, &'static str, String) {
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let own = |value: &'_ str| match value {
+            "$NUMBER_SID" => self.number.clone(),
+            other => other.to_owned(),
+        };
+        let fields: Vec<(&str, String)> = fields.iter().map(|(n, v)| (n.as_str(), own(v))).collect();
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
         let (path, text) = (self.path(op), form(&fields));
         let kind = "application/x-www-form-urlencoded";
         match (op.verb, op.shape) {

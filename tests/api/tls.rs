@@ -44,7 +44,7 @@ fn https_serves_the_names_that_sdks_call() {
     assert!(init(&dir, now().wall).unwrap_err().contains("exists"));
     let server =
         Server::with(Setup { tls: Some((files.cert.clone(), files.key.clone())), ..Setup::default() });
-    for name in ["api.twilio.com", "localhost", "127.0.0.1"] {
+    for name in ["api.twilio.com", "trunking.twilio.com", "localhost", "127.0.0.1"] {
         let mut stream = connect(&files.authority, name, TcpStream::connect(server.address).unwrap());
         let auth = server.auth();
         stream

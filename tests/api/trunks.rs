@@ -74,8 +74,9 @@ fn every_attribute_is_shown_as_it_was_given_but_the_secrets() {
         "username": "chorus_user", "auth_user": "auth", "from_user": "100", "inbound_country": "KH",
         "default_sender": "+85512345678", "max_channels": 30, "outbound_dial_string_prefix": "9",
         "outbound_plus_prefix": true, "outbound_national_dialing": true, "outbound_route_prefixes": ["855", "1"],
-        "outbound_dial_string": "sip:{number}@{host};user=phone", "reliable_provisional": "required",
-        "session_expires": 600, "redirects": "any", "account_sid": server.account.sid,
+        "outbound_dial_string": "sip:{number}@{host};user=phone", "account_sid": server.account.sid,
+        "reliable_provisional": "required", "session_expires": 600, "redirects": "any", "refer": "allow", "inbound_identity": "asserted", "outbound_identity": "remote_party_id",
+        "outbound_diversion": true,
     });
     let mut body = given.clone();
     body["password"] = json!("secret123");

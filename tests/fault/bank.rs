@@ -293,6 +293,9 @@ impl Work {
             SipEvent::Refused { .. } => self.book.lock().unwrap().refused += 1,
             SipEvent::OfferAnswered { .. }
             | SipEvent::Key { .. }
+            | SipEvent::Refer { .. }
+            | SipEvent::Referred { .. }
+            | SipEvent::Notified { .. }
             | SipEvent::Registration { .. }
             | SipEvent::Binding(_)
             | SipEvent::Rerouted { .. }

@@ -159,7 +159,8 @@ impl Server {
         self.sip_trunk("ip_address", &all).await;
     }
 
-    pub async fn sip_trunk(&self, mode: &str, attributes: &[(&str, &str)]) {
+    /// Its id.
+    pub async fn sip_trunk(&self, mode: &str, attributes: &[(&str, &str)]) -> String {
         let mut trunk = serde_json::json!({ "authentication_mode": mode, "name": "peers" });
         for (name, value) in attributes {
             trunk[*name] = (*value).into();
@@ -169,6 +170,13 @@ impl Server {
         let made =
             http::ask(self.http, "POST", "/carrier/v1/sip_trunks", &headers, Some(body)).await.unwrap();
         assert_eq!(made.status, 201, "{}", made.text());
+        made.json()["data"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What the operator's API answers.
+    pub async fn carrier(&self, path: &str) -> serde_json::Value {
+        let headers = format!("Authorization: Bearer {CARRIER}\r\n");
+        http::ask(self.http, "GET", path, &headers, None).await.unwrap().json()
     }
 
     pub async fn number(&self, number: &str, form: &[(&str, &str)]) {

@@ -71,6 +71,16 @@ pub struct Phone {
     pub told: Vec<String>,
     /// The dialog of its call.
     pub dialog: Option<DialogIds>,
+    /// What it answers to REFER; then how the call goes that it leads to, in NOTIFYs. Empty: it leaves the REFER unanswered.
+    pub on_refer: Vec<u16>,
+    /// Whom the last REFER named.
+    pub referred: Option<chorus::sip::refer::ReferTo>,
+    /// How its own transfer went: codes of the answer and of the NOTIFYs.
+    pub transfer: Vec<u16>,
+    /// It sends no NOTIFY.
+    pub mute: bool,
+    /// The INVITE that came to it last.
+    pub invite: Option<Invite>,
     /// For requests made by hand.
     pub raw_cseq: u32,
     pub packets: Vec<(bool, SocketAddr, Bytes)>,
@@ -117,6 +127,11 @@ impl Phone {
             hops: (70, None),
             told: vec![],
             dialog: None,
+            on_refer: vec![202, 180, 200],
+            referred: None,
+            transfer: vec![],
+            mute: false,
+            invite: None,
             raw_cseq: 0,
             packets: vec![],
             rtp_seq: 1,
@@ -280,6 +295,12 @@ impl Phone {
                 self.raw_cseq = 0;
                 self.engine.on_command(now, EngineCommand::Close(leg), &mut self.out);
             }
+            SipEvent::Refer { leg, to } => {
+                self.referred = Some(*to);
+                self.follow(now, leg);
+            }
+            SipEvent::Referred { code, .. } => self.transfer.push(code),
+            SipEvent::Notified { notice, .. } => self.transfer.extend(notice.code),
             SipEvent::OfferAnswered { .. }
             | SipEvent::Key { .. }
             | SipEvent::Seen { .. }
@@ -291,6 +312,21 @@ impl Phone {
         vec![]
     }
 
+    /// Answers a REFER as it was told to.
+    pub fn follow(&mut self, now: Now, leg: LegId) {
+        let Some((first, rest)) = self.on_refer.clone().split_first().map(|(f, r)| (*f, r.to_vec())) else {
+            return;
+        };
+        if first >= 300 {
+            let cause = Cause::new(first, "No");
+            return self.endpoint.command(now, SipCmd::RefuseRefer { leg, cause });
+        }
+        self.endpoint.command(now, SipCmd::AcceptRefer { leg });
+        for code in rest {
+            self.endpoint.command(now, SipCmd::NotifyRefer { leg, code, words: String::new() });
+        }
+    }
+
     fn ring(&mut self, now: Now, leg: LegId, invite: Invite) -> Vec<(u64, Later)> {
         if self.leg.is_some() {
             let cause = Cause::new(486, "Busy Here");
@@ -299,6 +335,7 @@ impl Phone {
         }
         self.headers = invite.headers.clone();
         self.hops.1 = Some(invite.max_forwards);
+        self.invite = Some(invite.clone());
         self.dialog = Some(invite.dialog.clone());
         match self.on_call.clone() {
             OnCall::Refuse(code) => {

@@ -66,6 +66,7 @@ pub fn number(n: u128, digits: &str, account: u128) -> NumberRow {
         fallback: None,
         status_callback: None,
         application: None,
+        trunk: None,
         other: serde_json::Map::new(),
         created: Wall(0),
         updated: Wall(0),

@@ -5,8 +5,10 @@ mod dial;
 mod dialogs;
 mod documents;
 mod faults;
+mod identity;
 mod inbound;
 mod outbound;
+mod refer;
 mod registering;
 mod rest;
 pub mod scene;
@@ -21,9 +23,11 @@ fn every_ladder_is_shown() {
         include_str!("dial.rs"),
         include_str!("dialogs.rs"),
         include_str!("faults.rs"),
+        include_str!("identity.rs"),
         include_str!("inbound.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
+        include_str!("refer.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
         include_str!("users.rs"),

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 const LIMIT: Duration = Duration::from_secs(40);
-const NUMBER: &str = "+15550000001";
+pub(super) const NUMBER: &str = "+15550000001";
 /// Played by the server, said by baresip: milliseconds.
 const PLAYED: usize = 3_000;
 const SAID: usize = 20_000;
@@ -23,7 +23,7 @@ const RECORDED: &str = "4";
 const SAME: f64 = 0.9;
 
 /// A baresip with a folder of its own.
-struct Baresip {
+pub(super) struct Baresip {
     process: Child,
     out: BufReader<ChildStdout>,
     text: String,
@@ -32,12 +32,12 @@ struct Baresip {
 
 impl Baresip {
     /// Known by its address, without a password.
-    fn start(place: &Place, at: SocketAddr, command: &[&str]) -> Baresip {
+    pub(super) fn start(place: &Place, at: SocketAddr, command: &[&str]) -> Baresip {
         let account = format!("<sip:+12125550001@{at}>;regint=0;answermode=auto;audio_codecs=PCMU\n");
         Baresip::with(place, at, &account, command)
     }
 
-    fn with(place: &Place, at: SocketAddr, account: &str, command: &[&str]) -> Baresip {
+    pub(super) fn with(place: &Place, at: SocketAddr, account: &str, command: &[&str]) -> Baresip {
         let dir = place.dir.join("baresip");
         std::fs::create_dir_all(dir.join("heard")).unwrap();
         std::fs::write(dir.join("said.wav"), wave::write(&audio::speech(7, SAID))).unwrap();
@@ -67,7 +67,7 @@ impl Baresip {
     }
 
     /// Reads what it prints until these words.
-    async fn says(&mut self, words: &str) {
+    pub(super) async fn says(&mut self, words: &str) {
         let reading = async {
             let mut piece = [0; 1_024];
             while !self.text.contains(words) {
@@ -80,7 +80,7 @@ impl Baresip {
         assert!(done, "baresip did not say '{words}':\n{}", self.text);
     }
 
-    async fn press(&mut self, keys: &str) {
+    pub(super) async fn press(&mut self, keys: &str) {
         self.process.stdin.as_mut().unwrap().write_all(keys.as_bytes()).await.unwrap();
     }
 
@@ -128,18 +128,18 @@ fn answer(r: &Request) -> Reply {
     }
 }
 
-struct Scene {
-    place: Place,
-    server: Server,
-    app: Arc<App>,
-    peer: SocketAddr,
+pub(super) struct Scene {
+    pub place: Place,
+    pub server: Server,
+    pub app: Arc<App>,
+    pub peer: SocketAddr,
 }
 
 async fn scene(name: &str) -> Scene {
     scene_with(name, true).await
 }
 
-async fn scene_with(name: &str, by_address: bool) -> Scene {
+pub(super) async fn scene_with(name: &str, by_address: bool) -> Scene {
     let place = Place::new(name);
     let app = App::start(answer).await;
     let server = place.start().await;
@@ -176,7 +176,7 @@ impl Scene {
     }
 
     /// Play is heard, speech is recorded, keys arrive.
-    async fn conversation(&self, mut phone: Baresip) {
+    pub(super) async fn conversation(&self, mut phone: Baresip) {
         phone.says("Call established").await;
         let recorded = self.asked("/recording").await;
         self.asked("/keys").await;

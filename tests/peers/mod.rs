@@ -3,6 +3,8 @@
 mod baresip;
 mod callee;
 mod caller;
+mod kamailio;
+mod scanner;
 mod sipp;
 
 use std::path::{Path, PathBuf};

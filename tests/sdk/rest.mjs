@@ -7,6 +7,7 @@ const env = process.env;
 const connect = (...credentials) => {
   const client = twilio(...credentials);
   client.api.baseUrl = env.BASE;
+  client.trunking.baseUrl = env.BASE;
   return client;
 };
 const client = connect(env.ACCOUNT_SID, env.AUTH_TOKEN);
@@ -124,6 +125,36 @@ async function calls(number) {
   await refused(20404, 404, () => client.calls(made[0].sid).fetch());
 }
 
+// Elastic SIP Trunking, at another host name of Twilio's.
+async function trunks(number) {
+  const all = client.trunking.v1.trunks;
+  const made = await Promise.all(["t0", "t1", "t2"].map((friendlyName) => all.create({ friendlyName })));
+  await paged(all, 3);
+  const trunk = all(made[0].sid);
+  const wish = { domainName: "pbx.pstn.example.com", disasterRecoveryUrl: "https://example.com/dr", secure: false };
+  assert.equal((await trunk.update({ ...wish, transferMode: "sip-only" })).transferMode, "sip-only");
+  assert.ok((await trunk.fetch()).dateCreated.getFullYear() > 2000);
+  await refused(21248, 400, () => all.create({ domainName: "pbx.pstn.example.com" }));
+  const at = { weight: 10, priority: 1, enabled: true, friendlyName: "u", sipUrl: "sip:pbx.example.com" };
+  // At once: none of them is lost.
+  const urls = await Promise.all([1, 2, 3].map((weight) => trunk.originationUrls.create({ ...at, weight })));
+  await paged(trunk.originationUrls, 3);
+  const one = trunk.originationUrls(urls[0].sid);
+  assert.equal((await one.update({ enabled: false })).enabled, false);
+  assert.equal((await one.fetch()).sipUrl, "sip:pbx.example.com");
+  assert.ok(await one.remove());
+  await refused(20404, 404, () => one.fetch());
+  assert.equal((await trunk.phoneNumbers.create({ phoneNumberSid: number.sid })).phoneNumber, number.phoneNumber);
+  await paged(trunk.phoneNumbers, 1);
+  assert.equal((await trunk.phoneNumbers(number.sid).fetch()).trunkSid, made[0].sid);
+  assert.ok(await trunk.phoneNumbers(number.sid).remove());
+  assert.equal((await client.incomingPhoneNumbers(number.sid).update({ trunkSid: made[0].sid })).trunkSid, made[0].sid);
+  assert.equal((await trunk.recordings().update({ mode: "record-from-ringing" })).mode, "record-from-ringing");
+  assert.equal((await trunk.recordings().fetch()).trim, "do-not-trim");
+  for (const t of made) assert.ok(await all(t.sid).remove());
+  await refused(20404, 404, () => trunk.fetch());
+}
+
 async function liveCall() {
   const call = client.calls(env.LIVE_CALL);
   const twiml = "<Response><Pause length='600'/></Response>";
@@ -167,6 +198,7 @@ await accounts();
 await keys();
 await applications();
 const number = await numbers();
+await trunks(number);
 await calls(number);
 await liveCall();
 await recordings();

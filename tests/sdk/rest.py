@@ -16,6 +16,7 @@ env = os.environ
 client = Client(env["ACCOUNT_SID"], env["AUTH_TOKEN"])
 if "BASE" in env:
     client.api.base_url = env["BASE"]
+    client.trunking.base_url = env["BASE"]
 done = []
 
 
@@ -86,6 +87,38 @@ def numbers():
     for n in made[1:] + [local, free, mobile]:
         assert client.incoming_phone_numbers(n.sid).delete()
     return made[0]
+
+
+def trunks(number):
+    """Elastic SIP Trunking, at another host name of Twilio's."""
+    made = [client.trunking.v1.trunks.create(friendly_name=f"t{n}") for n in range(3)]
+    paged(client.trunking.v1.trunks, "trunks", 3)
+    trunk = client.trunking.v1.trunks(made[0].sid)
+    changed = trunk.update(
+        domain_name="pbx.pstn.example.com", disaster_recovery_url="https://example.com/dr",
+        disaster_recovery_method="GET", transfer_mode="enable-all", transfer_caller_id="from-transferor",
+        secure=False, cnam_lookup_enabled=True)
+    assert changed.domain_name == "pbx.pstn.example.com" and changed.date_created.year > 2000
+    assert trunk.fetch().transfer_mode == "enable-all"
+    refused(21248, 400, lambda: client.trunking.v1.trunks.create(domain_name="pbx.pstn.example.com"))
+    urls = [trunk.origination_urls.create(
+        weight=10, priority=n, enabled=True, friendly_name=f"u{n}", sip_url=f"sip:pbx{n}.example.com") for n in range(3)]
+    paged(trunk.origination_urls, "origination urls", 3)
+    one = trunk.origination_urls(urls[0].sid)
+    assert one.update(enabled=False, weight=20).weight == 20 and one.fetch().enabled is False
+    assert one.delete()
+    refused(20404, 404, one.fetch)
+    attached = trunk.phone_numbers.create(phone_number_sid=number.sid)
+    assert attached.phone_number == number.phone_number and attached.capabilities["voice"]
+    paged(trunk.phone_numbers, "trunk numbers", 1)
+    assert trunk.phone_numbers(number.sid).fetch().trunk_sid == trunk.fetch().sid
+    assert client.incoming_phone_numbers(number.sid).fetch().trunk_sid == made[0].sid
+    assert trunk.phone_numbers(number.sid).delete()
+    assert client.incoming_phone_numbers(number.sid).update(trunk_sid=made[0].sid).trunk_sid == made[0].sid
+    recording = trunk.recordings().update(mode="record-from-answer-dual", trim="trim-silence")
+    assert recording.mode == "record-from-answer-dual" and trunk.recordings().fetch().trim == "trim-silence"
+    assert all(client.trunking.v1.trunks(t.sid).delete() for t in made)
+    refused(20404, 404, trunk.fetch)
 
 
 def until(what, so):
@@ -188,6 +221,7 @@ accounts()
 keys()
 applications()
 number = numbers()
+trunks(number)
 calls(number)
 live_call()
 recordings()

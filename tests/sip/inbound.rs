@@ -354,11 +354,16 @@ fn an_older_cseq_is_refused_and_foreign_tags_are_unknown() {
 #[test]
 fn what_is_not_offered_is_refused_by_name() {
     let mut b = Bench::new();
-    for method in ["REGISTER", "REFER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLISH"] {
+    for method in ["REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH"] {
         b.get(&Req::new(method).text());
         b.expect(&[&format!("405 {method}"), "Refused 405"]);
         assert!(b.last().headers.text("Allow").unwrap().contains("INVITE"));
     }
+    // Only a call is transferred, and only who was asked tells how it goes.
+    b.get(&Req::new("REFER").with("Refer-To: <sip:a@b>").text());
+    b.expect(&["603 REFER", "Refused 603"]);
+    b.get(&Req::new("NOTIFY").with("Event: refer").text());
+    b.expect(&["481 NOTIFY", "Refused 481"]);
     b.get(&Req::new("TELEPORT").text());
     b.expect(&["501 TELEPORT", "Refused 501"]);
     b.get(&Req::new("INVITE").with("Require: 100rel, x-new").sdp().text());

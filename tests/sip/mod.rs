@@ -25,6 +25,7 @@ mod samples;
 mod sdp;
 mod sdp_awkward;
 mod simulation;
+mod telephone;
 mod torture_endpoint;
 mod torture_wire;
 mod transport;

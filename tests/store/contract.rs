@@ -19,6 +19,7 @@ contract!(
     an_account_sees_nothing_of_another,
     the_tables_announce_that_they_changed,
     a_snapshot_holds_all_tables,
+    a_trunk_of_an_account_goes_with_what_belongs_to_it,
     strange_texts_survive,
     writes_are_answered_in_the_order_of_their_submission,
     live_rows_are_found,
@@ -273,6 +274,33 @@ async fn a_snapshot_holds_all_tables(db: &Db) {
     same(&all.numbers, &vec![number]);
     same(&all.applications, &vec![application]);
     same(&all.trunks, &vec![trunk]);
+}
+
+async fn a_trunk_of_an_account_goes_with_what_belongs_to_it(db: &Db) {
+    let m = &mut Maker::new(12);
+    let (trunk, url, list) = m.elastic("pbx.example.com");
+    let mut number = m.number("+1");
+    number.trunk = Some(trunk.sid);
+    let ops = vec![
+        Op::PutElasticTrunk(Box::new(trunk.clone())),
+        Op::PutOriginationUrl(Box::new(url.clone())),
+        Op::PutListUse(Box::new(list.clone())),
+        // The same pair is the same row.
+        Op::PutListUse(Box::new(list.clone())),
+        Op::PutNumber(Box::new(number.clone())),
+    ];
+    db.store.commit(Tx { ops }).await.unwrap();
+    let (other, ..) = m.elastic("pbx.example.com");
+    assert!(db.try_put(Op::PutElasticTrunk(Box::new(other))).await.is_err(), "the domain is taken");
+    let (sid, s) = (trunk.sid, Scope::Account(m.account));
+    let all = db.store.read(snapshot::snapshot).await.unwrap();
+    same(&all.elastic, &vec![trunk]);
+    same(&all.origination, &vec![url]);
+    same(&all.uses, &vec![list]);
+    same(&db.store.read(move |r| elastic::all_numbers(r, s, sid)).await.unwrap(), &vec![number]);
+    db.put(Op::DeleteElasticTrunk(sid)).await;
+    let all = db.store.read(snapshot::snapshot).await.unwrap();
+    assert!(all.elastic.is_empty() && all.origination.is_empty() && all.uses.is_empty());
 }
 
 async fn strange_texts_survive(db: &Db) {

@@ -84,7 +84,7 @@ async fn a_replaced_file_is_taken_up_whole() {
 async fn a_full_disk_refuses_writes_and_heals_when_there_is_room() {
     let folder = Folder::new();
     let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=1600k", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=2000k", "tmpfs"])
         .arg(folder.path())
         .stderr(std::process::Stdio::null())
         .status();

@@ -4,6 +4,7 @@ use chorus::clock::Wall;
 use chorus::rng::Rng;
 use chorus::sid::*;
 use chorus::store::backend::{Database, Target};
+use chorus::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use chorus::store::memory::Memory;
 use chorus::store::reader::Slots;
 use chorus::store::rows::*;
@@ -184,6 +185,29 @@ impl Maker {
         }
     }
 
+    /// A trunk of the account, where it rings, and a list that opens it.
+    pub fn elastic(&mut self, domain: &str) -> (ElasticTrunkRow, OriginationUrlRow, ListUseRow) {
+        let (account, at) = (self.account, self.tick());
+        let trunk = ElasticTrunkSid::new(&mut self.rng);
+        let mut row = ElasticTrunkRow::new(trunk, account, at);
+        row.domain_name = Some(domain.to_owned());
+        let url = OriginationUrlRow {
+            sid: OriginationUrlSid::new(&mut self.rng),
+            account,
+            trunk,
+            sip_url: "sip:pbx.example.com".to_owned(),
+            friendly_name: "PBX".to_owned(),
+            priority: 10,
+            weight: 10,
+            enabled: true,
+            created: at,
+            updated: at,
+        };
+        let list = ListSid::Credentials(CredentialListSid::new(&mut self.rng));
+        let purpose = Purpose::Calls;
+        (row, url, ListUseRow { account, owner: DoorSid::Trunk(trunk), purpose, list, created: at })
+    }
+
     pub fn number(&mut self, number: &str) -> NumberRow {
         NumberRow {
             sid: NumberSid::new(&mut self.rng),
@@ -195,6 +219,7 @@ impl Maker {
             fallback: None,
             status_callback: None,
             application: None,
+            trunk: None,
             other: serde_json::Map::new(),
             created: self.tick(),
             updated: Wall(self.at),

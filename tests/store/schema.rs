@@ -5,11 +5,13 @@ use chorus::store::table::Table;
 use chorus::store::*;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-fn tables() -> [&'static Table; 18] {
+fn tables() -> [&'static Table; 20] {
     [
         &accounts::ACCOUNTS,
         &applications::APPLICATIONS,
         &calls::CALLS,
+        &elastic::ELASTIC_TRUNKS,
+        &elastic::ORIGINATION_URLS,
         &keys::KEYS,
         &notifications::NOTIFICATIONS,
         &numbers::NUMBERS,

@@ -34,7 +34,7 @@ fn dial(trunks: Vec<TrunkRow>, to: &str, from: &str) -> Result<Target, NoRoute> 
         settings: &settings,
         fx: &mut fx,
     };
-    find(&cx, ACCOUNT, &Wish { to, from, auth: None, headers: vec![] })
+    find(&cx, ACCOUNT, &Wish { to, from, ..Wish::default() })
 }
 
 fn text(s: &str) -> Option<String> {

@@ -14,6 +14,7 @@ fn document(name: &str, attributes: &str) -> String {
         "Number" => format!("<Dial><Number {attributes}>+15550100</Number></Dial>"),
         "Sip" => format!("<Dial><Sip {attributes}>sip:bob@pbx.example</Sip></Dial>"),
         "Uri" => format!("<Dial><Sip><Uri {attributes}>sip:bob@pbx.example</Uri></Sip></Dial>"),
+        "Refer" => format!("<Refer {attributes}><Sip>sip:bob@pbx.example</Sip></Refer>"),
         "Stream" => format!("<Start><Stream {url} {attributes}/></Start>"),
         "Recording" => format!("<Start><Recording {attributes}/></Start>"),
         "Pause" | "Gather" | "Record" | "Start" | "Stop" | "Redirect" | "Reject" | "Hangup" => {

@@ -49,9 +49,13 @@ fn connected() -> Event {
     Event::Connected { params: params(&[("A", "1")]) }
 }
 
+fn referred() -> Event {
+    Event::Referred { params: params(&[("A", "1")]) }
+}
+
 #[test]
 fn what_runs_next() {
-    let stream = "<Stream url='wss://a'/>";
+    let (stream, sip) = ("<Stream url='wss://a'/>", "<Sip>sip:a@b</Sip>");
     let table: Vec<(String, Event, &str)> = vec![
         (
             "<Gather action='/a' method='GET'/><Pause/>".into(),
@@ -80,6 +84,8 @@ fn what_runs_next() {
         ("<Dial>1</Dial>".into(), dialled(), "END"),
         (format!("<Connect action='/a'>{stream}</Connect><Pause/>"), connected(), "POST /a A=1"),
         (format!("<Connect>{stream}</Connect><Pause/>"), connected(), "Pause"),
+        (format!("<Refer action='/a'>{sip}</Refer><Pause/>"), referred(), "POST /a A=1"),
+        (format!("<Refer>{sip}</Refer><Pause/>"), referred(), "Pause"),
         (format!("<Start>{stream}</Start><Pause/>"), Event::Next, "Pause"),
         ("<Stop/><Pause/>".into(), Event::Next, "Pause"),
         ("<Say>a</Say><Pause/>".into(), Event::Next, "Pause"),

@@ -198,6 +198,16 @@ fn start_and_stop() {
 }
 
 #[test]
+fn a_refer_needs_an_address_that_may_stand_in_brackets() {
+    for bad in ["", "<Sip/>", "<Sip>+1555</Sip>", "<Sip>sip:a@b&gt;</Sip>", "<Sip>sip:a@b?X=a b</Sip>"] {
+        let document = format!("<Refer>{bad}</Refer>");
+        let refer = Verb::Refer(Refer { action: None, method: Post, target: None });
+        assert_eq!(read(&document).verbs, [refer], "{bad}");
+        assert!(!read(&document).warnings.is_empty(), "{bad}");
+    }
+}
+
+#[test]
 fn the_short_verbs() {
     let table = [
         ("<Pause/>", Verb::Pause(Pause { seconds: 1 })),
@@ -209,6 +219,10 @@ fn the_short_verbs() {
         ),
         ("<Reject/>", Verb::Reject(Reject { reason: RejectReason::Rejected, parameters: vec![] })),
         ("<Reject reason='busy'/>", Verb::Reject(Reject { reason: RejectReason::Busy, parameters: vec![] })),
+        (
+            "<Refer method='GET'><Sip> sip:a@b;x=1?X-A=%20b </Sip></Refer>",
+            Verb::Refer(Refer { action: None, method: Method::Get, target: text("sip:a@b;x=1?X-A=%20b") }),
+        ),
         ("<Hangup/>", Verb::Hangup(Hangup { parameters: vec![] })),
         (
             "<Hangup><Parameter name='a' value='b'/></Hangup>",

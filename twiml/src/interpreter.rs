@@ -1,7 +1,7 @@
 //! What runs next (twiml.md 1.4 and 4).
 //!
 //! ```text
-//!                  Next, Gathered{nothing}, Dialled or Connected without action
+//!                  Next, Gathered{nothing}, Dialled, Referred or Connected without action
 //!                 +---------------------------------------------+
 //!                 v                                             |
 //!   Ready --> next verb? --some--> Run(verb) --its event--> finished?
@@ -51,6 +51,11 @@ pub enum Event {
     /// A Dial ended.
     Dialled {
         /// DialCallStatus and the others.
+        params: Vec<(String, String)>,
+    },
+    /// It is known how a Refer went.
+    Referred {
+        /// ReferCallStatus and the others.
         params: Vec<(String, String)>,
     },
     /// The session of a Connect ended.
@@ -133,6 +138,9 @@ impl Interpreter {
             (Some(Verb::Dial(dial)), Event::Dialled { params }) => {
                 self.action_or_next(dial.action, dial.method, params)
             }
+            (Some(Verb::Refer(refer)), Event::Referred { params }) => {
+                self.action_or_next(refer.action, refer.method, params)
+            }
             (Some(Verb::Connect(connect)), Event::Connected { params }) => {
                 self.action_or_next(connect.action, connect.method, params)
             }
@@ -144,7 +152,7 @@ impl Interpreter {
         }
     }
 
-    /// Without an action, Dial and Connect go on; Gather and Record ask for the current document instead.
+    /// Without an action, Dial, Refer and Connect go on; Gather and Record ask for the current document instead.
     fn action_or_next(
         &mut self,
         action: Option<String>,
@@ -181,7 +189,8 @@ fn in_whisper(verb: &Verb) -> bool {
     match verb {
         Verb::Say(_) | Verb::Play(_) | Verb::Pause(_) | Verb::Gather(_) => true,
         Verb::Redirect(_) | Verb::Hangup(_) | Verb::Dial(_) => true,
-        Verb::Record(_) | Verb::Connect(_) | Verb::Start(_) | Verb::Stop(_) | Verb::Reject(_) => false,
+        Verb::Record(_) | Verb::Connect(_) | Verb::Start(_) | Verb::Stop(_) => false,
+        Verb::Refer(_) | Verb::Reject(_) => false,
     }
 }
 

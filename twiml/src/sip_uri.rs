@@ -33,6 +33,12 @@ pub(crate) fn split(text: &str) -> Option<(String, Vec<(String, String)>)> {
     Some((format!("{scheme}:{rest}"), headers))
 }
 
+/// Is this a SIP address, with or without headers, that may stand between `<` and `>`?
+pub(crate) fn is_address(text: &str) -> bool {
+    let clean = text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"<>\"\\".contains(c));
+    clean && split(text).is_some() && text.len() <= SIP_URI_MAX + SIP_HEADERS_LENGTH_MAX
+}
+
 fn header(text: &str) -> (String, String) {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     (decode(name), decode(value))

@@ -4,14 +4,13 @@ use super::Phase;
 use crate::call::call::Call;
 use crate::call::cx::Cx;
 use crate::call::event::Effect;
-use crate::store::rows::Direction;
 use twiml::Verb;
 
 impl Call {
     /// Runs `verb`, answering first if it must be.
     pub(in crate::call) fn run(&mut self, cx: &mut Cx<'_>, verb: Verb) {
         cx.trace("chorus", "chorus", format!("<{}>", verb.name()));
-        if !self.leg.answered && self.row.direction == Direction::Inbound && verb.answers() {
+        if !self.leg.answered && self.row.direction.came_in() && verb.answers() {
             return self.begin_answer(cx, verb);
         }
         self.execute(cx, verb);
@@ -71,6 +70,7 @@ impl Call {
             Verb::Start(s) => self.start(cx, &s),
             Verb::Stop(s) => self.stop(cx, &s),
             Verb::Redirect(_) => self.next(cx, twiml::Event::Next),
+            Verb::Refer(r) => self.begin_refer(cx, r),
             Verb::Reject(r) => self.reject(cx, &r),
             Verb::Hangup(h) => self.hang_up(cx, h.parameters),
         }

@@ -8,6 +8,7 @@ pub mod fetching;
 pub mod gathering;
 pub mod playing;
 pub mod recording;
+pub mod referring;
 pub mod streaming;
 
 /// Exactly one at a time.
@@ -16,7 +17,7 @@ pub mod streaming;
 ///  inbound:  Arriving -> Fetching -> Answering -> verbs ... -> Ending
 ///  outbound: Calling  -> Fetching -> verbs ... -> Ending
 ///  child:    Calling  -> (whisper verbs) -> Bridged -> Ending
-///  verbs:    Playing | Waiting | Gathering | Recording | Dialling | Streaming, joined by Fetching
+///  verbs:    Playing | Waiting | Gathering | Recording | Dialling | Referring | Streaming, joined by Fetching
 /// ```
 pub enum Phase {
     /// Inbound; the row is being written.
@@ -37,6 +38,8 @@ pub enum Phase {
     Recording(recording::Recording),
     /// Dial.
     Dialling(Box<dialling::Dialling>),
+    /// Refer.
+    Referring(Box<referring::Referring>),
     /// Connect Stream.
     Streaming(streaming::Streaming),
     /// A child that waits to be bridged, or is.

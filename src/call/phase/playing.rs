@@ -255,6 +255,7 @@ impl Call {
         match &self.phase {
             Phase::Waiting => self.next(cx, twiml::Event::Next),
             Phase::Gathering(_) => self.gather_timeout(cx),
+            Phase::Referring(_) => self.refer_over(cx),
             _ => {}
         }
     }

@@ -295,6 +295,10 @@ impl Work {
                 let cause = Cause::new(488, "Not Acceptable Here");
                 self.endpoint.command(now(), SipCmd::RefuseOffer { leg, offer, cause, headers: Vec::new() });
             }
+            SipEvent::Refer { leg, .. } => {
+                let cause = Cause::new(603, "Decline");
+                self.endpoint.command(now(), SipCmd::RefuseRefer { leg, cause });
+            }
             SipEvent::Ended { by, cause, .. } => {
                 self.engine.on_command(now(), EngineCommand::Close(LEG), &mut self.out);
                 self.over_at = Some(now().mono);
@@ -305,6 +309,8 @@ impl Work {
             | SipEvent::Confirmed { .. }
             | SipEvent::OfferAnswered { .. }
             | SipEvent::Key { .. }
+            | SipEvent::Referred { .. }
+            | SipEvent::Notified { .. }
             | SipEvent::Rerouted { .. }
             | SipEvent::Binding(_)
             | SipEvent::Registration { .. }

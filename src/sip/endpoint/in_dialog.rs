@@ -1,4 +1,4 @@
-//! Requests inside a dialog: BYE, INFO, OPTIONS; re-INVITE and UPDATE go on to `offer`.
+//! Requests inside a dialog: BYE, INFO, OPTIONS; re-INVITE and UPDATE go on to `offer`, REFER and NOTIFY to `refer`.
 
 use super::engine::{reliable, summary};
 use super::leg::Phase;
@@ -43,6 +43,8 @@ impl Endpoint {
             Method::Prack => self.on_prack(now, id, request),
             _ if leaving => self.turn_away(&request, no_such_dialog()),
             Method::Info => self.on_info(now, id, &request),
+            Method::Refer => self.on_refer(now, id, request),
+            Method::Notify => self.on_notify(now, id, &request),
             Method::Invite | Method::Update => self.on_offer(now, id, request),
             _ => self.turn_away(&request, no_such_dialog()),
         }

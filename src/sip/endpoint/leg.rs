@@ -36,6 +36,8 @@ pub struct Leg {
     pub reliable: Option<Reliable>,
     /// An offer of the peer that the call has not answered.
     pub offer: Option<Offer>,
+    /// REFERs, ours and theirs.
+    pub refers: super::refer::Refers,
     /// BYE must wait for the ACK (RFC 3261 section 15): the header fields it will carry.
     pub bye_after_ack: Option<Vec<(String, String)>>,
     /// The header fields of a BYE whose connection may still break: it is sent once more.
@@ -232,6 +234,7 @@ impl Leg {
             ack: None,
             reliable: None,
             offer: None,
+            refers: Default::default(),
             bye_after_ack: None,
             bye_again: None,
             auth: None,

@@ -74,6 +74,9 @@ pub(super) fn invite_on(
         .header("Contact", &dialog::contact(flow))
         .headers(fields)
         .headers(&cmd.headers);
+    for (name, value) in &cmd.identity {
+        w = w.header(name, &dialog::local_from(value, flow));
+    }
     if let Some(agent) = agent {
         w = w.header("Allow", ALLOW).header("User-Agent", agent);
     }

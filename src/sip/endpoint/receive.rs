@@ -57,6 +57,11 @@ impl Endpoint {
                     self.on_invite(now, request, trunks);
                 }
             }
+            // Nothing stands in for a call that is not there.
+            (None, Method::Refer) if request.to_tag.is_none() => {
+                let words = "Only Calls Are Transferred".to_owned();
+                self.turn_away(&request, Refusal { code: 603, words, headers: Vec::new() });
+            }
             (None, _) => self.turn_away(&request, no_such_dialog()),
         }
     }
@@ -138,6 +143,7 @@ impl Endpoint {
                 self.on_invite_response(now, leg, txn, code, flow, message);
             }
             User::Bye(leg) => self.on_bye_response(now, leg, code, flow, message),
+            User::Refer(leg) => self.on_refer_response(now, leg, code, flow, message),
             User::Twin(leg) => {
                 self.seen(leg, false, summary(code, "INVITE"));
                 self.on_twin_response(now, leg, txn, code, flow, message);
@@ -156,6 +162,7 @@ impl Endpoint {
         match user {
             User::Invite(leg) => self.on_invite_failure(now, leg, txn, why),
             User::Bye(leg) => self.end_and_drop(now, leg),
+            User::Refer(leg) => self.on_refer_failure(leg, why),
             User::Twin(leg) => self.on_twin_failure(leg, txn),
             User::Register(trunk, number) => self.drive(now, trunk, Event::Failed(number, why)),
             User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),

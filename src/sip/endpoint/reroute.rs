@@ -117,12 +117,14 @@ impl Endpoint {
 impl Calling {
     /// Begins anew with another trunk.
     fn take_way(&mut self, next: Alternative, manners: Manners) {
-        let Alternative { uri, next_hop, from, to, credentials, trunk, registered, keep_user } = next;
+        let Alternative { uri, next_hop, from, to, identity, credentials, trunk, registered, keep_user } =
+            next;
         self.asked.clone_from(&uri);
         self.cmd.uri = uri;
         self.cmd.next_hop = next_hop;
         self.cmd.from = from;
         self.cmd.to = to;
+        self.cmd.identity = identity;
         self.cmd.credentials = credentials;
         self.cmd.trunk = Some(trunk);
         self.manners = manners;

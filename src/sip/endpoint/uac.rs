@@ -343,23 +343,35 @@ impl Endpoint {
         }
     }
 
-    /// Credentials for a challenged BYE, if the challenger and its realm are those of the INVITE (ruling 2.27).
+    /// Credentials for a challenged BYE, once.
     pub(super) fn bye_authorization(
         &mut self,
         id: LegId,
         flow: Flow,
         message: &Message,
     ) -> Option<Vec<(String, String)>> {
+        let auth = self.leg_mut(id)?.auth.as_mut().filter(|a| !a.used)?;
+        auth.used = true;
+        self.request_authorization(id, &Method::Bye, flow, message)
+    }
+
+    /// Credentials for a challenged request of the dialog, if the challenger and its realm are those of the INVITE (ruling 2.27).
+    pub(super) fn request_authorization(
+        &mut self,
+        id: LegId,
+        method: &Method,
+        flow: Flow,
+        message: &Message,
+    ) -> Option<Vec<(String, String)>> {
         let cnonce = self.rng.hex(16);
         let leg = self.leg_mut(id)?;
         let (uri, _) = leg.dialog.routing();
-        let auth = leg.auth.as_mut().filter(|a| !a.used && a.challenger.remote == flow.remote)?;
+        let auth = leg.auth.as_mut().filter(|a| a.challenger.remote == flow.remote)?;
         if !digest::challenges(message).iter().all(|c| auth.realms.contains(&c.realm)) {
             return None;
         }
-        auth.used = true;
         auth.digest.accepted();
-        let request = Protected { method: &Method::Bye, uri: &uri, body: &[] };
+        let request = Protected { method, uri: &uri, body: &[] };
         auth.digest.answer(message, &request, &auth.credentials, &cnonce).ok()
     }
 }

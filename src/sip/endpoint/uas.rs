@@ -11,7 +11,8 @@ use crate::sip::check::Refusal;
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::event::{Cause, Invite, LegId, Side, SipEvent};
 use crate::sip::transaction::{InviteServer, Key, Machine, TxnId};
-use crate::sip::wire::{Message, Method, NameAddr, Scheme, Writer};
+use crate::sip::wire::{Message, Method, NameAddr, Writer};
+use crate::sip::{identity, telephone};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -220,32 +221,28 @@ fn cancelled(cancel: &Message) -> Cause {
     Cause { code: 487, ..cause_of(cancel, 487) }
 }
 
-/// User part of From: of a `tel:` URI its number.
+/// Number or name of an address.
 fn user(address: &NameAddr) -> String {
-    match address.uri.scheme {
-        Scheme::Other(_) => address.uri.opaque.clone(),
-        _ => address.uri.user_decoded(),
-    }
+    telephone::user(&address.uri)
 }
 
 /// The INVITE in the words of a call.
 fn describe(message: &Message, dialog: &Dialog) -> Invite {
     let uri = message.uri();
     let from = message.from();
-    let diversion = message.headers.elements("Diversion");
-    let diversion = diversion.first().and_then(|d| NameAddr::parse(d).ok());
     let mut headers = message.headers.with_prefix("X-");
     headers.extend(message.headers.with_prefix("User-to-User"));
     Invite {
         dialog: dialog.ids.clone(),
         uri: message.uri_text().to_owned(),
-        to_user: uri.as_ref().map(|u| u.user_decoded()).unwrap_or_default(),
+        to_user: uri.as_ref().map(telephone::user).unwrap_or_default(),
         to_header_user: message.to().as_ref().map(user).unwrap_or_default(),
         to_host: uri.as_ref().map(|u| u.host.clone()).unwrap_or_default(),
         from_user: from.as_ref().map(user).unwrap_or_default(),
         from_host: from.as_ref().map(|f| f.uri.host.clone()).unwrap_or_default(),
         from_display: from.map(|f| f.display).unwrap_or_default(),
-        diverted_by: diversion.as_ref().map(user).unwrap_or_default(),
+        identity: identity::read(message),
+        diverted_by: identity::diverted_by(message),
         headers,
         max_forwards: message.max_forwards().unwrap_or(MAX_FORWARDS),
         offer: if message.method() == Some(&Method::Invite) { message.sdp() } else { None },

@@ -136,6 +136,9 @@ impl World {
                 match out {
                     SipOut::Send(flow, bytes) => {
                         let bytes = self.phones[i].mangle(bytes);
+                        if self.phones[i].mute && bytes.starts_with(b"NOTIFY ") {
+                            continue;
+                        }
                         if !self.quiet {
                             let what = self.named(Some(i), &bytes);
                             self.line("phone", "chorus", &what);

@@ -43,6 +43,7 @@ impl World {
             fallback: None,
             status_callback: Some(hook("/status")),
             application: None,
+            trunk: None,
             other: serde_json::Map::new(),
             created: at,
             updated: at,

@@ -57,6 +57,8 @@ pub(super) fn sip_line(bytes: &[u8]) -> String {
     let leaves = first.starts_with("REGISTER ") && text.contains("\r\nExpires: 0\r\n");
     let sdp = if leaves { " expires=0" } else { "" };
     let sdp = if text.contains("\r\n\r\nv=0") { " (sdp)" } else { sdp };
+    let told = text.split_once("\r\n\r\nSIP/2.0 ").map(|(_, line)| format!(" {}", line.trim()));
+    let sdp = told.as_deref().unwrap_or(sdp);
     match first.strip_prefix("SIP/2.0 ") {
         Some(status) => format!("{} {method}{sdp}", status.split(' ').next().unwrap_or("")),
         None if text.contains("\r\nAuthorization:") || text.contains("\r\nProxy-Authorization:") => {
@@ -78,6 +80,9 @@ pub(super) fn fetch_line(path: &str, params: &[(String, String)]) -> String {
         "SequenceNumber",
         "ErrorCode",
         "DialBridged",
+        "ReferCallStatus",
+        "ReferSipResponseCode",
+        "NotifySipResponseCode",
     ];
     let shown: Vec<String> = params
         .iter()

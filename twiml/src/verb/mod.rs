@@ -12,6 +12,7 @@ mod play;
 mod record;
 mod recording;
 mod redirect;
+mod refer;
 mod reject;
 mod say;
 mod sip;
@@ -31,6 +32,7 @@ pub use play::Play;
 pub use record::{Record, RecordingEvent, Trim};
 pub use recording::{Channels, Recording};
 pub use redirect::Redirect;
+pub use refer::Refer;
 pub use reject::{Reject, RejectReason};
 pub use say::Say;
 pub use sip::{Header, Sip, SipUri};
@@ -58,6 +60,7 @@ pub const DECLARATIONS: &[Declaration] = &[
     Start::DECLARATION,
     Stop::DECLARATION,
     Redirect::DECLARATION,
+    Refer::DECLARATION,
     Reject::DECLARATION,
     Hangup::DECLARATION,
     Number::DECLARATION,
@@ -70,7 +73,7 @@ pub const DECLARATIONS: &[Declaration] = &[
 ];
 
 /// Verbs of Twilio's that are not offered yet: passed over like unknown ones, but the warning says why.
-const NOT_OFFERED: &[&str] = &["Echo", "Enqueue", "Leave", "Pay", "Prompt", "Queue", "Refer", "Sms"];
+const NOT_OFFERED: &[&str] = &["Echo", "Enqueue", "Leave", "Pay", "Prompt", "Queue", "Sms"];
 
 /// One step of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +98,8 @@ pub enum Verb {
     Stop(Stop),
     /// Another document takes over.
     Redirect(Redirect),
+    /// The peer is asked to call somebody else in our place.
+    Refer(Refer),
     /// The call is not taken.
     Reject(Reject),
     /// The call ends.
@@ -115,6 +120,7 @@ impl Verb {
             "Start" => Some(Verb::Start(Start::read(node, reader))),
             "Stop" => Some(Verb::Stop(Stop::read(node, reader))),
             "Redirect" => Some(Verb::Redirect(Redirect::read(node, reader))),
+            "Refer" => Some(Verb::Refer(Refer::read(node, reader))),
             "Reject" => Some(Verb::Reject(Reject::read(node, reader))),
             "Hangup" => Some(Verb::Hangup(Hangup::read(node, reader))),
             name => {
@@ -138,6 +144,7 @@ impl Verb {
             Verb::Start(_) => Start::DECLARATION.name,
             Verb::Stop(_) => Stop::DECLARATION.name,
             Verb::Redirect(_) => Redirect::DECLARATION.name,
+            Verb::Refer(_) => Refer::DECLARATION.name,
             Verb::Reject(_) => Reject::DECLARATION.name,
             Verb::Hangup(_) => Hangup::DECLARATION.name,
         }
@@ -156,6 +163,7 @@ impl Verb {
             Verb::Start(verb) => verb.element(),
             Verb::Stop(verb) => verb.element(),
             Verb::Redirect(verb) => verb.element(),
+            Verb::Refer(verb) => verb.element(),
             Verb::Reject(verb) => verb.element(),
             Verb::Hangup(verb) => verb.element(),
         }

@@ -1,0 +1,293 @@
+//! (s) `/v1/Trunks`: trunks of an account as Twilio's Elastic SIP Trunking has them, and how their calls are recorded.
+
+use super::hooks::word;
+use super::operation::{Ctx, Outcome, unavailable};
+use super::page::{Envelope, wanted};
+use super::params::{Kind, Param, Params, Value as Given, param};
+use super::refusal::Refusal;
+use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
+use crate::sid::ElasticTrunkSid;
+use crate::store::elastic::{self, ElasticTrunkRow, TrunkRecording};
+use crate::store::rows::{DoorSid, ListSid, ListUseRow};
+use crate::store::tx::{Op, StoreError, Tx};
+use serde_json::{Value, json};
+
+/// Trunks of one account.
+const TRUNKS_MAX: usize = 100;
+/// [`TRUNKS_MAX`] is reached.
+const TOO_MANY: u32 = 21_244;
+/// The trunk is not valid.
+const NOT_VALID: u32 = 21_245;
+/// Another trunk has the domain.
+const TAKEN: u32 = 21_248;
+
+/// What may be said about transfers.
+const TRANSFER_MODES: &[&str] = &["disable-all", "enable-all", "sip-only"];
+const TRANSFER_CALLERS: &[&str] = &["from-transferee", "from-transferor"];
+
+macro_rules! fields {
+    ($domain:expr) => {
+        &[
+            param("FriendlyName", Kind::Text(64), "Name.").example("PBX"),
+            $domain,
+            param("DisasterRecoveryUrl", Kind::Url, "Asked for TwiML if no origination URL can be reached.")
+                .bad(21402),
+            param("DisasterRecoveryMethod", Kind::Method, "How it is requested; POST by default.").bad(21403),
+            param(
+                "TransferMode",
+                Kind::OneOf(TRANSFER_MODES),
+                "May the PBX transfer calls by REFER? sip-only: to SIP addresses.",
+            ),
+            param("Secure", Kind::Bool, "TLS and SRTP or nothing."),
+            param("CnamLookupEnabled", Kind::Bool, "Kept and shown; no name is looked up."),
+            param(
+                "TransferCallerId",
+                Kind::OneOf(TRANSFER_CALLERS),
+                "Who is shown to the target of a transfer.",
+            ),
+        ]
+    };
+}
+
+const DOMAIN: Param = param(
+    "DomainName",
+    Kind::Text(253),
+    "The host that the PBX dials through: any that no other trunk has. Empty clears it.",
+)
+.bad(NOT_VALID);
+
+/// Parameters of create.
+pub const CREATE: &[Param] = fields!(DOMAIN.example("pbx.pstn.example.com"));
+/// Parameters of update.
+pub const UPDATE: &[Param] = fields!(DOMAIN);
+
+/// Parameters of Recording.
+pub const RECORDING_FIELDS: &[Param] = &[
+    param("Mode", Kind::OneOf(MODES), "Whether and from when calls are recorded; -dual in two channels.")
+        .example("record-from-answer"),
+    param("Trim", Kind::OneOf(TRIMS), "Whether silence at both ends is cut.").example("trim-silence"),
+];
+
+const MODES: &[&str] = &[
+    "do-not-record",
+    "record-from-ringing",
+    "record-from-answer",
+    "record-from-ringing-dual",
+    "record-from-answer-dual",
+];
+const TRIMS: &[&str] = &["trim-silence", "do-not-trim"];
+
+/// A trunk.
+pub const TRUNK: Schema = Schema { name: "trunking.v1.trunk", element: "Trunk", props: PROPS };
+
+const PROPS: &[Prop] = &[
+    always("account_sid", Type::Sid("AC")),
+    maybe("domain_name", Type::Text),
+    always("disaster_recovery_method", Type::OneOf(METHODS)),
+    maybe("disaster_recovery_url", Type::Url),
+    maybe("friendly_name", Type::Text),
+    always("secure", Type::Bool),
+    always("recording", Type::Any),
+    always("transfer_mode", Type::OneOf(TRANSFER_MODES)),
+    always("transfer_caller_id", Type::OneOf(TRANSFER_CALLERS)),
+    always("cnam_lookup_enabled", Type::Bool),
+    always("auth_type", Type::Text),
+    always("symmetric_rtp_enabled", Type::Bool),
+    always("auth_type_set", Type::Texts),
+    always("date_created", Type::Instant),
+    always("date_updated", Type::Instant),
+    always("sid", Type::Sid("TK")),
+    always("url", Type::Url),
+    always("links", Type::Map),
+];
+
+/// How the calls of a trunk are recorded.
+pub const RECORDING: Schema = Schema {
+    name: "trunking.v1.trunk.recording",
+    element: "Recording",
+    props: &[always("mode", Type::OneOf(MODES)), always("trim", Type::OneOf(TRIMS))],
+};
+
+/// Where a trunk is found.
+pub fn url(ctx: &Ctx, trunk: ElasticTrunkSid) -> String {
+    format!("{}/v1/Trunks/{trunk}", ctx.origin)
+}
+
+fn show_recording(recording: &TrunkRecording) -> Value {
+    json!({ "mode": recording.mode, "trim": recording.trim })
+}
+
+/// A trunk as a record; `uses` say which lists open the account's trunks.
+fn show(ctx: &Ctx, row: &ElasticTrunkRow, uses: &[ListUseRow]) -> Value {
+    let url = url(ctx, row.sid);
+    let own = || uses.iter().filter(|u| u.owner == DoorSid::Trunk(row.sid)).map(|u| u.list);
+    let addresses = own().any(|list| matches!(list, ListSid::Addresses(_))).then_some("IP_ACL");
+    let users = own().any(|list| matches!(list, ListSid::Credentials(_))).then_some("CREDENTIAL_LIST");
+    let auth: Vec<&str> = addresses.into_iter().chain(users).collect();
+    json!({
+        "account_sid": row.account,
+        "domain_name": row.domain_name,
+        "disaster_recovery_method": word(row.disaster_recovery_method),
+        "disaster_recovery_url": row.disaster_recovery_url,
+        "friendly_name": row.friendly_name,
+        "secure": row.secure,
+        "recording": show_recording(&row.recording),
+        "transfer_mode": row.transfer_mode,
+        "transfer_caller_id": row.transfer_caller_id,
+        "cnam_lookup_enabled": row.cnam_lookup_enabled,
+        "auth_type": auth.join(","),
+        // Answers go to where packets come from, whatever SDP says (ruling of the source lock).
+        "symmetric_rtp_enabled": true,
+        "auth_type_set": auth,
+        "date_created": row.created.iso8601_seconds(),
+        "date_updated": row.updated.iso8601_seconds(),
+        "sid": row.sid,
+        "links": {
+            "origination_urls": format!("{url}/OriginationUrls"),
+            "credential_lists": format!("{url}/CredentialLists"),
+            "ip_access_control_lists": format!("{url}/IpAccessControlLists"),
+            "phone_numbers": format!("{url}/PhoneNumbers"),
+        },
+        "url": url,
+    })
+}
+
+/// The trunk that the path names under this variable.
+pub async fn find(ctx: &Ctx, var: &str) -> Result<ElasticTrunkRow, Refusal> {
+    let (scope, sid) = (ctx.scope()?, ctx.sid(var, ElasticTrunkSid::parse)?);
+    ctx.read(move |r| elastic::get(r, scope, sid)).await?.ok_or_else(|| ctx.not_found())
+}
+
+async fn shown(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<Outcome, Refusal> {
+    let scope = ctx.scope()?;
+    let uses = ctx.read(move |r| elastic::uses(r, scope)).await?;
+    Ok(Outcome::Record(show(ctx, row, &uses)))
+}
+
+/// GET /v1/Trunks.
+pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let (scope, page) = (ctx.scope()?, wanted(&ctx.params)?);
+    let asked = page.clone();
+    let listed = ctx.read(move |r| elastic::list(r, scope, &asked)).await?;
+    let uses = ctx.read(move |r| elastic::uses(r, scope)).await?;
+    let envelope = Envelope { key: "trunks", path: &ctx.path, filters: &ctx.filters, page: &page };
+    let base = &ctx.origin;
+    Ok(Outcome::Page(envelope.meta_body(base, &listed, |row| show(&ctx, row, &uses))))
+}
+
+/// GET /v1/Trunks/{Sid}.
+pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let row = find(&ctx, "Sid").await?;
+    shown(&ctx, &row).await
+}
+
+/// A host name in lower case: letters, digits and `-` in words that dots join. Never an address, which is every trunk's.
+fn domain(text: &str) -> Result<String, Refusal> {
+    let name = text.trim_end_matches('.').to_ascii_lowercase();
+    let good = |word: &str| {
+        (1..=63).contains(&word.len())
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !word.starts_with('-')
+            && !word.ends_with('-')
+    };
+    let words = name.split('.').all(good);
+    let digits = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    match words && !digits && name.contains('.') {
+        true => Ok(name),
+        false => {
+            Err(Refusal::new(NOT_VALID, "DomainName: a host name like pbx.pstn.example.com is expected.")
+                .about("DomainName"))
+        }
+    }
+}
+
+fn apply(row: &mut ElasticTrunkRow, p: &Params) -> Result<(), Refusal> {
+    let cleared = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
+    if let Some(name) = p.field("FriendlyName") {
+        row.friendly_name = cleared(name);
+    }
+    match p.field("DomainName") {
+        Some("") => row.domain_name = None,
+        Some(name) => row.domain_name = Some(domain(name)?),
+        None => {}
+    }
+    if let Some(url) = p.field("DisasterRecoveryUrl") {
+        row.disaster_recovery_url = cleared(url);
+    }
+    row.disaster_recovery_method = p.method("DisasterRecoveryMethod").unwrap_or(row.disaster_recovery_method);
+    for (name, field) in
+        [("TransferMode", &mut row.transfer_mode), ("TransferCallerId", &mut row.transfer_caller_id)]
+    {
+        if let Some(Given::Text(text)) = p.get(name) {
+            field.clone_from(text);
+        }
+    }
+    row.secure = p.flag("Secure", row.secure);
+    row.cnam_lookup_enabled = p.flag("CnamLookupEnabled", row.cnam_lookup_enabled);
+    Ok(())
+}
+
+async fn write(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<(), Refusal> {
+    let tx = Tx::one(Op::PutElasticTrunk(Box::new(row.clone())));
+    match ctx.api.store.commit(tx).await {
+        Ok(()) => {
+            ctx.api.tables_changed().await;
+            Ok(())
+        }
+        Err(StoreError::Duplicate(_)) => Err(Refusal::plain(TAKEN).about("DomainName")),
+        Err(e) => Err(unavailable(&e)),
+    }
+}
+
+/// POST /v1/Trunks.
+pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let (account, scope) = (ctx.account()?.sid, ctx.scope()?);
+    let mut row = ElasticTrunkRow::new(ElasticTrunkSid::new(&mut super::rng()), account, ctx.now);
+    apply(&mut row, &ctx.params)?;
+    if ctx.read(move |r| elastic::count(r, scope)).await? >= TRUNKS_MAX {
+        return Err(Refusal::plain(TOO_MANY));
+    }
+    write(&ctx, &row).await?;
+    Ok(Outcome::Record(show(&ctx, &row, &[])))
+}
+
+/// POST /v1/Trunks/{Sid}: live calls go on as they began.
+pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let mut row = find(&ctx, "Sid").await?;
+    apply(&mut row, &ctx.params)?;
+    row.updated = ctx.now;
+    write(&ctx, &row).await?;
+    shown(&ctx, &row).await
+}
+
+/// DELETE /v1/Trunks/{Sid}: its numbers are numbers like others again.
+pub async fn delete(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let (row, scope) = (find(&ctx, "Sid").await?, ctx.scope()?);
+    let sid = row.sid;
+    let mut ops = vec![Op::DeleteElasticTrunk(sid)];
+    for mut number in ctx.read(move |r| elastic::all_numbers(r, scope, sid)).await? {
+        number.trunk = None;
+        number.updated = ctx.now;
+        ops.push(Op::PutNumber(Box::new(number)));
+    }
+    ctx.commit_tables(Tx { ops }).await?;
+    Ok(Outcome::Empty)
+}
+
+/// GET /v1/Trunks/{TrunkSid}/Recording.
+pub async fn fetch_recording(ctx: Ctx) -> Result<Outcome, Refusal> {
+    Ok(Outcome::Record(show_recording(&find(&ctx, "TrunkSid").await?.recording)))
+}
+
+/// POST /v1/Trunks/{TrunkSid}/Recording: calls that begin from now on.
+pub async fn update_recording(ctx: Ctx) -> Result<Outcome, Refusal> {
+    let mut row = find(&ctx, "TrunkSid").await?;
+    for (name, field) in [("Mode", &mut row.recording.mode), ("Trim", &mut row.recording.trim)] {
+        if let Some(Given::Text(text)) = ctx.params.get(name) {
+            field.clone_from(text);
+        }
+    }
+    row.updated = ctx.now;
+    write(&ctx, &row).await?;
+    Ok(Outcome::Record(show_recording(&row.recording)))
+}

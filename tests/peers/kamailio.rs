@@ -1,0 +1,189 @@
+//! Kamailio as the PBX that the server registers at, and as the proxy in front of it. The phone behind it is baresip.
+
+use super::baresip::{Baresip, NUMBER, Scene, scene_with};
+use super::{installed, scenario};
+use crate::fault::child::free;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(20);
+const PASSWORD: &str = "correct-horse-battery";
+/// What the PBX makes a call to the phone of.
+const PHONE: &str = "+12125550001";
+
+struct Kamailio {
+    process: Child,
+    at: SocketAddr,
+}
+
+impl Kamailio {
+    async fn start(s: &Scene, algorithm: &str, defines: &[&str]) -> Kamailio {
+        let at = free(&mut chorus::api::rng());
+        let text = std::fs::read_to_string(scenario("kamailio").with_extension("cfg")).unwrap();
+        let text = text
+            .replace("AT", &at.to_string())
+            .replace("CHORUS", &s.server.sip.to_string())
+            .replace("PHONE", &s.peer.to_string())
+            .replace("ALGORITHM", algorithm);
+        let file = s.place.dir.join("kamailio.cfg");
+        std::fs::write(&file, text).unwrap();
+        let mut command = Command::new("kamailio");
+        // Its main process stays ours, so that it ends its children when it is told to end.
+        command
+            .args(["-DD", "-E", "-m", "32", "-M", "4", "-Y"])
+            .arg(&s.place.dir)
+            .arg("-w")
+            .arg(&s.place.dir);
+        command.args(defines.iter().flat_map(|d| ["-A", d])).arg("-f").arg(&file);
+        let log = std::fs::File::create(s.place.dir.join("kamailio.log")).unwrap();
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let kamailio = Kamailio { process, at };
+        kamailio.answers(&s.place.dir).await;
+        kamailio
+    }
+
+    /// Asked until it answers: it tells nobody that it is ready.
+    async fn answers(&self, dir: &Path) {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let from = socket.local_addr().unwrap();
+        let options = format!(
+            "OPTIONS sip:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKready;rport\r\nMax-Forwards: 5\r\n\
+             From: <sip:t@{from}>;tag=1\r\nTo: <sip:{0}>\r\nCall-ID: ready\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+            self.at
+        );
+        let asking = async {
+            let mut looks = tokio::time::interval(Duration::from_millis(50));
+            let mut answer = [0; 2_048];
+            loop {
+                looks.tick().await;
+                let _ = socket.send_to(options.as_bytes(), self.at).await;
+                if socket.try_recv(&mut answer).is_ok_and(|n| answer[..n].starts_with(b"SIP/2.0 200")) {
+                    return;
+                }
+            }
+        };
+        let log = || std::fs::read_to_string(dir.join("kamailio.log")).unwrap_or_default();
+        assert!(tokio::time::timeout(LIMIT, asking).await.is_ok(), "Kamailio does not answer:\n{}", log());
+    }
+}
+
+impl Drop for Kamailio {
+    fn drop(&mut self) {
+        // SAFETY: kill has no preconditions; the process is ours and was not waited for.
+        unsafe { libc::kill(self.process.id() as i32, libc::SIGTERM) };
+        let _ = self.process.wait();
+    }
+}
+
+impl Scene {
+    /// The server registers at the PBX.
+    async fn registers(&self, pbx: &Kamailio) {
+        let at = pbx.at.to_string();
+        let trunk = [("username", "chorus"), ("password", PASSWORD), ("outbound_host", at.as_str())];
+        let id = self.server.sip_trunk("outbound_registration", &trunk).await;
+        let mut looks = tokio::time::interval(Duration::from_millis(50));
+        let mut last = serde_json::Value::Null;
+        let so = async {
+            loop {
+                looks.tick().await;
+                last = self.server.carrier(&format!("/carrier/v1/sip_trunks/{id}")).await;
+                if last.to_string().contains("\"state\":\"registered\"") {
+                    return;
+                }
+            }
+        };
+        let done = tokio::time::timeout(LIMIT, so).await.is_ok();
+        assert!(done, "registered: {last}\n{}", self.place.log_text());
+    }
+
+    /// The phone registers at the PBX.
+    async fn phone_at(&self, pbx: &Kamailio) -> Baresip {
+        let account = format!(
+            "<sip:alice@{}>;auth_user=alice;auth_pass={PASSWORD};regint=60;answermode=auto;audio_codecs=PCMU\n",
+            pbx.at
+        );
+        let mut phone = Baresip::with(&self.place, self.peer, &account, &[]);
+        phone.says("200 OK").await;
+        phone
+    }
+
+    async fn calls_out(&self) {
+        let form = [("To", PHONE), ("From", NUMBER), ("Url", &self.app.url("/voice"))];
+        let made = self.server.post("/Calls.json", &form).await.unwrap();
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+}
+
+fn both_installed() -> bool {
+    installed("baresip") && installed_as_admin("kamailio")
+}
+
+/// Debian keeps it where only root looks.
+fn installed_as_admin(program: &str) -> bool {
+    Path::new("/usr/sbin").join(program).is_file() || installed(program)
+}
+
+#[tokio::test]
+async fn a_phone_of_the_pbx_calls_the_bot_at_the_registered_contact() {
+    if !both_installed() {
+        return;
+    }
+    let s = scene_with("kamailio-in", false).await;
+    let pbx = Kamailio::start(&s, "MD5", &[]).await;
+    s.registers(&pbx).await;
+    let mut phone = s.phone_at(&pbx).await;
+    phone.press(&format!("/dial sip:{NUMBER}@{}\n", pbx.at)).await;
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn the_bot_calls_a_phone_of_the_pbx_that_challenges() {
+    if !both_installed() {
+        return;
+    }
+    let s = scene_with("kamailio-out", false).await;
+    let pbx = Kamailio::start(&s, "MD5", &[]).await;
+    s.registers(&pbx).await;
+    let phone = s.phone_at(&pbx).await;
+    s.calls_out().await;
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_pbx_that_knows_only_sha_256_takes_the_registration() {
+    if !both_installed() {
+        return;
+    }
+    let s = scene_with("kamailio-sha", false).await;
+    let pbx = Kamailio::start(&s, "SHA-256", &[]).await;
+    s.registers(&pbx).await;
+}
+
+#[tokio::test]
+async fn calls_come_and_go_through_a_proxy_in_front() {
+    if !both_installed() {
+        return;
+    }
+    let s = scene_with("kamailio-proxy", false).await;
+    let proxy = Kamailio::start(&s, "MD5", &["PROXY"]).await;
+    s.server.trunk(proxy.at, &[]).await;
+    let dial = format!("/dial sip:{NUMBER}@{}", proxy.at);
+    let phone = Baresip::start(&s.place, s.peer, &["-e", &dial]);
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_phone_behind_the_proxy_is_called() {
+    if !both_installed() {
+        return;
+    }
+    let s = scene_with("kamailio-behind", false).await;
+    let proxy = Kamailio::start(&s, "MD5", &["PROXY"]).await;
+    s.server.trunk(proxy.at, &[]).await;
+    let mut phone = Baresip::start(&s.place, s.peer, &[]);
+    phone.says("baresip is ready").await;
+    s.calls_out().await;
+    s.conversation(phone).await;
+}
