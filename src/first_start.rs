@@ -4,6 +4,7 @@ use crate::clock::Now;
 use crate::config::Config;
 use crate::rng::Rng;
 use crate::sid::AccountSid;
+use crate::store::account_rules::AccountRules;
 use crate::store::crypt::Key;
 use crate::store::rows::AccountRow;
 use crate::store::tx::{Op, StoreError, Tx};
@@ -151,6 +152,7 @@ async fn make_account(
         friendly_name: "First account".to_owned(),
         status: "active".to_owned(),
         auth_token,
+        rules: AccountRules::default(),
         created: now.wall,
         updated: now.wall,
     };

@@ -110,6 +110,9 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
 
     let mut switch = make_switch(&config, &mut rng, media.workers());
     load_tables(&mut switch, &store).await?;
+    let today = crate::switch::usage::midnight(now().wall);
+    let talked = store.read(move |r| crate::store::calls::talked(r, today)).await;
+    found.talked = talked.map_err(|e| format!("the calls of today could not be read: {e}"))?;
     let recorded = repair(&config.recordings_dir(), &found);
     let faces = Local::new(sip_addr, config.external_ip);
     for binding in &mut found.bindings {

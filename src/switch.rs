@@ -13,9 +13,11 @@ mod guard;
 mod io;
 pub mod log;
 mod outbox;
+mod pacing;
 mod recover;
 mod registrations;
 pub mod timeline;
+pub mod usage;
 mod workers;
 
 use crate::api::command::Answer;
@@ -107,6 +109,8 @@ pub struct Switch {
     refusals: log::Refusals,
     limit: log::Limit,
     channels: channels::Channels,
+    usage: usage::Usage,
+    pacing: pacing::Pacing,
     ended: census::Ended,
     out: VecDeque<Output>,
 }
@@ -141,6 +145,8 @@ impl Switch {
             refusals: log::Refusals::default(),
             limit: log::Limit::default(),
             channels: channels::Channels::default(),
+            usage: usage::Usage::default(),
+            pacing: pacing::Pacing::default(),
             ended: census::Ended::default(),
             out: VecDeque::new(),
         }
@@ -180,6 +186,7 @@ impl Switch {
             Input::Outbox(rows, later) => self.schedule.load(now, rows, later),
             Input::Drain => {
                 self.draining = true;
+                self.postpone_all(now);
                 self.endpoint.drain(now);
             }
             Input::Time => {}
@@ -196,7 +203,8 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Mono> {
         let call = self.timers.first().map(|(at, _)| *at);
         let journal = self.journal.poll_timeout();
-        [call, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal]
+        let turn = self.pacing.poll_timeout();
+        [call, turn, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal]
             .into_iter()
             .flatten()
             .min()
@@ -238,6 +246,7 @@ impl Switch {
         self.endpoint.on_time(now);
         loop {
             let mut moved = self.settle_sip(now);
+            moved |= self.settle_turns(now);
             while let Some((to, from, word)) = self.told.pop_front() {
                 moved = true;
                 self.tell(now, to, Event::Told(from, word));
@@ -327,11 +336,6 @@ impl Switch {
         }
     }
 
-    /// Takes fewer calls than [`CALLS_MAX`], for tests: to fill the house takes minutes.
-    pub fn limit_calls(&mut self, calls: usize) {
-        self.calls_max = calls.min(CALLS_MAX);
-    }
-
     /// What a call sees while it handles something; its effects go to `fx`.
     fn cx<'a>(&'a mut self, now: Now, fx: &'a mut Vec<Effect>) -> Cx<'a> {
         Cx {
@@ -341,6 +345,7 @@ impl Switch {
             tables: &self.tables,
             registrar: self.endpoint.registrar(),
             channels: &self.channels,
+            usage: &self.usage,
             settings: &self.settings,
             fx,
         }
@@ -377,6 +382,7 @@ impl Switch {
         }
         self.legs.insert(call.leg(), sid);
         self.count_channels(sid, call.row().trunk);
+        self.usage.see(call.row());
         self.calls.insert(sid, call);
     }
 

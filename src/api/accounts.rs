@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use super::schema::{Prop, Schema, Type, always};
 use crate::sid::AccountSid;
 use crate::store::Page;
+use crate::store::account_rules::AccountRules;
 use crate::store::accounts::{self, AccountFilter};
 use crate::store::query::{PAGE_MAX, Scope};
 use crate::store::rows::AccountRow;
@@ -106,6 +107,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
         friendly_name: ctx.params.owned("FriendlyName").unwrap_or_else(unnamed),
         status: "active".to_string(),
         auth_token: rng.hex(32),
+        rules: AccountRules::of_new(),
         created: ctx.now,
         updated: ctx.now,
     };

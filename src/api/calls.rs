@@ -9,7 +9,7 @@ use super::schema::{Prop, Schema, Type, always, maybe};
 use crate::clock::Wall;
 use crate::sid::CallSid;
 use crate::store::calls::{self, CallFilter};
-use crate::store::rows::{CallRow, CallStatus};
+use crate::store::rows::{CallRow, CallStatus, Direction};
 use crate::store::tx::{Op, Tx};
 use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ pub fn show(row: &CallRow) -> Value {
         "forwarded_from": row.forwarded_from,
         "group_sid": null,
         "caller_name": null,
-        "queue_time": "0",
+        "queue_time": queue_time(row).to_string(),
         "trunk_sid": row.elastic_trunk,
         "uri": format!("{uri}.json"),
         "subresource_uris": {
@@ -175,4 +175,10 @@ pub async fn delete(ctx: Ctx) -> Result<Outcome, Refusal> {
     }
     ctx.commit(Tx::one(Op::DeleteCall(row.sid))).await?;
     Ok(Outcome::Empty)
+}
+
+/// Milliseconds that a call of the REST API waited before it was dialled.
+fn queue_time(row: &CallRow) -> i64 {
+    let waited = row.started.map_or(0, |at| at.0.saturating_sub(row.created.0).max(0));
+    if row.direction == Direction::OutboundApi { waited } else { 0 }
 }

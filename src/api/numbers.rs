@@ -8,10 +8,12 @@ use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Schema, Type, always, maybe};
 use crate::sid::{ApplicationSid, ElasticTrunkSid, NumberSid};
+use crate::store::account_rules::EVERYWHERE;
 use crate::store::numbers::{self, NumberFilter};
 use crate::store::rows::NumberRow;
 use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{applications, elastic};
+use crate::trunk::destination::{Zone, zone};
 use serde_json::{Map, Value, json};
 
 /// Area codes of the North American plan that nobody pays for calling.
@@ -336,8 +338,9 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     };
     apply(&mut row, &ctx.params);
     check(&ctx, &row).await?;
-    let tx = Tx::one(Op::PutNumber(Box::new(row.clone())));
-    match ctx.api.store.commit(tx).await {
+    let mut ops = vec![Op::PutNumber(Box::new(row.clone()))];
+    ops.extend(first_country(&ctx, &row.number)?);
+    match ctx.api.store.commit(Tx { ops }).await {
         Ok(()) => ctx.api.tables_changed().await,
         Err(StoreError::Duplicate(_)) => {
             return Err(Refusal::new(21422, format!("{} is held already.", row.number)));
@@ -346,6 +349,19 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     }
     let show = if kind_of(&ctx).is_some() { show_typed } else { show };
     Ok(Outcome::Record(show(&row)))
+}
+
+/// The first number of an account says which country is its own, for good: otherwise whoever holds its token opens any country by
+/// claiming a number there.
+fn first_country(ctx: &Ctx, number: &str) -> Result<Option<Op>, Refusal> {
+    let mut account = ctx.account()?.clone();
+    let open = account.rules.allowed_calling_codes.iter().any(|code| code == EVERYWHERE);
+    let Zone::Code(zone) = zone(number) else { return Ok(None) };
+    if open || account.rules.home.is_some() {
+        return Ok(None);
+    }
+    account.rules.home = Some(zone);
+    Ok(Some(Op::PutAccount(Box::new(account))))
 }
 
 /// POST IncomingPhoneNumbers/{Sid}.

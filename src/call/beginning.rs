@@ -60,10 +60,11 @@ impl Call {
         call.phase = Phase::Calling;
         let near = target.address();
         let mut then = vec![];
+        let api = parent.is_none();
         if let Some(t) = ticket {
             then.push(Effect::Reply(t, Box::new(Answer::Call(Box::new(call.row.clone())))));
         }
-        then.push(Effect::OpenPort { leg, near });
+        then.push(if api { Effect::TakeTurn { leg, near } } else { Effect::OpenPort { leg, near } });
         let mut or_else = vec![Effect::Gone];
         if let Some(t) = ticket {
             or_else.push(Effect::Reply(t, Box::new(Answer::Busy)));
@@ -84,9 +85,16 @@ impl Call {
         let leg = cx.ids.leg();
         let mut call = Call::new(cx, row, leg);
         call.phase = Phase::Calling;
-        cx.push(Effect::OpenPort { leg, near: target.address() });
+        cx.push(Effect::TakeTurn { leg, near: target.address() });
         call.target = Some(target);
         call
+    }
+
+    /// Another way than it was going to take, while it has not set out.
+    pub fn set_target(&mut self, target: Target) {
+        if self.target.is_some() {
+            self.target = Some(target);
+        }
     }
 
     /// A child of a Dial.

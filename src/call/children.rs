@@ -170,6 +170,11 @@ pub fn spawns(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Resul
     parties.into_iter().map(|p| spawn(cx, parent, dial, &caller, p)).collect()
 }
 
+/// In a document a country that is not open is another code than in a request.
+fn in_a_dial(no: NoRoute) -> NoRoute {
+    NoRoute { code: if no.code == 21215 { 13227 } else { no.code }, ..no }
+}
+
 fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>) -> Result<Spawn, NoRoute> {
     let base = parent.program.base.as_deref();
     let wish = Wish {
@@ -180,7 +185,11 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         behind: Some(own_number(parent)),
         diverted_by: forwarders(parent, caller),
     };
-    let mut target = target::find(cx, parent.row.account, &wish)?;
+    let account = parent.row.account;
+    if let Some(Err((code, words))) = cx.tables.account(account).map(|a| cx.usage.room(cx.now.wall, a)) {
+        return Err(NoRoute { code, words });
+    }
+    let mut target = target::find(cx, account, &wish).map_err(in_a_dial)?;
     target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {
         code: 32011,
         words: "the call has taken all the hops it may: look for numbers that dial each other".to_owned(),

@@ -10,6 +10,7 @@ use crate::sip::event::LegId;
 use crate::sip::registrar::Registrar;
 use crate::speech::ClipId;
 use crate::switch::channels::Channels;
+use crate::switch::usage::Usage;
 use crate::webhooks::request::FetchId;
 use std::sync::Arc;
 
@@ -78,6 +79,8 @@ pub struct Cx<'a> {
     pub registrar: &'a Registrar,
     /// How many calls each trunk has.
     pub channels: &'a Channels,
+    /// What each account has under way and has talked.
+    pub usage: &'a Usage,
     /// Settings.
     pub settings: &'a CallSettings,
     /// Where effects go.

@@ -11,6 +11,7 @@ pub mod ending;
 pub mod event;
 pub mod leg;
 pub mod notify;
+pub mod permission;
 pub mod phase;
 pub mod program;
 pub mod recordings;

@@ -2,6 +2,7 @@
 
 use crate::sid::{AccountSid, ApplicationSid};
 use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
+use crate::trunk::destination::{Zone, zone};
 use crate::trunk::snapshot::Snapshot;
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,6 +12,8 @@ pub struct Tables {
     /// Trunks and numbers.
     pub trunks: Arc<Snapshot>,
     accounts: HashMap<AccountSid, AccountRow>,
+    /// Where each account's oldest number is.
+    first_zones: HashMap<AccountSid, String>,
     applications: HashMap<ApplicationSid, ApplicationRow>,
 }
 
@@ -22,11 +25,23 @@ impl Tables {
         applications: Vec<ApplicationRow>,
         accounts: Vec<AccountRow>,
     ) -> Tables {
+        let first_zones = first_zones(&numbers);
         Tables {
+            first_zones,
             trunks: Arc::new(Snapshot::new(trunks, numbers)),
             accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
             applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
         }
+    }
+
+    /// The zone of an account's oldest number.
+    pub fn first_zone(&self, account: AccountSid) -> Option<&str> {
+        self.first_zones.get(&account).map(String::as_str)
+    }
+
+    /// All accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountRow> {
+        self.accounts.values()
     }
 
     /// An account.
@@ -43,4 +58,16 @@ impl Tables {
     pub fn application(&self, sid: ApplicationSid) -> Option<&ApplicationRow> {
         self.applications.get(&sid)
     }
+}
+
+fn first_zones(numbers: &[NumberRow]) -> HashMap<AccountSid, String> {
+    let mut oldest: Vec<&NumberRow> = numbers.iter().collect();
+    oldest.sort_by_key(|n| (n.created, n.sid));
+    let mut zones = HashMap::new();
+    for number in oldest {
+        if let Zone::Code(zone) = zone(&number.number) {
+            zones.entry(number.account).or_insert(zone);
+        }
+    }
+    zones
 }

@@ -1,6 +1,7 @@
 //! Where an outbound call goes: a number over a trunk, or `sip:user@host` directly.
 
 use super::cx::Cx;
+use super::permission::may_dial;
 use crate::sid::{AccountSid, TrunkSid};
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::event::{Alternative, Credentials, InviteCmd, LegId};
@@ -69,6 +70,7 @@ pub struct NoRoute {
 
 /// Finds the way.
 pub fn find(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
+    may_dial(cx.tables, &cx.settings.public_url, account, wish.to)?;
     let lower = wish.to.get(..5).unwrap_or(wish.to).to_ascii_lowercase();
     if lower.starts_with("sip:") || lower.starts_with("sips:") {
         to_uri(cx, account, wish)

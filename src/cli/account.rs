@@ -5,6 +5,7 @@ use crate::first_start;
 use crate::server::now;
 use crate::sid::AccountSid;
 use crate::store::Store;
+use crate::store::account_rules::AccountRules;
 use crate::store::handle::Options;
 use crate::store::rows::AccountRow;
 use crate::store::tx::{Op, Tx};
@@ -63,6 +64,7 @@ async fn create(name: String, config: Option<&Path>) -> Result<(), String> {
         friendly_name: name,
         status: "active".to_owned(),
         auth_token: rng.hex(32),
+        rules: AccountRules::of_new(),
         created: at,
         updated: at,
     };

@@ -220,6 +220,7 @@ impl Backend for Database {
             streams: streams::live(&mut reader, Scope::Operator)?,
             outbox: outbox::live(&mut reader, Scope::Operator)?,
             bindings: trunks::bindings(&mut reader)?,
+            talked: Vec::new(),
         };
         self.slots.close_all();
         Ok(found)

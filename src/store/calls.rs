@@ -6,7 +6,8 @@ use super::reader::Reader;
 use super::rows::{CallRow, CallStatus};
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
-use crate::sid::CallSid;
+use crate::clock::Wall;
+use crate::sid::{AccountSid, CallSid};
 
 /// The table.
 pub static CALLS: Table = Table {
@@ -99,6 +100,24 @@ pub fn list(
 /// The call that a POST with this Idempotency-Key made (ruling 2.50); the hash to compare is in the row.
 pub fn by_idempotency(r: &mut Reader, scope: Scope, key: &str) -> Result<Option<CallRow>, StoreError> {
     r.one(Query::new::<CallRow>(scope).is("idempotency", Some(key)))
+}
+
+/// End and seconds of the calls that ended since `from`, of the accounts whose minutes are counted.
+pub fn talked(r: &mut Reader, from: Wall) -> Result<Vec<(AccountSid, Wall, u64)>, StoreError> {
+    let since = Period { from: Some(from), to: None };
+    let mut all = Vec::new();
+    for account in super::snapshot::snapshot(r)?.accounts {
+        if account.rules.max_minutes_per_day.is_some() {
+            let q = Query::new::<CallRow>(Scope::Account(account.sid)).within("ended", since);
+            let calls = r.rows::<CallRow>(&q.limit(u32::MAX))?;
+            all.extend(
+                calls
+                    .into_iter()
+                    .filter_map(|c| Some((c.account, c.ended?, c.ended?.seconds_since(c.answered?)))),
+            );
+        }
+    }
+    Ok(all)
 }
 
 /// Calls without a final status, oldest first: what `Switch::recover` takes up.

@@ -93,6 +93,7 @@ impl Backend for Memory {
             streams: self.live_rows::<StreamRow>(),
             outbox: self.live_rows::<OutboxRow>(),
             bindings: self.all::<BindingRow>().cloned().collect(),
+            talked: Vec::new(),
         })
     }
 }

@@ -8,6 +8,7 @@
 //!  Store::read ----------> reader threads --> calls::list(reader, scope, ..) --> rows
 //! ```
 
+pub mod account_rules;
 pub mod accounts;
 pub mod applications;
 pub mod backend;

@@ -1,6 +1,7 @@
 //! The rows, one struct an aggregate: what a transaction writes and a read returns. A backend stores the columns it
 //! filters and orders by beside the whole row as JSON, so that a new field needs no migration.
 
+use super::account_rules::AccountRules;
 pub use super::sip_rows::*;
 use crate::clock::Wall;
 use crate::media::event::Stats;
@@ -22,6 +23,9 @@ pub struct AccountRow {
     pub status: String,
     /// Signs webhooks and authenticates. Encrypted in the table.
     pub auth_token: String,
+    /// What it may do.
+    #[serde(default)]
+    pub rules: AccountRules,
     /// Created.
     pub created: Wall,
     /// Changed.

@@ -170,4 +170,6 @@ pub struct Recovered {
     pub outbox: Vec<OutboxRow>,
     /// Who had registered.
     pub bindings: Vec<BindingRow>,
+    /// End and seconds of the calls of the day, of accounts whose minutes are counted. The caller reads them: it knows the day.
+    pub talked: Vec<(AccountSid, crate::clock::Wall, u64)>,
 }

@@ -17,6 +17,8 @@ struct Refusal {
     cause: Cause,
     words: String,
     account: Option<AccountSid>,
+    /// Of the notification.
+    code: u32,
 }
 
 impl Switch {
@@ -41,28 +43,29 @@ impl Switch {
         let source = invite.flow.remote.ip();
         let called = called(&tables.trunks, invite, trunks);
         let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
-        if self.calls.len() >= self.calls_max {
+        if self.under_way() >= self.calls_max {
             let cause = Cause::new(503, "Service Unavailable");
             return Err(Refusal {
                 cause,
                 words: format!("{} calls are live", self.calls_max),
                 account: None,
+                code: 32100,
             });
         }
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number_on(trunks, called) else {
             let cause = Cause::new(404, "No such number");
-            return Err(Refusal { cause, words: explain(), account: owner() });
+            return Err(Refusal { cause, words: explain(), account: owner(), code: 32100 });
         };
         let Some(trunk) = tables.trunks.choose(trunks, number) else {
             let cause = Cause::new(404, "No such number on this trunk");
-            return Err(Refusal { cause, words: explain(), account: owner() });
+            return Err(Refusal { cause, words: explain(), account: owner(), code: 32100 });
         };
         if self.channels.is_full(trunk) {
             let words =
                 format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
             let cause = Cause::new(503, "All Channels Busy");
-            return Err(Refusal { cause, words, account: Some(number.account) });
+            return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
         }
         let active = tables.account(number.account).is_some_and(|a| a.status == "active");
         let (voice, fallback, status_callback) = Call::hooks_of_number(&tables, number);
@@ -73,9 +76,17 @@ impl Switch {
                 "the account is not active".to_owned()
             };
             let cause = Cause::new(480, "No handler for this number");
-            return Err(Refusal { cause, words, account: Some(number.account) });
+            return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
         }
+        // 486, not 503: another way here would find the same account.
+        let seconds = self.room(now, number.account).map_err(|(code, words)| Refusal {
+            cause: Cause::new(486, "Account Limit Reached"),
+            words,
+            account: Some(number.account),
+            code,
+        })?;
         let mut row = self.row_of(now, invite, number, trunk.sid);
+        row.time_limit_s = row.time_limit_s.min(seconds);
         row.voice = voice;
         row.fallback = fallback;
         row.callbacks = status_callback
@@ -112,7 +123,7 @@ impl Switch {
                 sid: NotificationSid::new(&mut self.rng),
                 account,
                 call: None,
-                code: 32100,
+                code: r.code,
                 level: 0,
                 words: format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words),
                 request_method: None,

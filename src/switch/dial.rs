@@ -1,5 +1,6 @@
 //! What the REST API asks: new calls, and whatever concerns live ones.
 
+use super::usage::Reached;
 use super::{Output, Switch};
 use crate::api::command::{Answer, DialRequest, Document, Request};
 use crate::call::call::Call;
@@ -8,7 +9,7 @@ use crate::call::notify;
 use crate::call::target::{self, Target, Wish};
 use crate::clock::Now;
 use crate::error;
-use crate::sid::CallSid;
+use crate::sid::{AccountSid, CallSid};
 use crate::store::rows::{CallRow, CallStatus, Direction};
 
 impl Switch {
@@ -42,11 +43,21 @@ impl Switch {
     }
 
     fn dial(&mut self, now: Now, ticket: Ticket, dial: DialRequest) {
-        if self.draining || self.calls.len() >= self.calls_max {
+        if self.draining || self.under_way() >= self.calls_max {
             return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
         }
         let (sid, account, left_out) = (dial.sid, dial.account, dial.twiml_left_out);
-        let row = self.row_of_request(now, dial);
+        if self.queue_is_full(ticket, account) {
+            return;
+        }
+        let mut row = self.row_of_request(now, dial);
+        match self.room(now, account) {
+            Ok(seconds) => row.time_limit_s = row.time_limit_s.min(seconds),
+            Err((code, words)) => {
+                let answer = Answer::Refused { code, words };
+                return self.out.push_back(Output::Reply(ticket, Box::new(answer)));
+            }
+        }
         match self.target_of(now, &row) {
             Ok(target) => {
                 let begun = self.begin(now, sid, |cx| {
@@ -66,6 +77,13 @@ impl Switch {
                 self.out.push_back(Output::Reply(ticket, Box::new(answer)));
             }
         }
+    }
+
+    /// Seconds that one more call of this account may last, if it may have one.
+    pub(super) fn room(&self, now: Now, account: AccountSid) -> Result<u32, Reached> {
+        let row = self.tables.account(account);
+        let left = row.map_or(Ok(None), |row| self.usage.room(now.wall, row))?;
+        Ok(left.unwrap_or(u32::MAX))
     }
 
     /// The way of an outbound call, also of one found at start.

@@ -23,6 +23,7 @@ impl Switch {
             }
             Effect::Sip(command) => self.endpoint.command(now, command),
             Effect::OpenPort { leg, near } => self.open_port(leg, near),
+            Effect::TakeTurn { leg, near } => self.take_turn(now, sid, leg, near),
             Effect::Plan(leg, plan) => self.plan(leg, plan),
             Effect::Engine(leg, command) => self.engine(leg, command),
             Effect::Connect(connect) => {
@@ -82,7 +83,12 @@ impl Switch {
         let Some(call) = self.calls.remove(&sid) else {
             return;
         };
-        self.ended.add(call.row());
+        // One that only waited for its turn lives on in the database.
+        if call.row().status.is_final() {
+            self.ended.add(call.row());
+        }
+        self.usage.forget(call.row());
+        self.leave_queue(sid);
         self.count_channels(sid, None);
         if let Some(at) = self.deadlines.remove(&sid) {
             self.timers.remove(&(at, sid));

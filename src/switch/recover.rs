@@ -30,6 +30,9 @@ impl Switch {
         for row in found.streams {
             self.end_stream(now, row);
         }
+        for (account, ended, seconds) in found.talked {
+            self.usage.add(account, ended, seconds);
+        }
         self.endpoint.command(now, SipCmd::Bindings(found.bindings));
         for row in found.calls {
             self.recover_call(now, row);

@@ -1,6 +1,7 @@
 //! Who is calling and where to send it.
 
 pub mod countries;
+pub mod destination;
 pub mod explain;
 pub mod identify;
 pub mod identity;

@@ -105,6 +105,16 @@ impl Snapshot {
         &self.trunks
     }
 
+    /// Is this host a peer that takes calls from us because they come from us? Its names are compared, never resolved.
+    pub fn is_carrier(&self, host: &str) -> bool {
+        let named = without_port(host);
+        let sends = named.trim_matches(['[', ']']).parse().is_ok_and(|ip| !self.identify(ip).is_empty());
+        let is = |own: &Option<String>| {
+            own.as_deref().is_some_and(|own| without_port(own).eq_ignore_ascii_case(named))
+        };
+        sends || self.trunks.iter().any(|t| is(&t.outbound_host) || is(&t.outbound_proxy))
+    }
+
     /// Of the trunks that share a source, the one that may call `number`: pinned to the number's account, else pinned
     /// to none.
     pub fn choose(&self, candidates: &[TrunkSid], number: &NumberRow) -> Option<&TrunkRow> {
@@ -171,6 +181,14 @@ impl Snapshot {
         close
             .first()
             .map(|n| format!("{n} is configured and would have matched if it had been dialled in full."))
+    }
+}
+
+/// `host` of `host:port`, `[v6]` of `[v6]:port`.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
     }
 }
 

@@ -11,6 +11,7 @@ pub fn account(sid: AccountSid, owner: Option<AccountSid>) -> AccountRow {
         friendly_name: "Main".to_string(),
         status: "active".to_string(),
         auth_token: chorus::api::rng().hex(32),
+        rules: Default::default(),
         created: now().wall,
         updated: now().wall,
     }

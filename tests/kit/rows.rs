@@ -4,9 +4,24 @@ use super::world::{ACCOUNT, hook};
 use chorus::api::command::{DialRequest, Document};
 use chorus::clock::Wall;
 use chorus::sid::{AccountSid, CallSid, NumberSid, TrunkSid};
-use chorus::store::rows::{NumberRow, Subscription, TrunkRow};
+use chorus::store::account_rules::AccountRules;
+use chorus::store::rows::{AccountRow, NumberRow, Subscription, TrunkRow};
 use chorus::trunk::snapshot::Snapshot;
 use std::sync::Arc;
+
+/// An account with these rules.
+pub fn account(sid: AccountSid, rules: AccountRules) -> AccountRow {
+    AccountRow {
+        sid,
+        owner: sid,
+        friendly_name: "test".to_owned(),
+        status: "active".to_owned(),
+        auth_token: String::new(),
+        rules,
+        created: Wall(0),
+        updated: Wall(0),
+    }
+}
 
 /// A trunk known by these addresses.
 pub fn trunk(n: u128, sources: &[&str]) -> TrunkRow {

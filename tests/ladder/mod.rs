@@ -7,6 +7,7 @@ mod documents;
 mod faults;
 mod identity;
 mod inbound;
+mod limits;
 mod outbound;
 mod refer;
 mod registering;
@@ -25,6 +26,7 @@ fn every_ladder_is_shown() {
         include_str!("faults.rs"),
         include_str!("identity.rs"),
         include_str!("inbound.rs"),
+        include_str!("limits.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
         include_str!("refer.rs"),

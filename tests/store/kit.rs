@@ -169,6 +169,7 @@ impl Maker {
             friendly_name: "Main".to_owned(),
             status: "active".to_owned(),
             auth_token: self.rng.hex(32),
+            rules: Default::default(),
             created: self.tick(),
             updated: Wall(self.at),
         }

@@ -32,6 +32,7 @@ fn change(m: &mut Maker, row: &mut CallRow, to: CallStatus) -> Op {
         tables: &tables,
         registrar: &Default::default(),
         channels: &Default::default(),
+        usage: &Default::default(),
         settings: &settings,
         fx: &mut fx,
     };

@@ -1,12 +1,13 @@
 //! From whom a call is to go to, to what its INVITE says.
 
-use crate::kit::rows::{number, trunk};
+use crate::kit::rows::{account, number, trunk};
 use chorus::call::cx::{CallSettings, Cx, Ids};
 use chorus::call::tables::Tables;
 use chorus::call::target::{NoRoute, Target, Wish, find};
 use chorus::clock::{Mono, Now, Wall};
 use chorus::rng::Rng;
 use chorus::sid::{AccountSid, TrunkSid};
+use chorus::store::account_rules::AccountRules;
 use chorus::store::rows::{TrunkMode, TrunkRow};
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ fn dial(trunks: Vec<TrunkRow>, to: &str, from: &str) -> Result<Target, NoRoute> 
         realm: "chorus".to_owned(),
         addresses: vec!["192.0.2.1:5060".parse().unwrap()],
     };
-    let tables = Arc::new(Tables::new(trunks, vec![number(1, OWN, ACCOUNT.0)], vec![], vec![]));
+    let accounts = vec![account(ACCOUNT, AccountRules::default())];
+    let tables = Arc::new(Tables::new(trunks, vec![number(1, OWN, ACCOUNT.0)], vec![], accounts));
     let (mut rng, mut ids, mut fx) = (Rng::from_number(1), Ids::default(), Vec::new());
     let now = Now { mono: Mono(0), wall: Wall(0) };
     let cx = Cx {
@@ -31,6 +33,7 @@ fn dial(trunks: Vec<TrunkRow>, to: &str, from: &str) -> Result<Target, NoRoute> 
         tables: &tables,
         registrar: &Default::default(),
         channels: &Default::default(),
+        usage: &Default::default(),
         settings: &settings,
         fx: &mut fx,
     };

@@ -22,6 +22,8 @@ impl Call {
         self.row.invited = true;
         self.row.trunk = target.trunk;
         self.row.started = Some(cx.now.wall);
+        // Not counting what it waited for its turn.
+        self.created = cx.now.mono;
         self.leg.invited = true;
         let ring = Duration::from_secs(self.row.timeout_s.into());
         self.timers.arm(TimerKind::Ring, cx.now.mono + ring);

@@ -4,6 +4,7 @@ use super::queue::Ev;
 use super::{SYNC_US, World, engines, switch};
 use chorus::media::engine::{DiskOp, DiskReport, Out};
 use chorus::sid::RecordingSid;
+use chorus::store::rows::CallRow;
 use chorus::store::tx::{Backend, StoreError, Tx, TxId};
 use chorus::switch::Input;
 use std::cmp::Reverse;
@@ -119,7 +120,12 @@ impl World {
         self.wake_at = None;
         self.line("chorus", "chorus", "crash and restart");
         self.reload();
-        let found = self.store.recover().unwrap();
+        let mut found = self.store.recover().unwrap();
+        found.talked = self
+            .store
+            .all::<CallRow>()
+            .filter_map(|c| Some((c.account, c.ended?, c.ended?.seconds_since(c.answered?))))
+            .collect();
         if self.quiet {
             // Nobody listens to them: only those are kept whose rows are about to be ended.
             let live: Vec<RecordingSid> = found.recordings.iter().map(|r| r.sid).collect();

@@ -4,6 +4,7 @@ use super::{ACCOUNT, TOKEN, World};
 use crate::security::secrets;
 use chorus::call::tables::Tables;
 use chorus::sid::{NumberSid, TrunkSid};
+use chorus::store::account_rules::AccountRules;
 use chorus::store::rows::{AccountRow, ApplicationRow, Hook, NumberRow, TrunkRow};
 use chorus::store::tx::{Backend, Op, Tx};
 use chorus::switch::Input;
@@ -20,6 +21,7 @@ impl World {
             friendly_name: "test".to_owned(),
             status: "active".to_owned(),
             auth_token: TOKEN.to_owned(),
+            rules: Default::default(),
             created: at,
             updated: at,
         };
@@ -63,6 +65,15 @@ impl World {
         let mut row = self.store.get::<NumberRow>(NumberSid(0x91)).unwrap().clone();
         change(&mut row);
         self.store.apply(&[Tx::one(Op::PutNumber(Box::new(row)))])[0].clone().unwrap();
+        self.store.sync();
+        self.reload();
+    }
+
+    /// Changes what the account may do.
+    pub fn rules(&mut self, change: impl FnOnce(&mut AccountRules)) {
+        let mut row = self.store.get::<AccountRow>(ACCOUNT).unwrap().clone();
+        change(&mut row.rules);
+        self.store.apply(&[Tx::one(Op::PutAccount(Box::new(row)))])[0].clone().unwrap();
         self.store.sync();
         self.reload();
     }

@@ -1,0 +1,72 @@
+//! Which countries an account may dial. One function for every call that leaves: of the REST API, of a Dial, of a transfer, of a
+//! PBX that dials out through us.
+
+use super::target::{NoRoute, user_of};
+use crate::call::tables::Tables;
+use crate::sid::AccountSid;
+use crate::store::account_rules::{AccountRules, EVERYWHERE};
+use crate::store::rows::AccountRow;
+use crate::trunk::destination::{self, Zone};
+
+/// May this account dial `to`: a number, an extension or a `sip:` URI? Nothing has happened yet when it may not.
+///
+/// # Errors
+/// 21215 with a sentence that says how the operator opens the country.
+pub fn may_dial(tables: &Tables, public_url: &str, account: AccountSid, to: &str) -> Result<(), NoRoute> {
+    // An account that the tables do not know yet was made this moment: what holds for every new one.
+    let row = tables.account(account);
+    let fresh = AccountRules::of_new();
+    let rules = row.map_or(&fresh, |row| &row.rules);
+    if rules.allowed_calling_codes.iter().any(|code| code == EVERYWHERE) {
+        return Ok(());
+    }
+    let Some(number) = number_of(tables, to) else { return Ok(()) };
+    let home = row.and_then(|row| home(tables, row));
+    match destination::zone(number) {
+        Zone::Inside => Ok(()),
+        Zone::Code(zone) if home.as_deref() == Some(&zone) => Ok(()),
+        Zone::Code(zone) if rules.allowed_calling_codes.contains(&zone) => Ok(()),
+        Zone::Code(zone) => Err(refusal(public_url, account, rules, number, &zone)),
+        Zone::Unknown => Err(unreadable(number)),
+    }
+}
+
+/// The number that would be charged for. Of a `sip:` URI only one at a carrier of ours is: there we are let in by our address.
+fn number_of<'a>(tables: &Tables, to: &'a str) -> Option<&'a str> {
+    let lower = to.get(..5).unwrap_or(to).to_ascii_lowercase();
+    if !lower.starts_with("sip:") && !lower.starts_with("sips:") {
+        return Some(to);
+    }
+    let rest = to.split_once(':').map_or("", |(_, rest)| rest);
+    let (_, host) = rest.split_once('@')?;
+    let host = host.split([';', '?']).next().unwrap_or(host);
+    let user = user_of(to).split([';', ':']).next()?;
+    tables.trunks.is_carrier(host).then_some(user)
+}
+
+/// The zone that is open without being named.
+pub fn home(tables: &Tables, row: &AccountRow) -> Option<String> {
+    row.rules.home.clone().or_else(|| tables.first_zone(row.sid).map(str::to_owned))
+}
+
+fn refusal(public_url: &str, account: AccountSid, rules: &AccountRules, number: &str, zone: &str) -> NoRoute {
+    let mut codes = rules.allowed_calling_codes.clone();
+    codes.push(zone.to_owned());
+    let codes = serde_json::json!({ "allowed_calling_codes": codes });
+    let names = destination::names(zone);
+    let names = if names.is_empty() { String::new() } else { format!(" ({names})") };
+    let words = format!(
+        "Account not authorized to call {number}: calling code {zone}{names} is not open for it. The operator opens it with: \
+         curl -X PATCH {public_url}/carrier/v1/accounts/{account} -H \"Authorization: Bearer $(cat carrier.token)\" \
+         -H 'Content-Type: application/json' -d '{codes}'"
+    );
+    NoRoute { code: 21215, words }
+}
+
+fn unreadable(number: &str) -> NoRoute {
+    let words = format!(
+        "Account not authorized to call {number}: nobody can tell where this leads. Dial in E.164, as +14155550100; extensions \
+         have six digits at most"
+    );
+    NoRoute { code: 21215, words }
+}

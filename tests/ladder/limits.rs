@@ -1,0 +1,199 @@
+//! What an account may do, how fast and how much.
+
+use super::scene::*;
+use crate::kit::phone::OnCall;
+use crate::kit::rows::dial_request;
+use crate::kit::{Reply, World, ladder};
+use chorus::api::command::{Answer, EndWish, Request};
+use chorus::call::event::Ticket;
+use chorus::sid::CallSid;
+use chorus::store::account_rules::AccountRules;
+use chorus::store::rows::{CallRow, NotificationRow};
+use chorus::switch::Input;
+
+/// The account makes one call a second; the callee answers at once.
+fn slow(seed: u64) -> World {
+    let mut w = World::new(seed);
+    callee(&mut w, OnCall::Answer(100));
+    w.app.on("/voice", Reply::twiml("<Hangup/>"));
+    w.line("app", "chorus", "PATCH /carrier/v1/accounts calls_per_second=1");
+    w.rules(|r| r.calls_per_second = 1);
+    w
+}
+
+fn post(w: &mut World, n: u128) -> Ticket {
+    let mut request = dial_request(CallSid(n), w.now.wall);
+    request.status_callback = None;
+    w.line("app", "chorus", "POST Calls");
+    w.ask(Request::Dial(Box::new(request)))
+}
+
+fn refused(w: &World, ticket: Ticket) -> Option<u32> {
+    match w.replies.get(&ticket) {
+        Some(Answer::Refused { code, .. }) => Some(*code),
+        Some(Answer::Call(_)) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// When its INVITE left, milliseconds after it was accepted.
+fn waited(w: &World, n: u128) -> i64 {
+    let row = w.store.get::<CallRow>(CallSid(n)).unwrap();
+    row.started.unwrap().0 - row.created.0
+}
+
+fn status(w: &World, n: u128) -> &'static str {
+    w.store.get::<CallRow>(CallSid(n)).unwrap().status.as_str()
+}
+
+#[test]
+fn limit_calls_per_second() {
+    let mut w = slow(900);
+    for n in 1..=3 {
+        post(&mut w, n);
+    }
+    w.run_ms(10);
+    assert_eq!((status(&w, 2), status(&w, 3)), ("queued", "queued"));
+    w.run_ms(10_000);
+    for n in 1..=3 {
+        let turn = 1_000 * (n as i64 - 1);
+        assert!((turn..turn + 50).contains(&waited(&w, n)), "{n} waited {} ms", waited(&w, n));
+    }
+    ladder::check(
+        w,
+        "limit_calls_per_second",
+        "Calls per second (over it: queued, as Twilio): each is dialled in its turn.",
+    );
+}
+
+#[test]
+fn limit_cancelled_in_the_queue() {
+    let mut w = slow(901);
+    for n in 1..=3 {
+        post(&mut w, n);
+    }
+    w.run_ms(100);
+    end(&mut w, CallSid(2), EndWish::Canceled);
+    w.run_ms(10_000);
+    assert_eq!((status(&w, 2), status(&w, 3)), ("canceled", "completed"));
+    assert!((1_000..1_050).contains(&waited(&w, 3)), "the turn of the one that left is the next one's");
+    ladder::check(
+        w,
+        "limit_cancelled_in_the_queue",
+        "A call that is cancelled while it is queued is never dialled, and costs nobody's turn.",
+    );
+}
+
+#[test]
+fn limit_queue_survives_a_restart() {
+    let mut w = slow(902);
+    for n in 1..=3 {
+        post(&mut w, n);
+    }
+    w.run_ms(500);
+    w.crash();
+    w.run_ms(10_000);
+    assert_eq!((status(&w, 2), status(&w, 3)), ("completed", "completed"));
+    ladder::check(
+        w,
+        "limit_queue_survives_a_restart",
+        "A queued call found at start is dialled in its turn; one whose INVITE may have left is not dialled again.",
+    );
+}
+
+/// SIGTERM: who waits is not hung up with the others, but left to the next process.
+#[test]
+fn a_drain_leaves_the_queue_to_the_next_process() {
+    let mut w = slow(903);
+    for n in 1..=3 {
+        post(&mut w, n);
+    }
+    w.run_ms(500);
+    w.input(Input::Drain);
+    w.run_ms(5_000);
+    assert_eq!((w.switch.counts().calls, status(&w, 1)), (0, "completed"));
+    assert_eq!((status(&w, 2), status(&w, 3)), ("queued", "queued"));
+    w.crash();
+    w.run_ms(10_000);
+    assert_eq!((status(&w, 2), status(&w, 3)), ("completed", "completed"));
+}
+
+#[test]
+fn limit_country() {
+    let mut w = World::new(904);
+    callee(&mut w, OnCall::Answer(100));
+    w.rules(|r| *r = AccountRules::of_new());
+    let mut request = dial_request(CallSid(1), w.now.wall);
+    request.to = "+442079460018".to_owned();
+    w.line("app", "chorus", "POST Calls To=+442079460018");
+    let ticket = w.ask(Request::Dial(Box::new(request)));
+    w.run_ms(100);
+    assert_eq!(refused(&w, ticket), Some(21215));
+    assert!(w.store.get::<CallRow>(CallSid(1)).is_none(), "no row");
+    w.line("chorus", "app", "400, code 21215");
+    w.phone("caller", 10);
+    w.app.on("/voice", Reply::twiml("<Dial>+442079460018</Dial><Say>no</Say>"));
+    w.dial(1, "+15550001");
+    w.until("over", |w| !w.phones[1].ended.is_empty());
+    w.run_ms(1_000);
+    let notes: Vec<&NotificationRow> = w.store.all::<NotificationRow>().collect();
+    assert!(notes.iter().any(|n| n.code == 13227 && n.words.contains("curl -X PATCH")), "{notes:?}");
+    assert!(w.phones[0].ended.is_empty(), "nothing was dialled");
+    ladder::check(
+        w,
+        "limit_country",
+        "A new account may dial its own country and extensions; the refusal (21215; in a Dial 13227) comes before any effect.",
+    );
+}
+
+#[test]
+fn limit_concurrent_calls() {
+    let mut w = caller(905, "<Say>hi</Say><Pause length=\"5\"/>");
+    callee(&mut w, OnCall::Answer(100));
+    w.rules(|r| r.max_concurrent_calls = Some(1));
+    w.dial(0, "+15550001");
+    w.run_ms(1_000);
+    w.phone("second", 11);
+    w.dial(2, "+15550001");
+    w.run_ms(1_000);
+    w.until("refused", |w| !w.phones[2].ended.is_empty());
+    assert_eq!(w.phones[2].ended[0].code, 486);
+    let ticket = post(&mut w, 1);
+    w.run_ms(100);
+    assert_eq!(refused(&w, ticket), Some(10004));
+    let notes: Vec<&NotificationRow> = w.store.all::<NotificationRow>().collect();
+    assert!(notes.iter().any(|n| n.code == 10004), "{notes:?}");
+    over(&mut w);
+    w.run_ms(1_000);
+    let ticket = post(&mut w, 2);
+    w.run_ms(100);
+    assert_eq!(refused(&w, ticket), None, "the first call is over");
+    ladder::check(
+        w,
+        "limit_concurrent_calls",
+        "Concurrent calls per account: 486 with a Reason and a Notification to who calls, 10004 to who dials.",
+    );
+}
+
+/// Minutes are counted from the rows: a restart gives none back, the next day does.
+#[test]
+fn minutes_of_a_day_survive_a_restart() {
+    let mut w = caller(906, "<Say>hi</Say><Pause length=\"600\"/>");
+    w.rules(|r| r.max_minutes_per_day = Some(2));
+    w.dial(0, "+15550001");
+    w.run_ms(200_000);
+    let row = w.store.all::<CallRow>().next().unwrap().clone();
+    let lasted = row.ended.unwrap().seconds_since(row.answered.unwrap());
+    assert!((118..=121).contains(&lasted), "it ends with the minutes that are left: {lasted} s");
+    for _ in 0..2 {
+        w.phones[0].ended.clear();
+        w.dial(0, "+15550001");
+        w.until("refused", |w| !w.phones[0].ended.is_empty());
+        assert_eq!(w.phones[0].ended[0].code, 486);
+        w.crash();
+    }
+    w.run(std::time::Duration::from_secs(24 * 3_600));
+    w.phones[0].ended.clear();
+    w.dial(0, "+15550001");
+    w.until("answered", |w| w.phones[0].answered);
+}
