@@ -36,7 +36,8 @@ impl Endpoint {
     /// Notes what a 101-199 says of its dialog and acknowledges it. False: it must not be looked at, since it is a repetition
     /// or came out of order.
     pub(super) fn on_early(&mut self, now: Mono, id: LegId, flow: Flow, message: &Message) -> bool {
-        let Some(tag) = message.to_tag() else { return true };
+        // Our own 100 names a tag, too, but no contact.
+        let Some(tag) = message.to_tag().filter(|_| message.code() > Some(100)) else { return true };
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return true };
         let Some(early) = calling.early_dialog(&tag, flow, message) else { return true };
         let Some(rseq) = message.rseq().filter(|_| message.requires("100rel")) else { return true };
