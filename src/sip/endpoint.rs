@@ -26,7 +26,9 @@ mod leg;
 mod offer;
 mod outgoing;
 mod receive;
+mod redirect;
 mod refer;
+mod refresh;
 mod register;
 mod registering;
 mod reliable;
@@ -120,6 +122,8 @@ enum User {
     Bye(LegId),
     /// Our PRACK.
     Prack(LegId),
+    /// Our re-INVITE or UPDATE, with the ACK of its refusal.
+    Refresh(LegId, Bytes),
     /// Our REFER.
     Refer(LegId),
     /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.

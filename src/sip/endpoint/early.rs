@@ -85,11 +85,17 @@ impl Calling {
     /// What our INVITE says of extensions over this trunk (RFC 3262 section 4, RFC 4028 section 7.1).
     pub fn extensions(&self) -> Vec<(String, String)> {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        match self.manners.reliability {
-            Reliability::Off => Vec::new(),
-            Reliability::Supported => vec![field("Supported", "100rel")],
-            Reliability::Required => vec![field("Require", "100rel"), field("Supported", "100rel")],
+        let mut fields = match self.manners.reliability {
+            Reliability::Off => vec![field("Supported", "timer")],
+            Reliability::Supported => vec![field("Supported", "100rel, timer")],
+            Reliability::Required => vec![field("Require", "100rel"), field("Supported", "100rel, timer")],
+        };
+        let interval = self.manners.session_expires;
+        if interval > 0 {
+            fields.push(field("Session-Expires", &interval.to_string()));
         }
+        fields.extend(self.min_se.map(|(least, _)| field("Min-SE", &least.to_string())));
+        fields
     }
 }
 

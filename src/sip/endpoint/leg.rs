@@ -2,6 +2,7 @@
 
 use super::contacts::Twin;
 use super::early::Early;
+use super::refresh::Refresh;
 use super::reliable::Reliable;
 use crate::clock::Mono;
 use crate::sip::dialog::{Dialog, PORT};
@@ -32,6 +33,8 @@ pub struct Leg {
     pub unacked: Option<Unacked>,
     /// The ACK of the peer's 2xx, which waits for the call.
     pub ack: Option<(Flow, Bytes)>,
+    /// The session timer.
+    pub refresh: Refresh,
     /// Provisional responses of ours that the peer acknowledges.
     pub reliable: Option<Reliable>,
     /// An offer of the peer that the call has not answered.
@@ -77,6 +80,11 @@ pub struct Calling {
     pub stage: Stage,
     /// What its trunk says of the peer.
     pub manners: Manners,
+    /// The Min-SE that a 422 taught, and how often one did.
+    pub min_se: Option<(u32, u8)>,
+    /// Contacts of a 3xx that are not tried yet, and those that were.
+    pub redirections: VecDeque<String>,
+    pub redirected: Vec<String>,
     /// The dialogs that its provisional responses made.
     pub early: Vec<Early>,
     /// Ways not tried yet.
@@ -232,6 +240,7 @@ impl Leg {
             patience: None,
             unacked: None,
             ack: None,
+            refresh: Refresh::default(),
             reliable: None,
             offer: None,
             refers: Default::default(),
@@ -253,7 +262,8 @@ impl Leg {
                 Cancel::Sent(at) => Some(at),
                 _ => calling.timer_c.into_iter().chain(calling.impatient).min(),
             },
-            Phase::Up | Phase::Leaving => None,
+            Phase::Up => self.refresh.deadline(),
+            Phase::Leaving => None,
         };
         let patience = self.patience.filter(|_| !self.ended);
         let unacked = self.unacked.as_ref().map(Unacked::deadline);

@@ -137,6 +137,7 @@ impl Endpoint {
             };
         }
         match user {
+            User::Refresh(leg, _) => self.on_refresh_response(now, leg, txn, code, flow, message),
             _ if success => self.on_success(now, flow, message),
             User::Invite(leg) => {
                 self.seen(leg, false, summary(code, "INVITE"));
@@ -166,6 +167,7 @@ impl Endpoint {
             User::Twin(leg) => self.on_twin_failure(leg, txn),
             User::Register(trunk, number) => self.drive(now, trunk, Event::Failed(number, why)),
             User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),
+            User::Refresh(leg, _) => self.on_refresh_failure(now, leg, txn, why),
             User::Prack(_) | User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }

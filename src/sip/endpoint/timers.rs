@@ -50,7 +50,8 @@ impl Endpoint {
                 self.refresh_ringing(now, id);
             }
             Phase::Calling(_) => self.on_calling_time(now, id),
-            Phase::Ringing(_) | Phase::Up | Phase::Leaving => {}
+            Phase::Up => self.on_refresh_time(now, id),
+            Phase::Ringing(_) | Phase::Leaving => {}
         }
         self.on_unacked_time(now, id);
     }

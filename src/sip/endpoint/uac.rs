@@ -9,6 +9,7 @@ use crate::clock::Mono;
 use crate::sip::digest::{self, Protected};
 use crate::sip::endpoint::hangup::PATIENCE;
 use crate::sip::event::{Cause, Flow, InviteCmd, LegId, ResolveId, Side, SipEvent, SipOut, Transport};
+use crate::sip::session;
 use crate::sip::transaction::{Failure, Key, TxnId};
 use crate::sip::wire::{Message, Method, Uri};
 use bytes::Bytes;
@@ -17,6 +18,8 @@ use std::time::Duration;
 /// An INVITE that only rings is taken back after this. RFC 3261 16.6 asks for more than 3 minutes; Twilio lets a call
 /// ring for up to 600 s, and the call's own timeout must come first.
 pub const TIMER_C: Duration = Duration::from_secs(660);
+/// How often one INVITE asks for a longer session.
+const TOO_SHORT_MAX: u8 = 3;
 /// A fresh CSeq space starts below this, so that it never runs over.
 const FIRST_CSEQ_MAX: u64 = 100_000;
 
@@ -93,6 +96,9 @@ impl Endpoint {
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         let Some(hop) = calling.targets.pop_front() else {
             let cause = calling.failure.clone().unwrap_or_else(|| Cause::new(408, "Request Timeout"));
+            if self.next_redirection(now, id) {
+                return;
+            }
             if self.reroute(now, id, cause.code) {
                 return;
             }
@@ -145,14 +151,19 @@ impl Endpoint {
         let free = calling.cancel == Cancel::No;
         let more = !calling.targets.is_empty() && !calling.progressed;
         if free && matches!(code, 401 | 407) && self.authorize(id, message) {
-            let target = match self.calling(id, txn).map(|c| &c.stage) {
-                Some(Stage::Sent { flow, .. }) => *flow,
-                _ => flow,
-            };
-            return self.send_invite(now, id, target);
+            return self.send_invite(now, id, self.present_flow(id, txn).unwrap_or(flow));
+        }
+        if free && code == 422 && self.take_longer(id, message) {
+            return self.send_invite(now, id, self.present_flow(id, txn).unwrap_or(flow));
+        }
+        if free && (300..400).contains(&code) && self.redirect(now, id, message) {
+            return;
         }
         if free && more && code == 503 {
             return self.try_next(now, id);
+        }
+        if free && code < 600 && self.next_redirection(now, id) {
+            return;
         }
         let cause = cause_of(message, code);
         if free && code < 600 && self.promote_twin(id, cause.clone()) {
@@ -226,6 +237,29 @@ impl Endpoint {
         }
     }
 
+    /// Where the present try went.
+    fn present_flow(&self, id: LegId, txn: TxnId) -> Option<Flow> {
+        match &self.legs.get(&id)?.phase {
+            Phase::Calling(calling) => match calling.stage {
+                Stage::Sent { txn: t, flow, .. } if t == txn => Some(flow),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// 422: the session interval is too short for somebody (RFC 4028 section 7.3). True: it grew, and is asked for anew.
+    fn take_longer(&mut self, id: LegId, message: &Message) -> bool {
+        let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return false };
+        let asked = calling.manners.session_expires;
+        let times = calling.min_se.map_or(0, |(_, times)| times);
+        let longer = session::wanted(message, asked).filter(|_| asked > 0 && times < TOO_SHORT_MAX);
+        let Some(longer) = longer else { return false };
+        calling.manners.session_expires = longer;
+        calling.min_se = Some((longer, times.saturating_add(1)));
+        true
+    }
+
     /// The outbound leg whose present try is `txn`.
     fn calling(&mut self, id: LegId, txn: TxnId) -> Option<&mut Calling> {
         match &mut self.leg_mut(id)?.phase {
@@ -255,7 +289,12 @@ impl Endpoint {
 
     /// ACK of a refusal: the same branch, To of the response (RFC 3261 17.1.1.3). None for a retransmission.
     pub(super) fn failure_ack(&self, user: &User, txn: TxnId, message: &Message) -> Option<Bytes> {
-        let User::Invite(id) = user else { return self.twin_ack(user, txn, message) };
+        let User::Invite(id) = user else {
+            return match user {
+                User::Refresh(_, ack) => Some(ack.clone()),
+                _ => self.twin_ack(user, txn, message),
+            };
+        };
         let leg = self.legs.get(id)?;
         let Phase::Calling(calling) = &leg.phase else { return None };
         match &calling.stage {
@@ -363,6 +402,17 @@ impl Endpoint {
         flow: Flow,
         message: &Message,
     ) -> Option<Vec<(String, String)>> {
+        self.body_authorization(id, (method, &[]), flow, message)
+    }
+
+    /// As [`Endpoint::request_authorization`], of a request with a body.
+    pub(super) fn body_authorization(
+        &mut self,
+        id: LegId,
+        (method, body): (&Method, &[u8]),
+        flow: Flow,
+        message: &Message,
+    ) -> Option<Vec<(String, String)>> {
         let cnonce = self.rng.hex(16);
         let leg = self.leg_mut(id)?;
         let (uri, _) = leg.dialog.routing();
@@ -371,7 +421,7 @@ impl Endpoint {
             return None;
         }
         auth.digest.accepted();
-        let request = Protected { method, uri: &uri, body: &[] };
+        let request = Protected { method, uri: &uri, body };
         auth.digest.answer(message, &request, &auth.credentials, &cnonce).ok()
     }
 }

@@ -10,9 +10,11 @@ use crate::sid::TrunkSid;
 use crate::sip::check::Refusal;
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::event::{Cause, Invite, LegId, Side, SipEvent};
+use crate::sip::session::{self, Wish};
 use crate::sip::transaction::{InviteServer, Key, Machine, TxnId};
 use crate::sip::wire::{Message, Method, NameAddr, Writer};
 use crate::sip::{identity, telephone};
+use crate::trunk::manners::MIN_SE;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -36,6 +38,9 @@ impl Endpoint {
         }
         if self.merged.contains_key(&request.merged_key()) {
             return self.turn_away(&request, refusal(482, "Merged Request"));
+        }
+        if session::wish(&request.message, None) == Wish::TooShort {
+            return self.turn_away(&request, too_short());
         }
         self.new_inbound(now, request, trunks);
     }
@@ -104,8 +109,15 @@ impl Endpoint {
             return;
         }
         let said = self.legs.get(&id).and_then(|l| l.reliable.as_ref()).is_some_and(|r| r.answered);
+        let Some(Phase::Ringing(ringing)) = self.legs.get(&id).map(|l| &l.phase) else { return };
+        let invite = ringing.invite.clone();
+        let mut fields = self.agree(now, id, &invite);
+        fields.extend_from_slice(headers);
+        if let Some(leg) = self.leg_mut(id) {
+            leg.say(Some(body));
+        }
         let body = Some(body).filter(|_| !said);
-        let Some((txn, bytes)) = self.invite_response(id, 200, body, headers) else { return };
+        let Some((txn, bytes)) = self.invite_response(id, 200, body, &fields) else { return };
         let Some(Phase::Ringing(ringing)) = self.legs.get(&id).map(|l| &l.phase) else { return };
         let flow = self.reply_flow(&ringing.invite, ringing.flow);
         let offered = ringing.invite.sdp().is_none();
@@ -207,6 +219,12 @@ impl Endpoint {
         });
         Some((ringing.txn, bytes))
     }
+}
+
+/// 422: a session timer shorter than ours may be (RFC 4028 section 6).
+pub fn too_short() -> Refusal {
+    let headers = vec![("Min-SE", MIN_SE.to_string())];
+    Refusal { code: 422, words: "Session Interval Too Small".to_owned(), headers }
 }
 
 /// With SDP or without a body.
