@@ -26,9 +26,9 @@ fn sip_prack() {
 fn sip_session_timer() {
     let mut w = World::new(601);
     w.phone("caller", 10);
-    w.app.on("/voice", Reply::twiml("<Say>hi</Say><Pause length=\"130\"/>"));
-    let wish = vec![("Session-Expires".to_owned(), "120".to_owned())];
-    w.dial_with(0, "+15550001", "+15559999", wish);
+    w.app.on("/voice", Reply::twiml("<Say>hi</Say><Pause length=\"910\"/>"));
+    w.dial(0, "+15550001");
+    w.run_ms(910_000);
     over(&mut w);
     ladder::check(
         w,

@@ -187,9 +187,9 @@ fn ours_waits_for_theirs_and_a_refused_update_becomes_a_reinvite() {
     b.respond("INVITE", 200, &format!("{CONTACT}Session-Expires: 100;refresher=uas\r\n"), "", SDP);
     b.take();
     // From now on it is theirs.
-    b.pass(67_000);
+    b.pass(67_800);
     b.expect(&[]);
-    b.pass(2_000);
+    b.pass(400);
     b.expect(&["BYE"]);
     b.respond("BYE", 200, "", "", "");
     b.expect(&["Ended 2 us 408"]);
