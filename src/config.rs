@@ -1,7 +1,10 @@
 //! (s) One typed struct for every setting. The table below is the only declaration: the environment, the TOML file, the
 //! messages and docs/config.md come from it.
 
+mod read;
+
 use crate::webhooks::address::Network;
+use read::{addresses, is_base, port_range, realm};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -26,6 +29,25 @@ const fn key(name: &'static str, env: &'static str, default: &'static str, meani
 pub const KEYS: &[Key] = &[
     key("http_listen", "CHORUS_HTTP_LISTEN", "127.0.0.1:3000", "REST API, readiness and metrics"),
     key("sip_listen", "CHORUS_SIP_LISTEN", "0.0.0.0:5060", "SIP over UDP and TCP"),
+    key(
+        "sip_tls_listen",
+        "CHORUS_SIP_TLS_LISTEN",
+        "",
+        "SIP over TLS: an address, with port 5061 unless it has another; empty: none",
+    ),
+    key(
+        "sip_tls_cert",
+        "CHORUS_SIP_TLS_CERT",
+        "",
+        "PEM file that SIP over TLS shows; empty: that of tls_cert, or one made at first start in sip-tls of the data directory; re-read on SIGHUP",
+    ),
+    key("sip_tls_key", "CHORUS_SIP_TLS_KEY", "", "PEM file of its key"),
+    key(
+        "dns",
+        "CHORUS_DNS",
+        "",
+        "DNS servers for names in SIP (addresses, with a port if it is not 53, comma); empty: the system's",
+    ),
     key("data_dir", "CHORUS_DATA_DIR", "./data", "database, recordings, generated key (0600)"),
     key("database_url", "CHORUS_DATABASE_URL", "", "empty: SQLite in the data directory; or postgres://..."),
     key(
@@ -69,7 +91,12 @@ pub const KEYS: &[Key] = &[
     ),
     key("tls_cert", "CHORUS_TLS_CERT", "", "PEM file: HTTPS on http_listen; re-read on SIGHUP"),
     key("tls_key", "CHORUS_TLS_KEY", "", "PEM file of its key"),
-    key("ca_file", "CHORUS_CA_FILE", "", "extra roots (PEM) for webhooks and streams, beside the system's"),
+    key(
+        "ca_file",
+        "CHORUS_CA_FILE",
+        "",
+        "extra roots (PEM) for webhooks, streams and trunks, beside the system's",
+    ),
     key("media_workers", "CHORUS_MEDIA_WORKERS", "0", "media threads; 0: one a core"),
     key(
         "numbers",
@@ -118,12 +145,18 @@ pub const KEYS: &[Key] = &[
     ),
 ];
 
+/// Of SIP over TLS, where none is written.
+const TLS_PORT: u16 = 5061;
+
 /// All of them, typed.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each field is the setting of its name: KEYS says what it means")]
 pub struct Config {
     pub http_listen: SocketAddr,
     pub sip_listen: SocketAddr,
+    pub sip_tls_listen: Option<SocketAddr>,
+    pub sip_tls: Option<(PathBuf, PathBuf)>,
+    pub dns: Vec<SocketAddr>,
     pub data_dir: PathBuf,
     pub database_url: String,
     pub public_url: String,
@@ -167,6 +200,26 @@ impl Values {
         Some(self.text(name)).filter(|v| !v.is_empty())
     }
 
+    /// An address that may leave its port out.
+    fn address(&self, name: &str, port: u16) -> Result<SocketAddr, String> {
+        match self.text(name).parse::<IpAddr>() {
+            Ok(ip) => Ok(SocketAddr::new(ip, port)),
+            Err(_) => self.parse(name, "an address"),
+        }
+    }
+
+    /// A certificate and its key.
+    fn certificate(&self, cert: &str, key: &str) -> Result<Option<(PathBuf, PathBuf)>, String> {
+        match (self.some(cert), self.some(key)) {
+            (Some(cert), Some(key)) => Ok(Some((cert.into(), key.into()))),
+            (None, None) => Ok(None),
+            _ => {
+                let env = |name: &str| KEYS.iter().find(|k| k.name == name).map_or("", |k| k.env);
+                Err(format!("{} and {} are given together or not at all", env(cert), env(key)))
+            }
+        }
+    }
+
     fn parse<T: std::str::FromStr>(&self, name: &str, expected: &str) -> Result<T, String> {
         let (value, place) = self.0.get(name).cloned().unwrap_or_default();
         value.parse().map_err(|_| format!("{place}: '{value}' is not {expected}"))
@@ -208,11 +261,7 @@ impl Config {
 
     fn typed(v: &Values) -> Result<Config, String> {
         let http_listen: SocketAddr = v.parse("http_listen", "an address with a port")?;
-        let tls = match (v.some("tls_cert"), v.some("tls_key")) {
-            (Some(cert), Some(key)) => Some((cert.into(), key.into())),
-            (None, None) => None,
-            _ => return Err("CHORUS_TLS_CERT and CHORUS_TLS_KEY are given together or not at all".to_owned()),
-        };
+        let tls = v.certificate("tls_cert", "tls_key")?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let public = match v.some("public_url") {
             Some(url) if is_base(&url) => url,
@@ -232,6 +281,12 @@ impl Config {
         Ok(Config {
             http_listen,
             sip_listen: v.parse("sip_listen", "an address with a port")?,
+            sip_tls_listen: v
+                .some("sip_tls_listen")
+                .map(|_| v.address("sip_tls_listen", TLS_PORT))
+                .transpose()?,
+            sip_tls: v.certificate("sip_tls_cert", "sip_tls_key")?.or_else(|| tls.clone()),
+            dns: addresses(&v.text("dns"))?,
             data_dir: v.text("data_dir").into(),
             database_url: v.text("database_url"),
             public_url: public.trim_end_matches('/').to_owned(),
@@ -288,14 +343,6 @@ impl Config {
     }
 }
 
-/// An http or https URL that paths can be hung on.
-fn is_base(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|u| {
-        let web = matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(|h| !h.is_empty());
-        web && u.query().is_none() && u.fragment().is_none()
-    })
-}
-
 /// Variables that are of the suite and the tools around it, not settings.
 const OTHERS: &[&str] = &[
     "CHORUS_CI",
@@ -314,23 +361,6 @@ pub fn strangers(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut out: Vec<String> = names.filter(|n| n.starts_with("CHORUS_") && !known(n)).collect();
     out.sort_unstable();
     out
-}
-
-/// What stands between quotes in a challenge, between colons in a hash, and as a host in `sip:user@realm`.
-fn realm(text: String) -> Result<String, String> {
-    let fits = !text.is_empty() && text.len() <= 255;
-    match fits && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b)) {
-        true => Ok(text),
-        false => Err(format!("CHORUS_REALM: '{text}' is not letters, digits, dots and dashes")),
-    }
-}
-
-fn port_range(text: &str) -> Result<(u16, u16), String> {
-    let bad = || format!("CHORUS_RTP_PORTS: '{text}' is not a range like 20000-39999");
-    let (low, high) = text.split_once('-').ok_or_else(bad)?;
-    let (low, high): (u16, u16) =
-        (low.trim().parse().map_err(|_| bad())?, high.trim().parse().map_err(|_| bad())?);
-    if low == 0 || high <= low { Err(bad()) } else { Ok((low, high)) }
 }
 
 /// docs/config.md.

@@ -154,6 +154,9 @@ impl Driver {
 
     fn input(&mut self, input: Input) {
         let now = self.now();
+        if let Input::Tables(tables) = &input {
+            self.parts.transport.set_trunks(tables.trunks.trunks());
+        }
         self.parts.switch.handle(now, input);
         self.perform_all();
     }
@@ -165,6 +168,8 @@ impl Driver {
                 Input::Sip(flow, bytes)
             }
             Inbound::Lost(flow) => Input::FlowLost(flow),
+            Inbound::Unreachable(flow, words) => Input::Unreachable(flow, words),
+            Inbound::Proved(flow, trunks) => Input::Proved(flow, trunks),
             Inbound::Resolved(id, flows) => Input::Resolved(id, flows),
         };
         self.input(input);
@@ -186,7 +191,7 @@ impl Driver {
         tokio::spawn(async move {
             let answer = match store.read(snapshot::snapshot).await {
                 Ok(s) => {
-                    let tables = Tables::new(s.trunks, s.numbers, s.applications, s.accounts);
+                    let tables = Tables::of(s);
                     let _ = inbox.send(Input::Tables(Arc::new(tables))).await;
                     Answer::Done
                 }
@@ -223,9 +228,7 @@ impl Driver {
                 self.traffic.sent(flow.transport);
                 self.parts.transport.send(flow, bytes);
             }
-            Output::Resolve { id, host, port, transport } => {
-                self.parts.transport.resolve(id, host, port, transport);
-            }
+            Output::Resolve(id, lookup) => self.parts.transport.resolve(id, lookup),
             Output::Commit(id, tx) => self.commit(id, tx),
             Output::Fetch(id, request) => self.fetch(id, *request),
             Output::Speak(id, _, speech) => self.speak(id, speech),

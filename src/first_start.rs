@@ -1,5 +1,6 @@
 //! (s) What a first start makes: the key for secrets, the first account, the carrier's token. Nothing of it is logged.
 
+use crate::cli::tls;
 use crate::clock::Now;
 use crate::config::Config;
 use crate::rng::Rng;
@@ -11,7 +12,7 @@ use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{Scope, Store, accounts, snapshot};
 use std::io::{IsTerminal, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Who may do what, after the start.
 #[derive(Clone)]
@@ -53,6 +54,43 @@ fn kept(path: &Path, make: impl FnOnce() -> String) -> Result<(String, bool), St
 pub fn private_dir(path: &Path) -> Result<(), String> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Certificate and key of SIP over TLS: those of the settings, or those that were made at the first start with it, for every name of
+/// this machine that is known. Its private authority is `ca.pem`: peers that check certificates have to be given it.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn sip_certificate(config: &Config, now: Now) -> Result<(PathBuf, PathBuf), String> {
+    if let Some(files) = config.sip_tls.clone() {
+        return Ok(files);
+    }
+    let dir = config.data_dir.join("sip-tls");
+    let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    if !cert.exists() {
+        private_dir(&dir)?;
+        let files = tls::init_for(&dir, &names(config), now.wall)?;
+        tracing::info!(
+            "a certificate for SIP over TLS was made: peers must trust {}",
+            files.authority.display()
+        );
+    }
+    Ok((cert, key))
+}
+
+/// How peers may call this machine.
+fn names(config: &Config) -> Vec<String> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let public = url::Url::parse(&config.public_url).ok();
+    let public = public.as_ref().and_then(|u| u.host_str()).map(|h| h.trim_matches(['[', ']']).to_owned());
+    let listen = config.sip_tls_listen.map(|a| a.ip()).filter(|ip| !ip.is_unspecified());
+    let own = config.external_ip.into_iter().chain(listen).map(|ip| ip.to_string());
+    let local = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let mut names: Vec<String> = own.chain(public).chain([host.trim().to_owned()]).chain(local).collect();
+    names.retain(|name| rustls::pki_types::ServerName::try_from(name.as_str()).is_ok());
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
 }
 
 /// The key for secrets at rest: CHORUS_SECRET_KEY, or `secret.key` in the data directory.

@@ -36,6 +36,7 @@
 //! | [`server`] | wiring, readiness, drain |
 //! | [`telemetry`] | log, metrics, timelines as ladders |
 //! | [`cli`] | the commands |
+//! | [`certificate`] | what we show over TLS |
 //! | [`clock`], [`rng`], [`sid`] | time, chance and names as data |
 //! | [`error`] | one table of Twilio's codes |
 //! | [`heap`] | what the process holds free, and gives back |
@@ -43,6 +44,7 @@
 
 pub mod api;
 pub mod call;
+pub mod certificate;
 pub mod cli;
 pub mod clock;
 pub mod config;

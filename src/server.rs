@@ -1,9 +1,12 @@
 //! (s) Who knows everyone: wiring, readiness, drain. `start` gives a running server; `serve` waits for signals and drains.
 
+mod sip;
+
 use crate::api::live::Live;
 use crate::api::{self, Api, ApiConfig};
 use crate::call::cx::CallSettings;
 use crate::call::tables::Tables;
+use crate::certificate::Reloader;
 use crate::clock::{Mono, Now, Wall};
 use crate::config::Config;
 use crate::driver::{Control, Driver, MediaConfig, MediaShell, Parts, Watcher};
@@ -15,8 +18,8 @@ use crate::media::worker::{Worker, WorkerConfig};
 use crate::rng::Rng;
 use crate::sid::RecordingSid;
 use crate::sip::endpoint::EndpointConfig;
+use crate::sip::transport::Transport;
 use crate::sip::transport::local::Local;
-use crate::sip::transport::{self, Transport};
 use crate::speech::embedded::Embedded;
 use crate::speech::openai::{OpenAi, OpenAiConfig};
 use crate::speech::say::Say;
@@ -35,8 +38,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
 
-/// SIP messages that may wait for the driver; more are dropped, as a full socket buffer would.
-const SIP_QUEUE: usize = 16_384;
 /// Media events that may wait.
 const MEDIA_QUEUE: usize = 16_384;
 
@@ -63,6 +64,8 @@ pub struct Server {
     pub http: SocketAddr,
     /// Where SIP listens.
     pub sip: SocketAddr,
+    /// Where SIP over TLS listens, if it does.
+    pub sip_tls: Option<SocketAddr>,
     /// Who may do what.
     pub credentials: Credentials,
     /// Base of links.
@@ -80,8 +83,8 @@ pub struct Server {
 /// The HTTP server.
 struct Web {
     handle: actix_web::dev::ServerHandle,
-    /// Of its certificate, if it has one.
-    reloader: Option<api::tls::Reloader>,
+    /// Of the certificates that are shown, here and over SIP.
+    reloaders: Vec<Reloader>,
     /// `/readyz` says so.
     draining: Arc<AtomicBool>,
 }
@@ -101,15 +104,16 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     first_start::check_realm(&config, &store).await?;
     let (listener, http) = listen(&mut config)?;
 
-    let trust = tls::client_config(config.ca_file.as_deref())?;
+    let roots = tls::roots(config.ca_file.as_deref())?;
+    let trust = tls::client_of(roots.clone())?;
     let guard = Guard::new(config.allow_networks.clone(), config.http_listen.ip().is_loopback());
     let fetcher = Fetcher::new(guard, &trust)?;
-    let (transport, sip) = start_sip(&config, &mut rng).await?;
-    let sip_addr = transport.local_addr();
+    let sip::Sip { transport, messages: sip, reloader } = sip::start(&config, &mut rng, roots).await?;
+    let (sip_addr, sip_tls) = (transport.local_addr(), transport.tls_addr());
     let (media, reports, disk) = start_media(&config, &mut rng, sip_addr, trust)?;
 
     let mut switch = make_switch(&config, &mut rng, media.workers());
-    load_tables(&mut switch, &store).await?;
+    load_tables(&mut switch, &store, &transport).await?;
     let today = crate::switch::usage::midnight(now().wall);
     let talked = store.read(move |r| crate::store::calls::talked(r, today)).await;
     found.talked = talked.map_err(|e| format!("the calls of today could not be read: {e}"))?;
@@ -141,21 +145,13 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         watcher,
     };
     let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
-    let web = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
+    let mut web = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
+    web.reloaders.extend(reloader);
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
     let public_url = config.public_url;
     let disk = Some(disk);
-    Ok(Server { http, sip: sip_addr, credentials, public_url, store, counts, control, driver, web, disk })
-}
-
-async fn start_sip(
-    config: &Config,
-    rng: &mut Rng,
-) -> Result<(Transport, mpsc::Receiver<transport::Inbound>), String> {
-    let (inbox, messages) = mpsc::channel(SIP_QUEUE);
-    let listen = transport::Config { listen: config.sip_listen, external: config.external_ip };
-    let why = |e| format!("CHORUS_SIP_LISTEN {}: {e}", config.sip_listen);
-    Ok((Transport::start(listen, rng.fork(), inbox).await.map_err(why)?, messages))
+    let sip = sip_addr;
+    Ok(Server { http, sip, sip_tls, credentials, public_url, store, counts, control, driver, web, disk })
 }
 
 /// The HTTP listener; a port that the kernel chose goes into the public URL.
@@ -250,9 +246,10 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
     switch
 }
 
-async fn load_tables(switch: &mut Switch, store: &Store) -> Result<(), String> {
+async fn load_tables(switch: &mut Switch, store: &Store, transport: &Transport) -> Result<(), String> {
     let s = store.read(snapshot::snapshot).await.map_err(|e| format!("the tables could not be read: {e}"))?;
-    let tables = Tables::new(s.trunks, s.numbers, s.applications, s.accounts);
+    transport.set_trunks(&s.trunks);
+    let tables = Tables::of(s);
     switch.handle(now(), Input::Tables(Arc::new(tables)));
     Ok(())
 }
@@ -312,17 +309,17 @@ fn serve_http(
     })
     .workers(cores().min(4))
     .disable_signals();
-    let (server, reloader) = match &config.tls {
+    let (server, reloaders) = match &config.tls {
         Some((cert, key)) => {
             let (tls, reloader) = api::tls::rustls_config(cert, key).map_err(|e| e.to_string())?;
-            (server.listen_rustls_0_23(listener, tls), Some(reloader))
+            (server.listen_rustls_0_23(listener, tls), vec![reloader])
         }
-        None => (server.listen(listener), None),
+        None => (server.listen(listener), Vec::new()),
     };
     let running = server.map_err(|e| format!("HTTP could not be started: {e}"))?.run();
     let handle = running.handle();
     tokio::spawn(running);
-    Ok(Web { handle, reloader, draining })
+    Ok(Web { handle, reloaders, draining })
 }
 
 impl Server {
@@ -354,9 +351,9 @@ impl Server {
         let _ = tokio::task::spawn_blocking(move || store.close()).await;
     }
 
-    /// Reads the certificate again (SIGHUP).
+    /// Reads the certificates again (SIGHUP).
     pub fn reload_certificate(&self) {
-        if let Some(r) = &self.web.reloader {
+        for r in &self.web.reloaders {
             match r.reload() {
                 Ok(()) => tracing::info!("the certificate was read again"),
                 Err(e) => tracing::error!("the certificate was not replaced: {e}"),
@@ -373,7 +370,8 @@ pub async fn serve(config: Config) -> Result<(), String> {
     use tokio::signal::unix::{SignalKind, signal};
     let grace = Duration::from_secs(config.drain_s);
     let server = start(config, None).await?;
-    tracing::info!("HTTP on {}, SIP on {} (UDP and TCP)", server.http, server.sip);
+    let tls = server.sip_tls.map(|at| format!(" and {at} (TLS)")).unwrap_or_default();
+    tracing::info!("HTTP on {}, SIP on {} (UDP and TCP){tls}", server.http, server.sip);
     let failed = |e: std::io::Error| format!("signals cannot be caught: {e}");
     let mut term = signal(SignalKind::terminate()).map_err(failed)?;
     let mut int = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -9,6 +9,7 @@ pub mod channels;
 mod commits;
 mod dial;
 mod effects;
+mod elastic;
 mod guard;
 mod io;
 pub mod log;
@@ -162,6 +163,8 @@ impl Switch {
         match input {
             Input::Sip(flow, bytes) => self.endpoint.on_bytes(now, flow, &bytes),
             Input::FlowLost(flow) => self.endpoint.on_flow_lost(now, flow),
+            Input::Unreachable(flow, words) => self.endpoint.on_unreachable(now, flow, words),
+            Input::Proved(flow, trunks) => self.endpoint.on_proved(flow, trunks),
             Input::Resolved(id, flows) => self.endpoint.command(now, SipCmd::Resolved(id, flows)),
             Input::Media(event) => self.on_media(now, event),
             Input::Fetched(id, result) => self.on_fetched(now, id, result),
@@ -270,9 +273,7 @@ impl Switch {
             moved = true;
             match out {
                 SipOut::Send(flow, bytes) => self.out.push_back(Output::Send(flow, bytes)),
-                SipOut::Resolve { id, host, port, transport } => {
-                    self.out.push_back(Output::Resolve { id, host, port, transport });
-                }
+                SipOut::Resolve(id, lookup) => self.out.push_back(Output::Resolve(id, lookup)),
                 SipOut::Event(event) => self.on_sip(now, event),
             }
         }

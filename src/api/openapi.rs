@@ -79,11 +79,11 @@ fn value(param: &Param) -> o::RefOr<o::Schema> {
         Kind::Bool => object(o::Type::Boolean).description(Some(param.words)).into(),
         Kind::OneOf(words) => example(text().enum_values(Some(words.iter().copied()))).into(),
         Kind::Method => text().enum_values(Some(["GET", "POST"])).into(),
-        Kind::Words(words) => ArrayBuilder::new()
+        Kind::Words(words) | Kind::Order(words) => ArrayBuilder::new()
             .description(Some(param.words))
             .items(object(o::Type::String).enum_values(Some(words.iter().copied())))
             .into(),
-        Kind::Cidrs | Kind::Prefixes => {
+        Kind::Cidrs | Kind::Prefixes | Kind::Names | Kind::Fingerprints => {
             ArrayBuilder::new().description(Some(param.words)).items(object(o::Type::String)).into()
         }
         Kind::Url | Kind::StreamUrl => {

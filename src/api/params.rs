@@ -21,6 +21,10 @@ pub const PASSWORD_MIN: usize = 12;
 pub const PASSWORD_MAX: usize = 128;
 /// Networks of one trunk.
 pub const CIDRS_MAX: usize = 100;
+/// Names or fingerprints that one trunk's peer may have.
+pub const PEERS_MAX: usize = 20;
+/// Characters of certificates in PEM: a long chain, or a few authorities.
+pub const PEM_MAX: usize = 24_000;
 /// Route prefixes of one trunk.
 pub const PREFIXES_MAX: usize = 1_000;
 /// Digits of a prefix.
@@ -85,6 +89,12 @@ pub enum Kind {
     Prefix,
     /// Beginnings of numbers, digits alone, repeated.
     Prefixes,
+    /// Host names or addresses, repeated.
+    Names,
+    /// SHA-256 fingerprints in hexadecimal, colons or not, repeated.
+    Fingerprints,
+    /// These words in an order, repeated.
+    Order(&'static [&'static str]),
     /// A `sip:` URI with places for number, host and user.
     DialString,
     /// `NAME1.Name` and `NAME1.Value` to 99, as fields of the form.
@@ -116,7 +126,7 @@ pub const fn param(name: &'static str, kind: Kind, words: &'static str) -> Param
 impl Kind {
     /// May it be given more than once, in JSON as a list?
     pub const fn is_list(self) -> bool {
-        matches!(self, Kind::Cidrs | Kind::Prefixes)
+        matches!(self, Kind::Cidrs | Kind::Prefixes | Kind::Order(_) | Kind::Names | Kind::Fingerprints)
     }
 }
 

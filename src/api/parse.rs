@@ -48,6 +48,9 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
     let all = std::iter::once(first);
     match param.kind {
         Kind::Cidrs => return list_of(param, all.chain(given), CIDRS_MAX, cidr).map(Some),
+        Kind::Names => return list_of(param, all.chain(given), PEERS_MAX, name).map(Some),
+        Kind::Fingerprints => return list_of(param, all.chain(given), PEERS_MAX, fingerprint).map(Some),
+        Kind::Order(words) => return order(param, words, all.chain(given)).map(Some),
         Kind::Prefixes => return list_of(param, all.chain(given), PREFIXES_MAX, route_prefix).map(Some),
         _ => {}
     }
@@ -125,9 +128,12 @@ pub fn expectation(kind: Kind) -> String {
         ),
         Kind::Country => "two capital letters".to_string(),
         Kind::Prefix => format!("at most {PREFIX_MAX} of 0-9 *"),
+        Kind::Order(words) => format!("a list of {}", words.join(", ")),
         Kind::Prefixes => format!("at most {PREFIXES_MAX} prefixes of at most {PREFIX_MAX} digits"),
         Kind::DialString => "a sip: URI with {number}, and {host} and {user} if need be,".to_string(),
         Kind::Cidrs => format!("at most {CIDRS_MAX} addresses or networks in CIDR form"),
+        Kind::Names => format!("at most {PEERS_MAX} host names or addresses"),
+        Kind::Fingerprints => format!("at most {PEERS_MAX} SHA-256 fingerprints of 64 hexadecimal digits"),
         Kind::Pairs => format!("pairs of at most {PAIR_CHARS_MAX} characters"),
     }
 }
@@ -175,7 +181,13 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
         Kind::Prefix => (text.bytes().all(|b| b.is_ascii_digit() || b == b'*') && fits(text, PREFIX_MAX))
             .then(|| own(text))?,
         Kind::DialString => (fits(text, ENDPOINT_MAX) && route::is_template(text)).then(|| own(text))?,
-        Kind::Words(_) | Kind::Pairs | Kind::Cidrs | Kind::Prefixes => None,
+        Kind::Words(_)
+        | Kind::Order(_)
+        | Kind::Pairs
+        | Kind::Cidrs
+        | Kind::Prefixes
+        | Kind::Names
+        | Kind::Fingerprints => None,
     }
 }
 
@@ -326,6 +338,35 @@ fn list_of<'a>(
         Some(list) if list.len() <= max => Ok(Value::List(list)),
         _ => Err(bad(param)),
     }
+}
+
+/// What a certificate may carry.
+fn name(text: &str) -> Option<String> {
+    rustls::pki_types::ServerName::try_from(text).is_ok().then(|| text.to_ascii_lowercase())
+}
+
+/// As `openssl x509 -fingerprint -sha256` writes it, or without its colons.
+fn fingerprint(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|c| *c != ':').collect();
+    let good = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    good.then(|| digits.to_ascii_lowercase())
+}
+
+/// Each of these words at most once, in either case.
+fn order<'a>(
+    param: &Param,
+    words: &'static [&'static str],
+    given: impl Iterator<Item = &'a str>,
+) -> Result<Value, Refusal> {
+    let mut list: Vec<String> = Vec::new();
+    for text in given {
+        let word = words.iter().find(|w| w.eq_ignore_ascii_case(text)).ok_or_else(|| bad(param))?;
+        if list.iter().any(|known| known == word) {
+            return Err(bad(param));
+        }
+        list.push((*word).to_owned());
+    }
+    Ok(Value::List(list))
 }
 
 /// The beginning of a number: digits, and the plus that people write.

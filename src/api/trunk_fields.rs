@@ -2,26 +2,27 @@
 
 use super::command::{Answer, Request};
 use super::operation::Ctx;
-use super::params::{Kind, Param, param};
+use super::params::{Kind, PEM_MAX, Param, param};
 use super::schema::{Prop, Schema, Type, always, maybe};
+use crate::media::plan::Dtmf;
 use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
 use crate::trunk::manners::{Manners, REDIRECTS, RELIABILITIES};
-use crate::trunk::normalise;
 use crate::trunk::policy::Word;
+use crate::trunk::{media::SrtpPolicy, normalise};
 use serde_json::{Value, json};
 
 /// Modes of authentication.
 pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
 
-const TRANSPORTS: &[&str] = &["udp", "tcp"];
+const TRANSPORTS: &[&str] = &["udp", "tcp", "tls"];
 const REFER: &[&str] = &["deny", "allow"];
 const BELIEVED: &[&str] = &["from", "asserted"];
 const ASSERTS: &[&str] = &["none", "p_asserted_identity", "remote_party_id"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 26] = [
+const FIELDS: [Param; 36] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -43,7 +44,11 @@ const FIELDS: [Param; 26] = [
     )
     .example("pbx.example.com:5060"),
     param("outbound_proxy", Kind::Host, "Where requests are sent instead of outbound_host."),
-    param("transport", Kind::OneOf(TRANSPORTS), "How calls go there; udp by default."),
+    param(
+        "transport",
+        Kind::OneOf(TRANSPORTS),
+        "How calls go there; udp by default, unless its NAPTR or SRV records say otherwise.",
+    ),
     param(
         "username",
         Kind::Token(128),
@@ -95,7 +100,49 @@ const FIELDS: [Param; 26] = [
         Kind::OneOf(REDIRECTS),
         "3xx that are followed: those that stay with the trunk by default; none or any.",
     ),
+    param(
+        "srtp",
+        Kind::OneOf(SrtpPolicy::WORDS),
+        "Encryption of media: never, where the peer wants it, or always; off by default.",
+    ),
+    param(
+        "codecs",
+        Kind::Order(CODECS),
+        "Codecs in the order of our offers, which answers prefer; by default PCMU and PCMA, and the peer's order.",
+    ),
+    param(
+        "ptime",
+        Kind::Int(10, 60),
+        "Packet time in milliseconds, a multiple of 10; by default 20, or what the peer asks for.",
+    ),
+    param(
+        "dtmf",
+        Kind::OneOf(Dtmf::WORDS),
+        "How keys travel: RTP events, SIP INFO, tones, or events where the peer has them and tones otherwise; rfc4733 by default.",
+    ),
     param("account_sid", Kind::Sid("AC"), "Pins the trunk to one account."),
+    param(
+        "tls_ca",
+        Kind::Text(PEM_MAX),
+        "Authorities (PEM) that the peer's certificate must come from; the system's by default.",
+    ),
+    param(
+        "tls_peer_names",
+        Kind::Names,
+        "Names that the peer's certificate may carry; the host that we connect to by default.",
+    ),
+    param(
+        "tls_peer_fingerprints",
+        Kind::Fingerprints,
+        "SHA-256 fingerprints of the peer's certificate; if there are any, nothing else of it matters.",
+    ),
+    param(
+        "tls_client_auth",
+        Kind::Bool,
+        "The peer must connect over TLS and show its certificate; false by default.",
+    ),
+    param("tls_certificate", Kind::Text(PEM_MAX), "The certificate (PEM) that we show the peer."),
+    param("tls_private_key", Kind::Text(PEM_MAX), "Its key (PEM); never shown."),
     param(
         "refer",
         Kind::OneOf(REFER),
@@ -113,6 +160,9 @@ const FIELDS: [Param; 26] = [
         "A call that is passed on says by whom (Diversion); false by default.",
     ),
 ];
+
+/// Codecs that are spoken.
+const CODECS: &[&str] = &["PCMU", "PCMA"];
 
 /// Most `max_channels`.
 const CHANNELS_MAX: i64 = 1_000_000;
@@ -154,7 +204,16 @@ const PROPS: &[Prop] = &[
     always("reliable_provisional", Type::OneOf(RELIABILITIES)),
     always("session_expires", Type::Int),
     always("redirects", Type::OneOf(REDIRECTS)),
+    always("srtp", Type::OneOf(SrtpPolicy::WORDS)),
+    always("codecs", Type::Texts),
+    maybe("ptime", Type::Int),
+    always("dtmf", Type::OneOf(Dtmf::WORDS)),
     maybe("account_sid", Type::Sid("AC")),
+    maybe("tls_ca", Type::Text),
+    always("tls_peer_names", Type::Texts),
+    always("tls_peer_fingerprints", Type::Texts),
+    always("tls_client_auth", Type::Bool),
+    maybe("tls_certificate", Type::Text),
     always("refer", Type::OneOf(REFER)),
     always("inbound_identity", Type::OneOf(BELIEVED)),
     always("outbound_identity", Type::OneOf(ASSERTS)),
@@ -236,7 +295,16 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "reliable_provisional": row.reliability.as_str(),
         "session_expires": Manners::of(row).session_expires,
         "redirects": row.redirects.as_str(),
+        "srtp": row.media.srtp.as_str(),
+        "codecs": row.media.codecs.iter().map(|c| c.name()).collect::<Vec<_>>(),
+        "ptime": row.media.ptime,
+        "dtmf": row.media.dtmf.as_str(),
         "account_sid": row.account,
+        "tls_ca": row.tls.ca,
+        "tls_peer_names": row.tls.names,
+        "tls_peer_fingerprints": row.tls.fingerprints,
+        "tls_client_auth": row.tls.client_auth,
+        "tls_certificate": row.tls.certificate,
         "refer": row.refer.as_str(),
         "inbound_identity": row.identity.inbound.as_str(),
         "outbound_identity": row.identity.outbound.as_str(),

@@ -2,13 +2,17 @@
 
 use super::refusal::Refusal;
 use super::trunk_body::{Given, unprocessable};
+use crate::media::plan::{Codec, Dtmf};
 use crate::rng::Rng;
 use crate::sid::AccountSid;
 use crate::sip::digest::server::ha1;
 use crate::store::rows::{TrunkMode, TrunkRow};
 use crate::trunk::manners::{MIN_SE, Redirects, Reliability};
 use crate::trunk::policy::{Asserts, Believed, Refer, Word};
-use crate::trunk::{countries, normalise};
+use crate::trunk::tls::Rules;
+use crate::trunk::{countries, media::SrtpPolicy, normalise};
+use rustls::RootCertStore;
+use std::sync::Arc;
 
 /// Characters of a password that is made up.
 const PASSWORD_LENGTH: usize = 24;
@@ -29,6 +33,9 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
         ("default_sender", &mut row.default_sender),
         ("outbound_dial_string_prefix", &mut row.outbound_dial_string_prefix),
         ("outbound_dial_string", &mut row.outbound_dial_string),
+        ("tls_ca", &mut row.tls.ca),
+        ("tls_certificate", &mut row.tls.certificate),
+        ("tls_private_key", &mut row.tls_key),
     ] {
         if let Some(value) = given.text(name) {
             *slot = value;
@@ -37,6 +44,8 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
     for (name, slot) in [
         ("inbound_source_ips", &mut row.inbound_source_ips),
         ("outbound_route_prefixes", &mut row.outbound_route_prefixes),
+        ("tls_peer_names", &mut row.tls.names),
+        ("tls_peer_fingerprints", &mut row.tls.fingerprints),
     ] {
         if let Some(list) = given.list(name) {
             *slot = list;
@@ -57,6 +66,7 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
     if let Some(word) = given.text("redirects") {
         row.redirects = word.and_then(|w| Redirects::parse(&w)).unwrap_or_default();
     }
+    media(given, row);
     with_defaults(given, row);
     apply_policies(given, row);
 }
@@ -77,6 +87,23 @@ fn apply_policies(given: &Given, row: &mut TrunkRow) {
     }
 }
 
+/// The attributes of media; what is cleared is as it would be if it had never been given.
+fn media(given: &Given, row: &mut TrunkRow) {
+    let media = &mut row.media;
+    if let Some(srtp) = given.text("srtp") {
+        media.srtp = srtp.as_deref().and_then(SrtpPolicy::parse).unwrap_or_default();
+    }
+    if let Some(codecs) = given.list("codecs") {
+        media.codecs = codecs.iter().filter_map(|name| Codec::parse(name)).collect();
+    }
+    if let Some(ptime) = given.number("ptime") {
+        media.ptime = ptime.and_then(|ms| u8::try_from(ms).ok());
+    }
+    if let Some(dtmf) = given.text("dtmf") {
+        media.dtmf = dtmf.as_deref().and_then(Dtmf::parse).unwrap_or_default();
+    }
+}
+
 /// The attributes that have a value even where none was given.
 fn with_defaults(given: &Given, row: &mut TrunkRow) {
     if let Some(name) = given.text("name") {
@@ -90,6 +117,9 @@ fn with_defaults(given: &Given, row: &mut TrunkRow) {
     }
     if row.transport.is_empty() {
         row.transport = "udp".to_owned();
+    }
+    if let Some(asks) = given.flag("tls_client_auth") {
+        row.tls.client_auth = asks.unwrap_or(false);
     }
     let national = given.flag("outbound_national_dialing");
     row.outbound_national_dialing = national.map_or(row.outbound_national_dialing, |n| n.unwrap_or(false));
@@ -149,6 +179,9 @@ fn random(rng: &mut Rng) -> String {
 /// 422 with the attribute that is missing or does not fit.
 pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
     let refuse = |name, words: &str| Err(unprocessable(words).about(name));
+    if row.media.ptime.is_some_and(|ms| ms % 10 != 0) {
+        return refuse("ptime", "ptime is a multiple of 10: 10, 20, 30, 40, 50 or 60.");
+    }
     let national = row.country.as_deref().and_then(countries::of);
     if row.outbound_national_dialing && national.is_none() {
         let words = "outbound_national_dialing needs an inbound_country that has telephones.";
@@ -157,9 +190,11 @@ pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
     if row.session_expires.is_some_and(|s| (1..MIN_SE).contains(&s)) {
         return refuse("session_expires", "session_expires is 0 or at least 90.");
     }
+    check_tls(row)?;
     match row.authentication_mode {
         TrunkMode::IpAddress => {
-            if row.inbound_source_ips.is_empty() && row.outbound_host.is_none() {
+            let anonymous = row.inbound_source_ips.is_empty() && !row.tls.client_auth;
+            if anonymous && row.outbound_host.is_none() {
                 let words =
                     "Give inbound_source_ips, outbound_host, or both: otherwise no call can use the trunk.";
                 return refuse("inbound_source_ips", words);
@@ -195,6 +230,24 @@ pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Can what it says of TLS be used?
+fn check_tls(row: &TrunkRow) -> Result<(), Refusal> {
+    let refuse = |name, words: &str| Err(unprocessable(words).about(name));
+    if row.tls.certificate.is_some() != row.tls_key.is_some() {
+        return refuse("tls_certificate", "tls_certificate and tls_private_key go together.");
+    }
+    let tls = &row.tls;
+    if tls.client_auth && tls.ca.is_none() && tls.names.is_empty() && tls.fingerprints.is_empty() {
+        let words =
+            "tls_client_auth needs tls_ca, tls_peer_names or tls_peer_fingerprints: whose certificate is it?";
+        return refuse("tls_client_auth", words);
+    }
+    match Rules::of(row, &Arc::new(RootCertStore::empty())) {
+        Ok(_) => Ok(()),
+        Err((name, words)) => Err(unprocessable(format!("{words}.")).about(name)),
+    }
 }
 
 /// What may stand in a URI without escapes and between the colons of a hash.

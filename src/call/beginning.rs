@@ -11,6 +11,7 @@ use super::status;
 use super::streams::Streams;
 use super::target::Target;
 use super::timers::{TimerKind, Timers};
+use super::trunking::Trunking;
 use crate::api::command::Answer;
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, SipCmd};
@@ -22,8 +23,24 @@ use std::time::Duration;
 impl Call {
     /// An inbound call: writes its row, then rings and asks the application what to do (ruling 2.51).
     pub fn inbound(cx: &mut Cx<'_>, row: CallRow, leg: LegId, invite: &Invite) -> Call {
+        Call::came_in(cx, row, leg, invite, None)
+    }
+
+    /// A call of an account's own trunk: writes its row, then dials the far end, which decides when it rings.
+    pub fn of_trunk(cx: &mut Cx<'_>, row: CallRow, leg: LegId, invite: &Invite, trunking: Trunking) -> Call {
+        Call::came_in(cx, row, leg, invite, Some(trunking))
+    }
+
+    fn came_in(
+        cx: &mut Cx<'_>,
+        row: CallRow,
+        leg: LegId,
+        invite: &Invite,
+        trunking: Option<Trunking>,
+    ) -> Call {
         let mut call = Call::new(cx, row, leg);
         call.heard_headers = invite.headers.clone();
+        call.leg.terms = super::terms::of(cx, call.row.trunk);
         call.leg.offered(invite);
         call.row.dialog = Some(invite.dialog.clone());
         cx.trace("phone", "chorus", "INVITE");
@@ -33,10 +50,13 @@ impl Call {
             cause: Cause::new(503, "Service Unavailable"),
             headers: vec![("Retry-After".to_owned(), "5".to_owned())],
         });
-        let mut then = vec![ring];
+        let mut then = if trunking.is_none() { vec![ring] } else { vec![] };
         call.timers
             .arm(TimerKind::TimeLimit, cx.now.mono + Duration::from_secs(call.row.time_limit_s.into()));
-        let first = call.first_document(cx);
+        let first = match trunking {
+            Some(trunking) => call.begin_trunking(cx, trunking),
+            None => call.first_document(cx),
+        };
         then.extend(first);
         let tx = Tx::one(status::begin(&call.row));
         cx.push(Effect::Commit { tx, then, or_else: vec![busy, Effect::Gone] });
@@ -121,6 +141,7 @@ impl Call {
             bye_headers: Vec::new(),
             warned: BTreeSet::new(),
             pending_record: None,
+            trunking: None,
             created: cx.now.mono,
             answered_at: None,
             ended_at: None,

@@ -11,6 +11,7 @@ use super::streams::Streams;
 use super::tables::Tables;
 use super::target::Target;
 use super::timers::{TimerKind, Timers};
+use super::trunking::Trunking;
 use super::{notify, status};
 use crate::clock::Mono;
 use crate::media::event::{EngineCommand, MediaEvent};
@@ -46,6 +47,8 @@ pub struct Call {
     pub(super) warned: BTreeSet<String>,
     /// The Record verb whose beep plays.
     pub(super) pending_record: Option<twiml::verb::Record>,
+    /// It is of an account's own trunk, until a document takes it over.
+    pub(super) trunking: Option<Box<Trunking>>,
     /// For the post-dial delay.
     pub(super) created: Mono,
     /// For the duration, which the wall clock could get wrong.
@@ -117,13 +120,17 @@ impl Call {
                 let (from, to) = if sent { ("chorus", "phone") } else { ("phone", "chorus") };
                 cx.trace(from, to, what);
             }
-            SipEvent::Rerouted { trunk, .. } => {
+            SipEvent::Rerouted { trunk, uri, .. } => {
                 self.row.trunk = trunk;
-                cx.trace(
-                    "chorus",
-                    "chorus",
-                    format!("goes over {} now", trunk.map_or_else(String::new, |t| t.to_string())),
-                );
+                self.rerouted(trunk, &uri);
+                let way = match trunk {
+                    Some(trunk) => format!("goes over {trunk} now"),
+                    None => format!("goes to {} now", crate::telemetry::redact::line(&uri)),
+                };
+                cx.trace("chorus", "chorus", way);
+                if trunk.is_none() {
+                    self.row.to = uri;
+                }
             }
             SipEvent::Incoming { .. }
             | SipEvent::Registration { .. }

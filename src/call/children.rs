@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::cx::Cx;
 use super::event::Spawn;
+use super::notify;
 use super::target::{self, NoRoute, Wish};
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook, Subscription};
@@ -68,13 +69,12 @@ struct Party<'a> {
     callback: Option<(&'a str, twiml::Method, &'a [CallEvent])>,
 }
 
-/// The addresses of a Sip noun in the order in which they are tried: by priority, among equals by weight, as DNS SRV does
-/// (RFC 2782).
-fn ordered<'a>(cx: &mut Cx<'_>, uris: &'a [SipUri]) -> Vec<&'a SipUri> {
-    let mut left: Vec<&SipUri> = uris.iter().collect();
+/// Addresses in the order in which they are tried: by priority, the lowest first, among equals by their share, as DNS SRV does
+/// (RFC 2782). `rank` says both.
+pub fn ordered<T>(cx: &mut Cx<'_>, mut left: Vec<T>, rank: impl Fn(&T) -> (u32, u64)) -> Vec<T> {
     let mut out = Vec::with_capacity(left.len());
-    while let Some(first) = left.iter().map(|u| u.priority).min() {
-        let share = |u: &&SipUri| if u.priority == first { u64::from(u.weight).saturating_add(1) } else { 0 };
+    while let Some(first) = left.iter().map(|u| rank(u).0).min() {
+        let share = |u: &T| if rank(u).0 == first { rank(u).1 } else { 0 };
         let all: u64 = left.iter().map(share).sum();
         let mut at = if left.len() > 1 { cx.rng.below(all) } else { 0 };
         let chosen = left.iter().position(|u| {
@@ -104,7 +104,12 @@ fn parties<'a>(cx: &mut Cx<'_>, noun: &'a Noun) -> Result<Vec<Party<'a>>, NoRout
         Noun::Sip(s) if s.uris.is_empty() => {
             Err(NoRoute { code: 13243, words: "<Sip> has no URI".to_owned() })
         }
-        Noun::Sip(s) => Ok(ordered(cx, &s.uris).into_iter().map(|uri| at_uri(s, uri)).collect()),
+        Noun::Sip(s) => {
+            // One more, so that an address of weight 0 has its small chance.
+            let rank = |u: &&SipUri| (u.priority.into(), u64::from(u.weight).saturating_add(1));
+            let uris = ordered(cx, s.uris.iter().collect(), rank);
+            Ok(uris.into_iter().map(|uri| at_uri(s, uri)).collect())
+        }
         Noun::Unsupported(n) => {
             Err(NoRoute { code: 13215, words: format!("<{}> inside <Dial> is not offered yet", n.name) })
         }
@@ -168,6 +173,37 @@ pub fn spawns(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, noun: &Noun) -> Resul
     }
     let parties = parties(cx, noun)?;
     parties.into_iter().map(|p| spawn(cx, parent, dial, &caller, p)).collect()
+}
+
+/// One child that rings at the first of these addresses that can be dialled at all, and goes on to the others while it reaches nobody;
+/// None if there is no such address.
+pub fn at_addresses(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, addresses: &[String]) -> Option<Spawn> {
+    let caller = parent.row.from.clone();
+    let mut first: Option<Spawn> = None;
+    for to in addresses {
+        let party = Party {
+            to: to.clone(),
+            auth: None,
+            headers: of_trunk(parent),
+            digits: None,
+            whisper: None,
+            callback: None,
+        };
+        match (spawn(cx, parent, dial, &caller, party), &mut first) {
+            (Ok(spawn), None) => first = Some(spawn),
+            (Ok(spawn), Some(first)) => first.target.alternatives.push(spawn.target.into_alternative()),
+            (Err(e), _) => notify::write(cx, &parent.row, e.code, &e.words),
+        }
+    }
+    first
+}
+
+/// How the PBX recognises a call that the REST API shows, in Twilio's words.
+fn of_trunk(parent: &Call) -> Vec<(String, String)> {
+    vec![
+        ("X-Twilio-AccountSid".to_owned(), parent.row.account.to_string()),
+        ("X-Twilio-CallSid".to_owned(), parent.row.sid.to_string()),
+    ]
 }
 
 /// In a document a country that is not open is another code than in a request.

@@ -125,6 +125,7 @@ impl Call {
             cx.push(Effect::Tell(parent, Word::Over(Box::new(outcome))));
         }
         let was = std::mem::replace(&mut self.phase, Phase::Ending);
+        self.trunking = None;
         if let Phase::Dialling(d) = &was {
             self.abandon_dial(cx, d, false);
         }

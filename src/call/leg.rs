@@ -57,6 +57,10 @@ pub struct Leg {
     remote: Option<sdp::Remote>,
     /// What a 183 has said already; the 200 says the same.
     early: Option<Bytes>,
+    /// What may be agreed on: the trunk's word.
+    pub(super) terms: sdp::Terms,
+    /// The same for the other ways that an outbound call may go.
+    pub(super) ways: Vec<super::terms::Way>,
 }
 
 /// An SDP that cannot be answered.
@@ -105,6 +109,8 @@ impl Leg {
             plan: MediaPlan::default(),
             remote: None,
             early: None,
+            terms: sdp::Terms::default(),
+            ways: Vec::new(),
         }
     }
 
@@ -171,12 +177,17 @@ impl Leg {
     fn answer_to(&mut self, offer: &[u8]) -> Result<Bytes, Unusable> {
         let remote = sdp::read(offer).map_err(|e| Unusable::plain(&e.to_string()))?;
         let local = self.document().ok_or_else(|| Unusable::plain("no RTP port is open"))?;
-        let answer = |local: &sdp::Local| {
-            sdp::answer(&remote, local).map_err(|e| Unusable { words: e.words(), warning: Some(e) })
+        let answer = |terms: &sdp::Terms, local: &sdp::Local| {
+            terms.answer(&remote, local).map_err(|e| Unusable { words: e.words(), warning: Some(e) })
         };
-        let (mut body, peer) = answer(&local)?;
+        let (mut body, mut peer) = answer(&self.terms, &local)?;
+        if self.is_rekeyed(&peer) {
+            self.terms.srtp.renew();
+            (body, peer) = answer(&self.terms, &local)?;
+        }
         if body != self.said {
-            (body, _) = answer(&self.new_version(local))?;
+            let local = self.new_version(local);
+            (body, _) = answer(&self.terms, &local)?;
         }
         // A refresh must not disturb who is heard (RFC 3264 section 8).
         if !self.is_refresh(&remote) {
@@ -194,12 +205,22 @@ impl Leg {
     /// An offer of ours.
     pub fn own_offer(&mut self) -> Option<Bytes> {
         let local = self.document()?;
-        let offer = |local: &sdp::Local| sdp::offer(local, sdp::Direction::SendRecv);
-        let mut body = offer(&local);
+        let mut body = self.terms.offer(&local, sdp::Direction::SendRecv);
         if body != self.said {
-            body = offer(&self.new_version(local));
+            let local = self.new_version(local);
+            body = self.terms.offer(&local, sdp::Direction::SendRecv);
         }
         Some(self.say(body))
+    }
+
+    /// The same offer in the terms of another way. Whoever gets it has not seen the first, so it begins at the same version.
+    pub(super) fn offer_in(&self, terms: &sdp::Terms) -> Option<Bytes> {
+        Some(terms.offer(&self.document()?, sdp::Direction::SendRecv).into())
+    }
+
+    /// What was offered on the way that is taken now.
+    pub(super) fn offered_instead(&mut self, offer: &Bytes) {
+        self.said = String::from_utf8_lossy(offer).into_owned();
     }
 
     /// The head of our next document, if it says what the last one said.
@@ -290,7 +311,7 @@ impl Call {
             return self.leg.peer().is_some();
         };
         let remote = sdp::read(body).ok();
-        let peer = remote.as_ref().and_then(|r| sdp::accept_answer(r).ok());
+        let peer = remote.as_ref().and_then(|r| self.leg.terms.accept(r).ok());
         self.leg.remote = remote.or(self.leg.remote.take());
         match peer {
             Some(peer) => {

@@ -20,4 +20,6 @@ pub mod status;
 pub mod streams;
 pub mod tables;
 pub mod target;
+mod terms;
 pub mod timers;
+pub mod trunking;

@@ -1,7 +1,9 @@
 //! Accounts, applications, trunks and numbers as an immutable snapshot, rebuilt after a commit that changed them.
 
-use crate::sid::{AccountSid, ApplicationSid};
+use crate::sid::{AccountSid, ApplicationSid, ElasticTrunkSid};
+use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
+use crate::store::snapshot;
 use crate::trunk::destination::{Zone, zone};
 use crate::trunk::snapshot::Snapshot;
 use std::{collections::HashMap, sync::Arc};
@@ -15,6 +17,16 @@ pub struct Tables {
     /// Where each account's oldest number is.
     first_zones: HashMap<AccountSid, String>,
     applications: HashMap<ApplicationSid, ApplicationRow>,
+    elastic: HashMap<ElasticTrunkSid, ElasticTrunk>,
+}
+
+/// A trunk of an account, and where its numbers ring.
+#[derive(Debug)]
+pub struct ElasticTrunk {
+    /// The trunk.
+    pub row: ElasticTrunkRow,
+    /// In the order of their rows.
+    pub urls: Vec<OriginationUrlRow>,
 }
 
 impl Tables {
@@ -31,7 +43,25 @@ impl Tables {
             trunks: Arc::new(Snapshot::new(trunks, numbers)),
             accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
             applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
+            elastic: HashMap::new(),
         }
+    }
+
+    /// From all rows of the store.
+    pub fn of(s: snapshot::Snapshot) -> Tables {
+        let mut elastic: HashMap<_, _> =
+            s.elastic.into_iter().map(|row| (row.sid, ElasticTrunk { row, urls: Vec::new() })).collect();
+        for url in s.origination {
+            if let Some(trunk) = elastic.get_mut(&url.trunk) {
+                trunk.urls.push(url);
+            }
+        }
+        Tables { elastic, ..Tables::new(s.trunks, s.numbers, s.applications, s.accounts) }
+    }
+
+    /// A trunk of an account.
+    pub fn elastic(&self, sid: ElasticTrunkSid) -> Option<&ElasticTrunk> {
+        self.elastic.get(&sid)
     }
 
     /// The zone of an account's oldest number.

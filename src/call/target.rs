@@ -113,12 +113,6 @@ fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, N
     if host.is_empty() || uri.bytes().any(|b| b <= b' ' || b"<>\"".contains(&b)) {
         return Err(bad("the SIP address cannot be read"));
     }
-    // In clear is not what was asked for.
-    let tls = |p: &str| p.trim().eq_ignore_ascii_case("transport=tls");
-    if uri.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("sips:")) || uri.split(';').skip(1).any(tls) {
-        let words = "SIP over TLS is not offered yet: dial sip: with transport=udp or transport=tcp";
-        return Err(NoRoute { code: 13243, words: words.to_owned() });
-    }
     let mut headers = wish.headers.clone();
     headers.extend(super::requests::uri_headers(query));
     let from = escaped_user(wish.from);
@@ -182,7 +176,7 @@ fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target
         headers: wish.headers.clone(),
         identity: first.identity,
         credentials: first.credentials,
-        trunk: Some(first.trunk),
+        trunk: first.trunk,
         near: near(cx, first.registered.as_deref()),
         registered: first.registered,
         keep_user: first.keep_user,
@@ -201,7 +195,10 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
     let host = route::host(trunk);
     let registered = trunk.registers().map(str::to_owned);
     let hop = trunk.outbound_proxy.as_deref().unwrap_or(host);
-    let hop = if trunk.transport == "tcp" { format!("{hop};transport=tcp") } else { hop.to_owned() };
+    let hop = match trunk.transport.as_str() {
+        named @ ("tcp" | "tls") => format!("{hop};transport={named}"),
+        _ => hop.to_owned(),
+    };
     let user = trunk.auth_user.as_ref().or(trunk.username.as_ref());
     let credentials = user
         .zip(trunk.password.as_ref())
@@ -214,7 +211,9 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
         to: format!("<sip:{}@{host}>", wish.to),
         identity,
         credentials,
-        trunk: trunk.sid,
+        trunk: Some(trunk.sid),
+        // Once there is a port.
+        offer: Bytes::new(),
         // A number behind a PBX, not the user that registered.
         keep_user: registered.is_some(),
         registered,
@@ -259,6 +258,22 @@ impl Target {
         hop.parse()
             .ok()
             .or_else(|| Some((hop.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok()?, 5060).into()))
+    }
+
+    /// The same as another way of a call.
+    pub fn into_alternative(self) -> Alternative {
+        Alternative {
+            uri: self.uri,
+            next_hop: self.next_hop,
+            from: self.from,
+            identity: self.identity,
+            to: self.to,
+            credentials: self.credentials,
+            trunk: self.trunk,
+            offer: Bytes::new(),
+            registered: self.registered,
+            keep_user: self.keep_user,
+        }
     }
 
     /// The INVITE for a leg whose dialog identity was committed.

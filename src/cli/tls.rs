@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Names in the certificate.
-pub const NAMES: &[&str] = &["api.twilio.com", "trunking.twilio.com", "localhost", "127.0.0.1", "::1"];
+pub const NAMES: [&str; 5] = ["api.twilio.com", "trunking.twilio.com", "localhost", "127.0.0.1", "::1"];
 /// Life of the authority, years. Long, because trusting it is done by hand on each client.
 const AUTHORITY_YEARS: i32 = 10;
 /// Life of the certificate, years: some clients take none that is longer than 825 days.
@@ -62,13 +62,22 @@ pub struct Files {
 /// Writes `ca.pem`, `cert.pem`, `key.pem` into a directory, which is made if need be. The authority's own key is not
 /// kept: nobody can make another certificate that its clients trust. Files that exist are not overwritten.
 pub fn init(dir: &Path, now: Wall) -> Result<Files, String> {
+    init_for(dir, &NAMES.map(str::to_owned), now)
+}
+
+/// The same for other names.
+///
+/// # Errors
+/// A sentence.
+pub fn init_for(dir: &Path, names: &[String], now: Wall) -> Result<Files, String> {
     let files = Files { authority: dir.join("ca.pem"), cert: dir.join("cert.pem"), key: dir.join("key.pem") };
     for path in [&files.authority, &files.cert, &files.key] {
         if path.exists() {
             return Err(format!("{} exists. Move it away first, or use it as it is.", path.display()));
         }
     }
-    let (authority, cert, key) = make(now).map_err(|e| format!("the certificate could not be made: {e}"))?;
+    let (authority, cert, key) =
+        make(names, now).map_err(|e| format!("the certificate could not be made: {e}"))?;
     let written = |path: &Path, e: std::io::Error| format!("{} could not be written: {e}", path.display());
     fs::create_dir_all(dir).map_err(|e| written(dir, e))?;
     for (path, text, mode) in [
@@ -85,7 +94,7 @@ pub fn init(dir: &Path, now: Wall) -> Result<Files, String> {
 }
 
 /// Authority, certificate and key in PEM form.
-fn make(now: Wall) -> Result<(String, String, String), rcgen::Error> {
+fn make(names: &[String], now: Wall) -> Result<(String, String, String), rcgen::Error> {
     let year: i32 = now.date().get(..4).and_then(|y| y.parse().ok()).unwrap_or(2026);
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::new(Vec::<String>::new())?;
@@ -97,7 +106,7 @@ fn make(now: Wall) -> Result<(String, String, String), rcgen::Error> {
     let ca_cert = ca.self_signed(&ca_key)?;
 
     let key = KeyPair::generate()?;
-    let mut leaf = CertificateParams::new(NAMES.iter().map(|n| n.to_string()).collect::<Vec<_>>())?;
+    let mut leaf = CertificateParams::new(names)?;
     leaf.distinguished_name.push(DnType::CommonName, "Chorus");
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     leaf.use_authority_key_identifier_extension = true;

@@ -6,6 +6,7 @@ mod leg;
 pub mod out;
 mod reconcile;
 mod report;
+mod secure;
 mod sender;
 mod stream;
 mod taps;
@@ -177,7 +178,7 @@ impl Engine {
     fn plan(&mut self, now: Now, id: LegId, plan: MediaPlan, o: &mut Out) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let (before, after) = (leg.hears(), hears(&plan));
-        let closing = leg.set_plan(now, plan, &mut self.frames, o);
+        let closing = leg.set_plan(now, plan, &mut self.rng, &mut self.frames, o);
         self.recordings.extend(leg.recordings().map(|r| (r, id)));
         self.closing.extend(closing);
         if before != after {
@@ -209,8 +210,8 @@ impl Engine {
         }
     }
 
-    /// A packet on the leg's RTP port.
-    pub fn on_rtp(&mut self, now: Now, leg: LegId, from: SocketAddr, packet: &[u8], o: &mut Out) {
+    /// A packet on the leg's RTP port; SRTP is opened where it lies.
+    pub fn on_rtp(&mut self, now: Now, leg: LegId, from: SocketAddr, packet: &mut [u8], o: &mut Out) {
         let Some(speaker) = self.legs.get_mut(&leg) else {
             self.totals.dropped = self.totals.dropped.wrapping_add(1);
             return;
@@ -243,7 +244,7 @@ impl Engine {
     }
 
     /// A packet on the leg's RTCP port, or RTCP that came on its RTP port.
-    pub fn on_rtcp(&mut self, now: Now, leg: LegId, from: SocketAddr, packet: &[u8], o: &mut Out) {
+    pub fn on_rtcp(&mut self, now: Now, leg: LegId, from: SocketAddr, packet: &mut [u8], o: &mut Out) {
         if let Some(leg) = self.legs.get_mut(&leg) {
             let before = leg.stats.dropped;
             leg.on_rtcp(now, from, packet, o);

@@ -24,6 +24,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod shared;
 pub mod source_lock;
+pub mod srtp;
 pub mod tone;
 pub mod wav_read;
 pub mod worker;

@@ -1,8 +1,10 @@
 //! What a leg shall do now. The call sets a leg's plan, the latest wins; the engine compares it with the one it has
 //! **by id**: a known id goes on without a gap, a new one starts, a missing one stops.
 
+use super::srtp::Crypto;
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::LegId;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 /// Names one source; events about it carry it, and the call ignores an id it no longer holds.
@@ -14,13 +16,78 @@ pub struct SourceId(pub u64);
 pub struct TapId(pub u64);
 
 /// G.711, 8 kHz.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Codec {
     /// mu-law, static payload type 0.
     #[default]
     Pcmu,
     /// A-law, static payload type 8.
     Pcma,
+}
+
+impl Codec {
+    /// As SDP names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+        }
+    }
+
+    /// Its static payload type.
+    pub fn pt(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+        }
+    }
+
+    /// Of SDP's name.
+    pub fn parse(name: &str) -> Option<Codec> {
+        [Codec::Pcmu, Codec::Pcma].into_iter().find(|c| c.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// How keys travel between the peer and us.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtmf {
+    /// As events in RTP (RFC 4733); to a peer without them as tones.
+    #[default]
+    #[serde(rename = "rfc4733")]
+    Events,
+    /// By SIP INFO; no events are offered.
+    Info,
+    /// As tones in what is heard, which are looked for; no events are offered.
+    Inband,
+    /// As events if the peer has them, else as tones.
+    Auto,
+}
+
+impl Dtmf {
+    /// The API's words.
+    pub const WORDS: &[&str] = &["rfc4733", "info", "inband", "auto"];
+
+    /// As the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dtmf::Events => "rfc4733",
+            Dtmf::Info => "info",
+            Dtmf::Inband => "inband",
+            Dtmf::Auto => "auto",
+        }
+    }
+
+    /// Of the API's word.
+    pub fn parse(text: &str) -> Option<Dtmf> {
+        [Dtmf::Events, Dtmf::Info, Dtmf::Inband, Dtmf::Auto].into_iter().find(|d| d.as_str() == text)
+    }
+
+    /// Are events offered and taken?
+    pub fn by_events(self) -> bool {
+        matches!(self, Dtmf::Events | Dtmf::Auto)
+    }
 }
 
 /// What the SDP negotiation found about the far end.
@@ -34,6 +101,8 @@ pub struct Peer {
     pub codec: Codec,
     /// Payload type of the codec as the peer numbers it.
     pub pt: u8,
+    /// How keys travel.
+    pub dtmf: Dtmf,
     /// Payload type of telephone-event/8000, if agreed.
     pub dtmf_pt: Option<u8>,
     /// Payload type of comfort noise, if agreed.
@@ -44,6 +113,8 @@ pub struct Peer {
     pub recv: bool,
     /// Packet time in milliseconds that the peer wants (10-60).
     pub ptime: u8,
+    /// The keys of SRTP; None: RTP in clear.
+    pub crypto: Option<Box<Crypto>>,
     /// Counts negotiations: a new number allows one more source switch (ruling 2.42).
     pub epoch: u32,
 }

@@ -68,6 +68,20 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Octets before the payload: fixed header, CSRC list and extension, which SRTP leaves in clear. None if they are not all there.
+pub fn header_length(bytes: &[u8]) -> Option<usize> {
+    let first = *bytes.first().filter(|b| *b >> 6 == 2)?;
+    let fixed = HEADER + usize::from(first & 0x0F) * 4;
+    let whole = match first & 0x10 {
+        0 => fixed,
+        _ => {
+            let words = bytes.get(fixed + 2..)?.first_chunk::<2>()?;
+            fixed + 4 + usize::from(u16::from_be_bytes(*words)) * 4
+        }
+    };
+    (whole <= bytes.len()).then_some(whole)
+}
+
 /// How far `a` is after `b` on the 16-bit circle: positive if later.
 pub fn seq_after(a: u16, b: u16) -> i32 {
     i32::from(a.wrapping_sub(b) as i16)

@@ -86,6 +86,11 @@ impl SourceLock {
         self.foreign = None;
     }
 
+    /// Whether a packet from this address can matter: nothing else is worth a look at its authentication.
+    pub fn may_speak(&self, now: Mono, from: SocketAddr) -> bool {
+        self.locked == Some(from) || self.learning_until.is_some_and(|until| now <= until)
+    }
+
     /// Whether a packet from this address is believed.
     pub fn accept(&mut self, now: Mono, from: SocketAddr, p: &Packet<'_>) -> bool {
         let learning = self.learning_until.is_some_and(|until| now <= until);

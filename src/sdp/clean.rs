@@ -4,8 +4,8 @@
 use super::{MEDIA_MAX, SDP_MAX, SdpError};
 
 /// Attributes that are looked at.
-const ATTRIBUTES: [&str; 9] =
-    ["rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "sendrecv", "sendonly", "recvonly", "inactive"];
+const ATTRIBUTES: [&str; 10] =
+    ["crypto", "rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "sendrecv", "sendonly", "recvonly", "inactive"];
 
 /// Most attribute lines that are kept.
 const ATTRIBUTES_MAX: usize = 512;

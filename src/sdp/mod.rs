@@ -1,20 +1,24 @@
-//! Offer and answer (RFC 3264) for one G.711 audio stream, over `sdp-types`.
+//! Offer and answer (RFC 3264) for one G.711 audio stream, over `sdp-types`. What a side is willing to agree to are its [`Terms`].
 //!
 //! ```text
-//! their offer  -> read -> Remote -> answer(local)  -> our SDP + media::plan::Peer
-//! our offer(local) -> their answer -> read -> Remote -> accept_answer -> media::plan::Peer
+//! their offer  -> read -> Remote -> Terms::answer(local)  -> our SDP + media::plan::Peer
+//! Terms::offer(local) -> their answer -> read -> Remote -> Terms::accept -> media::plan::Peer
 //! ```
 
 mod clean;
+mod crypto;
 mod face;
 pub mod fuzz;
 mod negotiate;
 mod read;
+mod terms;
 mod write;
 
+pub use crypto::CryptoLine;
 pub use face::facing;
 pub use negotiate::{accept_answer, answer};
 pub use read::{Audio, Format, MediaLine, Remote, read};
+pub use terms::{Srtp, Terms};
 pub use write::offer;
 
 use std::{fmt, net::IpAddr};
@@ -116,24 +120,21 @@ impl fmt::Display for SdpError {
 pub struct NoCommonCodec {
     /// Warning code of RFC 3261 section 20.43: 301 address family, 302 transport (SRTP), 304 no audio, 305 codecs.
     pub code: u16,
-    /// What the peer offered for audio: `G722/8000`, `opus/48000` ...
-    pub offered: Vec<String>,
+    words: String,
 }
 
 impl NoCommonCodec {
-    /// For the log and Notifications.
+    fn new(code: u16, words: impl Into<String>) -> NoCommonCodec {
+        NoCommonCodec { code, words: words.into() }
+    }
+
+    /// For the log and Notifications: what was offered (`G722/8000`, `opus/48000`, RTP/SAVP) and what is spoken here. Never a key.
     pub fn words(&self) -> String {
-        let offered = self.offered.join(", ");
-        match self.code {
-            301 => "the address family of the SDP is not ours".to_owned(),
-            302 => format!("only RTP/AVP is spoken here, the peer offered {offered}"),
-            304 => "the peer offered no audio".to_owned(),
-            _ => format!("no common codec: the peer offered {offered}; PCMU and PCMA are spoken here"),
-        }
+        self.words.clone()
     }
 
     /// The value of the Warning header; `agent` is our host or name.
     pub fn warning(&self, agent: &str) -> String {
-        format!("{} {agent} {}", self.code, crate::sip::wire::quote(&self.words()))
+        format!("{} {agent} {}", self.code, crate::sip::wire::quote(&self.words))
     }
 }

@@ -1,6 +1,10 @@
 //! What a peer's document says about audio.
 
-use super::{Direction, PTIME, PTIME_RANGE, SdpError, clean::clean};
+use super::{
+    Direction, PTIME, PTIME_RANGE, SdpError,
+    clean::clean,
+    crypto::{CRYPTO_MAX, CryptoLine},
+};
 use crate::media::plan::Codec;
 use sdp_types::{Attribute, Connection, Media, Session};
 use std::net::{IpAddr, SocketAddr};
@@ -12,8 +16,8 @@ pub struct Remote {
     pub origin: (String, String),
     /// Every m-line in order; an answer has as many.
     pub media: Vec<MediaLine>,
-    /// The first usable audio line, or the first audio line with a port if none is usable.
-    pub audio: Option<Audio>,
+    /// Every audio line with a port: a peer may offer one with SRTP and one without.
+    pub audio: Vec<Audio>,
 }
 
 /// An m-line as it must come back if it is refused.
@@ -55,8 +59,12 @@ pub struct Audio {
     pub rtcp: Option<SocketAddr>,
     /// Formats in the order of preference.
     pub formats: Vec<Format>,
-    /// Packet time in milliseconds.
-    pub ptime: u8,
+    /// Packet time in milliseconds that the peer asks for, if it does.
+    pub ptime: Option<u8>,
+    /// The longest that it takes.
+    pub maxptime: u8,
+    /// The `a=crypto` lines that we can use, in the peer's order.
+    pub crypto: Vec<CryptoLine>,
     /// As the peer wrote it.
     pub direction: Direction,
 }
@@ -122,6 +130,22 @@ impl Audio {
         matches!(self.proto.to_ascii_uppercase().as_str(), "RTP/AVP" | "RTP/AVPF")
     }
 
+    /// SRTP, with or without feedback?
+    pub fn is_secure(&self) -> bool {
+        matches!(self.proto.to_ascii_uppercase().as_str(), "RTP/SAVP" | "RTP/SAVPF")
+    }
+
+    /// Can it be answered, on terms that allow it?
+    fn is_usable(&self) -> bool {
+        (self.is_plain() || self.is_secure()) && self.codecs().next().is_some()
+    }
+
+    /// Packet time of what is sent to the peer: what it asks for, else `ours`, else 20 ms.
+    pub fn packet_time(&self, ours: Option<u8>) -> u8 {
+        let (low, high) = PTIME_RANGE;
+        self.ptime.or(ours).unwrap_or(PTIME).min(self.maxptime).clamp(low, high)
+    }
+
     /// Where to send RTP; None for hold by `c=0.0.0.0` and for a name.
     pub fn rtp(&self) -> Option<SocketAddr> {
         self.ip.filter(|ip| !ip.is_unspecified()).map(|ip| SocketAddr::new(ip, self.port))
@@ -131,26 +155,21 @@ impl Audio {
     pub fn is_zero(&self) -> bool {
         self.ip.is_some_and(|ip| ip.is_unspecified())
     }
-
-    /// Can it be answered?
-    fn is_usable(&self) -> bool {
-        self.is_plain() && self.codecs().next().is_some()
-    }
 }
 
 /// Reads a document. Errors: too long, no `v=0` in front, an m- or c-line that cannot be read.
 pub fn read(bytes: &[u8]) -> Result<Remote, SdpError> {
     let clean = clean(bytes)?;
     let session = Session::parse(clean.text.as_bytes()).map_err(|e| SdpError::Malformed(e.to_string()))?;
-    let mut audio: Option<Audio> = None;
-    for (index, media) in session.medias.iter().enumerate() {
-        let is_audio = media.media.eq_ignore_ascii_case("audio");
-        if !is_audio || media.port == 0 || audio.as_ref().is_some_and(Audio::is_usable) {
-            continue;
-        }
-        let found = read_audio(index, media, &session)?;
-        if audio.is_none() || found.is_usable() {
-            audio = Some(found);
+    let with_port = |m: &Media| m.media.eq_ignore_ascii_case("audio") && m.port != 0;
+    let lines = session.medias.iter().enumerate().filter(|(_, m)| with_port(m));
+    let mut audio: Vec<Audio> = Vec::new();
+    for (index, media) in lines {
+        match read_audio(index, media, &session) {
+            Ok(found) => audio.push(found),
+            // What is wrong with a line matters only where none before it can be used.
+            Err(_) if audio.iter().any(Audio::is_usable) => {}
+            Err(e) => return Err(e),
         }
     }
     let line = |m: Media| MediaLine { kind: m.media, port: m.port, proto: m.proto, formats: m.fmt };
@@ -171,7 +190,9 @@ fn read_audio(index: usize, media: &Media, session: &Session) -> Result<Audio, S
         port: media.port,
         rtcp: value("rtcp").and_then(|v| rtcp(v, ip)),
         formats: formats(media),
-        ptime: ptime(value("ptime"), value("maxptime")),
+        ptime: value("ptime").and_then(milliseconds),
+        maxptime: value("maxptime").and_then(milliseconds).unwrap_or(u8::MAX),
+        crypto: crypto(media),
         direction: both().find_map(direction).unwrap_or_default(),
     })
 }
@@ -209,15 +230,16 @@ fn rtcp(value: &str, ip: Option<IpAddr>) -> Option<SocketAddr> {
     own.or(ip).filter(|ip| !ip.is_unspecified() && !ip.is_multicast()).map(|ip| SocketAddr::new(ip, port))
 }
 
-fn ptime(ptime: Option<&str>, max: Option<&str>) -> u8 {
-    let number = |s: &str| -> Option<u32> {
-        let digits: String = s.chars().take_while(char::is_ascii_digit).take(6).collect();
-        digits.parse().ok().filter(|n| *n > 0)
-    };
-    let (low, high) = PTIME_RANGE;
-    let wanted = ptime.and_then(number).unwrap_or(u32::from(PTIME));
-    let wanted = wanted.min(max.and_then(number).unwrap_or(u32::MAX));
-    u8::try_from(wanted).unwrap_or(high).clamp(low, high)
+/// Whole milliseconds; what stands behind the digits is passed over, what is longer than any packet is 255.
+fn milliseconds(text: &str) -> Option<u8> {
+    let digits: String = text.chars().take_while(char::is_ascii_digit).take(6).collect();
+    let number: u32 = digits.parse().ok().filter(|n| *n > 0)?;
+    Some(u8::try_from(number).unwrap_or(u8::MAX))
+}
+
+fn crypto(media: &Media) -> Vec<CryptoLine> {
+    let lines = media.attributes.iter().filter(|a| a.attribute.eq_ignore_ascii_case("crypto"));
+    lines.take(CRYPTO_MAX).filter_map(text).filter_map(CryptoLine::read).collect()
 }
 
 /// The formats of the m-line with their names: from rtpmap, else the static ones. A format that is written twice counts once.

@@ -1,10 +1,9 @@
 //! Our documents.
 
 use super::{
-    CN_PT, DTMF_PT, Direction, Local, PTIME, PTIME_RANGE,
-    read::{Audio, Remote},
+    CN_PT, Direction, Local, PTIME_RANGE, crypto::CryptoLine, negotiate::Agreed, read::Remote, terms::Terms,
 };
-use crate::media::plan::Codec;
+use crate::media::srtp::OwnKeys;
 use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
 /// Our name in `o=`.
@@ -12,50 +11,86 @@ const USERNAME: &str = "chorus";
 
 /// An offer of both G.711 codecs, keys and comfort noise.
 pub fn offer(local: &Local, direction: Direction) -> String {
-    let pts = [(0, "PCMU"), (8, "PCMA"), (CN_PT, "CN"), (DTMF_PT, "telephone-event")];
-    let audio = audio("audio", local.port, "RTP/AVP", &pts, Some(DTMF_PT), PTIME, direction);
-    document(local, vec![audio])
+    Terms::default().offer(local, direction)
 }
 
-/// The answer to `remote`, whose `audio` line is taken with this codec.
-pub(super) fn answer(remote: &Remote, taken: &Audio, local: &Local, codec: Codec, pt: u8) -> String {
-    let name = match codec {
-        Codec::Pcmu => "PCMU",
-        Codec::Pcma => "PCMA",
-    };
-    let mut pts = vec![(pt, name)];
+impl Terms {
+    /// An offer: the codecs in their order, keys as the trunk wants them, comfort noise.
+    pub fn offer(&self, local: &Local, direction: Direction) -> String {
+        let mut pts: Vec<(u8, &str)> = self.codecs.iter().map(|c| (c.pt(), c.name())).collect();
+        pts.push((CN_PT, "CN"));
+        pts.extend(self.offered_dtmf().map(|pt| (pt, "telephone-event")));
+        let lines = (1..).zip(self.srtp.keys().into_iter().flat_map(OwnKeys::iter));
+        let line = Line {
+            kind: "audio",
+            port: local.port,
+            proto: if self.srtp.is_required() { "RTP/SAVP" } else { "RTP/AVP" },
+            pts: &pts,
+            dtmf: self.offered_dtmf(),
+            crypto: lines.map(|(tag, key)| CryptoLine { tag, key: *key }).collect(),
+            ptime: self.offered_ptime(),
+            direction,
+        };
+        document(local, vec![line.media()])
+    }
+}
+
+/// The answer to `remote`, of which this was agreed on.
+pub(super) fn answer(remote: &Remote, agreed: &Agreed<'_>, local: &Local, terms: &Terms) -> String {
+    let taken = agreed.audio;
+    let dtmf = taken.dtmf_pt().filter(|_| terms.dtmf.by_events());
+    let mut pts = vec![(agreed.pt, agreed.codec.name())];
     pts.extend(taken.cn_pt().map(|pt| (pt, "CN")));
-    pts.extend(taken.dtmf_pt().map(|pt| (pt, "telephone-event")));
+    pts.extend(dtmf.map(|pt| (pt, "telephone-event")));
+    // Our key under the number of their line.
+    let own = |line: &CryptoLine| terms.srtp.keys()?.of(line.key.suite());
+    let crypto = agreed.crypto.and_then(|line| Some(CryptoLine { key: own(&line)?, ..line }));
     let medias = remote.media.iter().enumerate().map(|(n, line)| {
-        if n == taken.index {
-            let direction = taken.direction.mirrored();
-            return audio(&line.kind, local.port, &line.proto, &pts, taken.dtmf_pt(), taken.ptime, direction);
+        if n != taken.index {
+            return media(&line.kind, 0, &line.proto, line.formats.clone());
         }
-        media(&line.kind, 0, &line.proto, line.formats.clone())
+        let line = Line {
+            kind: &line.kind,
+            port: local.port,
+            proto: &line.proto,
+            pts: &pts,
+            dtmf,
+            crypto: crypto.into_iter().collect(),
+            ptime: terms.ptime.unwrap_or_else(|| taken.packet_time(None)),
+            direction: taken.direction.mirrored(),
+        };
+        line.media()
     });
     document(local, medias.collect())
 }
 
-fn audio(
-    kind: &str,
+/// Our audio line.
+struct Line<'a> {
+    kind: &'a str,
     port: u16,
-    proto: &str,
-    pts: &[(u8, &str)],
+    proto: &'a str,
+    pts: &'a [(u8, &'a str)],
     dtmf: Option<u8>,
+    crypto: Vec<CryptoLine>,
     ptime: u8,
     direction: Direction,
-) -> Media {
-    let list: Vec<String> = pts.iter().map(|(pt, _)| pt.to_string()).collect();
-    let mut out = media(kind, port, proto, list.join(" "));
-    let rtpmap = |(pt, name): &(u8, &str)| Attribute::with_value("rtpmap", format!("{pt} {name}/8000"));
-    out.attributes.extend(pts.iter().map(rtpmap));
-    // 16 is flash; what we cannot use we ignore.
-    out.attributes.extend(dtmf.map(|pt| Attribute::with_value("fmtp", format!("{pt} 0-16"))));
-    out.attributes.push(Attribute::with_value("ptime", ptime));
-    // Longer packets are not taken.
-    out.attributes.push(Attribute::with_value("maxptime", PTIME_RANGE.1));
-    out.attributes.push(Attribute::new(direction.as_str()));
-    out
+}
+
+impl Line<'_> {
+    fn media(&self) -> Media {
+        let list: Vec<String> = self.pts.iter().map(|(pt, _)| pt.to_string()).collect();
+        let mut out = media(self.kind, self.port, self.proto, list.join(" "));
+        let rtpmap = |(pt, name): &(u8, &str)| Attribute::with_value("rtpmap", format!("{pt} {name}/8000"));
+        out.attributes.extend(self.pts.iter().map(rtpmap));
+        // 16 is flash; what we cannot use we ignore.
+        out.attributes.extend(self.dtmf.map(|pt| Attribute::with_value("fmtp", format!("{pt} 0-16"))));
+        out.attributes.extend(self.crypto.iter().map(|c| Attribute::with_value("crypto", c.value())));
+        out.attributes.push(Attribute::with_value("ptime", self.ptime));
+        // Longer packets are not taken.
+        out.attributes.push(Attribute::with_value("maxptime", PTIME_RANGE.1));
+        out.attributes.push(Attribute::new(self.direction.as_str()));
+        out
+    }
 }
 
 fn media(kind: &str, port: u16, proto: &str, fmt: String) -> Media {

@@ -159,7 +159,7 @@ pub struct InviteCmd {
     pub credentials: Option<Credentials>,
 }
 
-/// Another way of the same call, over another trunk: what stands in for the fields of the same name.
+/// Another way of the same call, over another trunk or to another address: what stands in for the fields of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alternative {
     /// Request-URI.
@@ -174,8 +174,10 @@ pub struct Alternative {
     pub identity: Vec<(String, String)>,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
-    /// The trunk it goes over.
-    pub trunk: TrunkSid,
+    /// The trunk it goes over; None: over none, to an address of its own.
+    pub trunk: Option<TrunkSid>,
+    /// Our SDP offer there; empty: the one of the way before.
+    pub offer: Bytes,
     /// The user that registered here whose contacts are called instead of `uri`.
     pub registered: Option<String>,
     /// As in [`InviteCmd::keep_user`].

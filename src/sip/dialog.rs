@@ -42,9 +42,12 @@ pub fn via(flow: &Flow, branch: &str) -> String {
     }
 }
 
-/// Contact of ours on a flow.
-pub fn contact(flow: &Flow) -> String {
+/// Contact of ours on a flow, for whoever is called `peer`: `sips:` for a `sips:` peer (RFC 5630 section 5.1.1.1), which then says all
+/// of the transport.
+pub fn contact(flow: &Flow, peer: &str) -> String {
+    let secure = peer.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"));
     match flow.transport {
+        Transport::Tls if secure => format!("<sips:{}>", flow.local),
         Transport::Udp => format!("<sip:{}>", flow.local),
         Transport::Tcp => format!("<sip:{};transport=tcp>", flow.local),
         Transport::Tls => format!("<sip:{};transport=tls>", flow.local),

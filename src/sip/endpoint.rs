@@ -27,6 +27,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod proofs;
 mod receive;
 mod redirect;
 mod refer;
@@ -132,6 +133,9 @@ pub struct Endpoint {
     shut_out: ShutOut,
     registrar: Registrar,
     draining: bool,
+    proofs: proofs::Proofs,
+    /// Why the connection could not be made that is being reported.
+    unreachable: Option<String>,
     /// Of the present input, for what users are shown.
     wall: Wall,
     registrations: registering::Registrations,
@@ -172,6 +176,8 @@ impl Endpoint {
             shut_out: ShutOut::default(),
             registrar,
             draining: false,
+            proofs: proofs::Proofs::default(),
+            unreachable: None,
             wall: Wall(0),
             registrations: registering::Registrations::default(),
             txns: Table::default(),
@@ -209,13 +215,6 @@ impl Endpoint {
             Verdict::Message(message) if message.method().is_some() => self.on_request(now, flow, message),
             Verdict::Message(message) => self.on_response(now.mono, flow, &message),
         }
-        self.settle();
-    }
-
-    /// A connection broke, could not be made, or a datagram came back undelivered.
-    pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
-        self.wall = now.wall;
-        self.flow_lost(now.mono, f);
         self.settle();
     }
 

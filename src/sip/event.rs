@@ -54,7 +54,8 @@ pub struct Flow {
     pub remote: SocketAddr,
     /// Our address as this peer should write it: goes into Via, Contact.
     pub local: SocketAddr,
-    /// The connection of a stream transport, 0 for UDP and for "connect if there is none".
+    /// The connection of a stream transport, 0 for UDP and for "connect if there is none"; of TLS where we connect: who must be
+    /// at its end ([`named`](super::flow::named)).
     pub conn: u64,
 }
 
@@ -250,12 +251,14 @@ pub enum SipEvent {
     },
     /// A peer has registered, or does so no longer.
     Binding(registrar::Change),
-    /// The call goes another way than it began: over this trunk.
+    /// The call goes another way than it began: over this trunk, or to this address.
     Rerouted {
         /// The outbound leg.
         leg: LegId,
-        /// The trunk.
+        /// The trunk; None: over none.
         trunk: Option<TrunkSid>,
+        /// The Request-URI there.
+        uri: String,
     },
     /// A registration of ours stands otherwise than before, or another try of it failed.
     Registration {
@@ -282,17 +285,21 @@ pub enum SipOut {
     Send(Flow, Bytes),
     /// To the calls.
     Event(SipEvent),
-    /// Find `host` (name or literal), port and transport (RFC 3263: NAPTR is left out, SRV if there is no port).
-    Resolve {
-        /// To give back in `SipCmd::Resolved`.
-        id: ResolveId,
-        /// Host of the next hop.
-        host: String,
-        /// Its port, if written.
-        port: Option<u16>,
-        /// Transport asked for by the URI.
-        transport: Option<Transport>,
-    },
+    /// Find the next hop (RFC 3263). The number is given back in `SipCmd::Resolved`.
+    Resolve(ResolveId, Lookup),
+}
+
+/// A next hop as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lookup {
+    /// Name or literal, without brackets.
+    pub host: String,
+    /// Its port, if written.
+    pub port: Option<u16>,
+    /// Transport asked for; TLS for `sips:`.
+    pub transport: Option<Transport>,
+    /// Whose rules say who is believed over TLS; None: those for everybody.
+    pub trunk: Option<TrunkSid>,
 }
 
 /// The call a leg belongs to goes into `X-Chorus-Call-Sid`.

@@ -6,6 +6,7 @@ pub mod dialog;
 pub mod digest;
 pub mod endpoint;
 pub mod event;
+pub mod flow;
 pub mod identity;
 pub mod refer;
 pub mod registrar;

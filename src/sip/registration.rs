@@ -18,6 +18,7 @@
 //!      |  granted    +------------+                                         |
 //!      +<------------| Registered |   beside it: OPTIONS every 25 s         |
 //!      |             +------------+                                         |
+//!      +<------------------+ its connection broke                           |
 //!      +--------------------------------------------------------------------+
 //!
 //!            the row is gone, or the house drains: from every state
@@ -38,12 +39,12 @@ mod wire;
 
 pub use ping::{MISSES_MAX, PING_EVERY};
 pub use state::{RegistrationState, Standing};
-pub use wanted::{Change, Hop, Wanted, reconcile};
+pub use wanted::{Change, Wanted, reconcile};
 
 use crate::clock::{Mono, Now};
 use crate::rng::Rng;
 use crate::sip::digest;
-use crate::sip::event::Flow;
+use crate::sip::event::{Flow, Lookup};
 use crate::sip::transaction::Failure;
 use crate::sip::wire::{Message, Uri};
 use ping::Pings;
@@ -99,6 +100,10 @@ pub enum Event<'a> {
     Answer(u32, &'a Message),
     /// A REGISTER failed without answer.
     Failed(u32, Failure),
+    /// The connection for it could not be made, in these words.
+    Unreachable(u32, &'a str),
+    /// A connection broke.
+    Lost(Flow),
     /// A final response to an OPTIONS, whatever it says.
     Pong(u32),
     /// An OPTIONS failed without answer.
@@ -113,7 +118,7 @@ pub enum Event<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Do {
     /// Find the peer; a lookup under way is not waited for any more.
-    LookUp(Hop),
+    LookUp(Lookup),
     /// Send REGISTER; one under way is not waited for any more.
     Register {
         /// Where.
@@ -166,6 +171,8 @@ pub struct Registration {
     /// Where the peer took us last.
     flow: Option<Flow>,
     addresses: Vec<IpAddr>,
+    /// When it last registered anew because its connection broke.
+    reconnected: Option<Mono>,
     pings: Pings,
     state: RegistrationState,
 }
@@ -188,6 +195,7 @@ impl Registration {
             failures: 0,
             flow: None,
             addresses: Vec::new(),
+            reconnected: None,
             pings: Pings::default(),
             state: RegistrationState::begun(now.wall),
         }
@@ -205,9 +213,13 @@ impl Registration {
             (Phase::LookingUp(_), Event::Time) if due => self.found(cx, Vec::new()),
             (Phase::Asking(flow), Event::Answer(n, m)) if n == self.cseq => self.answered(cx, *flow, m),
             (Phase::Asking(_), Event::Failed(n, why)) if n == self.cseq => self.unanswered(cx, why),
+            (Phase::Asking(_), Event::Unreachable(n, why)) if n == self.cseq => self.unreachable(cx, why),
+            (Phase::Registered(_), Event::Lost(flow)) if self.rests_on(&flow) => self.lost(cx),
             (Phase::Registered(_) | Phase::Waiting { .. }, Event::Time) if due => self.look_up(cx),
             (Phase::Leaving(flow), Event::Answer(n, m)) if n == self.cseq => self.left(cx, *flow, m),
-            (Phase::Leaving(_), Event::Failed(n, _)) if n == self.cseq => self.gone(cx),
+            (Phase::Leaving(_), Event::Failed(n, _) | Event::Unreachable(n, _)) if n == self.cseq => {
+                self.gone(cx)
+            }
             (Phase::Leaving(_) | Phase::Gone, Event::Leave) => {}
             (_, Event::Leave) => self.leave(cx),
             (_, Event::Pong(n)) => self.pong(cx, n),

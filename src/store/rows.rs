@@ -159,8 +159,14 @@ pub struct TrunkRow {
     pub inbound_source_ips: Vec<String>,
     /// `host[:port]` that outbound calls go to; None: inbound only, or to where the peer has registered.
     pub outbound_host: Option<String>,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `tls`.
     pub transport: String,
+    /// Who is believed over TLS, and what we show.
+    #[serde(default)]
+    pub tls: TrunkTls,
+    /// Key of the certificate that we show, PEM. Encrypted in the table, never returned.
+    #[serde(default)]
+    pub tls_key: Option<String>,
     /// Digest user: of the peer where it registers here, else ours for its challenges.
     pub username: Option<String>,
     /// Our digest password there. Encrypted in the table, never returned.
@@ -198,6 +204,9 @@ pub struct TrunkRow {
     /// Calls at a time; None: as many as there are.
     #[serde(default)]
     pub max_channels: Option<u32>,
+    /// Encryption, codecs and keys of its calls.
+    #[serde(default)]
+    pub media: crate::trunk::media::TrunkMedia,
     /// Two letters; how national numbers are read.
     pub country: Option<String>,
     /// Whether provisional responses are acknowledged.
@@ -226,6 +235,21 @@ impl TrunkRow {
     pub fn registers(&self) -> Option<&str> {
         self.username.as_deref().filter(|_| self.authentication_mode == TrunkMode::ClientCredentials)
     }
+}
+
+/// How a trunk's peer and we prove over TLS who we are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkTls {
+    /// Authorities (PEM) that the peer's certificate must come from; None: the system's.
+    pub ca: Option<String>,
+    /// Names that its certificate may carry; none: the host that we connect to.
+    pub names: Vec<String>,
+    /// SHA-256 of its certificate, lower-case hexadecimal. If there are any, nothing else of the certificate matters.
+    pub fingerprints: Vec<String>,
+    /// The certificate that we show it, with what is between it and its authority (PEM).
+    pub certificate: Option<String>,
+    /// On connections that the peer makes it must show its certificate.
+    pub client_auth: bool,
 }
 
 /// What a digest answer is compared with, without the password: lower-case hexadecimal.

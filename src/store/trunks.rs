@@ -12,7 +12,7 @@ use crate::sid::TrunkSid;
 pub static TRUNKS: Table = Table {
     name: "trunks",
     columns: &["sid", "account", "created", "name", "registers"],
-    secrets: &["password", "ha1"],
+    secrets: &["password", "ha1", "tls_key"],
     // A REGISTER names its trunk by the user alone.
     unique: &[Unique { columns: &["registers"], word: "username" }],
 };

@@ -1,12 +1,13 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
-use super::Switch;
+use super::{Switch, elastic};
 use crate::call::call::Call;
+use crate::call::trunking::Trunking;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
 use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::store::rows::{
-    CallRow, CallStatus, Direction, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
+    CallRow, CallStatus, Direction, Hook, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
 use crate::trunk::policy::Believed;
@@ -28,8 +29,12 @@ impl Switch {
             return;
         };
         match self.admit(now, &invite, &trunks) {
-            Ok(row) => {
-                if !self.begin(now, row.sid, |cx| Call::inbound(cx, row, leg, &invite)) {
+            Ok((row, trunking)) => {
+                let begun = self.begin(now, row.sid, |cx| match trunking {
+                    Some(trunking) => Call::of_trunk(cx, row, leg, &invite, trunking),
+                    None => Call::inbound(cx, row, leg, &invite),
+                });
+                if !begun {
                     let cause = Cause::new(500, "Server Internal Error");
                     self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
                 }
@@ -38,7 +43,12 @@ impl Switch {
         }
     }
 
-    fn admit(&mut self, now: Now, invite: &Invite, trunks: &[TrunkSid]) -> Result<CallRow, Refusal> {
+    fn admit(
+        &mut self,
+        now: Now,
+        invite: &Invite,
+        trunks: &[TrunkSid],
+    ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
         let source = invite.flow.remote.ip();
         let called = called(&tables.trunks, invite, trunks);
@@ -68,8 +78,9 @@ impl Switch {
             return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
         }
         let active = tables.account(number.account).is_some_and(|a| a.status == "active");
-        let (voice, fallback, status_callback) = Call::hooks_of_number(&tables, number);
-        if !active || voice.is_none() {
+        let elastic = number.trunk.and_then(|sid| tables.elastic(sid));
+        let hooks = Call::hooks_of_number(&tables, number);
+        if !active || elastic.is_none() && hooks.0.is_none() {
             let words = if active {
                 format!("the number {} has no VoiceUrl and no application", number.number)
             } else {
@@ -85,15 +96,13 @@ impl Switch {
             account: Some(number.account),
             code,
         })?;
-        let mut row = self.row_of(now, invite, number, trunk.sid);
+        let row = self.row_of(now, invite, number, trunk.sid);
+        let (mut row, trunking) = match elastic {
+            Some(elastic) => elastic::originating(row, elastic),
+            None => (asking(row, hooks), None),
+        };
         row.time_limit_s = row.time_limit_s.min(seconds);
-        row.voice = voice;
-        row.fallback = fallback;
-        row.callbacks = status_callback
-            .map(|hook| Subscription { hook, completed: true, ..Subscription::default() })
-            .into_iter()
-            .collect();
-        Ok(row)
+        Ok((row, trunking))
     }
 
     fn row_of(&mut self, now: Now, invite: &Invite, number: &NumberRow, trunk: TrunkSid) -> CallRow {
@@ -137,6 +146,14 @@ impl Switch {
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
     }
+}
+
+/// The application decides what becomes of the call: VoiceUrl, its fallback, StatusCallback.
+fn asking(row: CallRow, hooks: (Option<Hook>, Option<Hook>, Option<Hook>)) -> CallRow {
+    let (voice, fallback, status_callback) = hooks;
+    let subscription = |hook| Subscription { hook, completed: true, ..Subscription::default() };
+    let callbacks = status_callback.map(subscription).into_iter().collect();
+    CallRow { voice, fallback, callbacks, ..row }
 }
 
 /// Whom the caller dialled: the user of the Request-URI. A PBX that we registered with sends there what our Contact says, our own

@@ -6,8 +6,8 @@ use crate::call::event::{PortError, StreamConnect, Ticket};
 use crate::call::tables::Tables;
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::media::plan::Clip;
-use crate::sid::{AccountSid, CallSid};
-use crate::sip::event::{Flow, LegId, ResolveId, Transport};
+use crate::sid::{AccountSid, CallSid, TrunkSid};
+use crate::sip::event::{Flow, LegId, Lookup, ResolveId};
 use crate::speech::{ClipId, Speech, SpeechError};
 use crate::store::rows::Line;
 use crate::store::tx::{StoreError, Tx, TxId};
@@ -22,6 +22,10 @@ pub enum Input {
     Sip(Flow, Bytes),
     /// A connection is gone.
     FlowLost(Flow),
+    /// A connection could not be made, and why.
+    Unreachable(Flow, String),
+    /// The certificate shown on a connection is that of these trunks' peers.
+    Proved(Flow, Vec<TrunkSid>),
     /// A host lookup came back.
     Resolved(ResolveId, Vec<Flow>),
     /// From a worker.
@@ -53,17 +57,8 @@ pub enum Input {
 pub enum Output {
     /// A SIP message.
     Send(Flow, Bytes),
-    /// Looks up a host.
-    Resolve {
-        /// Names the answer.
-        id: ResolveId,
-        /// Name or literal.
-        host: String,
-        /// As written.
-        port: Option<u16>,
-        /// As asked for.
-        transport: Option<Transport>,
-    },
+    /// Looks a next hop up; the number names the answer.
+    Resolve(ResolveId, Lookup),
     /// Writes.
     Commit(TxId, Tx),
     /// Requests.

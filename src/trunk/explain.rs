@@ -1,7 +1,7 @@
 //! Step by step: what happens to a call over one trunk, and why not. The same functions decide that explain here.
 
 use super::snapshot::Snapshot;
-use super::{normalise, route};
+use super::{media::SrtpPolicy, normalise, route};
 use crate::sid::AccountSid;
 use crate::store::rows::{NumberRow, TrunkMode, TrunkRow};
 
@@ -25,6 +25,13 @@ fn no(words: impl Into<String>) -> Step {
 /// A call that comes in over `trunk` to `number`, from `from`.
 pub fn inbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, from: Option<&str>) -> Vec<Step> {
     let mut steps = vec![known_by(trunk)];
+    if trunk.tls.client_auth {
+        let whose = believed(trunk, "an authority of this machine", "any name");
+        steps.push(yes(format!(
+            "It must come over TLS and show a certificate: {whose}; others are strangers."
+        )));
+    }
+    steps.extend(media(trunk));
     if let Some(from) = from {
         let read = normalise::inbound(from, trunk.country.as_deref());
         steps.push(yes(format!("From '{from}' is shown as '{read}'.")));
@@ -46,6 +53,9 @@ pub fn inbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, from: Option<&
 fn known_by(trunk: &TrunkRow) -> Step {
     let sources = trunk.inbound_source_ips.join(", ");
     match trunk.authentication_mode {
+        TrunkMode::IpAddress if sources.is_empty() && trunk.tls.client_auth => {
+            yes("Whoever shows its peer's certificate over TLS is of this trunk, wherever it comes from.")
+        }
         TrunkMode::IpAddress if sources.is_empty() => {
             no("It has no inbound_source_ips: nobody can call over it.".to_owned())
         }
@@ -97,7 +107,29 @@ pub fn outbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, account: Acco
             steps.push(yes(format!("This trunk is way {} of {}.", place.saturating_add(1), ways.len())));
             steps.push(yes(format!("INVITE {uri}, To <sip:{number}@{host}>.")));
             steps.extend(sent_to(trunk));
+            steps.extend(media(trunk));
         }
+    }
+    steps
+}
+
+/// What is spoken there.
+fn media(trunk: &TrunkRow) -> Vec<Step> {
+    let codecs: Vec<&str> = trunk.media.codecs.iter().map(|c| c.name()).collect();
+    let codecs = if codecs.is_empty() { "PCMU or PCMA".to_owned() } else { codecs.join(" before ") };
+    let (srtp, keys) = match trunk.media.srtp {
+        SrtpPolicy::Off => ("in clear (srtp: off; an offer of RTP/SAVP gets 488)", false),
+        SrtpPolicy::Optional => ("encrypted if the peer wants it (srtp: optional)", true),
+        SrtpPolicy::Required => ("encrypted (srtp: required; an offer without keys gets 488)", true),
+    };
+    let dtmf = trunk.media.dtmf.as_str();
+    let mut steps = vec![yes(format!("Media are {codecs}, {srtp}, keys by {dtmf}."))];
+    if keys && trunk.transport != "tls" {
+        steps.push(yes(format!(
+            "Mind that the keys of SRTP stand in the SDP, which goes over {} in clear: who reads the signalling can \
+             decrypt the call.",
+            trunk.transport
+        )));
     }
     steps
 }
@@ -113,8 +145,26 @@ fn why_not(trunk: &TrunkRow, number: &str, account: AccountSid) -> String {
     format!("'{number}' begins with none of this trunk's outbound_route_prefixes: {prefixes}.")
 }
 
+/// Whose certificate is believed.
+fn believed(trunk: &TrunkRow, authority: &str, host: &str) -> String {
+    let tls = &trunk.tls;
+    if !tls.fingerprints.is_empty() {
+        return "one of tls_peer_fingerprints".to_owned();
+    }
+    let authority = if tls.ca.is_some() { "an authority of tls_ca" } else { authority };
+    let names = if tls.names.is_empty() { host.to_owned() } else { tls.names.join(" or ") };
+    format!("one of {authority} for {names}")
+}
+
 fn sent_to(trunk: &TrunkRow) -> Option<Step> {
-    let transport = &trunk.transport;
+    let mut transport = trunk.transport.clone();
+    if transport == "tls" {
+        let host = trunk.outbound_proxy.as_ref().or(trunk.outbound_host.as_ref());
+        let host = host.map_or("", |h| h.as_str());
+        let whose = believed(trunk, "an authority of this machine or of CHORUS_CA_FILE", host);
+        let shows = if trunk.tls.certificate.is_some() { "; we show tls_certificate" } else { "" };
+        transport = format!("tls, where the certificate must be {whose}{shows}");
+    }
     match (trunk.authentication_mode, &trunk.outbound_proxy) {
         (TrunkMode::ClientCredentials, _) => Some(yes(format!(
             "It is sent to where '{}' has registered; 480 if it has not.",

@@ -6,10 +6,12 @@ pub mod explain;
 pub mod identify;
 pub mod identity;
 pub mod manners;
+pub mod media;
 pub mod normalise;
 pub mod policy;
 pub mod route;
 pub mod snapshot;
+pub mod tls;
 
 pub use identify::Network;
 pub use snapshot::Snapshot;

@@ -84,6 +84,17 @@ impl Snapshot {
         self.users_from_anywhere || self.lists(source)
     }
 
+    /// Must its peer show a certificate?
+    pub fn asks_for_certificate(&self, sid: TrunkSid) -> bool {
+        self.trunk(sid).is_some_and(|t| t.tls.client_auth)
+    }
+
+    /// Is its peer known by that alone: whatever address it comes from, without a password?
+    pub fn is_known_by_certificate(&self, sid: TrunkSid) -> bool {
+        let by_address = |t: &TrunkRow| t.authentication_mode == TrunkMode::IpAddress;
+        self.trunk(sid).is_some_and(|t| t.tls.client_auth && by_address(t) && t.inbound_source_ips.is_empty())
+    }
+
     /// The number that a Request-URI's user part names, written with or without `+`.
     pub fn number(&self, user: &str) -> Option<&NumberRow> {
         self.numbers.get(&canonical(user.split_once(';').map_or(user, |(u, _)| u)))

@@ -11,6 +11,14 @@ use std::sync::Arc;
 /// # Errors
 /// A sentence for the operator: the file that could not be read, or holds no certificate.
 pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+    client_of(roots(ca_file)?)
+}
+
+/// The roots themselves, which trunks share.
+///
+/// # Errors
+/// As [`client_config`].
+pub fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     for error in &native.errors {
@@ -23,6 +31,14 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
     if roots.is_empty() {
         tracing::warn!("no root certificate is known: every https and wss connection will be refused");
     }
+    Ok(roots)
+}
+
+/// A client configuration with these roots.
+///
+/// # Errors
+/// The library has no TLS.
+pub fn client_of(roots: RootCertStore) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -60,6 +60,9 @@ fn too_long(kind: Kind) -> String {
         Kind::Password => format!("aB1{}", long(PASSWORD_MAX)),
         Kind::Country => "DEU".to_string(),
         Kind::Cidrs => format!("192.0.2.1/{}", "0".repeat(100)),
+        Kind::Names => long(256),
+        Kind::Fingerprints => "ab".repeat(33),
+        Kind::Order(_) => long(256),
         Kind::Prefix | Kind::Prefixes => "1".repeat(PREFIX_MAX + 1),
         Kind::DialString => format!("sip:{{number}}@{}", long(ENDPOINT_MAX)),
         Kind::Pairs => "x".repeat(PAIR_CHARS_MAX),
@@ -103,6 +106,9 @@ fn wrong_type(kind: Kind) -> Vec<String> {
         }
         Kind::Country => own(&["us", "1A"]),
         Kind::Cidrs => own(&["nonsense", "192.0.2"]),
+        Kind::Names => own(&["a b", "http://host/"]),
+        Kind::Fingerprints => own(&["nonsense", "ab:cd"]),
+        Kind::Order(_) => own(&["5", "\u{0}"]),
         Kind::Prefix => own(&["a", "1 2", "#"]),
         Kind::Prefixes => own(&["a", "1.5", "*1", "+"]),
         Kind::DialString => own(&["nonsense", "tel:{number}", "sip:{number}", "sip:{number}@a b"]),
@@ -120,6 +126,7 @@ fn out_of_range(kind: Kind) -> Vec<String> {
         Kind::PageSize => own(&["0", "-1"]),
         Kind::OneOf(_) => own(&["nonsense"]),
         Kind::Words(_) => own(&["nonsense", "completed nonsense"]),
+        Kind::Order(words) => vec!["nonsense".into(), words.join(" ")],
         Kind::Method => own(&["PUT"]),
         Kind::Url => own(&["ftp://example.com/", "javascript:alert(1)"]),
         Kind::StreamUrl => own(&["https://example.com/"]),
@@ -137,7 +144,7 @@ fn out_of_range(kind: Kind) -> Vec<String> {
         Kind::Text(_) | Kind::Token(_) | Kind::Twiml | Kind::Bool | Kind::Country | Kind::PhonePattern => {
             vec![]
         }
-        Kind::Prefix | Kind::Prefixes => vec![],
+        Kind::Prefix | Kind::Prefixes | Kind::Names | Kind::Fingerprints => vec![],
         Kind::Pairs | Kind::Endpoint => vec![],
     }
 }
@@ -274,7 +281,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// Parameters of all operations together; changes only with the declarations.
-const PARAMETERS: usize = 421;
+const PARAMETERS: usize = 441;
 
 /// What is no fault, by the declaration and nothing else.
 fn legal(param: &Param, fault: Fault) -> bool {
@@ -289,6 +296,8 @@ fn legal(param: &Param, fault: Fault) -> bool {
             | Kind::PhonePattern
             | Kind::Endpoint
             | Kind::Prefix
+            | Kind::Names
+            | Kind::Fingerprints
             | Kind::Prefixes
     );
     match fault {

@@ -96,8 +96,7 @@ impl Callee {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let (inbox, sip) = mpsc::channel(1_024);
-                let config =
-                    transport::Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), external: None };
+                let config = transport::Config::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
                 let transport = Transport::start(config, chorus::api::rng(), inbox).await.unwrap();
                 out.send(transport.local_addr()).unwrap();
                 Line::new(transport, seen.0, seen.1).run(sip, stopped).await;
@@ -181,19 +180,13 @@ impl Line {
                 self.endpoint.poll_timeout().map_or(Duration::from_secs(60), |at| at.since(now().mono));
             tokio::select! {
                 _ = stopped.recv() => break,
-                Some(x) = sip.recv() => match x {
-                    Inbound::Bytes(flow, bytes) => self.endpoint.on_bytes(now(), flow, &bytes),
-                    Inbound::Lost(flow) => self.endpoint.on_flow_lost(now(), flow),
-                    Inbound::Resolved(id, flows) => self.endpoint.command(now(), SipCmd::Resolved(id, flows)),
-                },
+                Some(x) = sip.recv() => x.give(&mut self.endpoint, now()),
                 () = tokio::time::sleep(wait) => self.endpoint.on_time(now()),
             }
             while let Some(out) = self.endpoint.poll() {
                 match out {
                     SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                    SipOut::Resolve { id, host, port, transport } => {
-                        self.transport.resolve(id, host, port, transport);
-                    }
+                    SipOut::Resolve(id, lookup) => self.transport.resolve(id, lookup),
                     SipOut::Event(event) => self.on_event(event).await,
                 }
             }

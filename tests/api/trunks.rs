@@ -68,6 +68,7 @@ fn a_trunk_is_made_from_either_body_and_deleted() {
 #[test]
 fn every_attribute_is_shown_as_it_was_given_but_the_secrets() {
     let server = Server::start();
+    let pem = certificate();
     let given = json!({
         "name": "PBX", "authentication_mode": "outbound_registration", "inbound_source_ips": ["198.51.100.0/24"],
         "outbound_host": "pbx.client.com:5060", "outbound_proxy": "sbc.client.com", "transport": "tcp",
@@ -75,11 +76,16 @@ fn every_attribute_is_shown_as_it_was_given_but_the_secrets() {
         "default_sender": "+85512345678", "max_channels": 30, "outbound_dial_string_prefix": "9",
         "outbound_plus_prefix": true, "outbound_national_dialing": true, "outbound_route_prefixes": ["855", "1"],
         "outbound_dial_string": "sip:{number}@{host};user=phone", "account_sid": server.account.sid,
-        "reliable_provisional": "required", "session_expires": 600, "redirects": "any", "refer": "allow", "inbound_identity": "asserted", "outbound_identity": "remote_party_id",
+        "tls_ca": pem.0, "tls_peer_names": ["pbx.client.com"], "tls_peer_fingerprints": ["ab".repeat(32)],
+        "tls_client_auth": true, "tls_certificate": pem.0,
+        "reliable_provisional": "required", "session_expires": 600, "redirects": "any",
+        "srtp": "optional", "codecs": ["PCMA", "PCMU"], "ptime": 30, "dtmf": "auto",
+        "refer": "allow", "inbound_identity": "asserted", "outbound_identity": "remote_party_id",
         "outbound_diversion": true,
     });
     let mut body = given.clone();
     body["password"] = json!("secret123");
+    body["tls_private_key"] = json!(pem.1);
     let mut made = server.trunk(body.clone());
     let fetched = server.carrier("GET", path(&made), "").good(200)["data"]["attributes"].clone();
     for name in ["created_at", "updated_at", "path"] {
@@ -104,7 +110,14 @@ fn every_attribute_is_shown_as_it_was_given_but_the_secrets() {
         again.as_object_mut().unwrap().remove(name);
     }
     assert_eq!(again, given);
-    assert!(!server.carrier("GET", PATH, "").text().contains("secret123"));
+    let shown = server.carrier("GET", PATH, "").text();
+    assert!(!shown.contains("secret123") && !shown.contains("PRIVATE KEY"));
+}
+
+/// A certificate and its key, in PEM.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["pbx.client.com".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
 #[test]
@@ -258,7 +271,12 @@ fn a_bad_field_is_pointed_at() {
         ("username", json!("u")),
         ("name", json!(5)),
         ("name", json!({"a": 1})),
-        ("transport", json!("tls")),
+        ("transport", json!("sctp")),
+        ("tls_ca", json!("no certificate")),
+        ("tls_certificate", json!(certificate().0)),
+        ("tls_client_auth", json!(true)),
+        ("tls_peer_names", json!(["a b"])),
+        ("tls_peer_fingerprints", json!(["ab:cd"])),
         ("account_sid", json!("AC00000000000000000000000000000000")),
         ("max_channels", json!(0)),
         ("max_channels", json!(1.5)),

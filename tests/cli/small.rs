@@ -141,7 +141,7 @@ async fn the_first_datagram_of_a_fresh_socket_leaves() {
     let remote = peer.local_addr().unwrap();
     for seed in 0..50 {
         let (inbox, _kept) = tokio::sync::mpsc::channel(1);
-        let config = Config { listen: "127.0.0.1:0".parse().unwrap(), external: None };
+        let config = Config::new("127.0.0.1:0".parse().unwrap());
         let transport = Transport::start(config, chorus::rng::Rng::from_number(seed), inbox).await.unwrap();
         let flow = Flow { transport: Kind::Udp, remote, local: transport.local_addr(), conn: 0 };
         transport.send(flow, bytes::Bytes::from_static(b"first"));

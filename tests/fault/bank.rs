@@ -79,7 +79,7 @@ impl Bank {
     ) -> Bank {
         let mut rng = Rng::from_number(seed);
         let (inbox, sip) = mpsc::channel(4_096);
-        let config = transport::Config { listen: "127.0.0.1:0".parse().unwrap(), external: None };
+        let config = transport::Config::new("127.0.0.1:0".parse().unwrap());
         let transport = Transport::start(config, rng.fork(), inbox).await.unwrap();
         let address = transport.local_addr();
         let mut endpoint = Endpoint::new(rng.fork(), EndpointConfig::default());
@@ -119,9 +119,7 @@ impl Work {
         loop {
             tokio::select! {
                 x = sip.recv() => match x {
-                    Some(Inbound::Bytes(flow, bytes)) => self.endpoint.on_bytes(now(), flow, &bytes),
-                    Some(Inbound::Lost(flow)) => self.endpoint.on_flow_lost(now(), flow),
-                    Some(Inbound::Resolved(id, flows)) => self.endpoint.command(now(), SipCmd::Resolved(id, flows)),
+                    Some(x) => x.give(&mut self.endpoint, now()),
                     None => return,
                 },
                 what = todo.recv() => match what {
@@ -251,9 +249,7 @@ impl Work {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Resolve { id, host, port, transport } => {
-                    self.transport.resolve(id, host, port, transport)
-                }
+                SipOut::Resolve(id, lookup) => self.transport.resolve(id, lookup),
                 SipOut::Event(event) => self.on_event(event),
             }
         }

@@ -87,6 +87,12 @@ pub struct Phone {
     pub rtp_seq: u16,
     talk: Option<(SourceId, Arc<Clip>)>,
     pub peer: Option<plan::Peer>,
+    /// What it agrees to.
+    pub terms: sdp::Terms,
+    /// What it answers, whatever is offered.
+    pub answer_with: Option<Bytes>,
+    /// The documents that came to it.
+    pub documents: Vec<String>,
     version: u64,
     next: u64,
 }
@@ -137,6 +143,9 @@ impl Phone {
             rtp_seq: 1,
             talk: None,
             peer: None,
+            terms: sdp::Terms::default(),
+            answer_with: None,
+            documents: vec![],
             version: 0,
             next: 2,
         }
@@ -173,7 +182,7 @@ impl Phone {
         let leg = LegId(self.id());
         self.open(now, leg);
         let local = self.local();
-        let own = Bytes::from(sdp::offer(&local, sdp::Direction::SendRecv));
+        let own = Bytes::from(self.terms.offer(&local, sdp::Direction::SendRecv));
         let offer = self.offer_with.clone().unwrap_or(own);
         let cmd = InviteCmd {
             leg,
@@ -240,8 +249,9 @@ impl Phone {
         }
     }
 
-    fn heard_sdp(&mut self, now: Now, body: Option<&Bytes>) {
-        let peer = body.and_then(|b| sdp::read(b).ok()).and_then(|r| sdp::accept_answer(&r).ok());
+    pub(super) fn heard_sdp(&mut self, now: Now, body: Option<&Bytes>) {
+        self.documents.extend(body.map(|b| String::from_utf8_lossy(b).into_owned()));
+        let peer = body.and_then(|b| sdp::read(b).ok()).and_then(|r| self.terms.accept(&r).ok());
         if let Some(mut peer) = peer {
             peer.epoch = self.version as u32 + 1;
             self.peer = Some(peer);
@@ -252,15 +262,19 @@ impl Phone {
     /// Our answer to an offer of theirs.
     pub fn answer_body(&mut self, now: Now, offer: Option<&Bytes>) -> Bytes {
         let local = self.local();
+        self.documents.extend(offer.map(|b| String::from_utf8_lossy(b).into_owned()));
+        if let Some(answer) = &self.answer_with {
+            return answer.clone();
+        }
         match offer.and_then(|o| sdp::read(o).ok()) {
             Some(remote) => {
-                let (body, mut peer) = sdp::answer(&remote, &local).unwrap();
+                let (body, mut peer) = self.terms.answer(&remote, &local).unwrap();
                 peer.epoch = self.version as u32;
                 self.peer = Some(peer);
                 self.plan(now);
                 body.into()
             }
-            None => sdp::offer(&local, sdp::Direction::SendRecv).into(),
+            None => self.terms.offer(&local, sdp::Direction::SendRecv).into(),
         }
     }
 

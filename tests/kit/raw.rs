@@ -114,10 +114,16 @@ impl Phone {
         Some(head.map(|h| with_body(&h, None, b"")).into_iter().collect())
     }
 
+    /// Takes the answer to an offer made by hand: its media follow it.
+    pub fn take_answer(&mut self, now: Now) {
+        let told = self.told.iter().rfind(|body| body.starts_with("v=0")).cloned();
+        self.heard_sdp(now, told.map(Bytes::from).as_ref());
+    }
+
     /// A document of its own.
     pub fn offer(&mut self, direction: sdp::Direction) -> Bytes {
         let local = self.local();
-        sdp::offer(&local, direction).into()
+        self.terms.offer(&local, direction).into()
     }
 
     fn packet(&mut self, pt: u8, marker: bool, ts: u32, payload: &[u8]) {

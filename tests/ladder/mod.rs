@@ -4,10 +4,12 @@ mod corners;
 mod dial;
 mod dialogs;
 mod documents;
+mod elastic;
 mod faults;
 mod identity;
 mod inbound;
 mod limits;
+mod media;
 mod outbound;
 mod refer;
 mod registering;
@@ -23,10 +25,12 @@ fn every_ladder_is_shown() {
     let sources = [
         include_str!("dial.rs"),
         include_str!("dialogs.rs"),
+        include_str!("elastic.rs"),
         include_str!("faults.rs"),
         include_str!("identity.rs"),
         include_str!("inbound.rs"),
         include_str!("limits.rs"),
+        include_str!("media.rs"),
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
         include_str!("refer.rs"),

@@ -159,6 +159,20 @@ fn trunk_fails_over() {
 }
 
 #[test]
+fn trunk_is_not_believed() {
+    let mut w = two_trunks(514);
+    w.trunk(|t| t.transport = "tls".to_owned());
+    callee(&mut w, OnCall::Answer(500));
+    let second = w.phone("second", 3);
+    w.phones[second].on_call = OnCall::Answer(500);
+    api(&mut w, |_| {});
+    w.until("it is over", |w| !w.phones[second].ended.is_empty());
+    assert!(w.phones[second].rtp_loud > 0);
+    w.run_ms(1_000);
+    ladder::check(w, "trunk_is_not_believed", "The next candidate on TLS failure.");
+}
+
+#[test]
 fn trunk_is_silent() {
     let mut w = two_trunks(511);
     let second = w.phone("second", 3);

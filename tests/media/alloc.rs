@@ -133,7 +133,7 @@ impl Bare {
                 Packet { marker: false, pt, seq, ts, ssrc: 9, payload }.write(&mut packet);
                 let now = self.now();
                 if nth != Some(3) {
-                    self.engine.on_rtp(now, leg, addr(leg), &packet, &mut self.out);
+                    self.engine.on_rtp(now, leg, addr(leg), &mut packet, &mut self.out);
                 }
                 self.drain();
                 self.packet = packet;

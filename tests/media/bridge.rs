@@ -313,8 +313,14 @@ fn reports_tell_both_sides_loss_jitter_and_round_trip() {
     rig.run(70);
     let from = std::net::SocketAddr::from(([10, 0, 0, 1], 4_001));
     let now = rig.now();
-    rig.engines[0].on_rtcp(now, a, from, &bytes, &mut rig.out);
-    rig.engines[0].on_rtcp(now, a, std::net::SocketAddr::from(([6, 6, 6, 6], 1)), &bytes, &mut rig.out);
+    rig.engines[0].on_rtcp(now, a, from, &mut bytes.clone(), &mut rig.out);
+    rig.engines[0].on_rtcp(
+        now,
+        a,
+        std::net::SocketAddr::from(([6, 6, 6, 6], 1)),
+        &mut bytes.clone(),
+        &mut rig.out,
+    );
     rig.perform(0);
     let stats = rig.events.iter().rev().find_map(|(at, e)| match e {
         MediaEvent::Stats(_, s) if *at > START_US => Some(*s),

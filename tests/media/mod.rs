@@ -14,5 +14,6 @@ mod record;
 pub mod rig;
 mod rtcp;
 mod silence;
+mod srtp;
 mod stream;
 mod wire;

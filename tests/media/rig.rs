@@ -37,11 +37,13 @@ pub fn peer(rtp: SocketAddr, codec: Codec) -> Peer {
         rtcp: None,
         codec,
         pt: if codec == Codec::Pcmu { 0 } else { 8 },
+        dtmf: Default::default(),
         dtmf_pt: Some(101),
         cn_pt: None,
         send: true,
         recv: true,
         ptime: 20,
+        crypto: None,
         epoch: 1,
     }
 }
@@ -203,7 +205,7 @@ impl Rig {
     /// A packet from anywhere, now.
     pub fn rtp_from(&mut self, leg: LegId, from: SocketAddr, packet: &[u8]) {
         let (now, e) = (self.now(), self.home[&leg]);
-        self.engines[e].on_rtp(now, leg, from, packet, &mut self.out);
+        self.engines[e].on_rtp(now, leg, from, &mut packet.to_vec(), &mut self.out);
         self.perform(e);
     }
 

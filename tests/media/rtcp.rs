@@ -69,7 +69,7 @@ fn a_block_holds_loss_by_interval_and_in_all_and_the_age_of_the_peers_report() {
     Outgoing { ssrc, sender: Some((ntp, 0, 1, 1)), block: None, cname: b"p", bye: false }.write(&mut bytes);
     let (now, at_us) = (rig.now(), rig.now_us);
     let from = SocketAddr::from(([10, 0, 0, 1], 4_001));
-    rig.engines[0].on_rtcp(now, leg, from, &bytes, &mut rig.out);
+    rig.engines[0].on_rtcp(now, leg, from, &mut bytes.clone(), &mut rig.out);
     rig.perform(0);
     let second = block(&next_report(&mut rig, leg));
     let phone = &rig.phones[&leg];

@@ -42,8 +42,11 @@ impl Baresip {
         std::fs::create_dir_all(dir.join("heard")).unwrap();
         std::fs::write(dir.join("said.wav"), wave::write(&audio::speech(7, SAID))).unwrap();
         let d = dir.display();
+        let authority = place.dir.join("sip-tls/ca.pem");
+        let trust =
+            authority.exists().then(|| format!("sip_cafile {}\n", authority.display())).unwrap_or_default();
         let config = format!(
-            "poll_method epoll\nsip_listen {at}\naudio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
+            "poll_method epoll\nsip_listen {at}\n{trust}audio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
              audio_alert aubridge,ear\naudio_srate 8000\naudio_channels 1\nrtp_ports 40000-48000\nsnd_path {d}/heard\n\
              module_path {}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
              module_tmp account.so\nmodule_app menu.so\n",
@@ -140,7 +143,10 @@ async fn scene(name: &str) -> Scene {
 }
 
 pub(super) async fn scene_with(name: &str, by_address: bool) -> Scene {
-    let place = Place::new(name);
+    scene_in(Place::new(name), by_address).await
+}
+
+async fn scene_in(place: Place, by_address: bool) -> Scene {
     let app = App::start(answer).await;
     let server = place.start().await;
     let peer = free(&mut chorus::api::rng());
@@ -152,15 +158,19 @@ pub(super) async fn scene_with(name: &str, by_address: bool) -> Scene {
     Scene { place, server, app, peer }
 }
 
-/// A softphone: it registers with a name and a password.
+/// A softphone: it registers with a name and a password. Over TLS it trusts the authority of the server's own certificate.
 async fn softphone(name: &str, transport: &str) -> (Scene, Baresip) {
-    let s = scene_with(name, false).await;
+    let mut place = Place::new(name);
+    let tls = free(&mut chorus::api::rng());
+    place.extra.push(("CHORUS_SIP_TLS_LISTEN", tls.to_string()));
+    let s = scene_in(place, false).await;
+    let at = if transport == "tls" { tls } else { s.server.sip };
     let user = [("username", "alice"), ("password", "correct-horse-battery")];
     s.server.sip_trunk("client_credentials", &user).await;
     let account = format!(
         "<sip:alice@{};transport={transport}>;auth_user=alice;auth_pass=correct-horse-battery;regint=60;\
          answermode=auto;audio_codecs=PCMU\n",
-        s.server.sip
+        at
     );
     let mut phone = Baresip::with(&s.place, s.peer, &account, &[]);
     phone.says("200 OK").await;
@@ -249,11 +259,31 @@ async fn a_softphone_registers_over_udp_and_talks_to_the_bot() {
 }
 
 #[tokio::test]
-async fn a_softphone_registers_over_tcp_and_is_called() {
+async fn a_softphone_registers_over_tls_and_talks_to_the_bot() {
     if !installed("baresip") {
         return;
     }
-    let (s, phone) = softphone("softphone-tcp", "tcp").await;
+    let (s, mut phone) = softphone("softphone-tls", "tls").await;
+    let tls = s.place.extra[0].1.clone();
+    phone.press(&format!("/dial sip:{NUMBER}@{tls};transport=tls\n")).await;
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_softphone_registers_over_tcp_and_is_called() {
+    is_called("softphone-tcp-called", "tcp").await;
+}
+
+#[tokio::test]
+async fn a_softphone_registers_over_tls_and_is_called_on_its_connection() {
+    is_called("softphone-tls-called", "tls").await;
+}
+
+async fn is_called(name: &str, transport: &str) {
+    if !installed("baresip") {
+        return;
+    }
+    let (s, phone) = softphone(name, transport).await;
     let url = s.app.url("/voice");
     let made = s
         .server

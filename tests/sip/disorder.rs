@@ -77,7 +77,7 @@ impl Chaos {
                         self.sent.push(message);
                     }
                 }
-                SipOut::Resolve { id, .. } => self.lookups.push(id),
+                SipOut::Resolve(id, _) => self.lookups.push(id),
                 SipOut::Event(event) => self.event(event),
             }
         }

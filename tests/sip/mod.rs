@@ -28,6 +28,7 @@ mod sdp_awkward;
 mod session_timer;
 mod simulation;
 mod telephone;
+mod tls;
 mod torture_endpoint;
 mod torture_wire;
 mod transport;

@@ -4,7 +4,9 @@ use super::net::{at, open_house, udp};
 use bytes::Bytes;
 use chorus::clock::Mono;
 use chorus::rng::Rng;
-use chorus::sip::event::{Credentials, Flow, InviteCmd, LegId, ResolveId, Side, SipCmd, SipEvent, SipOut};
+use chorus::sip::event::{
+    Credentials, Flow, InviteCmd, LegId, Lookup, ResolveId, Side, SipCmd, SipEvent, SipOut,
+};
 use chorus::sip::registrar::Change;
 use chorus::sip::wire::{Message, Verdict, read_datagram};
 use chorus::sip::{Endpoint, EndpointConfig};
@@ -87,7 +89,7 @@ impl Bench {
                     self.lines.push(line(&event));
                     self.events.push(event);
                 }
-                SipOut::Resolve { id, host, port, transport } => {
+                SipOut::Resolve(id, Lookup { host, port, transport, .. }) => {
                     self.lookup = Some(id);
                     self.lines.push(format!("resolve {host} {port:?} {transport:?}"));
                 }
@@ -103,6 +105,11 @@ impl Bench {
 
     pub fn get_on(&mut self, flow: Flow, bytes: &[u8]) {
         self.endpoint.on_bytes(at(self.now), flow, &Bytes::copy_from_slice(bytes));
+        self.collect();
+    }
+
+    pub fn unreachable(&mut self, flow: Flow, words: &str) {
+        self.endpoint.on_unreachable(at(self.now), flow, words.to_owned());
         self.collect();
     }
 
@@ -256,7 +263,7 @@ fn line(event: &SipEvent) -> String {
         SipEvent::Refused { code, .. } => format!("Refused {code}"),
         SipEvent::Binding(Change::Put(row)) => format!("Bound {} {}", row.user, row.contact),
         SipEvent::Binding(Change::Delete { key, .. }) => format!("Unbound {key}"),
-        SipEvent::Rerouted { leg, trunk } => format!("Rerouted {} {trunk:?}", leg.0),
+        SipEvent::Rerouted { leg, trunk, .. } => format!("Rerouted {} {trunk:?}", leg.0),
         SipEvent::Seen { .. } => "Seen".into(),
     }
 }

@@ -507,3 +507,54 @@ fn what_changes_when_rows_do() {
     }
     assert!(Wanted::of(&TrunkRow { outbound_host: Some("not a host".into()), ..row() }).is_none());
 }
+
+/// The same over a stream, whose connections have numbers.
+fn over(transport: Transport) -> Bench {
+    let mut b = begun(&TrunkRow { transport: "tcp".into(), ..row() });
+    b.expect(&["registering", "resolve pbx.example Some(5070) Some(Tcp)"]);
+    found(&mut b, vec![Flow { transport, ..udp(US, PBX) }]);
+    b.expect(&["REGISTER"]);
+    b.respond("REGISTER", 200, "Expires: 600\r\n", "pbx", "");
+    b.expect(&["registered"]);
+    b
+}
+
+#[test]
+fn a_connection_that_breaks_is_made_anew_at_once_but_not_again_and_again() {
+    let mut b = over(Transport::Tcp);
+    let broken = Flow { transport: Transport::Tcp, conn: 5, ..udp(US, PBX) };
+    let again = |b: &mut Bench| {
+        b.expect(&["resolve pbx.example Some(5070) Some(Tcp)"]);
+        found(b, vec![Flow { conn: 0, ..broken }]);
+        b.expect(&["REGISTER"]);
+        b.respond("REGISTER", 200, "Expires: 600\r\n", "pbx", "");
+    };
+    b.lost(Flow { remote: "198.51.100.8:5070".parse().unwrap(), ..broken });
+    b.lost(udp(US, PBX));
+    b.expect(&[]);
+    b.lost(broken);
+    again(&mut b);
+    b.expect(&[]);
+    // It breaks as soon as it is there: not in a loop.
+    b.lost(broken);
+    b.expect(&["failed"]);
+    assert_eq!(state(&b).last_error.unwrap(), "the connection breaks again and again");
+    assert!((15_000..=30_000).contains(&wait(&b)), "{}", wait(&b));
+}
+
+#[test]
+fn why_no_connection_came_about_is_shown() {
+    let mut b = begun(&TrunkRow { transport: "tls".into(), ..row() });
+    b.expect(&["registering", "resolve pbx.example Some(5070) Some(Tls)"]);
+    let flow = Flow {
+        transport: Transport::Tls,
+        conn: chorus::sip::flow::named(Some(TRUNK), "pbx.example"),
+        ..udp(US, PBX)
+    };
+    found(&mut b, vec![flow]);
+    assert!(b.sent.last().unwrap().1.contact().unwrap().uri.transport() == Some("tls"));
+    b.expect(&["REGISTER"]);
+    b.unreachable(flow, "its certificate has expired");
+    b.expect(&["failed"]);
+    assert_eq!(state(&b).last_error.unwrap(), "its certificate has expired");
+}

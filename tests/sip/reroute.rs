@@ -19,7 +19,8 @@ fn cmd(alternatives: usize) -> InviteCmd {
         from: format!("<sip:+1555019{n}@LOCAL>"),
         to: format!("<sip:+15550100@b{n}.example>"),
         credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
-        trunk: TrunkSid(n as u128),
+        trunk: Some(TrunkSid(n as u128)),
+        offer: Default::default(),
         registered: None,
         keep_user: false,
     };

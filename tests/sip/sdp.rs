@@ -41,11 +41,13 @@ fn the_answer_takes_the_first_codec_of_the_offer() {
         rtcp: Some("192.0.2.7:4009".parse().unwrap()),
         codec: Codec::Pcma,
         pt: 8,
+        dtmf: Default::default(),
         dtmf_pt: Some(101),
         cn_pt: Some(13),
         send: true,
         recv: true,
         ptime: 30,
+        crypto: None,
         epoch: 0,
     };
     assert_eq!(peer, wanted);

@@ -124,7 +124,7 @@ impl World {
         while let Some(out) = self.hosts[who].endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.sent(who, flow.remote, bytes),
-                SipOut::Resolve { id, .. } => {
+                SipOut::Resolve(id, _) => {
                     let peer = self.hosts[1 - who].address.to_string();
                     let flow = udp(&self.hosts[who].address.to_string(), &peer);
                     let delay = self.rng.below(50_000);

@@ -5,12 +5,14 @@ use bytes::Bytes;
 use chorus::clock::{Mono, Now, Wall};
 use chorus::rng::Rng;
 use chorus::sip::event::{
-    Cause, Flow, InviteCmd, LegId, ResolveId, SipCmd, SipEvent, SipOut, Transport as Kind,
+    Cause, Flow, InviteCmd, LegId, Lookup, ResolveId, SipCmd, SipEvent, SipOut, Transport as Kind,
 };
+use chorus::sip::flow::named;
 use chorus::sip::transport::resolve::{Target, order};
 use chorus::sip::transport::{Config, Inbound, Transport};
 use chorus::sip::wire::{Frame, Framer, Verdict, read_datagram};
 use chorus::sip::{Endpoint, EndpointConfig};
+use chorus::store::rows::TrunkRow;
 use chorus::trunk::Snapshot;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,22 +25,35 @@ use tokio::time::timeout;
 /// A test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Phone {
-    endpoint: Endpoint,
-    transport: Transport,
+pub struct Phone {
+    pub endpoint: Endpoint,
+    pub transport: Transport,
     inbox: mpsc::Receiver<Inbound>,
     started: Instant,
-    events: Vec<SipEvent>,
+    pub events: Vec<SipEvent>,
 }
 
 impl Phone {
     async fn new(seed: u64) -> Phone {
-        let (to, inbox) = mpsc::channel(1_024);
-        let config = Config { listen: ([127, 0, 0, 1], 0).into(), external: None };
-        let transport = Transport::start(config, Rng::from_number(seed), to).await.unwrap();
-        let mut endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
         let trunk = super::net::trunk(1, &["127.0.0.0/8"]);
-        endpoint.set_sources(Now::default(), Arc::new(Snapshot::new(vec![trunk], vec![])));
+        Phone::with(seed, Config::new(([127, 0, 0, 1], 0).into()), vec![trunk]).await
+    }
+
+    pub async fn with(seed: u64, config: Config, trunks: Vec<TrunkRow>) -> Phone {
+        let (to, inbox) = mpsc::channel(1_024);
+        let transport = Transport::start(config, Rng::from_number(seed), to).await.unwrap();
+        let endpoint = Endpoint::new(Rng::from_number(seed), EndpointConfig::default());
+        let mut phone = Phone::of(endpoint, transport, inbox);
+        phone.trunks(trunks);
+        phone
+    }
+
+    pub fn trunks(&mut self, trunks: Vec<TrunkRow>) {
+        self.transport.set_trunks(&trunks);
+        self.endpoint.set_sources(Now::default(), Arc::new(Snapshot::new(trunks, vec![])));
+    }
+
+    fn of(endpoint: Endpoint, transport: Transport, inbox: mpsc::Receiver<Inbound>) -> Phone {
         Phone { endpoint, transport, inbox, started: Instant::now(), events: vec![] }
     }
 
@@ -50,7 +65,7 @@ impl Phone {
         Now { mono: Mono(self.started.elapsed().as_micros() as u64), wall: Wall(0) }
     }
 
-    fn tell(&mut self, cmd: SipCmd) {
+    pub fn tell(&mut self, cmd: SipCmd) {
         let now = self.now();
         self.endpoint.command(now, cmd);
         self.flush();
@@ -60,38 +75,34 @@ impl Phone {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Resolve { id, host, port, transport } => {
-                    self.transport.resolve(id, host, port, transport);
-                }
+                SipOut::Resolve(id, lookup) => self.transport.resolve(id, lookup),
                 SipOut::Event(event) => self.events.push(event),
             }
         }
     }
 
     /// One input: something arrived, or a deadline.
-    async fn step(&mut self) {
+    pub async fn step(&mut self) {
         let wait = self.endpoint.poll_timeout().map(|at| Duration::from_micros(at.0));
         let deadline = wait.map_or(self.started + PATIENCE, |d| self.started + d);
         let arrived = tokio::time::timeout_at(deadline.into(), self.inbox.recv()).await;
         let now = self.now();
         match arrived {
-            Ok(Some(Inbound::Bytes(flow, bytes))) => self.endpoint.on_bytes(now, flow, &bytes),
-            Ok(Some(Inbound::Lost(flow))) => self.endpoint.on_flow_lost(now, flow),
-            Ok(Some(Inbound::Resolved(id, flows))) => self.endpoint.command(now, SipCmd::Resolved(id, flows)),
+            Ok(Some(x)) => x.give(&mut self.endpoint, now),
             Ok(None) => panic!("the transport is gone"),
             Err(_) => self.endpoint.on_time(now),
         }
         self.flush();
     }
 
-    fn take(&mut self, want: impl Fn(&SipEvent) -> bool) -> Option<SipEvent> {
+    pub fn take(&mut self, want: impl Fn(&SipEvent) -> bool) -> Option<SipEvent> {
         let at = self.events.iter().position(want)?;
         Some(self.events.remove(at))
     }
 }
 
 /// Both phones run until the first one has seen what is wanted.
-async fn until(a: &mut Phone, b: &mut Phone, want: impl Fn(&SipEvent) -> bool) -> SipEvent {
+pub async fn until(a: &mut Phone, b: &mut Phone, want: impl Fn(&SipEvent) -> bool) -> SipEvent {
     timeout(PATIENCE, async {
         loop {
             if let Some(event) = a.take(&want) {
@@ -107,7 +118,7 @@ async fn until(a: &mut Phone, b: &mut Phone, want: impl Fn(&SipEvent) -> bool) -
     .expect("the event in time")
 }
 
-fn run<F: Future<Output = ()>>(test: F) {
+pub fn run<F: Future<Output = ()>>(test: F) {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -116,7 +127,7 @@ fn run<F: Future<Output = ()>>(test: F) {
         .block_on(test);
 }
 
-fn dial(uri: String, offer: Bytes) -> SipCmd {
+pub fn dial(uri: String, offer: Bytes) -> SipCmd {
     SipCmd::Invite(Box::new(InviteCmd {
         leg: LegId(2),
         call_id: "loop@127.0.0.1".into(),
@@ -288,7 +299,7 @@ fn a_stream_without_frames_is_answered_and_closed_and_others_go_on() {
 fn a_peer_that_stops_reading_is_cut_off_and_freezes_nobody() {
     run(async {
         let (to, mut inbox) = mpsc::channel(64);
-        let config = Config { listen: ([127, 0, 0, 1], 0).into(), external: None };
+        let config = Config::new(([127, 0, 0, 1], 0).into());
         let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
         let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let flow = Flow {
@@ -349,7 +360,8 @@ fn request() -> chorus::sip::wire::Message {
 fn next_hops_become_flows() {
     run(async {
         let (to, mut inbox) = mpsc::channel(64);
-        let config = Config { listen: ([0, 0, 0, 0], 0).into(), external: Some([203, 0, 113, 9].into()) };
+        let config =
+            Config { external: Some([203, 0, 113, 9].into()), ..Config::new(([0, 0, 0, 0], 0).into()) };
         let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
         let port = transport.local_addr().port();
         type Found<'a> = Option<(&'a str, Kind, &'a str)>;
@@ -357,11 +369,12 @@ fn next_hops_become_flows() {
             ("127.0.0.1", None, None, Some(("127.0.0.1:5060", Kind::Udp, "127.0.0.1"))),
             ("localhost", Some(5070), Some(Kind::Tcp), Some(("127.0.0.1:5070", Kind::Tcp, "127.0.0.1"))),
             ("192.0.2.4", Some(5080), None, Some(("192.0.2.4:5080", Kind::Udp, "203.0.113.9"))),
-            ("192.0.2.4", None, Some(Kind::Tls), None),
+            ("192.0.2.4", None, Some(Kind::Tls), Some(("192.0.2.4:5061", Kind::Tls, "203.0.113.9"))),
             ("[::1]", None, None, None),
         ];
         for (n, (host, to_port, kind, want)) in cases.into_iter().enumerate() {
-            transport.resolve(ResolveId(n as u64), host.into(), to_port, kind);
+            let hop = Lookup { host: host.into(), port: to_port, transport: kind, trunk: None };
+            transport.resolve(ResolveId(n as u64), hop);
             let found = timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap();
             let Inbound::Resolved(id, flows) = found else { panic!() };
             assert_eq!(id, ResolveId(n as u64));
@@ -369,7 +382,7 @@ fn next_hops_become_flows() {
                 transport,
                 remote: remote.parse().unwrap(),
                 local: SocketAddr::new(local.parse().unwrap(), port),
-                conn: 0,
+                conn: if transport == Kind::Tls { named(None, host) } else { 0 },
             });
             assert_eq!(flows, want.into_iter().collect::<Vec<_>>(), "{host}");
         }

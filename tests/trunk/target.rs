@@ -107,8 +107,11 @@ fn the_other_ways_are_named_in_their_order() {
     let pbx = TrunkRow { outbound_route_prefixes: vec!["1".to_owned()], ..peer() };
     let t = dial(vec![registration(), pbx, first], "+14155551234", OWN).unwrap();
     assert_eq!((t.trunk, t.uri.as_str()), (Some(TrunkSid(3)), "sip:+14155551234@10.0.0.9"));
-    let ways: Vec<_> =
-        t.alternatives.iter().map(|a| (a.trunk.0, a.uri.as_str(), a.registered.as_deref())).collect();
+    let ways: Vec<_> = t
+        .alternatives
+        .iter()
+        .map(|a| (a.trunk.unwrap().0, a.uri.as_str(), a.registered.as_deref()))
+        .collect();
     let expected = [
         (2, "sip:+14155551234@chorus.local", Some("alice")),
         (1, "sip:14155551234@pbx.client.com:5060", None),

@@ -15,9 +15,8 @@ use std::time::Duration;
 impl Call {
     /// The port is open: the identity of the dialog and the change to `initiated` are written, then INVITE leaves.
     pub(in crate::call) fn send_invite(&mut self, cx: &mut Cx<'_>) {
-        let (Some(target), Some(offer)) = (self.target.take(), self.leg.own_offer()) else {
-            return;
-        };
+        let Some(mut target) = self.target.take() else { return };
+        let Some(offer) = self.offer_to(cx, &mut target) else { return };
         self.row.dialog = Some(early_dialog(cx, &target.uri));
         self.row.invited = true;
         self.row.trunk = target.trunk;

@@ -17,7 +17,7 @@ use crate::clock::Mono;
 use crate::media::plan::{Keys, RecordTap, Source, TapId};
 use crate::media::tone;
 use crate::sid::{CallSid, RecordingSid};
-use crate::sip::event::{Cause, LegId};
+use crate::sip::event::{Cause, LegId, SipCmd};
 use crate::store::rows::CallStatus;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -53,6 +53,16 @@ impl Call {
                 Err(e) => notify::write(cx, &self.row, e.code, &e.words),
             }
         }
+        self.dial_all(cx, dial, waiting);
+    }
+
+    /// The same with the children that are known already, a list of addresses for each party.
+    pub(in crate::call) fn dial_all(
+        &mut self,
+        cx: &mut Cx<'_>,
+        dial: Dial,
+        waiting: VecDeque<VecDeque<Spawn>>,
+    ) {
         let sequential = dial.sequential;
         let ring_at_once = dial.ring_tone.is_some();
         self.phase = Phase::Dialling(Box::new(Dialling {
@@ -102,7 +112,8 @@ impl Call {
 
     /// The caller hears early media of an only child, else a ring.
     pub(in crate::call) fn on_child_ringing(&mut self, cx: &mut Cx<'_>, from: CallSid, early: Option<LegId>) {
-        let answered = self.leg.answered;
+        let (answered, passes) = (self.leg.answered, self.trunking.is_some());
+        let own = self.leg.id;
         let Some(d) = self.dialling() else { return };
         if d.winner.is_some() || !d.alive.contains(&from) {
             return;
@@ -119,6 +130,10 @@ impl Call {
             Some(leg) => {
                 d.early = Some(leg);
                 self.open_early(cx);
+            }
+            None if !answered && passes && d.early.is_none() && !d.ringing => {
+                d.ringing = true;
+                cx.push(Effect::Sip(SipCmd::Ring { leg: own, body: None }));
             }
             None if answered && d.early.is_none() && d.dial.ring_tone.is_none() => self.ring_back(cx),
             None => {}
@@ -143,6 +158,7 @@ impl Call {
         if let (Some(leg), [child]) = (d.early, d.alive.as_slice()) {
             let child = *child;
             self.send_early_answer(cx);
+            self.record_dial(cx, false);
             self.hear_early(cx, child, leg);
         }
     }
@@ -201,12 +217,13 @@ impl Call {
         cx.push(Effect::Tell(child, Word::Bridge { leg: own }));
     }
 
-    /// Dial's record: from ringing it starts with the verb, else with the bridge.
+    /// Dial's record: from ringing it starts with the verb, or with early media where the caller rings still; else with the bridge.
     fn record_dial(&mut self, cx: &mut Cx<'_>, at_bridge: bool) {
-        let (base, answered) = (self.program.base.clone(), self.leg.answered);
+        let (base, hears) = (self.program.base.clone(), self.leg.answered || self.leg.open);
+        let source = if self.trunking.is_some() { "Trunking" } else { "DialVerb" };
         let Some(d) = self.dialling() else { return };
         let Some(wish) = children::recording(&d.dial, base.as_deref()) else { return };
-        if d.recording.is_some() || !answered || !(at_bridge || wish.from_ringing) {
+        if d.recording.is_some() || !hears || !(at_bridge || wish.from_ringing) {
             return;
         }
         let (sid, id) = (RecordingSid::new(cx.rng), cx.ids.tap());
@@ -221,14 +238,8 @@ impl Call {
             max_length_ms: None,
             trim: wish.trim,
         };
-        let start = Start {
-            sid,
-            tap,
-            source: "DialVerb",
-            callback: wish.callback,
-            events: wish.events,
-            call: self.row.sid,
-        };
+        let start =
+            Start { sid, tap, source, callback: wish.callback, events: wish.events, call: self.row.sid };
         self.recordings.start(cx, &self.row, id, start);
         self.send_plan(cx);
     }
@@ -285,6 +296,10 @@ impl Call {
         let Phase::Dialling(d) = std::mem::replace(&mut self.phase, Phase::Ending) else { return };
         if let Some((tap, _)) = d.recording {
             self.recordings.stop(tap);
+        }
+        if let Some(trunking) = self.trunking.take() {
+            self.hush(cx);
+            return self.trunking_over(cx, &trunking, d.last.map(|(_, outcome)| outcome));
         }
         let params = d.action_params(cx, self.row.account);
         self.hush(cx);

@@ -103,7 +103,7 @@ impl Work {
     ) -> Result<(Work, mpsc::Receiver<Inbound>), String> {
         let mut rng = crate::api::rng();
         let (inbox, sip) = mpsc::channel(SIP_QUEUE);
-        let listen = transport::Config { listen: SocketAddr::new(dial.bind, 0), external: None };
+        let listen = transport::Config::new(SocketAddr::new(dial.bind, 0));
         let failed = |e: std::io::Error| format!("the phone has no socket on {}: {e}", dial.bind);
         let transport = Transport::start(listen, rng.fork(), inbox).await.map_err(failed)?;
         let (rtp, rtcp) = ports(dial.bind, &mut rng).await.map_err(failed)?;
@@ -174,9 +174,9 @@ impl Work {
         while self.over_at.is_none_or(|at| now().mono.since(at) < LINGER) {
             tokio::select! {
                 Some(x) = sip.recv() => self.on_sip(x),
-                Ok((n, from)) = self.rtp.recv_from(&mut packet) => self.on_rtp(from, packet.get(..n).unwrap_or_default()),
+                Ok((n, from)) = self.rtp.recv_from(&mut packet) => self.on_rtp(from, packet.get_mut(..n).unwrap_or_default()),
                 Ok((n, from)) = self.rtcp.recv_from(&mut control) => {
-                    self.engine.on_rtcp(now(), LEG, from, control.get(..n).unwrap_or_default(), &mut self.out);
+                    self.engine.on_rtcp(now(), LEG, from, control.get_mut(..n).unwrap_or_default(), &mut self.out);
                 }
                 Some(what) = todo.recv() => self.on_todo(what),
                 _ = ticks.tick() => {
@@ -203,14 +203,10 @@ impl Work {
     }
 
     fn on_sip(&mut self, x: Inbound) {
-        match x {
-            Inbound::Bytes(flow, bytes) => self.endpoint.on_bytes(now(), flow, &bytes),
-            Inbound::Lost(flow) => self.endpoint.on_flow_lost(now(), flow),
-            Inbound::Resolved(id, flows) => self.endpoint.command(now(), SipCmd::Resolved(id, flows)),
-        }
+        x.give(&mut self.endpoint, now());
     }
 
-    fn on_rtp(&mut self, from: SocketAddr, bytes: &[u8]) {
+    fn on_rtp(&mut self, from: SocketAddr, bytes: &mut [u8]) {
         let at = now();
         if let Some(p) = Packet::parse(bytes) {
             self.ear.on_rtp(at.mono, &p);
@@ -257,9 +253,7 @@ impl Work {
         while let Some(out) = self.endpoint.poll() {
             match out {
                 SipOut::Send(flow, bytes) => self.transport.send(flow, bytes),
-                SipOut::Resolve { id, host, port, transport } => {
-                    self.transport.resolve(id, host, port, transport)
-                }
+                SipOut::Resolve(id, lookup) => self.transport.resolve(id, lookup),
                 SipOut::Event(event) => self.on_event(event),
             }
         }

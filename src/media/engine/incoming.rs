@@ -57,7 +57,12 @@ fn kind(peer: &Peer, pt: u8) -> Option<Kind> {
 
 impl LegState {
     /// Checks and counts a packet. None: dropped, or nobody may listen now (hold).
-    pub(super) fn receive<'p>(&mut self, now: Now, from: SocketAddr, bytes: &'p [u8]) -> Option<Heard<'p>> {
+    pub(super) fn receive<'p>(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        bytes: &'p mut [u8],
+    ) -> Option<Heard<'p>> {
         let heard = self.believe(now, from, bytes);
         if heard.is_none() {
             self.stats.dropped = self.stats.dropped.saturating_add(1);
@@ -74,7 +79,10 @@ impl LegState {
     }
 
     /// None: to be dropped and counted. False: a duplicate.
-    fn believe<'p>(&mut self, now: Now, from: SocketAddr, bytes: &'p [u8]) -> Option<(Heard<'p>, bool)> {
+    fn believe<'p>(&mut self, now: Now, from: SocketAddr, bytes: &'p mut [u8]) -> Option<(Heard<'p>, bool)> {
+        // What does not authenticate is nobody's: it moves neither the lock nor the reception.
+        let secure = self.plan.peer.as_ref()?.crypto.is_some();
+        let bytes: &'p [u8] = if secure { self.open_rtp(now, from, bytes)? } else { bytes };
         let packet = Packet::parse(bytes)?;
         let peer = self.plan.peer.as_ref()?;
         let kind = kind(peer, packet.pt)?;

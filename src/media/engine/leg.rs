@@ -3,6 +3,7 @@
 use super::incoming::convert;
 use super::out::Out;
 use super::report::Reports;
+use super::secure::Opening;
 use super::sender::{Forwarded, Sender, Way};
 use super::stream::StreamState;
 use super::taps::TapState;
@@ -57,6 +58,8 @@ pub struct LegState {
     pub(super) streams: Vec<StreamState>,
     pub(super) feed_in: Option<Feed>,
     pub(super) feed_out: Option<Feed>,
+    /// Opens what the peer sends; None: it comes in clear.
+    pub(super) secure: Option<Box<Opening>>,
     pub(super) keys_in: KeyReader,
     /// Keys of a bridged leg for a peer without telephone-event, and those that came by INFO.
     pub(super) keys_out: KeyQueue,
@@ -76,6 +79,7 @@ impl LegState {
             lock: SourceLock::default(),
             reception: Reception::default(),
             keys_in: KeyReader::default(),
+            secure: None,
             keys_out: KeyQueue::default(),
             comfort: None,
             forwarded_at: now.mono,
@@ -118,7 +122,7 @@ impl LegState {
 
     /// The way to the peer, if it is known and wants to hear.
     pub(super) fn way(&self) -> Option<Way> {
-        let peer = self.plan.peer.as_ref().filter(|p| p.send)?;
+        let peer = self.plan.peer.as_ref().filter(|p| p.send && self.is_sealed(p))?;
         let to = self.lock.target()?;
         let size = usize::from(peer.ptime.clamp(10, 60)) * 8;
         Some(Way { leg: self.id, to, pt: peer.pt, size })

@@ -6,6 +6,7 @@ use super::taps::Closing;
 use crate::clock::Now;
 use crate::media::feed::Frames;
 use crate::media::plan::{MediaPlan, Peer};
+use crate::rng::Rng;
 
 impl LegState {
     /// Takes over a plan. Returns the recordings that it ended.
@@ -13,10 +14,12 @@ impl LegState {
         &mut self,
         now: Now,
         plan: MediaPlan,
+        rng: &mut Rng,
         frames: &mut Frames,
         o: &mut Out,
     ) -> Vec<Closing> {
         self.plan_peer(now, plan.peer.as_ref());
+        self.plan_keys(plan.peer.as_ref(), rng);
         let id = plan.source.as_ref().map(|(id, _)| *id);
         if id != self.source.id {
             self.source = SourceState { id, ..SourceState::default() };

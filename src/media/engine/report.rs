@@ -70,10 +70,11 @@ fn middle(ntp: u64) -> u32 {
 
 impl LegState {
     /// An RTCP packet of the peer.
-    pub(super) fn on_rtcp(&mut self, now: Now, from: SocketAddr, bytes: &[u8], o: &mut Out) {
+    pub(super) fn on_rtcp(&mut self, now: Now, from: SocketAddr, bytes: &mut [u8], o: &mut Out) {
         let rtcp = self.plan.peer.as_ref().and_then(|p| p.rtcp);
         let believed = self.plan.peer.is_some() && self.lock.accept_rtcp(from, rtcp);
-        let Some(reports) = rtcp::read(bytes).filter(|_| believed) else {
+        let compound = believed.then(|| self.open_rtcp(bytes)).flatten();
+        let Some(reports) = compound.and_then(rtcp::read) else {
             self.stats.dropped = self.stats.dropped.saturating_add(1);
             return;
         };
@@ -118,8 +119,8 @@ impl LegState {
         if !bye && !self.reports.due(now.mono) {
             return;
         }
-        let rtcp = self.plan.peer.as_ref().and_then(|p| p.rtcp);
-        let Some(to) = self.lock.rtcp_target(rtcp) else { return };
+        let Some(peer) = self.plan.peer.as_ref().filter(|p| self.is_sealed(p)) else { return };
+        let Some(to) = self.lock.rtcp_target(peer.rtcp) else { return };
         if self.sender.packets == 0 && self.stats.received == 0 {
             return;
         }
@@ -135,7 +136,14 @@ impl LegState {
             cname: &self.reports.cname,
             bye,
         };
-        o.send(Item::SendRtcp(self.id, to), |bytes| report.write(bytes));
+        let (ssrc, secure) = (self.sender.ssrc, &mut self.sender.secure);
+        o.send(Item::SendRtcp(self.id, to), |bytes| {
+            let start = bytes.len();
+            report.write(bytes);
+            if let Some(secure) = secure {
+                secure.rtcp(bytes, start, ssrc);
+            }
+        });
     }
 
     fn block(&mut self, now: Mono) -> Option<Block> {

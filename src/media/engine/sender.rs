@@ -7,6 +7,7 @@ use crate::media::dtmf::outgoing::Event;
 use crate::media::feed::PACKET;
 use crate::media::reception::samples;
 use crate::media::rtp::{Packet, seq_after, ts_after};
+use crate::media::srtp::Outbound;
 use crate::rng::Rng;
 use crate::sip::event::LegId;
 use std::{net::SocketAddr, time::Duration};
@@ -72,7 +73,13 @@ pub struct Sender {
     part: [u8; PACKET],
     part_len: usize,
     map: Option<Map>,
+    /// Protects what leaves; None: it leaves in clear.
+    pub secure: Option<Box<Outbound>>,
 }
+
+/// A sequence under a new key begins below this: if its first packets are lost, the receiver still guesses its rollover counter
+/// rightly (RFC 3711 section 3.3.1).
+const FRESH_SEQ: u64 = 1 << 15;
 
 impl Sender {
     /// Random first sequence number and timestamp (RFC 3550 section 5.1).
@@ -92,7 +99,16 @@ impl Sender {
             part: [0; PACKET],
             part_len: 0,
             map: None,
+            secure: None,
         }
+    }
+
+    /// Begins anew under another SSRC: the peer may have become another, which counts from 0 how often our sequence ran over.
+    pub fn restart(&mut self, rng: &mut Rng) {
+        let chance = rng.next_u64();
+        self.ssrc = (chance >> 32) as u32;
+        self.seq = (chance % FRESH_SEQ) as u16;
+        self.map = None;
     }
 
     /// The timestamp of this moment, for sender reports.
@@ -127,7 +143,14 @@ impl Sender {
     fn packet(&mut self, now: Mono, way: &Way, head: (u8, bool, u16, u32), payload: &[u8], o: &mut Out) {
         let (pt, marker, seq, ts) = head;
         let p = Packet { marker, pt, seq, ts, ssrc: self.ssrc, payload };
-        o.send(Item::SendRtp(way.leg, way.to), |bytes| p.write(bytes));
+        let secure = &mut self.secure;
+        o.send(Item::SendRtp(way.leg, way.to), |bytes| {
+            let start = bytes.len();
+            p.write(bytes);
+            if let Some(secure) = secure {
+                secure.rtp(bytes, start, p.ssrc, p.seq);
+            }
+        });
         if seq_after(seq, self.seq) >= 0 {
             self.seq = seq.wrapping_add(1);
         }

@@ -239,7 +239,7 @@ impl Thread {
         for _ in 0..PACKETS_AT_ONCE {
             let Some(Datagram { leg, len, from, age }) = self.legs.receive(which, datagram) else { return };
             let now = self.stamp().earlier(age);
-            let packet = datagram.get(..len).unwrap_or_default();
+            let packet = datagram.get_mut(..len).unwrap_or_default();
             counters::add(&self.counters.received, 1);
             let is_rtcp = packet.get(1).is_some_and(|t| RTCP_TYPES.contains(t));
             let is_rtcp = is_rtcp || matches!(which, Which::Rtcp(_));

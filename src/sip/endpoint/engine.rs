@@ -9,7 +9,7 @@ use crate::sip::event::{Cause, Flow, SipOut, Transport};
 use crate::sip::transaction::{
     Action, Client, Failure, InviteClient, InviteServerEvent, Key, Machine, ServerEvent, TxnId,
 };
-use crate::sip::wire::{Message, Method, Start, Writer, quote, reason};
+use crate::sip::wire::{Message, Method, Scheme, Start, Writer, quote, reason};
 use bytes::Bytes;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
@@ -164,7 +164,7 @@ impl Endpoint {
         let Some(via) = message.via() else { return flow };
         let same_family = |ip: &IpAddr| ip.is_ipv4() == flow.remote.ip().to_canonical().is_ipv4();
         // Strangers cannot have our answers sent elsewhere.
-        let known = |_: &IpAddr| !self.sources.identify(flow.remote.ip()).is_empty();
+        let known = |_: &IpAddr| !self.of_flow(&flow).is_empty();
         if let Some(ip) = via.maddr().filter(same_family).filter(known) {
             return Flow { remote: SocketAddr::new(ip, via.port.unwrap_or(dialog::PORT)), ..flow };
         }
@@ -229,9 +229,11 @@ impl Endpoint {
         self.rng.below(RETRY_AFTER_MAX).saturating_add(1).to_string()
     }
 
-    /// Contact, Allow and our name, as they stand in INVITE, UPDATE and their 2xx.
-    pub(super) fn session_fields(&self, w: Writer, flow: &Flow, full: bool, ours: &str) -> Writer {
-        let w = w.header("Contact", &dialog::contact(flow));
-        if full { w.header("Allow", ALLOW).header(ours, &self.config.user_agent) } else { w }
+    /// Contact, Allow and our name, as they stand in the 2xx of INVITE and UPDATE.
+    pub(super) fn session_fields(&self, w: Writer, request: &Message, flow: &Flow, full: bool) -> Writer {
+        let secure = request.uri().is_some_and(|uri| uri.scheme == Scheme::Sips);
+        let peer = request.contact().map(|c| c.uri.to_string()).unwrap_or_default();
+        let w = w.header("Contact", &dialog::contact(flow, if secure { request.uri_text() } else { &peer }));
+        if full { w.header("Allow", ALLOW).header("Server", &self.config.user_agent) } else { w }
     }
 }

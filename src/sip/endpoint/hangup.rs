@@ -88,7 +88,7 @@ impl Endpoint {
     /// The connection of the BYE broke before its answer, but the peer was there: once more over a new one.
     pub(super) fn bye_again(&mut self, now: Mono, id: LegId) {
         let again = self.leg_mut(id).and_then(|leg| {
-            leg.dialog.ids.flow.conn = 0;
+            leg.dialog.ids.flow.disconnect();
             leg.bye_again.take()
         });
         match again {
@@ -109,7 +109,7 @@ impl Endpoint {
         let mut dialog = Dialog { ids, remote_cseq: None };
         dialog.ids.local_cseq = dialog.ids.local_cseq.saturating_add(ORPHAN_CSEQ);
         // The connections of a former life are gone.
-        dialog.ids.flow.conn = 0;
+        dialog.ids.flow.disconnect();
         self.dialogs.insert(key, id);
         self.legs.insert(id, Leg::new(dialog, Phase::Up));
         self.leave(now, id, Cause { code: 200, ..cause }, Vec::new());

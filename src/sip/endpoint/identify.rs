@@ -42,7 +42,7 @@ impl Endpoint {
     pub(super) fn is_known_source(&self, now: Mono, flow: &Flow) -> bool {
         let ip = flow.remote.ip();
         let of_users = || self.sources.lists(ip) || self.registrar.knows(flow);
-        !self.sources.identify(ip).is_empty() || (!self.shut_out.source(now, ip) && of_users())
+        !self.of_flow(flow).is_empty() || (!self.shut_out.source(now, ip) && of_users())
     }
 
     /// May whoever is there show a password?
@@ -65,8 +65,13 @@ impl Endpoint {
     pub(super) fn authenticate(&mut self, now: Mono, request: &Request) -> Option<Member> {
         let source = request.flow.remote.ip();
         let sources = self.sources.clone();
-        let find = |name: &str| sources.user(name, source).map(|(_, ha1)| ha1);
-        match self.guard.judge(now, source, &request.message, find) {
+        let proofs = std::mem::take(&mut self.proofs);
+        let may_come = |sid| !sources.asks_for_certificate(sid) || proofs.shows(&request.flow, sid);
+        let here = |name: &str| sources.user(name, source).filter(|(sid, _)| may_come(*sid));
+        let find = |name: &str| here(name).map(|(_, ha1)| ha1);
+        let verdict = self.guard.judge(now, source, &request.message, find);
+        self.proofs = proofs;
+        match verdict {
             Verdict::Missing => self.challenge(now, request, false),
             Verdict::Stale => self.challenge(now, request, true),
             Verdict::Right(name) if !self.is_shut_out(now, &name, &request.flow) => {

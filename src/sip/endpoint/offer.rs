@@ -93,7 +93,7 @@ impl Endpoint {
     fn on_empty_update(&mut self, now: Mono, id: LegId, request: &Request) {
         let txn = self.open(id, request);
         let w = self.response(&request.message, &request.flow, 200, "", "");
-        let w = self.session_fields(w, &request.flow, true, "Server");
+        let w = self.session_fields(w, &request.message, &request.flow, true);
         let bytes = w.headers(&self.agree(now, id, &request.message)).finish();
         let target = new_target(&request.message);
         if let Some(leg) = self.leg_mut(id) {
@@ -113,7 +113,7 @@ impl Endpoint {
         };
         let bytes = fit(&taken.flow, |full| {
             let w = self.response(&taken.request, &taken.flow, 200, "", "");
-            let w = self.session_fields(w, &taken.flow, full, "Server").headers(&fields);
+            let w = self.session_fields(w, &taken.request, &taken.flow, full).headers(&fields);
             finish(w, body.as_ref())
         });
         let flow = self.reply_flow(&taken.request, taken.flow);

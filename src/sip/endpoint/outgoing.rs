@@ -74,7 +74,7 @@ pub(super) fn invite_on(
         .header("To", &cmd.to)
         .header("Call-ID", &cmd.call_id)
         .header("CSeq", &format!("{cseq} INVITE"))
-        .header("Contact", &dialog::contact(flow))
+        .header("Contact", &dialog::contact(flow, uri))
         .headers(fields)
         .headers(&cmd.headers);
     for (name, value) in &cmd.identity {

@@ -165,7 +165,12 @@ impl Endpoint {
             User::Bye(leg) => self.end_and_drop(now, leg),
             User::Refer(leg) => self.on_refer_failure(leg, why),
             User::Twin(leg) => self.on_twin_failure(leg, txn),
-            User::Register(trunk, number) => self.drive(now, trunk, Event::Failed(number, why)),
+            User::Register(trunk, number) => {
+                let words = self.unreachable.clone();
+                let event =
+                    words.as_deref().map_or(Event::Failed(number, why), |w| Event::Unreachable(number, w));
+                self.drive(now, trunk, event);
+            }
             User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),
             User::Refresh(leg, _) => self.on_refresh_failure(now, leg, txn, why),
             User::Prack(_) | User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}

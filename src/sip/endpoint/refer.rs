@@ -68,7 +68,8 @@ impl Endpoint {
         let flow = leg.dialog.destination();
         let by = dialog::local_from(&leg.dialog.ids.local_uri, &flow);
         let w = leg.dialog.request(&Method::Refer, cseq, &branch);
-        let w = w.header("Contact", &dialog::contact(&flow)).header("Refer-To", &format!("<{to}>"));
+        let contact = dialog::contact(&flow, &leg.dialog.ids.remote_target);
+        let w = w.header("Contact", &contact).header("Refer-To", &format!("<{to}>"));
         let w = w.header("Referred-By", &by).headers(auth.as_deref().unwrap_or_default());
         let bytes = w.header("User-Agent", &agent).finish();
         leg.refers.sent = Some(Sent { to, cseq, authorized: auth.is_some() });
@@ -180,7 +181,8 @@ impl Endpoint {
     fn answer_refer(&mut self, now: Mono, id: LegId, code: u16, words: &str) {
         let Some(got) = self.legs.get(&id).and_then(|l| l.refers.got.as_ref()) else { return };
         let w = self.response(&got.request, &got.flow, code, words, "");
-        let w = w.header("Contact", &dialog::contact(&got.flow)).header("Server", &self.config.user_agent);
+        let contact = dialog::contact(&got.flow, got.request.uri_text());
+        let w = w.header("Contact", &contact).header("Server", &self.config.user_agent);
         let w = if got.silent && code < 300 { w.header("Refer-Sub", "false") } else { w };
         let txn = got.txn;
         self.seen(id, true, summary(code, "REFER"));
@@ -220,7 +222,8 @@ impl Endpoint {
 }
 
 fn notify_head(dialog: &Dialog, cseq: u32, branch: &str, flow: &Flow) -> crate::sip::wire::Writer {
-    dialog.request(&Method::Notify, cseq, branch).header("Contact", &dialog::contact(flow))
+    let contact = dialog::contact(flow, &dialog.ids.remote_target);
+    dialog.request(&Method::Notify, cseq, branch).header("Contact", &contact)
 }
 
 /// `refer;id=93809824`.

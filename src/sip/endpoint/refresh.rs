@@ -127,7 +127,10 @@ impl Endpoint {
         let method = if leg.refresh.updates || said.is_none() { Method::Update } else { Method::Invite };
         let cseq = leg.dialog.next_cseq();
         let flow = leg.dialog.destination();
-        let mut w = leg.dialog.request(&method, cseq, &branch).header("Contact", &dialog::contact(&flow));
+        let mut w = leg
+            .dialog
+            .request(&method, cseq, &branch)
+            .header("Contact", &dialog::contact(&flow, &leg.dialog.ids.remote_target));
         w = w.header("Supported", "timer").headers(authorization);
         w = w.header("Session-Expires", &format!("{};refresher=uac", session.interval));
         if session.interval > MIN_SE {

@@ -135,8 +135,7 @@ impl Endpoint {
                 let id = self.new_resolve_id();
                 self.registrations.lookups.retain(|_, other| *other != sid);
                 self.registrations.lookups.insert(id, sid);
-                let (host, port, transport) = (hop.host, hop.port, hop.transport);
-                self.out.push_back(SipOut::Resolve { id, host, port, transport });
+                self.out.push_back(SipOut::Resolve(id, hop));
             }
             Do::Register { flow, number, expires_s } => {
                 let branch = self.new_branch();
@@ -184,6 +183,14 @@ impl Endpoint {
         }
     }
 
+    /// A connection broke that some may have rested on.
+    pub(super) fn registrations_lost(&mut self, now: Mono, lost: Flow) {
+        let all: Vec<TrunkSid> = self.registrations.all.keys().copied().collect();
+        for sid in all {
+            self.drive(now, sid, Event::Lost(lost));
+        }
+    }
+
     /// Those whose time has come.
     pub(super) fn registrations_due(&mut self, now: Mono) {
         while let Some((_, sid)) = self.registrations.clock.first().copied().filter(|(at, _)| *at <= now) {
@@ -195,7 +202,7 @@ impl Endpoint {
     /// of its source address, by their rows or because their registrar is there. Empty: a stranger.
     pub(super) fn who(&self, message: &Message, flow: &Flow) -> Vec<TrunkSid> {
         let ip = flow.remote.ip();
-        let mut known = self.sources.identify(ip);
+        let mut known = self.of_flow(flow);
         if self.registrations.all.is_empty() {
             return known;
         }
@@ -204,7 +211,7 @@ impl Endpoint {
         for (sid, running) in &self.registrations.all {
             let machine = &running.machine;
             // While the house drains a call that was on its way gets 503 rather than silence.
-            if machine.is_leaving() && !self.draining {
+            if machine.is_leaving() && !self.draining || !self.may_come(*sid, flow) {
                 continue;
             }
             if called(machine) {

@@ -1,4 +1,4 @@
-//! Another trunk for the same call, while nobody was heard: the next of [`InviteCmd::alternatives`].
+//! Another trunk or address for the same call, while nobody was heard: the next of [`InviteCmd::alternatives`].
 //!
 //! ```text
 //!  INVITE --5xx but 501 and 505, no connection, no 1xx within 4 s--> next trunk --> INVITE, a new CSeq
@@ -33,27 +33,30 @@ impl Endpoint {
             Some(Phase::Calling(calling)) => calling.cmd.alternatives.as_slice(),
             _ => return false,
         };
-        let free = |way: &&Alternative| !self.is_full(way.trunk);
+        let free = |way: &&Alternative| !way.trunk.is_some_and(|trunk| self.is_full(trunk));
         // One that is known to be down is tried only if all are.
-        let up = ways.iter().filter(free).find(|way| !self.is_down(way.trunk));
+        let up = ways.iter().filter(free).find(|way| !way.trunk.is_some_and(|trunk| self.is_down(trunk)));
         let Some(next) = up.or_else(|| ways.iter().find(free)).cloned() else { return false };
-        let manners = self.manners(Some(next.trunk));
+        let manners = self.manners(next.trunk);
         let Some(leg) = self.leg_mut(id) else { return false };
         let Phase::Calling(calling) = &mut leg.phase else { return false };
         let free = calling.cancel == Cancel::No && !calling.early_media;
         if !free || !(is_the_trunks(code) || code == 408) {
             return false;
         }
-        calling.cmd.alternatives.retain(|way| way.trunk != next.trunk);
+        calling
+            .cmd
+            .alternatives
+            .retain(|way| *way != next && (way.trunk.is_none() || way.trunk != next.trunk));
         let (trunk, left) = (next.trunk, calling.cmd.trunk);
         calling.take_way(next, manners);
         leg.dialog.ids.local_uri = calling.cmd.from.clone();
         leg.dialog.ids.remote_uri = calling.cmd.to.clone();
         leg.dialog.ids.remote_target = calling.cmd.uri.clone();
-        let registered = calling.cmd.registered.clone();
+        let (registered, uri) = (calling.cmd.registered.clone(), calling.cmd.uri.clone());
         let hop = calling.cmd.hop();
         self.move_channel(left, trunk);
-        self.emit(SipEvent::Rerouted { leg: id, trunk: Some(trunk) });
+        self.emit(SipEvent::Rerouted { leg: id, trunk, uri });
         match (registered, hop) {
             (Some(user), _) => self.ring_contacts(now, id, &user),
             (None, Some(hop)) => self.resolve_for(id, &hop),
@@ -78,12 +81,14 @@ impl Endpoint {
     }
 
     /// Until the calls are counted anew: several may be moved by one input.
-    fn move_channel(&mut self, from: Option<TrunkSid>, to: TrunkSid) {
+    fn move_channel(&mut self, from: Option<TrunkSid>, to: Option<TrunkSid>) {
         let calls = |channels: &HashMap<TrunkSid, u32>, trunk| channels.get(&trunk).copied().unwrap_or(0);
         if let Some(from) = from {
             self.set_channels(from, calls(&self.channels, from).saturating_sub(1));
         }
-        self.set_channels(to, calls(&self.channels, to).saturating_add(1));
+        if let Some(to) = to {
+            self.set_channels(to, calls(&self.channels, to).saturating_add(1));
+        }
     }
 
     /// The trunk has not said anything for too long; if it does after all, its INVITE is taken back.
@@ -117,8 +122,21 @@ impl Endpoint {
 impl Calling {
     /// Begins anew with another trunk.
     fn take_way(&mut self, next: Alternative, manners: Manners) {
-        let Alternative { uri, next_hop, from, to, identity, credentials, trunk, registered, keep_user } =
-            next;
+        let Alternative {
+            uri,
+            next_hop,
+            from,
+            to,
+            identity,
+            credentials,
+            trunk,
+            offer,
+            registered,
+            keep_user,
+        } = next;
+        if !offer.is_empty() {
+            self.cmd.offer = offer;
+        }
         self.asked.clone_from(&uri);
         self.cmd.uri = uri;
         self.cmd.next_hop = next_hop;
@@ -126,7 +144,7 @@ impl Calling {
         self.cmd.to = to;
         self.cmd.identity = identity;
         self.cmd.credentials = credentials;
-        self.cmd.trunk = Some(trunk);
+        self.cmd.trunk = trunk;
         self.manners = manners;
         self.cmd.registered = registered;
         self.cmd.keep_user = keep_user;

@@ -3,10 +3,24 @@
 use super::engine::reliable;
 use super::leg::{Phase, sent_by_port};
 use super::{Endpoint, LegId, User};
-use crate::clock::Mono;
+use crate::clock::{Mono, Now};
 use crate::sip::event::{Cause, Flow, Side, SipOut};
 
 impl Endpoint {
+    /// A connection broke, could not be made, or a datagram came back undelivered.
+    pub fn on_flow_lost(&mut self, now: Now, f: Flow) {
+        self.wall = now.wall;
+        self.flow_lost(now.mono, f);
+        self.settle();
+    }
+
+    /// A connection could not be made; `words` say why.
+    pub fn on_unreachable(&mut self, now: Now, f: Flow, words: String) {
+        self.unreachable = Some(words);
+        self.on_flow_lost(now, f);
+        self.unreachable = None;
+    }
+
     /// Fires everything that is due: transactions, then legs, then registrations, then the memory of our Call-IDs.
     pub(super) fn fire(&mut self, now: Mono) {
         while let Some(id) = self.txns.due(now) {
@@ -73,14 +87,14 @@ impl Endpoint {
     }
 
     /// What was under way on a broken flow fails; what lives on will connect anew.
-    pub(super) fn flow_lost(&mut self, now: Mono, lost: Flow) {
+    fn flow_lost(&mut self, now: Mono, lost: Flow) {
         let broken = |f: &Flow| {
             let same = f.transport == lost.transport && f.remote == lost.remote;
             same && (f.conn == lost.conn || f.conn == 0)
         };
         for id in self.txns.on_flow(broken) {
             let Some(txn) = self.txns.get_mut(id) else { continue };
-            txn.flow.conn = 0;
+            txn.flow.disconnect();
             let user = txn.user.clone();
             let outcome = self.run(id, |machine, out| machine.on_transport_error(now, out));
             match (outcome.failure, user) {
@@ -92,11 +106,13 @@ impl Endpoint {
         if !reliable(&lost) {
             return;
         }
+        self.proofs.forget(&lost);
         let unreachable = self.registrar.lost(lost);
         self.bindings_changed(unreachable);
+        self.registrations_lost(now, lost);
         // What is still owed to the peer goes to where its Via says that it listens (RFC 3261 18.2.2).
         let back = |flow: &mut Flow, port: u16| {
-            if broken(flow) {
+            if broken(flow) && !flow.is_named() {
                 flow.conn = 0;
                 flow.remote.set_port(port);
             }
@@ -104,7 +120,7 @@ impl Endpoint {
         let mut owed = Vec::new();
         for leg in self.legs.values_mut() {
             if broken(&leg.dialog.ids.flow) {
-                leg.dialog.ids.flow.conn = 0;
+                leg.dialog.ids.flow.disconnect();
             }
             if let Phase::Ringing(ringing) = &mut leg.phase {
                 let port = sent_by_port(&ringing.invite);

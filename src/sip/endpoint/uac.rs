@@ -8,10 +8,12 @@ use super::{Endpoint, OwnCall, User};
 use crate::clock::Mono;
 use crate::sip::digest;
 use crate::sip::endpoint::hangup::PATIENCE;
-use crate::sip::event::{Cause, Flow, InviteCmd, LegId, ResolveId, Side, SipEvent, SipOut, Transport};
+use crate::sip::event::{
+    Cause, Flow, InviteCmd, LegId, Lookup, ResolveId, Side, SipEvent, SipOut, Transport,
+};
 use crate::sip::session;
 use crate::sip::transaction::{Failure, Key, TxnId};
-use crate::sip::wire::{Message, Method, Uri};
+use crate::sip::wire::{Message, Method, Scheme, Uri};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -23,8 +25,12 @@ const TOO_SHORT_MAX: u8 = 3;
 /// A fresh CSeq space starts below this, so that it never runs over.
 const FIRST_CSEQ_MAX: u64 = 100_000;
 
+/// `sips:` says TLS, whatever its parameter says of what is below it (RFC 5630 section 3.1.4).
 fn transport(uri: &Uri) -> Option<Transport> {
-    uri.transport().and_then(Transport::named)
+    match uri.scheme {
+        Scheme::Sips => Some(Transport::Tls),
+        _ => uri.transport().and_then(Transport::named),
+    }
 }
 
 impl Endpoint {
@@ -75,9 +81,10 @@ impl Endpoint {
         let lookup = self.new_resolve_id();
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         calling.stage = Stage::Resolving(lookup);
+        let trunk = calling.cmd.trunk;
         self.resolving.insert(lookup, id);
-        let host = hop.next_host().to_owned();
-        self.out.push_back(SipOut::Resolve { id: lookup, host, port: hop.port, transport: transport(hop) });
+        let (host, port, transport) = (hop.next_host().to_owned(), hop.port, transport(hop));
+        self.out.push_back(SipOut::Resolve(lookup, Lookup { host, port, transport, trunk }));
     }
 
     /// The flows to try, in order.
@@ -212,6 +219,7 @@ impl Endpoint {
 
     /// Timer B, or the transport gave up.
     pub(super) fn on_invite_failure(&mut self, now: Mono, id: LegId, txn: TxnId, why: Failure) {
+        let words = self.unreachable.clone();
         let Some(calling) = self.calling(id, txn) else { return };
         if calling.cancel != Cancel::No {
             return self.end_and_drop(now, id);
@@ -219,9 +227,10 @@ impl Endpoint {
         if why == Failure::Timeout {
             calling.stream_serves();
         }
+        let words = words.unwrap_or_else(|| "No connection to the host to call".to_owned());
         let cause = match why {
             Failure::Timeout => Cause::new(408, "Nobody answered the INVITE"),
-            Failure::Transport => Cause::new(503, "No connection to the host to call"),
+            Failure::Transport => Cause::new(503, words),
         };
         if calling.refused {
             calling.failed(cause);

@@ -215,7 +215,7 @@ impl Endpoint {
         let tag = &leg.dialog.ids.local_tag;
         let bytes = fit(&ringing.flow, |full| {
             let w = self.response(&ringing.invite, &ringing.flow, code, "", tag);
-            finish(self.session_fields(w, &ringing.flow, full, "Server").headers(headers), body)
+            finish(self.session_fields(w, &ringing.invite, &ringing.flow, full).headers(headers), body)
         });
         Some((ringing.txn, bytes))
     }

@@ -121,6 +121,26 @@ impl Registration {
         self.next_target(cx, Trouble::silent(words));
     }
 
+    /// No connection came about.
+    pub(super) fn unreachable(&mut self, cx: &mut Cx<'_>, words: &str) {
+        self.next_target(cx, Trouble::silent(words));
+    }
+
+    /// Is this the connection that the peer would call us over?
+    pub(super) fn rests_on(&self, lost: &Flow) -> bool {
+        self.flow.is_some_and(|f| f.transport == lost.transport && f.remote == lost.remote)
+    }
+
+    /// Until we register anew the peer cannot reach us (RFC 5626 section 4.5): at once, unless the last connection broke as soon as
+    /// it was there.
+    pub(super) fn lost(&mut self, cx: &mut Cx<'_>) {
+        let at = self.reconnected.replace(cx.now.mono);
+        match at.is_none_or(|at| cx.now.mono.since(at) >= BACK_OFF_FIRST) {
+            true => self.look_up(cx),
+            false => self.back_off(cx, Trouble::silent("the connection breaks again and again")),
+        }
+    }
+
     fn accepted(&mut self, cx: &mut Cx<'_>, flow: Flow, answer: &Message) {
         let granted_s = self.granted_s(&flow, answer).min(GRANTED_MAX_S);
         if granted_s == 0 {

@@ -2,21 +2,10 @@
 
 use super::TOKEN;
 use crate::sid::TrunkSid;
-use crate::sip::event::{Credentials, Transport};
+use crate::sip::event::{Credentials, Flow, Lookup, Transport};
 use crate::sip::wire::{Uri, escape_user};
-use crate::store::rows::{TrunkMode, TrunkRow};
+use crate::store::rows::{TrunkMode, TrunkRow, TrunkTls};
 use std::collections::BTreeMap;
-
-/// Where requests are sent: what a lookup needs (RFC 3263).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hop {
-    /// Name or literal, without brackets.
-    pub host: String,
-    /// As written.
-    pub port: Option<u16>,
-    /// As written, or TCP because the trunk says so.
-    pub transport: Option<Transport>,
-}
 
 /// One registration as the row has it.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,7 +19,9 @@ pub struct Wanted {
     /// The Request-URI: `sip:host[:port]`.
     pub registrar: String,
     /// The proxy, or else the registrar.
-    pub hop: Hop,
+    pub hop: Lookup,
+    /// Whom to believe over TLS and what to show: another one wants another connection.
+    pub identity: (TrunkTls, Option<String>),
     /// For challenges.
     pub credentials: Option<Credentials>,
 }
@@ -48,6 +39,7 @@ impl Wanted {
             Some(proxy) => address(proxy)?,
             None => registrar.clone(),
         };
+        let asked = Transport::named(&row.transport).filter(|t| *t != Transport::Udp);
         let named = hop.transport().and_then(Transport::named);
         let credentials = row.password.as_ref().map(|password| Credentials {
             username: row.auth_user.as_ref().unwrap_or(username).clone(),
@@ -57,11 +49,13 @@ impl Wanted {
             trunk: row.sid,
             user: escape_user(username),
             registrar: Uri::sip(None, &registrar.host, registrar.port).to_string(),
-            hop: Hop {
+            hop: Lookup {
                 host: hop.next_host().to_owned(),
                 port: hop.port,
-                transport: if row.transport == "tcp" { Some(Transport::Tcp) } else { named },
+                transport: asked.or(named),
+                trunk: Some(row.sid),
             },
+            identity: (row.tls.clone(), row.tls_key.clone()),
             host: registrar.host,
             credentials,
         })
@@ -73,8 +67,12 @@ impl Wanted {
     }
 
     /// Our Contact there, without the brackets around it.
-    pub(super) fn contact(&self, flow: &crate::sip::event::Flow, token: &str) -> String {
-        let transport = if flow.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+    pub(super) fn contact(&self, flow: &Flow, token: &str) -> String {
+        let transport = match flow.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+        };
         format!("sip:{}@{};{TOKEN}={token}{transport}", self.user, flow.local)
     }
 }

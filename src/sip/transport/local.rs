@@ -1,5 +1,6 @@
 //! (s) Which address of ours a peer should write: configured, bound, or that of the route to it.
 
+use crate::sip::event::Transport;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +12,7 @@ const ROUTES_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct Local {
     bound: SocketAddr,
+    tls_port: Option<u16>,
     external: Option<IpAddr>,
     routes: Mutex<HashMap<IpAddr, IpAddr>>,
 }
@@ -18,7 +20,23 @@ pub struct Local {
 impl Local {
     /// `bound`: the listening socket's address.
     pub fn new(bound: SocketAddr, external: Option<IpAddr>) -> Local {
-        Local { bound, external, routes: Mutex::default() }
+        Local { bound, tls_port: None, external, routes: Mutex::default() }
+    }
+
+    /// With another port for TLS, if TLS is listened for.
+    #[must_use]
+    pub fn with_tls(mut self, bound: Option<SocketAddr>) -> Local {
+        self.tls_port = bound.map(|b| b.port());
+        self
+    }
+
+    /// What `remote` should write to, by this transport.
+    pub fn facing(&self, transport: Transport, remote: IpAddr) -> SocketAddr {
+        let mut local = self.toward(remote);
+        if let Some(port) = self.tls_port.filter(|_| transport == Transport::Tls) {
+            local.set_port(port);
+        }
+        local
     }
 
     /// What `remote` should write to: goes into Via, Contact and SDP.
@@ -28,7 +46,10 @@ impl Local {
 
     /// Can our socket send to it?
     pub fn reaches(&self, remote: IpAddr) -> bool {
-        remote.is_ipv4() || self.bound.is_ipv6()
+        match self.bound.ip() {
+            IpAddr::V6(bound) if bound.is_unspecified() => true,
+            bound => remote.is_ipv4() == bound.is_ipv4(),
+        }
     }
 
     fn ip(&self, remote: IpAddr) -> IpAddr {

@@ -1,20 +1,29 @@
-//! (s) The sockets of SIP: one UDP socket, one TCP listener and the connections, and the name lookups. Everything that
+//! (s) The sockets of SIP: one UDP socket, listeners for TCP and TLS and the connections, and the name lookups. Everything that
 //! arrives goes into one bounded channel; nothing here ever waits for its reader.
 
+mod connection;
+pub mod keepalive;
 pub mod local;
 pub mod resolve;
-mod tcp;
+mod streams;
+mod tls;
 mod udp;
 mod undelivered;
 
+use crate::certificate;
+use crate::clock::Now;
 use crate::rng::Rng;
-use crate::sip::event::{Flow, ResolveId, Transport as Kind};
+use crate::sid::TrunkSid;
+use crate::sip::Endpoint;
+use crate::sip::event::{Flow, Lookup, ResolveId, SipCmd, Transport as Kind};
+use crate::store::rows::TrunkRow;
 use bytes::Bytes;
 use local::Local;
 use resolve::Resolve;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use tls::Tls;
 use tokio::sync::mpsc;
 
 /// Tries to find a port that is free for UDP and TCP, if the kernel chooses it.
@@ -25,46 +34,97 @@ const PORT_TRIES: usize = 32;
 pub enum Inbound {
     /// A datagram, or a framed message of a stream: for `Endpoint::on_bytes`.
     Bytes(Flow, Bytes),
-    /// A connection broke or could not be made: for `Endpoint::on_flow_lost`.
+    /// A connection broke: for `Endpoint::on_flow_lost`.
     Lost(Flow),
+    /// A connection could not be made, and why: for `Endpoint::on_unreachable`.
+    Unreachable(Flow, String),
+    /// The certificate of a connection's peer is that of these trunks: for `Endpoint::on_proved`.
+    Proved(Flow, Vec<TrunkSid>),
     /// A lookup is done: for `SipCmd::Resolved`.
     Resolved(ResolveId, Vec<Flow>),
 }
 
-/// Where to listen and how to call ourselves.
+impl Inbound {
+    /// Gives it to whom it is for.
+    pub fn give(self, endpoint: &mut Endpoint, now: Now) {
+        match self {
+            Inbound::Bytes(flow, bytes) => endpoint.on_bytes(now, flow, &bytes),
+            Inbound::Lost(flow) => endpoint.on_flow_lost(now, flow),
+            Inbound::Unreachable(flow, words) => endpoint.on_unreachable(now, flow, words),
+            Inbound::Proved(flow, trunks) => endpoint.on_proved(flow, trunks),
+            Inbound::Resolved(id, flows) => endpoint.command(now, SipCmd::Resolved(id, flows)),
+        }
+    }
+}
+
+/// Where to listen, how to call ourselves, whom to ask and to believe.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// UDP and TCP; port 0 lets the kernel choose.
     pub listen: SocketAddr,
     /// What peers beyond this host shall write to, if it is not the address of the route.
     pub external: Option<IpAddr>,
+    /// TLS, with the certificate that is shown.
+    pub tls: Option<(SocketAddr, Arc<certificate::Current>)>,
+    /// Authorities that are believed where a trunk names none.
+    pub roots: Arc<rustls::RootCertStore>,
+    /// DNS servers; none: the system's.
+    pub dns: Vec<SocketAddr>,
+}
+
+impl Config {
+    /// UDP and TCP alone.
+    pub fn new(listen: SocketAddr) -> Config {
+        let roots = Arc::new(rustls::RootCertStore::empty());
+        Config { listen, external: None, tls: None, roots, dns: Vec::new() }
+    }
 }
 
 /// The running transports. Dropping it closes every socket.
 pub struct Transport {
     udp: udp::Udp,
-    tcp: tcp::Tcp,
+    streams: streams::Streams,
+    tls: Arc<Tls>,
     resolve: Resolve,
     local: SocketAddr,
+    tls_local: Option<SocketAddr>,
 }
 
 impl Transport {
-    /// Binds and starts to read. Errors: the address is not ours or taken.
+    /// Binds and starts to read. Errors: an address is not ours or taken; TLS cannot be set up.
     pub async fn start(config: Config, rng: Rng, inbox: mpsc::Sender<Inbound>) -> io::Result<Transport> {
         let (socket, listener) = bind(config.listen).await?;
         // Before the first look at it a socket counts as full, and the first datagram would be lost.
         socket.writable().await?;
         let bound = socket.local_addr()?;
-        let local = Arc::new(Local::new(bound, config.external));
+        let (mut secure, mut shown) = (None, None);
+        if let Some((listen, current)) = config.tls {
+            secure = Some(tokio::net::TcpListener::bind(listen).await?);
+            shown = Some(current);
+        }
+        let tls_local = secure.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+        let local = Arc::new(Local::new(bound, config.external).with_tls(tls_local));
+        let tls = Arc::new(Tls::new(config.roots, shown).map_err(io::Error::other)?);
         let udp = udp::Udp::start(socket, local.clone(), inbox.clone());
-        let tcp = tcp::Tcp::start(listener, local.clone(), inbox.clone());
-        let resolve = Resolve::new(local, rng, inbox);
-        Ok(Transport { udp, tcp, resolve, local: bound })
+        let streams = streams::Streams::start(listener, secure, tls.clone(), local.clone(), inbox.clone());
+        let resolve = Resolve::new(local, tls.clone(), &config.dns, rng, inbox);
+        Ok(Transport { udp, streams, tls, resolve, local: bound, tls_local })
     }
 
-    /// Where it listens.
+    /// Where it listens for UDP and TCP.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Where it listens for TLS.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_local
+    }
+
+    /// Takes the trunks' rules: whom each believes over TLS, and what it shows. Connections that stand are judged by them anew.
+    pub fn set_trunks(&self, trunks: &[TrunkRow]) {
+        self.tls.set_trunks(trunks);
+        self.streams.judge_anew();
     }
 
     /// Sends without waiting. What a datagram socket does not take is lost, as on the network; a stream that does not
@@ -72,19 +132,18 @@ impl Transport {
     pub fn send(&self, flow: Flow, bytes: Bytes) {
         match flow.transport {
             Kind::Udp => self.udp.send(flow.remote, &bytes),
-            Kind::Tcp => self.tcp.send(flow, bytes),
-            Kind::Tls => self.tcp.refuse(flow),
+            Kind::Tcp | Kind::Tls => self.streams.send(flow, bytes),
         }
     }
 
     /// Looks a next hop up; the outcome comes through the channel.
-    pub fn resolve(&self, id: ResolveId, host: String, port: Option<u16>, transport: Option<Kind>) {
-        self.resolve.start(id, host, port, transport);
+    pub fn resolve(&self, id: ResolveId, hop: Lookup) {
+        self.resolve.start(id, hop);
     }
 
-    /// Open TCP connections.
+    /// Open connections of TCP and TLS.
     pub fn connections(&self) -> usize {
-        self.tcp.count()
+        self.streams.count()
     }
 }
 

@@ -1,23 +1,35 @@
-//! (s) From a next hop to the flows to try, in order (RFC 3263 without NAPTR): a literal address needs no lookup, a
-//! written port only A/AAAA, everything else SRV first.
+//! (s) From a next hop to the flows to try, in order (RFC 3263):
+//!
+//! | the hop has | asked for |
+//! | --- | --- |
+//! | a literal address | nothing |
+//! | a port | A, AAAA |
+//! | a transport | SRV of it; if there is none A, AAAA |
+//! | neither | NAPTR; if there is none SRV of UDP, TCP and TLS, the first that has any; if none has A, AAAA |
 
-use super::{Inbound, local::Local};
+use super::{Inbound, local::Local, tls::Tls};
 use crate::rng::Rng;
-use crate::sip::event::{Flow, ResolveId, Transport as Kind};
-use hickory_resolver::proto::rr::RData;
+use crate::sid::TrunkSid;
+use crate::sip::event::{Flow, Lookup, ResolveId, Transport as Kind};
+use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{TokioResolver, net::NetError};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-/// SIP's port without TLS (RFC 3261 19.1.2).
+/// SIP's ports without and with TLS (RFC 3261 section 19.1.2).
 const PORT: u16 = 5060;
+const TLS_PORT: u16 = 5061;
 /// Lookups at once; more are answered "not found" at once.
 const LOOKUPS_MAX: usize = 256;
 /// Longest a lookup may take.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(8);
+/// Longest of it for NAPTR and for each SRV: some servers leave unanswered what they do not know, and the address may still be found.
+const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most targets of one name that are tried.
 const TARGETS_MAX: usize = 8;
 
@@ -62,74 +74,156 @@ pub struct Resolve(Arc<Inner>);
 struct Inner {
     dns: Option<TokioResolver>,
     local: Arc<Local>,
+    tls: Arc<Tls>,
     rng: Mutex<Rng>,
     inbox: mpsc::Sender<Inbound>,
     slots: Semaphore,
 }
 
-impl Resolve {
-    pub(super) fn new(local: Arc<Local>, rng: Rng, inbox: mpsc::Sender<Inbound>) -> Resolve {
-        let dns = TokioResolver::builder_tokio().and_then(|b| b.build()).ok();
-        let slots = Semaphore::new(LOOKUPS_MAX);
-        Resolve(Arc::new(Inner { dns, local, rng: Mutex::new(rng), inbox, slots }))
+/// The system's servers, or those that are named.
+fn resolver(servers: &[SocketAddr]) -> Option<TokioResolver> {
+    let mut builder = match servers {
+        [] => TokioResolver::builder_tokio().ok()?,
+        servers => {
+            let server = |at: &SocketAddr| {
+                let mut both = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+                both.iter_mut().for_each(|c| c.port = at.port());
+                NameServerConfig::new(at.ip(), true, both)
+            };
+            let config = ResolverConfig::from_name_servers(servers.iter().map(server).collect());
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    builder.build().ok()
+}
+
+/// Where the records of a service stand.
+struct Service {
+    kind: Kind,
+    name: String,
+}
+
+impl Service {
+    fn usual(kind: Kind, host: &str) -> Service {
+        let labels = match kind {
+            Kind::Udp => "_sip._udp",
+            Kind::Tcp => "_sip._tcp",
+            Kind::Tls => "_sips._tcp",
+        };
+        Service { kind, name: format!("{labels}.{host}.") }
     }
 
-    pub(super) fn start(&self, id: ResolveId, host: String, port: Option<u16>, transport: Option<Kind>) {
+    /// Of a NAPTR record's services field.
+    fn named(word: &[u8]) -> Option<Kind> {
+        match word.to_ascii_uppercase().as_slice() {
+            b"SIP+D2U" => Some(Kind::Udp),
+            b"SIP+D2T" => Some(Kind::Tcp),
+            b"SIPS+D2T" => Some(Kind::Tls),
+            _ => None,
+        }
+    }
+}
+
+impl Resolve {
+    pub(super) fn new(
+        local: Arc<Local>,
+        tls: Arc<Tls>,
+        servers: &[SocketAddr],
+        rng: Rng,
+        inbox: mpsc::Sender<Inbound>,
+    ) -> Resolve {
+        let slots = Semaphore::new(LOOKUPS_MAX);
+        let dns = resolver(servers);
+        Resolve(Arc::new(Inner { dns, local, tls, rng: Mutex::new(rng), inbox, slots }))
+    }
+
+    pub(super) fn start(&self, id: ResolveId, hop: Lookup) {
         let inner = self.0.clone();
         tokio::spawn(async move {
-            let flows = match inner.slots.try_acquire() {
-                Ok(_slot) => timeout(LOOKUP_TIMEOUT, inner.flows(&host, port, transport)).await,
+            let found = match inner.slots.try_acquire() {
+                Ok(_slot) => timeout(LOOKUP_TIMEOUT, inner.targets(&hop)).await,
                 Err(_) => Ok(Vec::new()),
             };
+            let flows = inner.flows(&hop, found.unwrap_or_default());
             // The driver lives as long as its channel: nobody to tell means nobody waits.
-            let _ = inner.inbox.send(Inbound::Resolved(id, flows.unwrap_or_default())).await;
+            let _ = inner.inbox.send(Inbound::Resolved(id, flows)).await;
         });
     }
 }
 
 impl Inner {
-    async fn flows(&self, host: &str, port: Option<u16>, transport: Option<Kind>) -> Vec<Flow> {
-        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    async fn targets(&self, hop: &Lookup) -> Vec<(Kind, SocketAddr)> {
+        let bare = hop.host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&hop.host);
+        let kind = hop.transport.unwrap_or(Kind::Udp);
+        let port = hop.port.unwrap_or(if kind == Kind::Tls { TLS_PORT } else { PORT });
         if let Ok(ip) = bare.parse::<IpAddr>() {
-            return self.targets(vec![(ip, port.unwrap_or(PORT))], transport.unwrap_or(Kind::Udp));
+            return vec![(kind, SocketAddr::new(ip, port))];
         }
-        if port.is_none() {
-            let found = self.by_srv(bare, transport).await;
+        if hop.port.is_none() {
+            let found = self.by_service(bare, hop.transport).await;
             if !found.is_empty() {
                 return found;
             }
         }
         let found = self.addresses(bare).await.unwrap_or_default();
-        let found = found.into_iter().map(|ip| (ip, port.unwrap_or(PORT))).collect();
-        self.targets(found, transport.unwrap_or(Kind::Udp))
+        found.into_iter().map(|ip| (kind, SocketAddr::new(ip, port))).collect()
     }
 
-    async fn by_srv(&self, host: &str, transport: Option<Kind>) -> Vec<Flow> {
-        let kinds: &[Kind] = match transport {
-            Some(Kind::Udp) => &[Kind::Udp],
-            Some(Kind::Tcp) => &[Kind::Tcp],
-            Some(Kind::Tls) => &[],
-            None => &[Kind::Udp, Kind::Tcp],
+    async fn by_service(&self, host: &str, transport: Option<Kind>) -> Vec<(Kind, SocketAddr)> {
+        let named = match transport {
+            None => self.naptr(host).await,
+            Some(_) => Vec::new(),
         };
-        for kind in kinds {
-            let Ok(targets) = self.srv(host, *kind).await else { continue };
-            let targets = order(targets, &mut self.rng.lock().unwrap_or_else(PoisonError::into_inner));
-            let mut found = Vec::new();
-            for target in targets.into_iter().take(TARGETS_MAX) {
-                let addresses = self.addresses(&target.host).await.unwrap_or_default();
-                found.extend(addresses.into_iter().map(|ip| (ip, target.port)));
-            }
-            if !found.is_empty() {
-                return self.targets(found, *kind);
+        let mut found = Vec::new();
+        for service in &named {
+            found.extend(self.by_srv(service).await);
+        }
+        if found.is_empty() {
+            let usual = transport.map_or(vec![Kind::Udp, Kind::Tcp, Kind::Tls], |kind| vec![kind]);
+            for kind in usual {
+                found = self.by_srv(&Service::usual(kind, host)).await;
+                if !found.is_empty() {
+                    break;
+                }
             }
         }
-        Vec::new()
+        found
     }
 
-    async fn srv(&self, host: &str, kind: Kind) -> Result<Vec<Target>, NetError> {
-        let label = if kind == Kind::Tcp { "_tcp" } else { "_udp" };
+    /// The services of a domain, the preferred first (RFC 3263 section 4.1).
+    async fn naptr(&self, host: &str) -> Vec<Service> {
+        let Some(dns) = &self.dns else { return Vec::new() };
+        let lookup = dns.lookup(format!("{host}."), RecordType::NAPTR);
+        let Ok(Ok(lookup)) = timeout(STEP_TIMEOUT, lookup).await else { return Vec::new() };
+        let records = lookup.answers().iter().filter_map(|record| match &record.data {
+            RData::NAPTR(naptr) if naptr.flags.eq_ignore_ascii_case(b"s") => Some(naptr),
+            _ => None,
+        });
+        let mut services: Vec<_> = records
+            .filter_map(|n| {
+                let kind = Service::named(&n.services)?;
+                Some(((n.order, n.preference), Service { kind, name: n.replacement.to_utf8() }))
+            })
+            .collect();
+        services.sort_by_key(|(order, _)| *order);
+        services.into_iter().map(|(_, service)| service).collect()
+    }
+
+    async fn by_srv(&self, service: &Service) -> Vec<(Kind, SocketAddr)> {
+        let Ok(Ok(targets)) = timeout(STEP_TIMEOUT, self.srv(&service.name)).await else { return Vec::new() };
+        let targets = order(targets, &mut self.rng.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut found = Vec::new();
+        for target in targets.into_iter().take(TARGETS_MAX) {
+            let addresses = self.addresses(&target.host).await.unwrap_or_default();
+            found.extend(addresses.into_iter().map(|ip| (service.kind, SocketAddr::new(ip, target.port))));
+        }
+        found
+    }
+
+    async fn srv(&self, name: &str) -> Result<Vec<Target>, NetError> {
         let Some(dns) = &self.dns else { return Ok(Vec::new()) };
-        let lookup = dns.srv_lookup(format!("_sip.{label}.{host}.")).await?;
+        let lookup = dns.srv_lookup(name).await?;
         let records = lookup.answers().iter().filter_map(|record| match &record.data {
             RData::SRV(srv) => Some(Target {
                 priority: srv.priority,
@@ -146,22 +240,24 @@ impl Inner {
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, NetError> {
         // Answered here, as RFC 6761 asks, whatever the resolver's hosts file says.
         if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
-            return Ok(vec![IpAddr::from([127, 0, 0, 1])]);
+            return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
         }
         let Some(dns) = &self.dns else { return Ok(Vec::new()) };
         Ok(dns.lookup_ip(host).await?.iter().collect())
     }
 
-    /// Addresses of the family that our socket cannot reach are left out.
-    fn targets(&self, found: Vec<(IpAddr, u16)>, transport: Kind) -> Vec<Flow> {
-        if transport == Kind::Tls {
-            return Vec::new();
-        }
-        let flow = |(ip, port): (IpAddr, u16)| {
-            let remote = SocketAddr::new(ip, port);
-            let reached = self.local.reaches(ip);
-            reached.then(|| Flow { transport, remote, local: self.local.toward(ip), conn: 0 })
+    /// Addresses of the family that our socket cannot reach are left out. Whoever is found over TLS must be whom the hop names, not
+    /// whom DNS names (RFC 5922 section 4).
+    fn flows(&self, hop: &Lookup, found: Vec<(Kind, SocketAddr)>) -> Vec<Flow> {
+        let reached = found.into_iter().filter(|(_, remote)| self.local.reaches(remote.ip()));
+        let flow = |(transport, remote): (Kind, SocketAddr)| {
+            let conn = if transport == Kind::Tls { self.named(hop.trunk, &hop.host) } else { 0 };
+            Flow { transport, remote, local: self.local.facing(transport, remote.ip()), conn }
         };
-        found.into_iter().filter_map(flow).take(TARGETS_MAX).collect()
+        reached.map(flow).take(TARGETS_MAX).collect()
+    }
+
+    fn named(&self, trunk: Option<TrunkSid>, host: &str) -> u64 {
+        self.tls.name(trunk, host.trim_matches(['[', ']']))
     }
 }

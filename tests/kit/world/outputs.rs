@@ -37,9 +37,9 @@ impl World {
         self.count(name_of(&o));
         match o {
             Output::Send(flow, bytes) => self.send_sip(flow, bytes),
-            Output::Resolve { id, host, port, transport } => {
-                let to = format!("{host}:{}", port.unwrap_or(5060)).parse().ok().map(flow_to);
-                let flows = to.map(|f| Flow { transport: transport.unwrap_or(Transport::Udp), ..f });
+            Output::Resolve(id, hop) => {
+                let to = format!("{}:{}", hop.host, hop.port.unwrap_or(5060)).parse().ok().map(flow_to);
+                let flows = to.map(|f| Flow { transport: hop.transport.unwrap_or(Transport::Udp), ..f });
                 let input = Input::Resolved(id, flows.into_iter().collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
@@ -111,7 +111,7 @@ impl World {
 pub(super) fn name_of(o: &Output) -> &'static str {
     match o {
         Output::Send(..) => "effect Send",
-        Output::Resolve { .. } => "effect Resolve",
+        Output::Resolve(..) => "effect Resolve",
         Output::Commit(..) => "effect Commit",
         Output::Fetch(..) => "effect Fetch",
         Output::Speak(..) => "effect Speak",

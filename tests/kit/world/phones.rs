@@ -117,7 +117,11 @@ impl World {
             let what = self.named(phone, &bytes);
             self.line("chorus", "phone", &what);
         }
-        if flow.transport == Transport::Tcp {
+        if flow.transport == Transport::Tls {
+            // Nobody here has a certificate that could be believed.
+            let words = format!("no TLS connection to {}: its certificate has expired", flow.remote);
+            self.at(200, Ev::Switch(Box::new(Input::Unreachable(flow, words))));
+        } else if flow.transport == Transport::Tcp {
             self.tcp_from_chorus(flow, &bytes);
         } else if let Some(phone) = phone.filter(|i| self.phones[*i].addr == flow.remote) {
             for after in self.net.deliveries(&mut self.rng) {
@@ -145,7 +149,7 @@ impl World {
                         }
                         self.phone_sends(i, flow.conn, bytes);
                     }
-                    SipOut::Resolve { id, .. } => {
+                    SipOut::Resolve(id, _) => {
                         let tcp = self.phones[i].tcp;
                         let flow = Flow {
                             transport: if tcp { Transport::Tcp } else { Transport::Udp },

@@ -131,10 +131,10 @@ impl World {
                 let p = &mut self.phones[i];
                 if let Some(leg) = p.leg {
                     if rtcp {
-                        p.engine.on_rtcp(now, leg, from, &bytes, &mut p.out);
+                        p.engine.on_rtcp(now, leg, from, &mut bytes.to_vec(), &mut p.out);
                     } else {
                         p.rtp_loud += u64::from(is_loud(&bytes));
-                        p.engine.on_rtp(now, leg, from, &bytes, &mut p.out);
+                        p.engine.on_rtp(now, leg, from, &mut bytes.to_vec(), &mut p.out);
                     }
                     self.settle_phone(i);
                 }
@@ -143,9 +143,9 @@ impl World {
                 let Some(worker) = self.homes.get(&leg).map(|h| h.worker) else { return };
                 let mut out = std::mem::take(&mut self.out);
                 if rtcp {
-                    self.engines[worker].on_rtcp(now, leg, from, &bytes, &mut out);
+                    self.engines[worker].on_rtcp(now, leg, from, &mut bytes.to_vec(), &mut out);
                 } else {
-                    self.engines[worker].on_rtp(now, leg, from, &bytes, &mut out);
+                    self.engines[worker].on_rtp(now, leg, from, &mut bytes.to_vec(), &mut out);
                 }
                 self.out = out;
                 self.drain_engine(worker);

@@ -5,6 +5,7 @@ use crate::security::secrets;
 use chorus::call::tables::Tables;
 use chorus::sid::{NumberSid, TrunkSid};
 use chorus::store::account_rules::AccountRules;
+use chorus::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use chorus::store::rows::{AccountRow, ApplicationRow, Hook, NumberRow, TrunkRow};
 use chorus::store::tx::{Backend, Op, Tx};
 use chorus::switch::Input;
@@ -92,6 +93,13 @@ impl World {
         self.reload();
     }
 
+    /// Rows beside those of the account, its trunk and its number.
+    pub fn put(&mut self, ops: Vec<Op>) {
+        self.store.apply(&[Tx { ops }])[0].clone().unwrap();
+        self.store.sync();
+        self.reload();
+    }
+
     /// The trunk's row is deleted.
     pub fn without_trunk(&mut self) {
         self.store.apply(&[Tx::one(Op::DeleteTrunk(TrunkSid(0x71)))])[0].clone().unwrap();
@@ -100,12 +108,15 @@ impl World {
     }
 
     pub(super) fn reload(&mut self) {
-        let tables = Tables::new(
-            self.store.all::<TrunkRow>().cloned().collect(),
-            self.store.all::<NumberRow>().cloned().collect(),
-            self.store.all::<ApplicationRow>().cloned().collect(),
-            self.store.all::<AccountRow>().cloned().collect(),
-        );
+        let tables = Tables::of(chorus::store::snapshot::Snapshot {
+            trunks: self.store.all::<TrunkRow>().cloned().collect(),
+            numbers: self.store.all::<NumberRow>().cloned().collect(),
+            applications: self.store.all::<ApplicationRow>().cloned().collect(),
+            accounts: self.store.all::<AccountRow>().cloned().collect(),
+            elastic: self.store.all::<ElasticTrunkRow>().cloned().collect(),
+            origination: self.store.all::<OriginationUrlRow>().cloned().collect(),
+            ..Default::default()
+        });
         self.input(Input::Tables(Arc::new(tables)));
     }
 }

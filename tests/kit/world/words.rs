@@ -56,7 +56,13 @@ pub(super) fn sip_line(bytes: &[u8]) -> String {
     let method = cseq.rsplit(' ').next().unwrap_or("");
     let leaves = first.starts_with("REGISTER ") && text.contains("\r\nExpires: 0\r\n");
     let sdp = if leaves { " expires=0" } else { "" };
-    let sdp = if text.contains("\r\n\r\nv=0") { " (sdp)" } else { sdp };
+    let keys = text.contains("\r\na=crypto:");
+    let sdp = match text.contains("\r\n\r\nv=0") {
+        true if text.contains("RTP/SAVP") && keys => " (sdp RTP/SAVP, keys)",
+        true if keys => " (sdp, keys)",
+        true => " (sdp)",
+        false => sdp,
+    };
     let told = text.split_once("\r\n\r\nSIP/2.0 ").map(|(_, line)| format!(" {}", line.trim()));
     let sdp = told.as_deref().unwrap_or(sdp);
     match first.strip_prefix("SIP/2.0 ") {

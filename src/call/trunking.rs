@@ -1,0 +1,158 @@
+//! Calls of an account's own trunk (Elastic SIP Trunking): no document decides what becomes of them, a Dial of ours does.
+//!
+//! ```text
+//!  terminating:  PBX     --INVITE--> us --> the account's way to the number          --> its final answer goes back
+//!  originating:  carrier --INVITE--> us --> origination URL --cannot be reached--> the next one ...
+//!                                             |                                      --> disaster recovery: a document
+//!                                             +--refuses--> its final answer goes back
+//! ```
+//!
+//! Nothing is answered before the far end answers: its 180 and its early media go back as they come.
+
+use super::call::Call;
+use super::children;
+use super::cx::Cx;
+use super::event::{Effect, Outcome};
+use super::{notify, status};
+use crate::sip::event::{Cause, SipCmd};
+use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
+use crate::store::rows::{CallStatus, Hook};
+use std::collections::VecDeque;
+use twiml::verb::{Dial, DialRecord, Noun, Number, Trim};
+
+/// Seconds that the far end may ring: a proxy's Timer C (RFC 3261 section 16.6).
+const RING_S: u32 = 180;
+/// Seconds that a call may last.
+pub const TIME_LIMIT_S: u32 = 24 * 3_600;
+/// The trunk has no origination URL that can be rung.
+const NO_URL: u32 = 32_010;
+
+/// Which trunk, and where its call goes.
+#[derive(Clone, Debug)]
+pub struct Trunking {
+    /// Its settings when the call began.
+    pub trunk: ElasticTrunkRow,
+    /// Where it goes.
+    pub way: Way,
+}
+
+/// Where a call of a trunk goes.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// From the PBX to the number that it dialled.
+    Terminating,
+    /// To the PBX, which is reached there.
+    Originating(Vec<OriginationUrlRow>),
+}
+
+impl Trunking {
+    /// What its calls are dialled by.
+    fn dial(&self) -> Dial {
+        let recording = &self.trunk.recording;
+        let record = match recording.mode.as_str() {
+            "record-from-answer" => DialRecord::FromAnswer,
+            "record-from-answer-dual" => DialRecord::FromAnswerDual,
+            "record-from-ringing" => DialRecord::FromRinging,
+            "record-from-ringing-dual" => DialRecord::FromRingingDual,
+            _ => DialRecord::DoNotRecord,
+        };
+        let trim = if recording.trim == "trim-silence" { Trim::TrimSilence } else { Trim::DoNotTrim };
+        Dial {
+            answer_on_bridge: true,
+            timeout: RING_S,
+            time_limit: TIME_LIMIT_S,
+            record,
+            trim,
+            ..Dial::default()
+        }
+    }
+
+    fn disaster_recovery(&self) -> Option<Hook> {
+        let Way::Originating(_) = &self.way else { return None };
+        let (url, method) = (self.trunk.disaster_recovery_url.clone()?, self.trunk.disaster_recovery_method);
+        Some(Hook { url, method })
+    }
+}
+
+impl Call {
+    /// The effects that dial the far end.
+    pub(super) fn begin_trunking(&mut self, cx: &mut Cx<'_>, trunking: Trunking) -> Vec<Effect> {
+        let already = cx.fx.len();
+        let (mut dial, way) = (trunking.dial(), trunking.way.clone());
+        self.trunking = Some(Box::new(trunking));
+        match way {
+            Way::Terminating => {
+                dial.nouns = vec![Noun::Number(Number { number: self.row.to.clone(), ..Number::default() })];
+                self.begin_dial(cx, dial);
+            }
+            Way::Originating(urls) => self.ring_pbx(cx, dial, &urls),
+        }
+        cx.fx.split_off(already)
+    }
+
+    fn ring_pbx(&mut self, cx: &mut Cx<'_>, dial: Dial, urls: &[OriginationUrlRow]) {
+        let addresses = addresses(cx, urls, &self.row.to);
+        if addresses.is_empty() {
+            notify::write(cx, &self.row, NO_URL, "the trunk has no origination URL that is enabled");
+        }
+        let ways = children::at_addresses(cx, self, &dial, &addresses);
+        let waiting = ways.map(|spawn| VecDeque::from([spawn])).into_iter().collect();
+        self.dial_all(cx, dial, waiting);
+    }
+
+    /// The Dial is through: the far end hung up, or it was never reached.
+    pub(super) fn trunking_over(&mut self, cx: &mut Cx<'_>, trunking: &Trunking, outcome: Option<Outcome>) {
+        if self.leg.answered {
+            let cause = outcome.map(|o| Cause { code: 200, ..o.cause });
+            let cause = cause.unwrap_or_else(|| Cause::new(200, "Normal Clearing"));
+            return self.give_up(cx, cause, CallStatus::Completed);
+        }
+        match trunking.disaster_recovery().filter(|_| outcome.as_ref().is_none_or(unreached)) {
+            Some(hook) => {
+                cx.trace("chorus", "chorus", "disaster recovery");
+                cx.push(Effect::Sip(SipCmd::Ring { leg: self.leg.id, body: None }));
+                self.fetch_hook(cx, &hook, vec![]);
+            }
+            None => {
+                let cause = passed_on(outcome);
+                let to = status::of_refusal(cause.code);
+                self.give_up(cx, cause, to);
+            }
+        }
+    }
+}
+
+/// Was it the peer that failed, rather than whom it would have called?
+fn unreached(outcome: &Outcome) -> bool {
+    let of_peer = (500..600).contains(&outcome.cause.code);
+    outcome.status == CallStatus::Failed && (of_peer || outcome.error.is_some())
+}
+
+/// The far end's final answer, as our own: what it says of our credentials there is none of the caller's business.
+fn passed_on(outcome: Option<Outcome>) -> Cause {
+    match outcome.map(|o| o.cause) {
+        None => Cause::new(480, "No way to this number"),
+        Some(cause) => match cause.code {
+            ..300 => Cause { code: 480, ..cause },
+            300..=399 | 401 | 407 => Cause::new(503, "Service Unavailable"),
+            _ => cause,
+        },
+    }
+}
+
+/// The addresses in the order in which they are rung: by priority, among equals by weight.
+fn addresses(cx: &mut Cx<'_>, urls: &[OriginationUrlRow], number: &str) -> Vec<String> {
+    let enabled = urls.iter().filter(|u| u.enabled).collect();
+    let rank = |u: &&OriginationUrlRow| (u32::from(u.priority), u64::from(u.weight));
+    children::ordered(cx, enabled, rank).into_iter().map(|u| with_user(&u.sip_url, number)).collect()
+}
+
+/// The called number takes the place of a user part that is not there.
+fn with_user(url: &str, number: &str) -> String {
+    let Some((scheme, rest)) = url.split_once(':') else { return url.to_owned() };
+    let address = rest.split([';', '?']).next().unwrap_or(rest);
+    match address.contains('@') {
+        true => url.to_owned(),
+        false => format!("{scheme}:{number}@{rest}"),
+    }
+}

@@ -1,0 +1,40 @@
+//! Values of settings, read.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// Of DNS, where none is written.
+const DNS_PORT: u16 = 53;
+
+/// An http or https URL that paths can be hung on.
+pub(super) fn is_base(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|u| {
+        let web = matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(|h| !h.is_empty());
+        web && u.query().is_none() && u.fragment().is_none()
+    })
+}
+
+/// What stands between quotes in a challenge, between colons in a hash, and as a host in `sip:user@realm`.
+pub(super) fn realm(text: String) -> Result<String, String> {
+    let fits = !text.is_empty() && text.len() <= 255;
+    match fits && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b)) {
+        true => Ok(text),
+        false => Err(format!("CHORUS_REALM: '{text}' is not letters, digits, dots and dashes")),
+    }
+}
+
+/// Of DNS servers.
+pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
+    let one = |part: &str| {
+        let ip = part.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT));
+        ip.or_else(|_| part.parse()).map_err(|_| format!("CHORUS_DNS: '{part}' is not an address"))
+    };
+    text.split(',').map(str::trim).filter(|p| !p.is_empty()).map(one).collect()
+}
+
+pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
+    let bad = || format!("CHORUS_RTP_PORTS: '{text}' is not a range like 20000-39999");
+    let (low, high) = text.split_once('-').ok_or_else(bad)?;
+    let (low, high): (u16, u16) =
+        (low.trim().parse().map_err(|_| bad())?, high.trim().parse().map_err(|_| bad())?);
+    if low == 0 || high <= low { Err(bad()) } else { Ok((low, high)) }
+}

@@ -1,0 +1,213 @@
+//! Trunks of an account (Elastic SIP Trunking): its numbers ring at the PBX, the PBX dials out through it.
+
+use super::scene::*;
+use crate::kit::phone::OnCall;
+use crate::kit::world::{ACCOUNT, spoken};
+use crate::kit::{Reply, World, ladder};
+use crate::security::secrets;
+use chorus::sid::{ElasticTrunkSid, OriginationUrlSid};
+use chorus::sip::event::SipCmd;
+use chorus::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
+use chorus::store::rows::{CallRow, CallStatus, Direction, RecordingRow};
+use chorus::store::tx::Op;
+
+const TRUNK: ElasticTrunkSid = ElasticTrunkSid(0xe1);
+
+/// Where the trunk rings: host of 10.0.1.x, priority, weight.
+fn url(host: u8, priority: u16, weight: u16) -> OriginationUrlRow {
+    OriginationUrlRow {
+        sid: OriginationUrlSid(host.into()),
+        account: ACCOUNT,
+        trunk: TRUNK,
+        sip_url: format!("sip:10.0.1.{host}"),
+        friendly_name: "PBX".to_owned(),
+        priority,
+        weight,
+        enabled: true,
+        created: chorus::clock::Wall(0),
+        updated: chorus::clock::Wall(0),
+    }
+}
+
+/// A caller at a carrier (phone 0), and +15550001 on a trunk that rings at these URLs.
+fn trunk(seed: u64, urls: &[OriginationUrlRow], change: impl FnOnce(&mut ElasticTrunkRow)) -> World {
+    let mut w = caller(seed, "<Say>nobody hears this</Say>");
+    let mut row = ElasticTrunkRow::new(TRUNK, ACCOUNT, w.now.wall);
+    row.domain_name = Some("pbx.example.com".to_owned());
+    change(&mut row);
+    let urls = urls.iter().map(|u| Op::PutOriginationUrl(Box::new(u.clone())));
+    let ops = std::iter::once(Op::PutElasticTrunk(Box::new(row))).chain(urls).collect();
+    w.put(ops);
+    w.number(|n| n.trunk = Some(TRUNK));
+    w
+}
+
+/// A PBX at 10.0.1.`host`.
+fn pbx(w: &mut World, host: u8, does: OnCall) -> usize {
+    let phone = w.phone("pbx", host);
+    w.phones[phone].on_call = does;
+    phone
+}
+
+/// The call that came in, as it was written last.
+fn outer(w: &World) -> CallRow {
+    w.store.all::<CallRow>().find(|r| r.parent.is_none()).unwrap().clone()
+}
+
+#[test]
+fn elastic_origination() {
+    let mut w = trunk(600, &[url(3, 10, 10)], |_| {});
+    let pbx = pbx(&mut w, 3, OnCall::Answer(1_000));
+    w.dial(0, "+15550001");
+    answered(&mut w, pbx);
+    w.run_ms(1_000);
+    let row = outer(&w);
+    assert_eq!((row.direction, row.elastic_trunk), (Direction::TrunkingOriginating, Some(TRUNK)));
+    let header = w.phones[pbx].headers.iter().find(|(name, _)| name == "X-Twilio-CallSid").unwrap();
+    assert_eq!(header.1, row.sid.to_string());
+    w.hang_up(pbx);
+    over(&mut w);
+    assert!(w.app.of("/voice").is_empty(), "a trunk's number asks nobody what to do");
+    let sentence = "A call to a number of a trunk rings at its origination URL: 180 and 200 go back as they come, BYE crosses.";
+    ladder::check(w, "elastic_origination", sentence);
+}
+
+#[test]
+fn elastic_next_origination_url() {
+    let mut w = trunk(601, &[url(3, 20, 10), url(4, 10, 10), url(77, 5, 10)], |_| {});
+    let second = pbx(&mut w, 4, OnCall::Refuse(503));
+    let third = pbx(&mut w, 3, OnCall::Answer(500));
+    w.dial(0, "+15550001");
+    answered(&mut w, third);
+    w.run_ms(500);
+    w.hang_up(0);
+    over(&mut w);
+    assert_eq!(w.phones[second].ended.len(), 1);
+    let child = w.store.all::<CallRow>().find(|r| r.parent.is_some()).unwrap();
+    assert_eq!(child.to, "sip:+15550001@10.0.1.3", "the row says where it rang in the end");
+    let sentence = "Origination URLs by priority, with fail-over to the next on silence (4 s) and on 5xx.";
+    ladder::check(w, "elastic_next_origination_url", sentence);
+}
+
+#[test]
+fn elastic_busy() {
+    let mut w = trunk(602, &[url(3, 10, 10), url(4, 20, 10)], |t| {
+        t.disaster_recovery_url = Some(secrets::url("app.test", "/dr"));
+    });
+    pbx(&mut w, 3, OnCall::Refuse(486));
+    pbx(&mut w, 4, OnCall::Answer(100));
+    w.dial(0, "+15550001");
+    over(&mut w);
+    assert_eq!((w.phones[0].ended[0].code, outer(&w).status), (486, CallStatus::Busy));
+    let sentence =
+        "A PBX that says 486 was reached: no other URL, no disaster recovery, the caller gets its answer.";
+    ladder::check(w, "elastic_busy", sentence);
+}
+
+#[test]
+fn elastic_disaster_recovery() {
+    let mut w = trunk(603, &[url(3, 10, 10), url(4, 10, 10)], |t| {
+        t.disaster_recovery_url = Some(secrets::url("app.test", "/dr"));
+    });
+    pbx(&mut w, 3, OnCall::Refuse(500));
+    pbx(&mut w, 4, OnCall::Refuse(503));
+    w.app.on("/dr", Reply::twiml("<Say>our office cannot be reached</Say>"));
+    w.dial(0, "+15550001");
+    over(&mut w);
+    assert!(w.phones[0].rtp_loud > 15);
+    let params = &w.app.of("/dr")[0].params;
+    assert_eq!(
+        (params["Direction"].as_str(), params["CallStatus"].as_str()),
+        ("trunking-originating", "ringing")
+    );
+    let sentence = "If every origination URL fails, DisasterRecoveryUrl is asked for TwiML.";
+    ladder::check(w, "elastic_disaster_recovery", sentence);
+}
+
+#[test]
+fn elastic_early_media_is_recorded() {
+    let mut w = trunk(604, &[url(3, 10, 10)], |t| t.recording.mode = "record-from-ringing-dual".to_owned());
+    let pbx = pbx(&mut w, 3, OnCall::EarlyMedia(2_000));
+    w.dial(0, "+15550001");
+    w.until("the caller has its 183", |w| {
+        w.phones[0].engine.counts().legs > 0 && w.phones[pbx].leg.is_some()
+    });
+    w.run_ms(50);
+    w.talk(pbx, Some(spoken(&"b".repeat(100))));
+    w.until("early media", |w| w.phones[0].rtp_loud > 5);
+    assert!(!w.phones[0].answered);
+    answered(&mut w, pbx);
+    w.talk(0, Some(spoken(&"a".repeat(100))));
+    w.run_ms(1_000);
+    w.hang_up(0);
+    over(&mut w);
+    w.run_ms(1_000);
+    let recording = w.store.all::<RecordingRow>().next().unwrap();
+    assert_eq!((recording.source.as_str(), recording.channels), ("Trunking", 2));
+    let ms = recording.ms.unwrap();
+    assert!(ms > 2_500, "{ms} ms: what was heard before the answer is in it");
+    assert_eq!(recording.call, outer(&w).sid);
+    let sentence = "183 with early media passes; record-from-ringing records from there on.";
+    ladder::check(w, "elastic_early_media_is_recorded", sentence);
+}
+
+#[test]
+fn elastic_caller_gives_up() {
+    let mut w = trunk(605, &[url(3, 10, 10)], |_| {});
+    let pbx = pbx(&mut w, 3, OnCall::Ring);
+    w.dial(0, "+15550001");
+    w.until("it rings", |w| w.phones[pbx].leg.is_some());
+    w.run_ms(2_000);
+    w.hang_up(0);
+    over(&mut w);
+    assert_eq!(outer(&w).status, CallStatus::Canceled);
+    ladder::check(w, "elastic_caller_gives_up", "CANCEL of the caller crosses to the PBX.");
+}
+
+#[test]
+fn among_equals_the_weight_decides() {
+    let mut first = 0;
+    for seed in 0..60 {
+        let mut w = trunk(7_000 + seed, &[url(3, 10, 30), url(4, 10, 10)], |_| {});
+        let pbxs = [3, 4].map(|host| pbx(&mut w, host, OnCall::Ring));
+        w.dial(0, "+15550001");
+        w.until("one rings", |w| pbxs.iter().any(|p| w.phones[*p].leg.is_some()));
+        first += usize::from(w.phones[pbxs[0]].leg.is_some());
+    }
+    // Three quarters of 60, give or take three standard deviations.
+    assert!((35..=55).contains(&first), "{first} of 60 went to the heavier one");
+}
+
+#[test]
+fn a_trunk_without_enabled_urls_refuses_and_says_why() {
+    let mut off = url(3, 10, 10);
+    off.enabled = false;
+    let mut w = trunk(606, &[off], |_| {});
+    let pbx = pbx(&mut w, 3, OnCall::Answer(100));
+    w.dial(0, "+15550001");
+    over(&mut w);
+    assert_eq!((w.phones[0].ended[0].code, w.phones[pbx].ended.len()), (480, 0));
+    assert!(w.store.all::<chorus::store::rows::NotificationRow>().any(|n| n.code == 32_010));
+}
+
+/// OpenAI and others are addressed by the user of the URI.
+#[test]
+fn a_user_part_of_the_url_is_kept() {
+    let mut named = url(3, 10, 10);
+    named.sip_url = "sip:project@10.0.1.3;transport=udp".to_owned();
+    let mut w = trunk(607, &[named], |_| {});
+    let pbx = pbx(&mut w, 3, OnCall::Answer(100));
+    w.dial(0, "+15550001");
+    answered(&mut w, pbx);
+    let child = w.switch.calls().map(|c| c.row()).find(|r| r.parent.is_some()).unwrap();
+    assert_eq!(child.to, "sip:project@10.0.1.3;transport=udp");
+    assert!(w.phones[pbx].dialog.as_ref().unwrap().local_uri.contains("project@"));
+    w.with_phone(pbx, |p, now| {
+        let leg = p.leg.unwrap();
+        p.endpoint.command(
+            now,
+            SipCmd::Hangup { leg, cause: chorus::sip::event::Cause::new(200, "bye"), headers: vec![] },
+        );
+    });
+    over(&mut w);
+}
