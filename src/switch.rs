@@ -308,6 +308,7 @@ impl Switch {
         let leg = match &event {
             MediaEvent::SourceEnded(leg, ..)
             | MediaEvent::Key(leg, ..)
+            | MediaEvent::SendKey(leg, ..)
             | MediaEvent::TapEnded(leg, ..)
             | MediaEvent::Agent(leg, ..)
             | MediaEvent::Silent(leg)

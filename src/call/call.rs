@@ -143,6 +143,7 @@ impl Call {
         match event {
             MediaEvent::SourceEnded(_, source) => self.on_source_ended(cx, source),
             MediaEvent::Key(_, digit) => self.on_key(cx, digit),
+            MediaEvent::SendKey(leg, digit) => cx.push(Effect::Sip(SipCmd::Key { leg, digit })),
             MediaEvent::TapEnded(_, tap, end) => self.on_tap_ended(cx, tap, end),
             MediaEvent::Agent(_, stream, e) => self.on_agent(cx, stream, e),
             MediaEvent::Silent(_) => self.on_silent(cx),

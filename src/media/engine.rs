@@ -226,7 +226,8 @@ impl Engine {
             Kind::Keys => speaker.keys_in.on_packet(p.marker, p.ts, p.payload),
             Kind::Audio(_) | Kind::Noise => Default::default(),
         };
-        for code in pressed.iter() {
+        let tone = speaker.tone_key(&h);
+        for code in pressed.iter().chain(tone) {
             speaker.key(now, code, o);
         }
         let Some(hearers) = self.hearers.get(&leg) else {
@@ -235,6 +236,7 @@ impl Engine {
         for id in hearers {
             if let Some(hearer) = self.legs.get_mut(id) {
                 pressed.iter().for_each(|code| hearer.relay_key(code));
+                tone.iter().for_each(|code| hearer.relay_tone_key(*code));
                 forward(hearer, now, &h, &mut self.frames, o);
             }
         }

@@ -164,6 +164,8 @@ pub enum MediaEvent {
     SourceEnded(LegId, SourceId),
     /// A key, once per press.
     Key(LegId, char),
+    /// A key that shall be sent to the peer by INFO.
+    SendKey(LegId, char),
     /// A recording ended.
     TapEnded(LegId, TapId, TapEnd),
     /// A stream.

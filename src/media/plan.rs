@@ -119,6 +119,13 @@ pub struct Peer {
     pub epoch: u32,
 }
 
+impl Peer {
+    /// The peer's keys are looked for in what it says.
+    pub fn by_tones(&self) -> bool {
+        self.dtmf == Dtmf::Inband || self.dtmf == Dtmf::Auto && self.dtmf_pt.is_none()
+    }
+}
+
 /// Decoded, resampled audio: mu-law, 8 kHz, mono; shared by every call that plays it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Clip {

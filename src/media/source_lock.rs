@@ -1,5 +1,6 @@
 //! Whose packets are believed (ruling 2.42). The address of the SDP comes first. A peer behind NAT sends from elsewhere: one
-//! switch is allowed, within 3 s of a negotiation, to a source that showed 4 consecutive packets that belong together.
+//! switch is allowed, within 3 s of a negotiation, to a source that showed 4 consecutive packets that belong together and came at
+//! the pace of speech, while nothing came from the SDP's address.
 //!
 //! ```text
 //!  negotiated --4 coherent from the SDP's address-------> settled
@@ -18,6 +19,8 @@ use std::{net::SocketAddr, time::Duration};
 
 /// Packets that a source must show.
 pub const COHERENT: u8 = 4;
+/// How long these last at least: who sprays ports sends as fast as it can, and would else be done between two packets of the peer.
+pub const SPAN: Duration = Duration::from_millis(25);
 /// How long after a negotiation a switch is possible.
 pub const LEARNING: Duration = Duration::from_secs(3);
 /// How long what still comes from the place that a negotiation left is not taken for a switch back to it.
@@ -33,22 +36,25 @@ struct Run {
     seq: u16,
     ts: u32,
     count: u8,
+    since: Mono,
 }
 
 impl Run {
-    fn start(from: SocketAddr, p: &Packet<'_>) -> Run {
-        Run { from, ssrc: p.ssrc, pt: p.pt, seq: p.seq, ts: p.ts, count: 1 }
+    fn start(now: Mono, from: SocketAddr, p: &Packet<'_>) -> Run {
+        Run { from, ssrc: p.ssrc, pt: p.pt, seq: p.seq, ts: p.ts, count: 1, since: now }
     }
 
-    fn next(self, from: SocketAddr, p: &Packet<'_>) -> Run {
+    fn next(self, now: Mono, from: SocketAddr, p: &Packet<'_>) -> Run {
         let step = ts_after(p.ts, self.ts);
         let coherent = from == self.from
             && p.ssrc == self.ssrc
             && p.pt == self.pt
             && p.seq == self.seq.wrapping_add(1)
             && (1..=STEP_MAX).contains(&step);
-        let count = if coherent { self.count.saturating_add(1) } else { 1 };
-        Run { count, ..Run::start(from, p) }
+        if !coherent {
+            return Run::start(now, from, p);
+        }
+        Run { count: self.count.saturating_add(1), since: self.since, ..Run::start(now, from, p) }
     }
 }
 
@@ -97,7 +103,7 @@ impl SourceLock {
         if self.locked == Some(from) {
             if learning {
                 self.foreign = None;
-                let run = self.own.map_or_else(|| Run::start(from, p), |r| r.next(from, p));
+                let run = self.own.map_or_else(|| Run::start(now, from, p), |r| r.next(now, from, p));
                 self.own = Some(run);
                 if run.count >= COHERENT {
                     self.learning_until = None;
@@ -108,9 +114,9 @@ impl SourceLock {
         if !learning || self.former.is_some_and(|(old, until)| old == from && now < until) {
             return false;
         }
-        let run = self.foreign.map_or_else(|| Run::start(from, p), |r| r.next(from, p));
+        let run = self.foreign.map_or_else(|| Run::start(now, from, p), |r| r.next(now, from, p));
         self.foreign = Some(run);
-        if run.count < COHERENT {
+        if run.count < COHERENT || now.since(run.since) < SPAN {
             return false;
         }
         self.locked = Some(from);

@@ -59,6 +59,13 @@ pub enum SipCmd {
         /// Additional header fields of the BYE.
         headers: Vec<(String, String)>,
     },
+    /// A key by INFO, after those that were given before it.
+    Key {
+        /// The leg.
+        leg: LegId,
+        /// `0-9 * # A-D`.
+        digit: char,
+    },
     /// 200 to an [`SipEvent::Offer`] with our answer.
     AcceptOffer {
         /// The leg.

@@ -22,6 +22,7 @@ mod engine;
 mod hangup;
 mod identify;
 mod in_dialog;
+mod info;
 #[cfg(feature = "invariants")]
 mod invariants;
 mod leg;
@@ -41,6 +42,7 @@ mod shut_out;
 mod timers;
 mod uac;
 mod uas;
+mod user;
 
 use crate::clock::{Mono, Now, Wall};
 use crate::rng::Rng;
@@ -59,6 +61,7 @@ use leg::Leg;
 use shut_out::ShutOut;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use user::User;
 
 /// Most transactions; beyond it new INVITEs get 503. Requests of living dialogs may go half as far again.
 pub const TRANSACTIONS_MAX: usize = 100_000;
@@ -76,35 +79,6 @@ pub struct Counts {
     pub dialogs: usize,
     /// Deadlines of all of them.
     pub timers: usize,
-}
-
-/// Who is told what happens to a transaction.
-#[derive(Clone, Debug)]
-enum User {
-    /// Our INVITE.
-    Invite(LegId),
-    /// The same INVITE at another contact of whom we call.
-    Twin(LegId),
-    /// An INVITE of ours that was taken back because another was answered.
-    Loser,
-    /// Our BYE.
-    Bye(LegId),
-    /// Our PRACK.
-    Prack(LegId),
-    /// Our re-INVITE or UPDATE, with the ACK of its refusal.
-    Refresh(LegId, Bytes),
-    /// Our REFER.
-    Refer(LegId),
-    /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.
-    Nobody,
-    /// The peer's first INVITE, with the key under which merged requests are seen.
-    Incoming(LegId, Box<Key>),
-    /// A request in a dialog.
-    Request(LegId),
-    /// Our REGISTER, by its CSeq.
-    Register(TrunkSid, u32),
-    /// Our OPTIONS to a registrar, by its CSeq.
-    Ping(TrunkSid, u32),
 }
 
 /// A 2xx of our INVITE that was ACKed, so that a retransmitted one gets the same ACK.
@@ -228,6 +202,7 @@ impl Endpoint {
             SipCmd::Refuse { leg, cause, headers } => self.refuse(now, leg, cause, &headers),
             SipCmd::Invite(cmd) => self.invite(now, *cmd),
             SipCmd::Acknowledge { leg } => self.release_ack(leg),
+            SipCmd::Key { leg, digit } => self.press(now, leg, digit),
             SipCmd::Hangup { leg, cause, headers } => self.hangup(now, leg, cause, headers),
             SipCmd::AcceptOffer { leg, offer, body } => self.accept_offer(now, leg, offer, body),
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {

@@ -91,6 +91,8 @@ pub struct Phone {
     pub terms: sdp::Terms,
     /// What it answers, whatever is offered.
     pub answer_with: Option<Bytes>,
+    /// Keys that came to it by INFO.
+    pub keys: String,
     /// The documents that came to it.
     pub documents: Vec<String>,
     version: u64,
@@ -145,6 +147,7 @@ impl Phone {
             peer: None,
             terms: sdp::Terms::default(),
             answer_with: None,
+            keys: String::new(),
             documents: vec![],
             version: 0,
             next: 2,
@@ -315,8 +318,8 @@ impl Phone {
             }
             SipEvent::Referred { code, .. } => self.transfer.push(code),
             SipEvent::Notified { notice, .. } => self.transfer.extend(notice.code),
+            SipEvent::Key { digit, .. } => self.keys.push(digit),
             SipEvent::OfferAnswered { .. }
-            | SipEvent::Key { .. }
             | SipEvent::Seen { .. }
             | SipEvent::Rerouted { .. }
             | SipEvent::Binding(_)

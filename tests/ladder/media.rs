@@ -6,7 +6,7 @@ use crate::kit::world::spoken;
 use crate::kit::{Reply, World, ladder, rows};
 use crate::media::audio;
 use chorus::media::codec::g711;
-use chorus::media::plan::Codec;
+use chorus::media::plan::{Codec, Dtmf};
 use chorus::media::srtp::OwnKeys;
 use chorus::rng::Rng;
 use chorus::sdp::{Direction, Srtp, Terms};
@@ -295,4 +295,70 @@ fn the_trunk_of_a_call_is_what_its_terms_were_taken_from() {
     // Nothing that was written holds a key.
     let written: String = w.store.all::<CallRow>().map(|r| serde_json::to_string(r).unwrap()).collect();
     assert!(!written.contains("inline:"), "{written}");
+}
+
+#[test]
+fn keys_by_info_both_ways() {
+    let mut w = caller(720, "<Play digits=\"1w5#\"/><Gather numDigits=\"1\" action=\"/digits\"/>");
+    w.trunk(|t| t.media.dtmf = Dtmf::Info);
+    callee(&mut w, OnCall::Answer(500));
+    api(&mut w, |_| {});
+    w.app.on("/digits", Reply::twiml("<Hangup/>"));
+    w.until("answered", |w| w.phones[1].answered);
+    w.run_ms(3_000);
+    let offer = &w.phones[1].documents[0];
+    assert!(!offer.contains("telephone-event"), "{offer}");
+    assert_eq!(w.phones[1].keys, "15#", "each once, in order");
+    w.raw(1, "INFO", Some(("application/dtmf", "9".into())));
+    w.until("it is over", |w| !w.phones[1].ended.is_empty());
+    assert_eq!(w.app.of("/digits")[0].params["Digits"], "9");
+    ladder::check(
+        w,
+        "keys_by_info_both_ways",
+        "dtmf info: Play digits leaves as SIP INFO, INFO is a key that Gather hears.",
+    );
+}
+
+/// A phone that says tones.
+fn toned(seed: u64, dtmf: Dtmf) -> World {
+    let mut w = caller(
+        seed,
+        "<Gather numDigits=\"3\" action=\"/digits\"><Say>press three keys, please</Say></Gather>",
+    );
+    w.app.on("/digits", Reply::twiml("<Hangup/>"));
+    w.trunk(|t| t.media.dtmf = dtmf);
+    w.phones[0].terms = Terms { dtmf: Dtmf::Inband, ..Terms::default() };
+    w.dial(0, "+15550001");
+    answered(&mut w, 0);
+    w.run_ms(500);
+    w.press(0, "4*2");
+    w
+}
+
+#[test]
+fn keys_as_tones() {
+    let mut w = toned(721, Dtmf::Inband);
+    over(&mut w);
+    assert_eq!(w.app.of("/digits")[0].params["Digits"], "4*2");
+    ladder::check(
+        w,
+        "keys_as_tones",
+        "dtmf inband: tones in what is heard are keys, and interrupt what is said.",
+    );
+}
+
+#[test]
+fn keys_of_a_peer_without_events_are_looked_for_where_the_trunk_says_auto() {
+    let mut w = toned(722, Dtmf::Auto);
+    over(&mut w);
+    assert_eq!(w.app.of("/digits")[0].params["Digits"], "4*2");
+}
+
+#[test]
+fn tones_are_speech_where_keys_come_as_events() {
+    let mut w = toned(723, Dtmf::Events);
+    w.run_ms(2_000);
+    assert!(w.app.of("/digits").is_empty());
+    w.hang_up(0);
+    over(&mut w);
 }

@@ -48,7 +48,7 @@ impl Baresip {
         let config = format!(
             "poll_method epoll\nsip_listen {at}\n{trust}audio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
              audio_alert aubridge,ear\naudio_srate 8000\naudio_channels 1\nrtp_ports 40000-48000\nsnd_path {d}/heard\n\
-             module_path {}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+             module_path {}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule srtp.so\n\
              module_tmp account.so\nmodule_app menu.so\n",
             modules()
         );

@@ -6,6 +6,7 @@ mod caller;
 mod kamailio;
 mod scanner;
 mod sipp;
+mod srtp;
 
 use std::path::{Path, PathBuf};
 

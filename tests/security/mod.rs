@@ -11,3 +11,4 @@ mod metrics;
 mod redact;
 mod replay;
 pub mod secrets;
+mod strangers;

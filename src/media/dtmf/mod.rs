@@ -1,7 +1,8 @@
-//! Keys: RFC 4733 events in and out, dual tones where a peer has no telephone-event.
+//! Keys: RFC 4733 events in and out, dual tones where a peer has no telephone-event, and dual tones in what is heard.
 
 pub mod incoming;
 pub mod outgoing;
+pub mod tones;
 
 /// Keys in the order of their event codes (RFC 4733 section 3.2).
 const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];

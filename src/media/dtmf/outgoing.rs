@@ -26,6 +26,14 @@ pub struct Event {
     pub since_start: u32,
 }
 
+impl Event {
+    /// The key.
+    pub fn key(&self) -> char {
+        let [code, ..] = self.payload;
+        super::key(code).unwrap_or('0')
+    }
+}
+
 /// A key being sent.
 #[derive(Copy, Clone, Debug)]
 pub struct KeyTone {

@@ -99,11 +99,29 @@ impl LegState {
         };
         if restart {
             self.keys_in.reset();
+            if let Some(tones) = self.tones_in.as_mut() {
+                tones.restart();
+            }
         }
         if fresh && matches!(kind, Kind::Audio(_)) {
             self.reception.on_timing(now.mono, packet.ts);
         }
         Some((Heard { kind, ext, restart, packet }, fresh))
+    }
+}
+
+impl LegState {
+    /// The key that was pressed as a tone in this packet.
+    pub(super) fn tone_key(&mut self, h: &Heard<'_>) -> Option<u8> {
+        let tones = self.tones_in.as_mut()?;
+        match h.kind {
+            Kind::Audio(codec) => tones.on_audio(h.ext, h.packet.ts, codec, h.packet.payload),
+            Kind::Noise => {
+                tones.pause();
+                None
+            }
+            Kind::Keys => None,
+        }
     }
 }
 

@@ -10,11 +10,11 @@ use super::taps::TapState;
 use crate::clock::{Mono, Now};
 use crate::media::codec::g711::{alaw_from_ulaw, ulaw_from_alaw};
 use crate::media::comfort::Noise;
-use crate::media::dtmf::{incoming::KeyReader, outgoing::KeyQueue};
+use crate::media::dtmf::{incoming::KeyReader, outgoing::KeyQueue, tones::ToneReader};
 use crate::media::event::{MediaEvent, Stats};
 use crate::media::feed::{Feed, Frames, PACKET};
 use crate::media::mos::mos_x100;
-use crate::media::plan::{Codec, MediaPlan, Source, SourceId};
+use crate::media::plan::{Codec, Dtmf, MediaPlan, Peer, Source, SourceId};
 use crate::media::play::Player;
 use crate::media::reception::Reception;
 use crate::media::record::Side;
@@ -61,6 +61,8 @@ pub struct LegState {
     /// Opens what the peer sends; None: it comes in clear.
     pub(super) secure: Option<Box<Opening>>,
     pub(super) keys_in: KeyReader,
+    /// Looks for keys in what is heard, where they come as tones.
+    pub(super) tones_in: Option<Box<ToneReader>>,
     /// Keys of a bridged leg for a peer without telephone-event, and those that came by INFO.
     pub(super) keys_out: KeyQueue,
     /// Silence of a bridged leg for a peer without comfort noise.
@@ -79,6 +81,7 @@ impl LegState {
             lock: SourceLock::default(),
             reception: Reception::default(),
             keys_in: KeyReader::default(),
+            tones_in: None,
             secure: None,
             keys_out: KeyQueue::default(),
             comfort: None,
@@ -202,6 +205,14 @@ impl LegState {
     /// A key of the leg that this one hears: for a peer without telephone-event it becomes a tone.
     pub(super) fn relay_key(&mut self, code: u8) {
         if self.plan.peer.as_ref().is_some_and(|p| p.send && p.dtmf_pt.is_none()) {
+            self.keys_out.push(code);
+        }
+    }
+
+    /// A key of the leg that this one hears which came as a tone: the tone itself goes on to a peer that has nothing else.
+    pub(super) fn relay_tone_key(&mut self, code: u8) {
+        let wants = |p: &Peer| p.send && (p.dtmf_pt.is_some() || p.dtmf == Dtmf::Info);
+        if self.plan.peer.as_ref().is_some_and(wants) {
             self.keys_out.push(code);
         }
     }

@@ -41,9 +41,18 @@ impl LegState {
         closing
     }
 
+    /// Tones are looked for only where keys come as such.
+    fn plan_tones(&mut self, peer: &Peer) {
+        match peer.by_tones() {
+            true => _ = self.tones_in.get_or_insert_default(),
+            false => self.tones_in = None,
+        }
+    }
+
     fn plan_peer(&mut self, now: Now, peer: Option<&Peer>) {
         let Some(peer) = peer else { return };
         self.lock.negotiated(now.mono, peer.rtp, peer.epoch);
+        self.plan_tones(peer);
         match self.plan.peer.as_ref() {
             // The wait for packets begins with the first negotiation, and again when the peer may send again.
             None => self.heard_at = now.mono,

@@ -10,7 +10,7 @@ use crate::media::codec::g711::{ULAW_SILENCE, alaw_from_ulaw};
 use crate::media::event::MediaEvent;
 use crate::media::feed::{Frames, PACKET};
 use crate::media::jitter::FRAME;
-use crate::media::plan::{Codec, Source};
+use crate::media::plan::{Codec, Dtmf, Source};
 use crate::media::play::Played;
 use std::time::Duration;
 
@@ -74,12 +74,19 @@ impl LegState {
     fn frame(&mut self, now: Now, frames: &mut Frames, o: &mut Out) {
         let mut ulaw = [ULAW_SILENCE; FRAME];
         let events = self.plan.peer.as_ref().and_then(|p| p.dtmf_pt);
-        let made = self.make(now, events.is_some(), &mut ulaw);
+        let by_info = self.plan.peer.as_ref().is_some_and(|p| p.dtmf == Dtmf::Info);
+        let made = self.make(now, events.is_some() || by_info, &mut ulaw);
         if matches!(made, Made::Ended) {
             self.end_source(o);
         }
         let waits = !self.makes() && now.mono.since(self.forwarded_at) < BRIDGE_QUIET;
         match (made, self.way()) {
+            (Made::Event(e), Some(way)) if by_info => {
+                if e.first {
+                    o.event(MediaEvent::SendKey(self.id, e.key()));
+                }
+                self.send_made(now, &way, &ulaw, frames, o);
+            }
             (Made::Event(e), Some(way)) => {
                 self.sender.event(now.mono, &way, events.unwrap_or(101), &e, o);
             }

@@ -2,6 +2,7 @@
 
 use super::contacts::Twin;
 use super::early::Early;
+use super::info::KeysOut;
 use super::refresh::Refresh;
 use super::reliable::Reliable;
 use crate::clock::Mono;
@@ -47,6 +48,8 @@ pub struct Leg {
     pub bye_again: Option<Vec<(String, String)>>,
     /// What the INVITE's challenge taught.
     pub auth: Option<Auth>,
+    /// Keys that we press by INFO.
+    pub keys_out: KeysOut,
     /// The deadline that stands in the clock.
     pub armed: Option<Mono>,
 }
@@ -247,6 +250,7 @@ impl Leg {
             bye_after_ack: None,
             bye_again: None,
             auth: None,
+            keys_out: KeysOut::default(),
             armed: None,
         }
     }

@@ -144,6 +144,7 @@ impl Endpoint {
                 self.on_invite_response(now, leg, txn, code, flow, message);
             }
             User::Bye(leg) => self.on_bye_response(now, leg, code, flow, message),
+            User::Info(leg) => self.on_info_response(now, leg, code),
             User::Refer(leg) => self.on_refer_response(now, leg, code, flow, message),
             User::Twin(leg) => {
                 self.seen(leg, false, summary(code, "INVITE"));
@@ -163,6 +164,7 @@ impl Endpoint {
         match user {
             User::Invite(leg) => self.on_invite_failure(now, leg, txn, why),
             User::Bye(leg) => self.end_and_drop(now, leg),
+            User::Info(leg) => self.on_info_failure(leg),
             User::Refer(leg) => self.on_refer_failure(leg, why),
             User::Twin(leg) => self.on_twin_failure(leg, txn),
             User::Register(trunk, number) => {
