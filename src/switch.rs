@@ -18,6 +18,7 @@ mod pacing;
 mod recover;
 mod registrations;
 pub mod timeline;
+mod transfer;
 pub mod usage;
 mod workers;
 
@@ -286,22 +287,17 @@ impl Switch {
             SipEvent::Refused { flow, code, words } => return self.on_refused(now, flow, *code, words),
             SipEvent::Binding(change) => return self.keep_binding(now, change),
             SipEvent::Registration { trunk, state } => return self.on_registration(now, *trunk, state),
-            SipEvent::Progress { leg, .. }
-            | SipEvent::Answered { leg, .. }
-            | SipEvent::Confirmed { leg, .. }
-            | SipEvent::Offer { leg, .. }
-            | SipEvent::OfferAnswered { leg, .. }
-            | SipEvent::Key { leg, .. }
-            | SipEvent::Refer { leg, .. }
-            | SipEvent::Referred { leg, .. }
-            | SipEvent::Notified { leg, .. }
-            | SipEvent::Ended { leg, .. }
-            | SipEvent::Rerouted { leg, .. }
-            | SipEvent::Seen { leg, .. } => *leg,
+            _ => event.leg(),
         };
-        if let Some(call) = self.legs.get(&leg).copied() {
-            self.tell(now, call, Event::Sip(event));
+        let Some((leg, call)) = leg.and_then(|leg| Some((leg, *self.legs.get(&leg)?))) else { return };
+        // Of a leg that is not the call's own it is the last that is heard (a transfer).
+        if matches!(event, SipEvent::Ended { .. }) && self.calls.get(&call).is_none_or(|c| c.leg() != leg) {
+            self.legs.remove(&leg);
         }
+        if let SipEvent::Refer { to, .. } = event {
+            return self.on_refer(now, leg, call, to);
+        }
+        self.tell(now, call, Event::Sip(event));
     }
 
     fn on_media(&mut self, now: Now, event: MediaEvent) {

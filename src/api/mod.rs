@@ -58,6 +58,7 @@ pub mod trunk_body;
 pub mod trunk_fields;
 pub mod trunk_numbers;
 pub mod trunk_rules;
+pub mod trunk_test;
 pub mod wav;
 pub mod xml;
 

@@ -119,9 +119,8 @@ fn apply(row: &mut OriginationUrlRow, p: &Params) -> Result<(), Refusal> {
     if let Some(Given::Text(name)) = p.get("FriendlyName") {
         row.friendly_name.clone_from(name);
     }
-    match p.field("SipUrl") {
-        Some(url) => row.sip_url = sip_url(url)?,
-        None => {}
+    if let Some(url) = p.field("SipUrl") {
+        row.sip_url = sip_url(url)?;
     }
     Ok(())
 }

@@ -217,6 +217,7 @@ pub static ROUTES: &[Operation] = &[
     row("FetchSipTrunk", Verb::Get, "/carrier/v1/sip_trunks/{Sid}", &[], Shape::Carrier(&trunk_fields::TRUNK), run!(sip_trunks::fetch)).saying("A trunk.").by(Access::Carrier),
     row("UpdateSipTrunk", Verb::Patch, "/carrier/v1/sip_trunks/{Sid}", trunk_fields::UPDATE, Shape::Carrier(&trunk_fields::TRUNK), run!(sip_trunks::update)).saying("Changes what is given of a trunk; null clears. PUT does the same.").by(Access::Carrier),
     row("ExplainSipTrunk", Verb::Get, "/carrier/v1/sip_trunks/{Sid}/explain", sip_trunks::EXPLAIN, Shape::Carrier(&sip_trunks::EXPLANATION), run!(sip_trunks::explain)).saying("What happens to a call to a number over this trunk, inbound and outbound, step by step, and why not.").by(Access::Carrier),
+    row("TestSipTrunk", Verb::Post, "/carrier/v1/sip_trunks/{Sid}/test", trunk_test::TEST, Shape::Carrier(&trunk_test::RESULT), run!(trunk_test::test)).saying("Asks the trunk's peer by OPTIONS, by REGISTER where we register, and by an INVITE that is taken back when it rings; says what is wrong and what to change.").by(Access::Carrier),
     delete("DeleteSipTrunk", "/carrier/v1/sip_trunks/{Sid}", run!(sip_trunks::delete), "Deletes a trunk; live calls go on.").by(Access::Carrier),
 
     get("FetchTimeline", "/chorus/v1/calls/{Sid}/timeline", &timeline::TIMELINE, run!(timeline::fetch), "Who said what to whom in a call, also while it lives."),

@@ -83,7 +83,8 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     Ok(Outcome::Record(json!({ "data": data, "links": { "next": next } })))
 }
 
-async fn find(ctx: &Ctx) -> Result<TrunkRow, Refusal> {
+/// The trunk that the path names.
+pub(super) async fn find(ctx: &Ctx) -> Result<TrunkRow, Refusal> {
     let sid = ctx.sid("Sid", TrunkSid::parse)?;
     ctx.read(move |r| trunks::get(r, Scope::Operator, sid)).await?.ok_or_else(|| ctx.not_found())
 }

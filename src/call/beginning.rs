@@ -145,6 +145,7 @@ impl Call {
             created: cx.now.mono,
             answered_at: None,
             ended_at: None,
+            transfer: Default::default(),
             before: None,
         }
     }

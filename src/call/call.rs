@@ -11,6 +11,7 @@ use super::streams::Streams;
 use super::tables::Tables;
 use super::target::Target;
 use super::timers::{TimerKind, Timers};
+use super::transfer::Transfer;
 use super::trunking::Trunking;
 use super::{notify, status};
 use crate::clock::Mono;
@@ -55,6 +56,8 @@ pub struct Call {
     pub(super) answered_at: Option<Mono>,
     /// When its leg ended; its last figures and its own recording come a little later.
     pub(super) ended_at: Option<Mono>,
+    /// What it has to do with a transfer.
+    pub(super) transfer: Transfer,
     /// The row before a change of status that something waits for: what it falls back to if that is not written.
     pub(super) before: Option<Box<CallRow>>,
 }
@@ -96,11 +99,15 @@ impl Call {
             Event::Command(t, c) => self.on_command(cx, t, c),
             Event::Told(from, w) => self.on_word(cx, from, w),
             Event::NotStored(_) => self.on_not_stored(cx),
+            Event::Replaced(leg, invite) => self.on_replaced(cx, leg, &invite),
             Event::Time => self.on_time(cx),
         }
     }
 
     fn on_sip(&mut self, cx: &mut Cx<'_>, event: SipEvent) {
+        if let Some(leg) = event.leg().filter(|leg| *leg != self.leg.id) {
+            return self.on_spare(cx, leg, event);
+        }
         match event {
             SipEvent::Progress { code, body, .. } => self.on_progress(cx, code, body),
             SipEvent::Answered { dialog, body, headers, .. } => self.on_answered(cx, *dialog, body, headers),
@@ -109,10 +116,7 @@ impl Call {
             SipEvent::OfferAnswered { body, .. } => self.on_offer_answered(cx, body),
             // By way of the engine, so that a key by INFO interrupts, is passed on and is streamed like any other.
             SipEvent::Key { leg, digit } => cx.push(Effect::Engine(leg, EngineCommand::Key(leg, digit))),
-            SipEvent::Refer { leg, .. } => {
-                let cause = crate::sip::event::Cause::new(603, "Decline");
-                cx.push(Effect::Sip(SipCmd::RefuseRefer { leg, cause }));
-            }
+            SipEvent::Refer { to, .. } => self.on_refer(cx, *to),
             SipEvent::Referred { code, follows, .. } => self.on_referred(cx, code, follows),
             SipEvent::Notified { notice, .. } => self.on_notified(cx, notice),
             SipEvent::Ended { by, cause, headers, .. } => self.on_ended(cx, by, cause, headers),
@@ -247,6 +251,7 @@ impl Call {
                 cx.trace("chorus", "chorus", "time limit reached");
                 self.give_up(cx, Cause::new(200, "Time limit"), CallStatus::Completed);
             }
+            TimerKind::Ring if self.spare_rang_out(cx) => {}
             TimerKind::Ring => self.give_up(cx, Cause::new(487, "No answer"), CallStatus::NoAnswer),
             TimerKind::Linger => {
                 self.leg.closing = false;
@@ -259,7 +264,12 @@ impl Call {
     }
 
     fn on_word(&mut self, cx: &mut Cx<'_>, from: CallSid, word: Word) {
+        let new_party = self.is_transferred_to(from);
         match word {
+            Word::Ringing { early } if new_party => self.on_new_party_rings(cx, from, early),
+            Word::Answered if new_party => {}
+            Word::Ready { leg } if new_party => self.on_new_party_ready(cx, from, leg),
+            Word::Over(outcome) if new_party => self.on_new_party_over(cx, from, *outcome),
             Word::Ringing { early } => self.on_child_ringing(cx, from, early),
             Word::Answered => self.on_child_answered(cx, from),
             Word::Ready { leg } => self.on_child_ready(cx, from, leg),
@@ -267,6 +277,13 @@ impl Call {
             Word::Bridge { leg } => self.on_bridge(cx, from, leg),
             Word::Listen { leg } => self.on_listen(cx, from, leg),
             Word::Release(cause) => self.on_release(cx, from, cause),
+            Word::Transfer { child } => self.on_transfer(cx, from, child),
+            Word::Transferring { code, words } => self.on_transferring(cx, code, words),
+            Word::Transferred => self.on_transferred(cx),
+            Word::TransferAccepted { to } => self.accept_refer(cx, to),
+            Word::NotTransferred { cause, words } => self.refuse_refer(cx, cause, &words),
+            Word::Join => self.on_join(cx, from),
+            Word::Adopt { leg } => self.adopt(cx, from, leg),
         }
     }
 }

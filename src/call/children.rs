@@ -106,7 +106,7 @@ fn parties<'a>(cx: &mut Cx<'_>, noun: &'a Noun) -> Result<Vec<Party<'a>>, NoRout
         }
         Noun::Sip(s) => {
             // One more, so that an address of weight 0 has its small chance.
-            let rank = |u: &&SipUri| (u.priority.into(), u64::from(u.weight).saturating_add(1));
+            let rank = |u: &&SipUri| (u.priority, u64::from(u.weight).saturating_add(1));
             let uris = ordered(cx, s.uris.iter().collect(), rank);
             Ok(uris.into_iter().map(|uri| at_uri(s, uri)).collect())
         }

@@ -110,7 +110,8 @@ impl Call {
     }
 
     /// Whatever runs stops at once; the leg stays.
-    fn interrupt(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn interrupt(&mut self, cx: &mut Cx<'_>) {
+        self.abandon_transfer(cx);
         if let Some(parent) = self.parent.take() {
             // A child that is redirected leaves its parent, whose Dial ends as answered.
             let duration = self.row.answered.map_or(0, |a| cx.now.wall.seconds_since(a));

@@ -49,8 +49,9 @@ impl Call {
         if self.row.cause.is_none() {
             self.row.cause = Some(cause.clone());
         }
+        let vacant = self.is_vacant();
         self.stop_everything(cx);
-        if self.leg.signalled(self.row.direction) {
+        if self.leg.signalled(self.row.direction) && !vacant {
             let headers = std::mem::take(&mut self.bye_headers);
             cx.push(Effect::Sip(SipCmd::Hangup { leg: self.leg.id, cause, headers }));
         } else {
@@ -66,7 +67,7 @@ impl Call {
         cause: Cause,
         headers: Vec<(String, String)>,
     ) {
-        if self.leg.over {
+        if self.leg.over || self.waits_for_spare(cx, by, &cause, &headers) {
             return;
         }
         self.leg.over = true;
@@ -240,6 +241,7 @@ impl Call {
 
     /// Nothing plays, records or streams any more; what ran is told so.
     pub(super) fn stop_everything(&mut self, cx: &mut Cx<'_>) {
+        self.abandon_transfer(cx);
         let was = std::mem::replace(&mut self.phase, Phase::Ending);
         self.abandon(cx, was);
         if !mutants::on(Mutant::StreamNotClosed) {

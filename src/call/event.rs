@@ -6,7 +6,7 @@ use crate::media::{
     plan::{Clip, MediaPlan},
 };
 use crate::sid::{AccountSid, CallSid, StreamSid};
-use crate::sip::event::{Cause, LegId, SipCmd, SipEvent};
+use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::speech::{ClipId, Speech, SpeechError};
 use crate::store::rows::{CallRow, CallStatus};
 use crate::store::tx::{StoreError, Tx};
@@ -38,6 +38,8 @@ pub enum Event {
     Told(CallSid, Word),
     /// A commit that something waited for failed.
     NotStored(StoreError),
+    /// An INVITE on this leg wants to take the place of the call's own (Replaces).
+    Replaced(LegId, Box<Invite>),
     /// A timer of its may be due.
     Time,
 }
@@ -80,6 +82,39 @@ pub enum Word {
     },
     /// Parent to child: end. Early: cancelled.
     Release(Cause),
+    /// To the call that stays: this party is called in place of who says so.
+    Transfer {
+        /// A call of its own.
+        child: CallSid,
+    },
+    /// From the call that stays: how that goes; a final code ends it.
+    Transferring {
+        /// As SIP says it.
+        code: u16,
+        /// Its words.
+        words: String,
+    },
+    /// From the call that stays: another has taken the place of who hears this.
+    Transferred,
+    /// An attended transfer is granted; to whom.
+    TransferAccepted {
+        /// Number or address.
+        to: String,
+    },
+    /// It is not.
+    NotTransferred {
+        /// What the peer is told.
+        cause: Cause,
+        /// What its account is told.
+        words: String,
+    },
+    /// Belong to the sender from now on, as a child does.
+    Join,
+    /// Be connected with the sender, which belongs to you from now on.
+    Adopt {
+        /// Its leg.
+        leg: LegId,
+    },
 }
 
 /// How a child of a Dial ended.

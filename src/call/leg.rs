@@ -64,7 +64,7 @@ pub struct Leg {
 }
 
 /// An SDP that cannot be answered.
-struct Unusable {
+pub(super) struct Unusable {
     words: String,
     warning: Option<sdp::NoCommonCodec>,
 }
@@ -75,7 +75,7 @@ impl Unusable {
     }
 
     /// For the 488 (RFC 3261 section 20.43). What cannot be read at all is a miscellaneous one.
-    fn warning(&self) -> (String, String) {
+    pub(super) fn warning(&self) -> (String, String) {
         let value = match &self.warning {
             Some(none) => none.warning(AGENT),
             None => format!("399 {AGENT} {}", crate::sip::wire::quote(&self.words)),
@@ -153,6 +153,19 @@ impl Leg {
         if let Some(peer) = self.plan.peer.take() {
             self.set_peer(peer);
         }
+    }
+
+    /// Our answer to the offer of whoever takes the peer's place, or an offer of ours.
+    pub(super) fn answer_anew(&mut self, offer: Option<&Bytes>) -> Result<Bytes, Unusable> {
+        match offer {
+            Some(offer) => self.answer_to(offer),
+            None => self.own_offer().ok_or_else(|| Unusable::plain("no RTP port is open")),
+        }
+    }
+
+    /// Nobody is there for a while.
+    pub fn forget_peer(&mut self) {
+        self.plan.peer = None;
     }
 
     fn set_peer(&mut self, mut peer: Peer) {
@@ -326,6 +339,10 @@ impl Call {
     /// ACK: what waited for the answer begins.
     pub(super) fn on_confirmed(&mut self, cx: &mut Cx<'_>, body: Option<Bytes>) {
         if self.leg.confirmed || self.leg.over {
+            // The ACK of an INVITE that took this leg's place may bring the answer to our offer.
+            if !self.leg.over && body.is_some() {
+                self.take_answer(cx, body.as_ref());
+            }
             return;
         }
         self.leg.confirmed = true;

@@ -327,6 +327,7 @@ impl Event {
             Event::Command(..) => "command",
             Event::Told(..) => "told",
             Event::NotStored(_) => "not stored",
+            Event::Replaced(..) => "replaced",
             Event::Time => "time",
         }
     }

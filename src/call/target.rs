@@ -141,6 +141,44 @@ fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, N
     })
 }
 
+/// Is this the address of a user that registers here, whom the account may call?
+pub fn is_registered(cx: &Cx<'_>, account: AccountSid, uri: &str) -> bool {
+    registers(cx, account, uri).is_some()
+}
+
+/// An address at the house of a trunk, whatever its host says.
+///
+/// # Errors
+/// 13224 if the trunk is full.
+pub fn at_house(
+    cx: &Cx<'_>,
+    account: AccountSid,
+    trunk: &TrunkRow,
+    uri: &str,
+    wish: &Wish<'_>,
+) -> Result<Target, NoRoute> {
+    if cx.channels.is_full(trunk) || !route::dials(trunk) {
+        let words = format!("trunk {} ({}) takes no call now", trunk.sid, trunk.name);
+        return Err(NoRoute { code: 13224, words });
+    }
+    let way = over(cx, account, trunk, wish);
+    Ok(Target {
+        uri: uri.to_owned(),
+        next_hop: way.next_hop,
+        from: way.from,
+        to: format!("<{uri}>"),
+        headers: wish.headers.clone(),
+        identity: way.identity,
+        credentials: way.credentials,
+        trunk: Some(trunk.sid),
+        near: near(cx, way.registered.as_deref()),
+        registered: way.registered,
+        keep_user: way.keep_user,
+        alternatives: Vec::new(),
+        max_forwards: MAX_FORWARDS,
+    })
+}
+
 /// The trunk whose peer registers here under the user of this address, if the address is one of ours and the account may use it.
 fn registers<'a>(cx: &'a Cx<'_>, account: AccountSid, uri: &str) -> Option<&'a TrunkRow> {
     let uri = Uri::parse(uri).ok()?;

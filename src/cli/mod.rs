@@ -12,6 +12,7 @@ pub mod ladder;
 pub mod phone;
 pub mod serve;
 pub mod tls;
+pub mod trunk;
 
 use crate::config;
 use clap::{Parser, Subcommand};
@@ -50,6 +51,11 @@ enum Command {
         #[command(subcommand)]
         command: account::Command,
     },
+    /// Trunks.
+    Trunk {
+        #[command(subcommand)]
+        command: trunk::Command,
+    },
     /// Certificates for software that insists on api.twilio.com.
     Tls {
         #[command(subcommand)]
@@ -82,6 +88,7 @@ impl Arguments {
             Command::Call(options) => call::run(options),
             Command::Ladder(options) => ladder::run(options, path.as_deref()),
             Command::Account { command } => account::run(command, path.as_deref()),
+            Command::Trunk { command } => trunk::run(command, path.as_deref()),
             Command::Tls { command } => tls::run(command),
             Command::Check { file } => check::run(&file),
             Command::Bench(arguments) => bench::run(&arguments),

@@ -5,8 +5,8 @@ use super::wire::{Message, Method, Scheme, split_list};
 
 /// Methods that the endpoint answers.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
-/// Extensions that a request may require (RFC 3262, RFC 4028).
-pub const SUPPORTED: &[&str] = &["100rel", "timer"];
+/// Extensions that a request may require (RFC 3262, RFC 4028, RFC 3891).
+pub const SUPPORTED: &[&str] = &["100rel", "timer", "replaces"];
 /// Extensions that a REGISTER may require (RFC 3327, RFC 5626).
 pub const REGISTER_SUPPORTED: &[&str] = &["path", "outbound"];
 /// Bodies of INVITE and UPDATE.

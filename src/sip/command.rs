@@ -86,6 +86,13 @@ pub enum SipCmd {
         /// Additional header fields (Warning).
         headers: Vec<(String, String)>,
     },
+    /// Two legs change places: each id goes on with the other's dialog.
+    Swap {
+        /// One; its dialog may be gone.
+        leg: LegId,
+        /// The other.
+        with: LegId,
+    },
     /// REFER: the peer shall call somebody else. [`SipEvent::Referred`](super::event::SipEvent::Referred) follows.
     Refer {
         /// The answered leg.

@@ -28,6 +28,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod penalty;
 mod proofs;
 mod receive;
 mod redirect;
@@ -39,6 +40,7 @@ mod reliable;
 mod request;
 mod reroute;
 mod shut_out;
+mod swap;
 mod timers;
 mod uac;
 mod uas;
@@ -53,7 +55,6 @@ use crate::sip::registrar::Registrar;
 use crate::sip::transaction::{Action, Key, Table, TxnId};
 use crate::sip::wire::{Verdict, read_datagram};
 use crate::trunk::Snapshot;
-use crate::trunk::manners::Manners;
 use bytes::Bytes;
 pub use config::EndpointConfig;
 use contacts::Loser;
@@ -108,7 +109,8 @@ pub struct Endpoint {
     registrar: Registrar,
     draining: bool,
     proofs: proofs::Proofs,
-    /// Why the connection could not be made that is being reported.
+    penalties: penalty::Penalties,
+    /// Of the connection that is reported not to come about.
     unreachable: Option<String>,
     /// Of the present input, for what users are shown.
     wall: Wall,
@@ -150,7 +152,8 @@ impl Endpoint {
             shut_out: ShutOut::default(),
             registrar,
             draining: false,
-            proofs: proofs::Proofs::default(),
+            proofs: Default::default(),
+            penalties: Default::default(),
             unreachable: None,
             wall: Wall(0),
             registrations: registering::Registrations::default(),
@@ -208,6 +211,7 @@ impl Endpoint {
             SipCmd::RefuseOffer { leg, offer, cause, headers } => {
                 self.refuse_offer(now, leg, offer, &cause, &headers);
             }
+            SipCmd::Swap { leg, with } => self.swap(leg, with),
             SipCmd::Refer { leg, to } => self.refer(now, leg, to),
             SipCmd::AcceptRefer { leg } => self.accept_refer(now, leg),
             SipCmd::RefuseRefer { leg, cause } => self.refuse_refer(now, leg, &cause),
@@ -256,11 +260,6 @@ impl Endpoint {
         let losing = self.losing.front().map(|(at, _)| *at);
         let others = [legs, memory, bindings, losing, self.registrations.deadline()];
         self.txns.deadline().into_iter().chain(others.into_iter().flatten()).min()
-    }
-
-    /// Who has registered.
-    pub fn registrar(&self) -> &Registrar {
-        &self.registrar
     }
 
     /// Will it still report the end of this leg?
@@ -332,19 +331,6 @@ impl Endpoint {
             self.touched.push(id);
         }
         Some(leg)
-    }
-
-    /// How the SIP of a trunk's peer is met; of an address of no trunk: as usual.
-    fn manners(&self, trunk: Option<TrunkSid>) -> Manners {
-        trunk.and_then(|t| self.sources.trunk(t)).map(Manners::of).unwrap_or_default()
-    }
-
-    fn emit(&mut self, event: SipEvent) {
-        self.out.push_back(SipOut::Event(event));
-    }
-
-    fn refused(&mut self, flow: Flow, code: u16, words: &str) {
-        self.emit(SipEvent::Refused { flow, code, words: words.to_owned() });
     }
 
     /// A line of the timeline, unless the leg has ended.

@@ -113,6 +113,8 @@ pub struct Invite {
     pub offer: Option<Bytes>,
     /// The flow it came on.
     pub flow: Flow,
+    /// The leg that it wants to take the place of (RFC 3891).
+    pub replaces: Option<LegId>,
 }
 
 /// Why a leg ended or a call was refused, in SIP's words.
@@ -276,6 +278,28 @@ pub enum SipEvent {
         /// A sentence.
         words: String,
     },
+}
+
+impl SipEvent {
+    /// The leg that it is about.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            SipEvent::Incoming { leg, .. }
+            | SipEvent::Progress { leg, .. }
+            | SipEvent::Answered { leg, .. }
+            | SipEvent::Confirmed { leg, .. }
+            | SipEvent::Offer { leg, .. }
+            | SipEvent::OfferAnswered { leg, .. }
+            | SipEvent::Key { leg, .. }
+            | SipEvent::Refer { leg, .. }
+            | SipEvent::Referred { leg, .. }
+            | SipEvent::Notified { leg, .. }
+            | SipEvent::Ended { leg, .. }
+            | SipEvent::Rerouted { leg, .. }
+            | SipEvent::Seen { leg, .. } => Some(*leg),
+            SipEvent::Binding(_) | SipEvent::Registration { .. } | SipEvent::Refused { .. } => None,
+        }
+    }
 }
 
 /// What leaves the endpoint.

@@ -478,6 +478,12 @@ pub struct CallRow {
     /// The account's own trunk (Elastic SIP Trunking) that it belongs to.
     #[serde(default)]
     pub elastic_trunk: Option<ElasticTrunkSid>,
+    /// To whom its peer has transferred it (REFER).
+    #[serde(default)]
+    pub transferred_to: Option<String>,
+    /// The dialog with whom it is transferred to, until it takes the place of its own.
+    #[serde(default)]
+    pub spare_dialog: Option<DialogIds>,
     /// Process that owns it.
     pub node: String,
 }
@@ -521,6 +527,8 @@ impl CallRow {
             post_dial_delay_ms: None,
             idempotency: None,
             forwarded_from: None,
+            transferred_to: None,
+            spare_dialog: None,
             elastic_trunk: None,
             node: node.to_owned(),
         }

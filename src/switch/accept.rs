@@ -28,6 +28,9 @@ impl Switch {
         let SipEvent::Incoming { leg, invite, trunks } = event else {
             return;
         };
+        if let Some(old) = invite.replaces {
+            return self.replace(now, leg, old, invite, &trunks);
+        }
         match self.admit(now, &invite, &trunks) {
             Ok((row, trunking)) => {
                 let begun = self.begin(now, row.sid, |cx| match trunking {

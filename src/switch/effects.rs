@@ -21,7 +21,12 @@ impl Switch {
             Effect::Sip(SipCmd::Invite(cmd)) if !self.wants_to_dial(sid) => {
                 self.not_dialled(now, sid, cmd.leg)
             }
-            Effect::Sip(command) => self.endpoint.command(now, command),
+            Effect::Sip(command) => {
+                if let SipCmd::Invite(cmd) = &command {
+                    self.legs.insert(cmd.leg, sid);
+                }
+                self.endpoint.command(now, command);
+            }
             Effect::OpenPort { leg, near } => self.open_port(leg, near),
             Effect::TakeTurn { leg, near } => self.take_turn(now, sid, leg, near),
             Effect::Plan(leg, plan) => self.plan(leg, plan),

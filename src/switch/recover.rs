@@ -73,6 +73,12 @@ impl Switch {
             self.endpoint
                 .command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
         }
+        // Whom it was being transferred to.
+        if let Some(dialog) = row.spare_dialog.clone() {
+            let leg = self.ids.leg();
+            self.endpoint
+                .command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
+        }
         self.end_row(now, row, cause);
     }
 

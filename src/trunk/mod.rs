@@ -2,6 +2,7 @@
 
 pub mod countries;
 pub mod destination;
+pub mod doctor;
 pub mod explain;
 pub mod identify;
 pub mod identity;

@@ -25,4 +25,5 @@ pub mod schema;
 mod sip;
 mod targets;
 mod tls;
+mod trunk_test;
 mod trunks;

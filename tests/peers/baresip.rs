@@ -44,7 +44,7 @@ impl Baresip {
         let d = dir.display();
         let authority = place.dir.join("sip-tls/ca.pem");
         let trust =
-            authority.exists().then(|| format!("sip_cafile {}\n", authority.display())).unwrap_or_default();
+            if authority.exists() { format!("sip_cafile {}\n", authority.display()) } else { String::new() };
         let config = format!(
             "poll_method epoll\nsip_listen {at}\n{trust}audio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
              audio_alert aubridge,ear\naudio_srate 8000\naudio_channels 1\nrtp_ports 40000-48000\nsnd_path {d}/heard\n\

@@ -14,7 +14,7 @@ use chorus::sip::wire::{Frame, Framer, Verdict, read_datagram};
 use chorus::sip::{Endpoint, EndpointConfig};
 use chorus::store::rows::TrunkRow;
 use chorus::trunk::Snapshot;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -145,13 +145,20 @@ pub fn dial(uri: String, offer: Bytes) -> SipCmd {
 }
 
 async fn whole_call(parameter: &str, kind: Kind, offer: Bytes) {
-    let (mut a, mut b) = (Phone::new(1).await, Phone::new(2).await);
+    whole_call_at([127, 0, 0, 1].into(), parameter, kind, offer).await;
+}
+
+async fn whole_call_at(ip: IpAddr, parameter: &str, kind: Kind, offer: Bytes) {
+    let rows = || vec![super::net::trunk(1, &["127.0.0.0/8", "::1"])];
+    let config = || Config::new((ip, 0).into());
+    let (mut a, mut b) = (Phone::with(1, config(), rows()).await, Phone::with(2, config(), rows()).await);
     let uri = format!("sip:bob@{}{parameter}", b.address());
     a.tell(dial(uri, offer.clone()));
     let incoming = until(&mut b, &mut a, |e| matches!(e, SipEvent::Incoming { .. })).await;
     let SipEvent::Incoming { leg, invite, .. } = incoming else { unreachable!() };
     // It says our address on this flow.
-    let offer = String::from_utf8(offer.to_vec()).unwrap().replace("10.0.0.2", "127.0.0.1");
+    let seen_at = format!("{} {ip}", if ip.is_ipv6() { "IP6" } else { "IP4" });
+    let offer = String::from_utf8(offer.to_vec()).unwrap().replace("IP4 10.0.0.2", &seen_at);
     assert_eq!((invite.flow.transport, invite.offer), (kind, Some(offer.into())));
     b.tell(SipCmd::Ring { leg, body: None });
     until(&mut a, &mut b, |e| matches!(e, SipEvent::Progress { code: 180, .. })).await;
@@ -175,6 +182,15 @@ fn a_call_over_udp() {
 fn a_call_over_tcp_with_a_body_that_no_datagram_holds() {
     let offer = format!("{SDP}{}", "a=x-filler:0123456789\r\n".repeat(1_500));
     run(whole_call(";transport=tcp", Kind::Tcp, offer.into()));
+}
+
+#[test]
+fn calls_over_ipv6() {
+    run(async {
+        let ip = Ipv6Addr::LOCALHOST.into();
+        whole_call_at(ip, "", Kind::Udp, SDP.into()).await;
+        whole_call_at(ip, ";transport=tcp", Kind::Tcp, SDP.into()).await;
+    });
 }
 
 #[test]

@@ -125,7 +125,7 @@ impl Call {
 }
 
 /// Call-ID and From tag are chosen before INVITE leaves; the rest is known with the answer.
-fn early_dialog(cx: &mut Cx<'_>, target: &str) -> DialogIds {
+pub(in crate::call) fn early_dialog(cx: &mut Cx<'_>, target: &str) -> DialogIds {
     let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     DialogIds {
         call_id: format!("{}@chorus", cx.rng.hex(32)),

@@ -6,6 +6,8 @@
 //!                 +-- all Over (sequential: the next is tried) -----+
 //! ```
 
+mod transfer;
+
 use super::Phase;
 use crate::call::call::Call;
 use crate::call::cx::Cx;
@@ -268,6 +270,9 @@ impl Call {
             let words = format!("the dialled party could not be reached: {}", outcome.cause.words);
             notify::write(cx, &self.row, code, &words);
         }
+        if self.referrer_left(cx, from) {
+            return self.dialling().into_iter().for_each(Dialling::leave_partner);
+        }
         let Some(d) = self.dialling().filter(|d| d.alive.contains(&from)) else { return };
         d.alive.retain(|s| *s != from);
         let further = d.further.remove(&from).filter(|_| outcome.status == CallStatus::Failed);
@@ -291,7 +296,7 @@ impl Call {
         }
     }
 
-    fn dial_over(&mut self, cx: &mut Cx<'_>) {
+    pub(in crate::call) fn dial_over(&mut self, cx: &mut Cx<'_>) {
         self.timers.disarm(TimerKind::DialLimit);
         let Phase::Dialling(d) = std::mem::replace(&mut self.phase, Phase::Ending) else { return };
         if let Some((tap, _)) = d.recording {

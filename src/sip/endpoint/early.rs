@@ -14,10 +14,11 @@
 use super::leg::{Calling, Leg, Phase};
 use super::{Endpoint, User};
 use crate::clock::Mono;
+use crate::sid::TrunkSid;
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Flow, LegId};
 use crate::sip::wire::{Message, Method, RAck};
-use crate::trunk::manners::Reliability;
+use crate::trunk::manners::{Manners, Reliability};
 
 /// Most early dialogs of one INVITE; responses of further ones are taken as if they were not reliable.
 const EARLY_MAX: usize = 16;
@@ -33,6 +34,11 @@ pub(super) struct Early {
 }
 
 impl Endpoint {
+    /// How the SIP of a trunk's peer is met; of an address of no trunk: as usual.
+    pub(super) fn manners(&self, trunk: Option<TrunkSid>) -> Manners {
+        trunk.and_then(|t| self.sources.trunk(t)).map(Manners::of).unwrap_or_default()
+    }
+
     /// Notes what a 101-199 says of its dialog and acknowledges it. False: it must not be looked at, since it is a repetition
     /// or came out of order.
     pub(super) fn on_early(&mut self, now: Mono, id: LegId, flow: Flow, message: &Message) -> bool {

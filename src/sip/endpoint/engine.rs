@@ -3,9 +3,9 @@
 use super::request::Request;
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sip::check::{ALLOW, Refusal};
+use crate::sip::check::{ALLOW, Refusal, SUPPORTED};
 use crate::sip::dialog;
-use crate::sip::event::{Cause, Flow, SipOut, Transport};
+use crate::sip::event::{Cause, Flow, SipEvent, SipOut, Transport};
 use crate::sip::transaction::{
     Action, Client, Failure, InviteClient, InviteServerEvent, Key, Machine, ServerEvent, TxnId,
 };
@@ -62,6 +62,14 @@ pub fn fit(flow: &Flow, build: impl Fn(bool) -> Bytes) -> Bytes {
 }
 
 impl Endpoint {
+    pub(super) fn emit(&mut self, event: SipEvent) {
+        self.out.push_back(SipOut::Event(event));
+    }
+
+    pub(super) fn refused(&mut self, flow: Flow, code: u16, words: &str) {
+        self.emit(SipEvent::Refused { flow, code, words: words.to_owned() });
+    }
+
     /// Lets `f` move a machine, then does what it says. The only place where a transaction is dropped.
     pub(super) fn run(&mut self, id: TxnId, f: impl FnOnce(&mut Machine, &mut Vec<Action>)) -> Outcome {
         let mut outcome = Outcome::default();
@@ -234,6 +242,8 @@ impl Endpoint {
         let secure = request.uri().is_some_and(|uri| uri.scheme == Scheme::Sips);
         let peer = request.contact().map(|c| c.uri.to_string()).unwrap_or_default();
         let w = w.header("Contact", &dialog::contact(flow, if secure { request.uri_text() } else { &peer }));
-        if full { w.header("Allow", ALLOW).header("Server", &self.config.user_agent) } else { w }
+        let supported = SUPPORTED.join(", ");
+        let more = |w: Writer| w.header("Allow", ALLOW).header("Supported", &supported);
+        if full { more(w).header("Server", &self.config.user_agent) } else { w }
     }
 }

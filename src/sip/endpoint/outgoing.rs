@@ -3,7 +3,7 @@
 use super::engine::UDP_COMFORT;
 use super::leg::{Calling, Cancel, Hop, Leg, Phase, Stage};
 use crate::sdp;
-use crate::sip::check::ALLOW;
+use crate::sip::check::{ALLOW, SUPPORTED};
 use crate::sip::dialog::{self, Dialog};
 use crate::sip::digest;
 use crate::sip::event::{DialogIds, Flow, InviteCmd, Transport};
@@ -81,7 +81,7 @@ pub(super) fn invite_on(
         w = w.header(name, &dialog::local_from(value, flow));
     }
     if let Some(agent) = agent {
-        w = w.header("Allow", ALLOW).header("User-Agent", agent);
+        w = w.header("Allow", ALLOW).header("Supported", &SUPPORTED.join(", ")).header("User-Agent", agent);
     }
     w.body("application/sdp", &sdp::facing(&cmd.offer, flow.local.ip()))
 }

@@ -7,12 +7,18 @@ use super::{Endpoint, User};
 use crate::clock::Now;
 use crate::sip::check::Refusal;
 use crate::sip::event::SipEvent;
+use crate::sip::registrar::Registrar;
 use crate::sip::registrar::{self, Change};
 use crate::sip::transaction::{Machine, Server};
 use crate::store::rows::BindingRow;
 use crate::trunk::Snapshot;
 
 impl Endpoint {
+    /// Who has registered.
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
     /// The request has passed the checks that need no state.
     pub(super) fn on_register(&mut self, now: Now, request: &Request) {
         let Some(member) = self.authenticate(now.mono, request) else { return };

@@ -179,6 +179,7 @@ impl Endpoint {
     /// A lookup that is no leg's.
     pub(super) fn registrar_found(&mut self, now: Mono, lookup: ResolveId, flows: Vec<Flow>) {
         if let Some(sid) = self.registrations.lookups.remove(&lookup) {
+            let flows = self.penalties.order(now, flows);
             self.drive(now, sid, Event::Found(flows));
         }
     }

@@ -93,6 +93,7 @@ impl Endpoint {
 
     /// The trunk has not said anything for too long; if it does after all, its INVITE is taken back.
     pub(super) fn on_impatience(&mut self, now: Mono, id: LegId) {
+        self.target_failed(now, id);
         let Some(leg) = self.leg_mut(id) else { return };
         let Phase::Calling(calling) = &mut leg.phase else { return };
         calling.impatient = None;

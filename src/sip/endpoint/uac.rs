@@ -92,8 +92,9 @@ impl Endpoint {
         let Some(id) = self.resolving.remove(&lookup) else {
             return self.registrar_found(now, lookup, flows);
         };
+        let ordered = self.penalties.order(now, flows);
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
-        calling.targets = flows.into_iter().map(Hop::from).collect();
+        calling.targets = ordered.into_iter().map(Hop::from).collect();
         calling.failure = Some(Cause::new(503, "The host to call has no address"));
         self.try_next(now, id);
     }
@@ -153,8 +154,11 @@ impl Endpoint {
         let Some(calling) = self.calling(id, txn) else { return };
         calling.stream_serves();
         if code < 200 {
+            self.target_answered(now, id, code, message);
             return self.on_progress(now, id, code, flow, message);
         }
+        self.target_answered(now, id, code, message);
+        let Some(calling) = self.calling(id, txn) else { return };
         let free = calling.cancel == Cancel::No;
         let more = !calling.targets.is_empty() && !calling.progressed;
         if free && matches!(code, 401 | 407) && self.authorize(id, message) {
@@ -220,6 +224,9 @@ impl Endpoint {
     /// Timer B, or the transport gave up.
     pub(super) fn on_invite_failure(&mut self, now: Mono, id: LegId, txn: TxnId, why: Failure) {
         let words = self.unreachable.clone();
+        if self.calling(id, txn).is_some() {
+            self.target_failed(now, id);
+        }
         let Some(calling) = self.calling(id, txn) else { return };
         if calling.cancel != Cancel::No {
             return self.end_and_drop(now, id);

@@ -42,10 +42,13 @@ impl Endpoint {
         if session::wish(&request.message, None) == Wish::TooShort {
             return self.turn_away(&request, too_short());
         }
-        self.new_inbound(now, request, trunks);
+        match self.replaced_by(&request) {
+            Ok(replaces) => self.new_inbound(now, request, trunks, replaces),
+            Err(refusal) => self.turn_away(&request, refusal),
+        }
     }
 
-    fn new_inbound(&mut self, now: Mono, request: Request, trunks: Vec<TrunkSid>) {
+    fn new_inbound(&mut self, now: Mono, request: Request, trunks: Vec<TrunkSid>, replaces: Option<LegId>) {
         let manners = self.manners(trunks.first().copied());
         let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
         let key = Key::client(request.call_id(), &tag);
@@ -63,7 +66,7 @@ impl Endpoint {
         self.merged.insert(merged, txn);
         self.dialogs.insert(key, id);
         let trying = self.response(&request.message, &request.flow, 100, "", &dialog.ids.local_tag).finish();
-        let invite = describe(&request.message, &dialog);
+        let invite = Invite { replaces, ..describe(&request.message, &dialog) };
         let reliable = Reliable::new(&request.message, manners.reliability, self.first_rseq());
         let expires = request.message.seconds("Expires").map(|s| now + Duration::from_secs(s.into()));
         let ringing = Ringing { txn, invite: request.message, flow: request.flow, refresh: None, expires };
@@ -265,5 +268,6 @@ fn describe(message: &Message, dialog: &Dialog) -> Invite {
         max_forwards: message.max_forwards().unwrap_or(MAX_FORWARDS),
         offer: if message.method() == Some(&Method::Invite) { message.sdp() } else { None },
         flow: dialog.ids.flow,
+        replaces: None,
     }
 }

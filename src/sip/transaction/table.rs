@@ -183,6 +183,11 @@ impl<U> Table<U> {
         ids
     }
 
+    /// Whoever is told of them, all of them.
+    pub fn users_mut(&mut self) -> impl Iterator<Item = &mut U> {
+        self.txns.values_mut().map(|t| &mut t.user)
+    }
+
     /// How many run.
     pub fn len(&self) -> usize {
         self.txns.len()

@@ -1,0 +1,321 @@
+//! A peer transfers its call (REFER). Who stays is whoever the peer was connected with: the other call of a Dial, or, where a document
+//! runs, the document itself, which goes on with the new party. Decision 0016 says why.
+//!
+//! ```text
+//!  the referrer's call                          the call that stays
+//!  REFER --not allowed, no way--> 603, 404
+//!    |--blind--> 202, spawns the new party ---> Transfer: it is being called
+//!    |<- Transferring: NOTIFY 180, 486 ... ----- it rings, it does not want to
+//!    |<- Transferred: NOTIFY 200, BYE ---------- it was answered: adopted
+//!    |--Replaces names a call of the account--> both that stay are joined (`switch/transfer.rs`)
+//!    +--nobody stays--> `spare.rs`
+//! ```
+
+use super::call::Call;
+use super::cx::Cx;
+use super::event::{Effect, Outcome, Spawn, Word};
+use super::notify;
+use super::phase::{Phase, dialling::Dialling};
+use super::spare::Spare;
+use super::target::{self, NoRoute, Target, Wish};
+use crate::media::plan::{Keys, Source};
+use crate::media::tone;
+use crate::sid::CallSid;
+use crate::sip::event::{Cause, LegId, SipCmd};
+use crate::sip::refer::ReferTo;
+use crate::store::rows::{CallRow, CallStatus, Direction, TrunkRow};
+use crate::store::tx::{Op, Tx};
+use crate::trunk::policy::Refer;
+use crate::trunk::{normalise, route};
+
+/// Seconds that the new party may ring.
+const RING: u32 = 60;
+
+/// What a call has to do with a transfer.
+#[derive(Default)]
+pub enum Transfer {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its peer has asked for one; the other call reports.
+    Asked,
+    /// It stays, and this party is called for it.
+    Calling {
+        /// The new party.
+        child: CallSid,
+        /// Who asked, while it is there.
+        referrer: Option<CallSid>,
+    },
+    /// Its document stays, and goes on with this leg once it is answered.
+    Spare(Box<Spare>),
+}
+
+impl Call {
+    /// Whoever it is connected with, if that can be transferred.
+    pub fn partner(&self) -> Option<CallSid> {
+        match &self.phase {
+            Phase::Bridged(b) if b.with.is_some() => self.parent,
+            Phase::Dialling(d) => d.connected(),
+            _ => None,
+        }
+    }
+
+    /// May its peer transfer it (ruling 2.25)? What comes without a trunk may not: nobody vouches for it.
+    pub fn may_transfer(&self) -> Result<&TrunkRow, String> {
+        let Some(trunk) = self.row.trunk.and_then(|sid| self.tables.trunks.trunk(sid)) else {
+            return Err("REFER on a call that came over no trunk".to_owned());
+        };
+        match trunk.refer {
+            Refer::Allow => Ok(trunk),
+            Refer::Deny => Err(format!(
+                "REFER of trunk {} ({}), which may not transfer: PATCH it with \"refer\": \"allow\"",
+                trunk.sid, trunk.name
+            )),
+        }
+    }
+
+    /// REFER, without a Replaces that names a call here.
+    pub(super) fn on_refer(&mut self, cx: &mut Cx<'_>, to: ReferTo) {
+        let refused = |code: u16, words: &str| Err((Cause::new(code, "Decline"), words.to_owned()));
+        let way = match self.may_transfer().cloned() {
+            Err(words) => refused(603, &words),
+            Ok(_) if self.is_ending() || !matches!(self.transfer, Transfer::None) => {
+                refused(603, "REFER while the call ends or is being transferred")
+            }
+            Ok(_) if matches!(&self.phase, Phase::Dialling(d) if d.connected().is_none()) => {
+                refused(603, "REFER while another party is being called")
+            }
+            Ok(trunk) => self.way_to(cx, &trunk, &to).map_err(|e| (Cause::new(404, "Not Found"), e.words)),
+        };
+        match way {
+            Ok((number, target)) => self.begin_transfer(cx, number, target),
+            Err((cause, words)) => self.refuse_refer(cx, cause, &words),
+        }
+    }
+
+    /// The transfer will not be; the call stays as it is.
+    pub(super) fn refuse_refer(&mut self, cx: &mut Cx<'_>, cause: Cause, words: &str) {
+        notify::write(cx, &self.row, 13802, words);
+        cx.push(Effect::Sip(SipCmd::RefuseRefer { leg: self.leg.id, cause }));
+    }
+
+    /// The new party by the account's own ways: a number, a user that registered here, or an address at the house that the REFER came from.
+    fn way_to(&self, cx: &Cx<'_>, trunk: &TrunkRow, to: &ReferTo) -> Result<(String, Target), NoRoute> {
+        let host = |named: &str| {
+            let bare = named.rsplit_once(':').map_or(named, |(host, _)| host);
+            bare.trim_matches(['[', ']']).eq_ignore_ascii_case(&to.host)
+        };
+        let theirs = trunk.outbound_host.as_deref().is_some_and(host);
+        let digits = to.user.strip_prefix('+').unwrap_or(&to.user);
+        let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let local = format!("sip:{}@{}", to.user, route::LOCAL_DOMAIN);
+        if to.replaces.is_some() || (theirs && !to.user.starts_with('+')) {
+            let target = target::at_house(cx, self.row.account, trunk, &to.uri, &self.wish(&to.user, to))?;
+            return Ok((to.uri.clone(), with_replaces(target, to)));
+        }
+        if target::is_registered(cx, self.row.account, &local) {
+            return Ok((local.clone(), target::find(cx, self.row.account, &self.wish(&local, to))?));
+        }
+        if number {
+            let number = normalise::inbound(&to.user, trunk.country.as_deref());
+            return Ok((number.clone(), target::find(cx, self.row.account, &self.wish(&number, to))?));
+        }
+        let words = format!(
+            "REFER to {}: neither a number, nor a user that registers here, nor an address at the trunk's host",
+            to.uri
+        );
+        Err(NoRoute { code: 13802, words })
+    }
+
+    fn wish<'a>(&'a self, number: &'a str, to: &ReferTo) -> Wish<'a> {
+        Wish { to: number, from: self.transferee(), headers: to.headers.clone(), ..Wish::default() }
+    }
+
+    /// As whom the new party is called: the caller of the Dial that this call is of, else the account's own number.
+    fn transferee(&self) -> &str {
+        let inbound = self.row.direction == Direction::Inbound;
+        match (self.parent.is_some(), inbound) {
+            (true, _) => &self.row.from,
+            (false, true) => &self.row.to,
+            (false, false) => &self.row.from,
+        }
+    }
+
+    /// 202: whoever stays reports how it goes.
+    pub(super) fn accept_refer(&mut self, cx: &mut Cx<'_>, to: String) {
+        cx.trace("chorus", "chorus", format!("is transferred to {to}"));
+        cx.push(Effect::Sip(SipCmd::AcceptRefer { leg: self.leg.id }));
+        self.row.transferred_to = Some(to);
+        self.transfer = Transfer::Asked;
+    }
+
+    fn begin_transfer(&mut self, cx: &mut Cx<'_>, number: String, target: Target) {
+        self.accept_refer(cx, number.clone());
+        let Some(stays) = self.partner() else {
+            return self.call_spare(cx, target);
+        };
+        let row = CallRow {
+            sid: CallSid::new(cx.rng),
+            parent: Some(stays),
+            to: number,
+            from: self.transferee().to_owned(),
+            direction: Direction::OutboundDial,
+            timeout_s: RING,
+            time_limit_s: self.row.time_limit_s,
+            trunk: target.trunk,
+            ..CallRow::empty(self.row.account, cx.now.wall, &cx.settings.node, CallStatus::Queued)
+        };
+        let child = row.sid;
+        cx.push(Effect::Spawn(Box::new(Spawn { row, target, whisper: None, parent: stays })));
+        cx.push(Effect::Tell(stays, Word::Transfer { child }));
+    }
+
+    /// Somebody is called in place of the one this call is connected with.
+    pub(super) fn on_transfer(&mut self, cx: &mut Cx<'_>, from: CallSid, child: CallSid) {
+        if self.is_ending() || self.partner() != Some(from) || !matches!(self.transfer, Transfer::None) {
+            cx.push(Effect::Tell(child, Word::Release(Cause::new(487, "Call is over"))));
+            let words = "The call is over".to_owned();
+            return cx.push(Effect::Tell(from, Word::Transferring { code: 487, words }));
+        }
+        self.transfer = Transfer::Calling { child, referrer: Some(from) };
+    }
+
+    /// Is this the party that it is transferred to?
+    pub(super) fn is_transferred_to(&self, from: CallSid) -> bool {
+        matches!(&self.transfer, Transfer::Calling { child, .. } if *child == from)
+    }
+
+    fn tell_referrer(&self, cx: &mut Cx<'_>, word: Word) {
+        if let Transfer::Calling { referrer: Some(referrer), .. } = &self.transfer {
+            cx.push(Effect::Tell(*referrer, word));
+        }
+    }
+
+    /// The new party rings: the referrer is told; who stays hears it once the referrer has gone.
+    pub(super) fn on_new_party_rings(&mut self, cx: &mut Cx<'_>, from: CallSid, early: Option<LegId>) {
+        self.tell_referrer(cx, Word::Transferring { code: 180, words: String::new() });
+        if !matches!(&self.transfer, Transfer::Calling { referrer: None, .. }) {
+            return;
+        }
+        if let Some(leg) = early {
+            self.play(cx, Source::Leg(leg), Keys::default());
+            cx.push(Effect::Tell(from, Word::Listen { leg: self.leg.id }));
+        }
+    }
+
+    /// The new party was answered: it takes the referrer's place.
+    pub(super) fn on_new_party_ready(&mut self, cx: &mut Cx<'_>, from: CallSid, leg: LegId) {
+        let was = std::mem::take(&mut self.transfer);
+        self.adopt(cx, from, leg);
+        if let Transfer::Calling { referrer: Some(referrer), .. } = was {
+            cx.push(Effect::Tell(referrer, Word::Transferred));
+        }
+    }
+
+    /// The new party cannot be had: all is as before, if the referrer is still there.
+    pub(super) fn on_new_party_over(&mut self, cx: &mut Cx<'_>, from: CallSid, outcome: Outcome) {
+        let cause = outcome.cause.clone();
+        let code = if cause.code < 300 { 480 } else { cause.code };
+        self.tell_referrer(cx, Word::Transferring { code, words: cause.words.clone() });
+        let Transfer::Calling { referrer, .. } = std::mem::take(&mut self.transfer) else { return };
+        match (&mut self.phase, referrer) {
+            (_, Some(_)) => {}
+            (Phase::Dialling(d), None) => {
+                d.lost(from, outcome);
+                self.dial_over(cx);
+            }
+            (_, None) => self.give_up(cx, Cause::new(code, cause.words), CallStatus::Completed),
+        }
+    }
+
+    /// The referrer has hung up behind its REFER: who stays waits for the new party.
+    pub(super) fn referrer_left(&mut self, cx: &mut Cx<'_>, from: CallSid) -> bool {
+        match &mut self.transfer {
+            Transfer::Calling { referrer, .. } if *referrer == Some(from) => *referrer = None,
+            _ => return false,
+        }
+        self.parent = self.parent.filter(|parent| *parent != from);
+        self.play(cx, Source::Tone(tone::ringback("us")), Keys::default());
+        true
+    }
+
+    /// Is connected with another call from now on, whose leg this is. A child leaves its parent with that, and takes its place.
+    pub(super) fn adopt(&mut self, cx: &mut Cx<'_>, child: CallSid, leg: LegId) {
+        match &mut self.phase {
+            Phase::Dialling(d) => d.adopt(cx.now.mono, child, leg),
+            _ => {
+                self.parent = None;
+                self.phase = Phase::Dialling(Box::new(Dialling::joined(cx.now.mono, child, leg)));
+            }
+        }
+        cx.trace("chorus", "chorus", "bridged");
+        let keys = self.dial_keys();
+        self.play(cx, Source::Leg(leg), keys);
+        cx.push(Effect::Tell(child, Word::Bridge { leg: self.leg.id }));
+    }
+
+    /// Belongs to another call from now on, and hears its leg.
+    pub(super) fn on_join(&mut self, cx: &mut Cx<'_>, from: CallSid) {
+        if let Phase::Dialling(d) = &mut self.phase {
+            // Who was connected with it goes by itself.
+            d.leave_partner();
+        }
+        // Its parent does not end with that.
+        self.parent = None;
+        self.interrupt(cx);
+        self.program = std::mem::take(&mut self.program).replaced();
+        self.parent = Some(from);
+        self.phase = Phase::Bridged(super::phase::bridged::Bridged { with: None });
+    }
+
+    /// How the transfer goes that its peer asked for.
+    pub(super) fn on_transferring(&mut self, cx: &mut Cx<'_>, code: u16, words: String) {
+        if !matches!(self.transfer, Transfer::Asked) {
+            return;
+        }
+        if code >= 200 {
+            self.transfer = Transfer::None;
+            self.row.transferred_to = None;
+        }
+        cx.push(Effect::Sip(SipCmd::NotifyRefer { leg: self.leg.id, code, words }));
+    }
+
+    /// Another has taken its place: its peer is told so, and left.
+    pub(super) fn on_transferred(&mut self, cx: &mut Cx<'_>) {
+        self.transfer = Transfer::None;
+        self.parent = None;
+        if let Phase::Dialling(d) = &mut self.phase {
+            d.leave_partner();
+        }
+        let words = String::new();
+        cx.push(Effect::Sip(SipCmd::NotifyRefer { leg: self.leg.id, code: 200, words }));
+        self.give_up(cx, Cause::new(200, "Transferred"), CallStatus::Completed);
+    }
+
+    /// It ends: nobody is called for it any more.
+    pub(super) fn abandon_transfer(&mut self, cx: &mut Cx<'_>) {
+        match std::mem::take(&mut self.transfer) {
+            Transfer::Calling { child, .. } => {
+                cx.push(Effect::Tell(child, Word::Release(Cause::new(487, "Caller hung up"))));
+            }
+            Transfer::Spare(spare) => self.drop_spare(cx, &spare),
+            Transfer::None | Transfer::Asked => {}
+        }
+    }
+
+    /// What the row says of it now.
+    pub(super) fn write_row(&self, then: Vec<Effect>, or_else: Vec<Effect>) -> Effect {
+        Effect::Commit { tx: Tx::one(Op::PutCall(Box::new(self.row.clone()))), then, or_else }
+    }
+}
+
+/// An attended transfer to a house that is not ours: it finds the call by its Replaces.
+fn with_replaces(mut target: Target, to: &ReferTo) -> Target {
+    if let Some(r) = &to.replaces {
+        let early = if r.early_only { ";early-only" } else { "" };
+        let value = format!("{};to-tag={};from-tag={}{early}", r.call_id, r.to_tag, r.from_tag);
+        target.headers.push(("Replaces".to_owned(), value));
+        target.headers.push(("Require".to_owned(), "replaces".to_owned()));
+    }
+    target
+}
