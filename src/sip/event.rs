@@ -155,6 +155,16 @@ pub enum Caller {
     Door(DoorSid, Option<String>),
 }
 
+impl Caller {
+    /// The trunk that says how its peer is to be treated; who comes through a door has none.
+    pub fn trunk(&self) -> Option<TrunkSid> {
+        match self {
+            Caller::Trunks(trunks) => trunks.first().copied(),
+            Caller::Door(..) => None,
+        }
+    }
+}
+
 /// What the endpoint reports.
 #[derive(Clone, Debug)]
 pub enum SipEvent {
