@@ -4,6 +4,7 @@ mod corners;
 mod dial;
 mod dialogs;
 mod documents;
+mod domains;
 mod elastic;
 mod faults;
 mod identity;
@@ -26,6 +27,7 @@ fn every_ladder_is_shown() {
     let sources = [
         include_str!("dial.rs"),
         include_str!("dialogs.rs"),
+        include_str!("domains.rs"),
         include_str!("elastic.rs"),
         include_str!("faults.rs"),
         include_str!("identity.rs"),

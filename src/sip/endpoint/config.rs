@@ -1,6 +1,7 @@
-//! Of the endpoint: its settings.
+//! What an installation may set of the endpoint.
 
 use super::{LEGS_MAX, TRANSACTIONS_MAX};
+use crate::trunk::Network;
 
 /// What an installation may set.
 #[derive(Clone, Debug)]
@@ -17,6 +18,10 @@ pub struct EndpointConfig {
     pub realm: String,
     /// The process that owns what registers here.
     pub node: String,
+    /// Proxies that may name the trunk they speak for (ruling 2.5).
+    pub trusted_proxies: Vec<Network>,
+    /// 200 to OPTIONS of everybody, not of known sources alone (ruling 2.7).
+    pub answer_unknown_options: bool,
     /// See [`TRANSACTIONS_MAX`].
     pub transactions_max: usize,
     /// See [`LEGS_MAX`].
@@ -31,6 +36,8 @@ impl Default for EndpointConfig {
             ack_waits: false,
             realm: "chorus".to_owned(),
             node: String::new(),
+            trusted_proxies: Vec::new(),
+            answer_unknown_options: false,
             transactions_max: TRANSACTIONS_MAX,
             legs_max: LEGS_MAX,
         }
