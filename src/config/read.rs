@@ -56,3 +56,11 @@ pub(super) fn events_of(url: Option<String>, bearer: String) -> Result<Option<ev
         (true, false) => Err("CHORUS_EVENTS_TOKEN: printable ASCII without spaces is expected".to_owned()),
     }
 }
+
+/// Networks of proxies.
+pub(super) fn proxies(text: &str) -> Result<Vec<crate::trunk::Network>, String> {
+    let all = text.split(',').map(str::trim).filter(|t| !t.is_empty());
+    all.map(crate::trunk::Network::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|e| format!("CHORUS_TRUSTED_PROXIES: {e}"))
+}

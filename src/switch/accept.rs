@@ -1,13 +1,16 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
+mod admit;
+
 use super::{Switch, elastic};
 use crate::call::call::Call;
 use crate::call::trunking::Trunking;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
-use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::store::rows::{
-    CallRow, CallStatus, Direction, Hook, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
+    CallRow, CallStatus, Direction, DoorSid, Hook, NotificationRow, NumberRow, Subscription, TrunkMode,
+    TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
 use crate::trunk::policy::Believed;
@@ -31,16 +34,43 @@ pub(super) struct Handled {
     pub hooks: (Option<Hook>, Option<Hook>, Option<Hook>),
 }
 
+impl Refusal {
+    /// With the account whose debugger is told.
+    pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
+        Refusal { cause, words, account, code: 32100 }
+    }
+
+    /// With another code in the debugger.
+    pub(super) fn noted_as(self, code: u32) -> Refusal {
+        Refusal { code, ..self }
+    }
+}
+
 impl Switch {
     /// Makes a call of it, or refuses it with a reason.
     pub(super) fn accept(&mut self, now: Now, event: SipEvent) {
-        let SipEvent::Incoming { leg, invite, trunks } = event else {
+        let SipEvent::Incoming { leg, invite, caller } = event else {
             return;
         };
         if let Some(old) = invite.replaces {
-            return self.replace(now, leg, old, invite, &trunks);
+            let trunks = match &caller {
+                Caller::Trunks(trunks) => trunks.as_slice(),
+                // Through a door no call is taken over: its trunk is none of these.
+                Caller::Door(..) => &[],
+            };
+            return self.replace(now, leg, old, invite, trunks);
         }
-        match self.admit(now, &invite, &trunks) {
+        let admitted = match caller {
+            Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
+            Caller::Door(DoorSid::Domain(sid), user) => self
+                .place()
+                .and_then(|()| self.admit_at_domain(now, &invite, sid, user))
+                .map(|row| (row, None)),
+            Caller::Door(DoorSid::Trunk(sid), _) => {
+                self.place().and_then(|()| self.admit_terminating(now, &invite, sid))
+            }
+        };
+        match admitted {
             Ok((row, trunking)) => {
                 let begun = self.begin(now, row.sid, |cx| match trunking {
                     Some(trunking) => Call::of_trunk(cx, row, leg, &invite, trunking),
@@ -55,6 +85,25 @@ impl Switch {
         }
     }
 
+    /// Is there a place for one more?
+    pub(super) fn place(&self) -> Result<(), Refusal> {
+        if self.under_way().saturating_add(self.external.len()) < self.calls_max {
+            return Ok(());
+        }
+        let words = format!("{} calls are live", self.calls_max);
+        Err(Refusal::new(Cause::new(503, "Service Unavailable"), words, None))
+    }
+
+    /// How many seconds an account's call may last by its rules. 486, not 503: another way here would find the same account.
+    pub(super) fn within_rules(&mut self, now: Now, account: AccountSid) -> Result<u32, Refusal> {
+        self.room(now, account).map_err(|(code, words)| Refusal {
+            cause: Cause::new(486, "Account Limit Reached"),
+            words,
+            account: Some(account),
+            code,
+        })
+    }
+
     fn admit(
         &mut self,
         now: Now,
@@ -63,14 +112,14 @@ impl Switch {
     ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
         let called = called(&tables.trunks, invite, trunks);
+        self.place()?;
+        if tables.trunks.number_on(trunks, called).is_none()
+            && let Some(named) = self.admit_by_name(now, invite, trunks, called)
+        {
+            return named.map(|row| (row, None));
+        }
         let Handled { number, trunk, hooks } = self.handler_of(invite.flow.remote.ip(), trunks, called)?;
-        // 486, not 503: another way here would find the same account.
-        let seconds = self.room(now, number.account).map_err(|(code, words)| Refusal {
-            cause: Cause::new(486, "Account Limit Reached"),
-            words,
-            account: Some(number.account),
-            code,
-        })?;
+        let seconds = self.within_rules(now, number.account)?;
         let from = caller(invite, tables.trunks.trunk(trunk));
         let mut row = self.row_of(now, &number, trunk, from);
         row.forwarded_from = Some(invite.diverted_by.clone()).filter(|by| !by.is_empty());
@@ -90,13 +139,9 @@ impl Switch {
         called: &str,
     ) -> Result<Handled, Refusal> {
         let tables = &self.tables;
-        let refuse = |code, phrase: &str, words, account| {
-            Err(Refusal { cause: Cause::new(code, phrase), words, account, code: 32100 })
-        };
+        let refuse =
+            |code, phrase: &str, words, account| Err(Refusal::new(Cause::new(code, phrase), words, account));
         let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
-        if self.under_way().saturating_add(self.external.len()) >= self.calls_max {
-            return refuse(503, "Service Unavailable", format!("{} calls are live", self.calls_max), None);
-        }
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number_on(trunks, called) else {
             return refuse(404, "No such number", explain(), owner());
@@ -145,23 +190,32 @@ impl Switch {
         }
         self.on_refused_call(now, &invite.flow, r.cause.code, &r.words);
         if let Some(account) = r.account {
-            let note = NotificationRow {
-                sid: NotificationSid::new(&mut self.rng),
-                account,
-                call: None,
-                code: r.code,
-                level: 0,
-                words: format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words),
-                request_method: None,
-                request_url: None,
-                request_variables: None,
-                response_headers: None,
-                response_body: None,
-                created: now.wall,
-            };
-            self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
+            let words =
+                format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words);
+            self.note(now, account, r.code, words);
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
+    }
+}
+
+impl Switch {
+    /// A line of the account's debugger that belongs to no call.
+    pub(super) fn note(&mut self, now: Now, account: AccountSid, code: u32, words: String) {
+        let note = NotificationRow {
+            sid: NotificationSid::new(&mut self.rng),
+            account,
+            call: None,
+            code,
+            level: 0,
+            words,
+            request_method: None,
+            request_url: None,
+            request_variables: None,
+            response_headers: None,
+            response_body: None,
+            created: now.wall,
+        };
+        self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
     }
 }
 
@@ -188,7 +242,7 @@ fn called<'a>(tables: &Snapshot, invite: &'a Invite, trunks: &[TrunkSid]) -> &'a
 
 /// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else. Of a network that is trusted what it
 /// asserts counts before From; who does not want to be known is not.
-fn caller(invite: &Invite, trunk: Option<&TrunkRow>) -> String {
+pub(super) fn caller(invite: &Invite, trunk: Option<&TrunkRow>) -> String {
     if invite.identity.withheld {
         return "anonymous".to_owned();
     }

@@ -25,6 +25,7 @@ pub mod rows;
 pub mod schema;
 mod services;
 mod sip;
+mod sip_domains;
 mod targets;
 mod tls;
 mod trunk_test;
