@@ -58,7 +58,7 @@ pub const RESULT: Schema = Schema {
 /// POST /carrier/v1/sip_trunks/{Sid}/test.
 pub async fn test(ctx: Ctx) -> Result<Outcome, Refusal> {
     let trunk = super::sip_trunks::find(&ctx).await?;
-    let given = Given::of(&ctx, &RESULT)?;
+    let given = Given::of(&ctx, &super::trunk_fields::TRUNK)?;
     let number = given.text("number").flatten();
     let from = given.text("from").flatten().or_else(|| trunk.default_sender.clone());
     if trunk.outbound_host.is_none() && trunk.outbound_proxy.is_none() {

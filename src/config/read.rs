@@ -40,14 +40,6 @@ pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
     if low == 0 || high <= low { Err(bad()) } else { Ok((low, high)) }
 }
 
-/// Networks of proxies.
-pub(super) fn proxies(text: &str) -> Result<Vec<crate::trunk::Network>, String> {
-    let all = text.split(',').map(str::trim).filter(|t| !t.is_empty());
-    all.map(crate::trunk::Network::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|e| format!("CHORUS_TRUSTED_PROXIES: {e}"))
-}
-
 /// Where events go: a URL that can be requested.
 pub(super) fn events_of(url: Option<String>, bearer: String) -> Result<Option<events::Target>, String> {
     let Some(url) = url else { return Ok(None) };
@@ -63,4 +55,12 @@ pub(super) fn events_of(url: Option<String>, bearer: String) -> Result<Option<ev
         }
         (true, false) => Err("CHORUS_EVENTS_TOKEN: printable ASCII without spaces is expected".to_owned()),
     }
+}
+
+/// Networks of proxies.
+pub(super) fn proxies(text: &str) -> Result<Vec<crate::trunk::Network>, String> {
+    let all = text.split(',').map(str::trim).filter(|t| !t.is_empty());
+    all.map(crate::trunk::Network::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|e| format!("CHORUS_TRUSTED_PROXIES: {e}"))
 }

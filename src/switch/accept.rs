@@ -26,6 +26,14 @@ pub(super) struct Refusal {
     code: u32,
 }
 
+/// What becomes of a call to a number.
+pub(super) struct Handled {
+    pub number: NumberRow,
+    pub trunk: TrunkSid,
+    /// VoiceUrl, fallback, status callback.
+    pub hooks: (Option<Hook>, Option<Hook>, Option<Hook>),
+}
+
 impl Refusal {
     /// With the account whose debugger is told.
     pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
@@ -36,14 +44,6 @@ impl Refusal {
     pub(super) fn noted_as(self, code: u32) -> Refusal {
         Refusal { code, ..self }
     }
-}
-
-/// What becomes of a call to a number.
-pub(super) struct Handled {
-    pub number: NumberRow,
-    pub trunk: TrunkSid,
-    /// VoiceUrl, fallback, status callback.
-    pub hooks: (Option<Hook>, Option<Hook>, Option<Hook>),
 }
 
 impl Switch {
@@ -81,7 +81,7 @@ impl Switch {
     }
 
     /// Is there a place for one more?
-    fn place(&self) -> Result<(), Refusal> {
+    pub(super) fn place(&self) -> Result<(), Refusal> {
         if self.under_way().saturating_add(self.external.len()) < self.calls_max {
             return Ok(());
         }
@@ -134,11 +134,9 @@ impl Switch {
         called: &str,
     ) -> Result<Handled, Refusal> {
         let tables = &self.tables;
-        let refuse = |code, phrase: &str, words, account| {
-            Err(Refusal { cause: Cause::new(code, phrase), words, account, code: 32100 })
-        };
+        let refuse =
+            |code, phrase: &str, words, account| Err(Refusal::new(Cause::new(code, phrase), words, account));
         let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
-        self.place()?;
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number_on(trunks, called) else {
             return refuse(404, "No such number", explain(), owner());

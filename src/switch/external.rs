@@ -96,10 +96,11 @@ impl Switch {
             }
             _ => {}
         }
-        let handled = self.handler_of(source, &trunks, &call.to).map_err(|refusal| {
-            let code = if refusal.cause.code == 503 { 20503 } else { 20404 };
-            Answer::Refused { code, words: refusal.words }
-        })?;
+        let handled =
+            self.place().and_then(|()| self.handler_of(source, &trunks, &call.to)).map_err(|refusal| {
+                let code = if refusal.cause.code == 503 { 20503 } else { 20404 };
+                Answer::Refused { code, words: refusal.words }
+            })?;
         // A number of an account's own trunk rings there, and an external switch cannot do that for us.
         if handled.hooks.0.is_none() {
             let words = format!("the number {} has no VoiceUrl and no application", handled.number.number);
