@@ -4,6 +4,8 @@
 mod read;
 mod strangers;
 
+pub use read::strangers;
+
 use crate::webhooks::address::Network;
 use crate::webhooks::events;
 use read::{addresses, events_of, is_base, port_range, realm};
