@@ -166,7 +166,7 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
 
 /// A page of what was read whole: a domain has few lists.
 pub(super) fn cut(rows: Vec<Mapping>, page: &Page) -> Listed<Mapping> {
-    let at = |row: &Mapping| Cursor::after(row.row.created, &row.row.list.to_string());
+    let at = |row: &Mapping| Cursor::after(row.row.created, row.row.list.to_string());
     let skip = match &page.cursor {
         Some(cursor) => {
             rows.iter().position(|m| at(m) == *cursor).map_or(rows.len(), |n| n.saturating_add(1))

@@ -203,10 +203,66 @@ async function notifications() {
   assert.equal((await client.calls(env.OVER_CALL).notifications(one.sid).fetch()).log, "0");
 }
 
+async function sip() {
+  const [password, another] = ["Sufficiently1Long", "Another1Password"];
+  const lists = [];
+  for (const n of [0, 1, 2]) lists.push(await client.sip.credentialLists.create({ friendlyName: `phones ${n}` }));
+  await paged(client.sip.credentialLists, 3);
+  const phones = client.sip.credentialLists(lists[0].sid);
+  assert.equal((await phones.update({ friendlyName: "Phones" })).friendlyName, "Phones");
+  const user = await phones.credentials.create({ username: "u0", password });
+  await paged(phones.credentials, 1);
+  assert.equal((await phones.credentials(user.sid).update({ password: another })).username, "u0");
+  await refused(21243, 400, () => phones.credentials.create({ username: "u0", password }));
+  const acls = [];
+  for (const n of [0, 1, 2]) {
+    acls.push(await client.sip.ipAccessControlLists.create({ friendlyName: `office ${n}` }));
+  }
+  await paged(client.sip.ipAccessControlLists, 3);
+  const office = client.sip.ipAccessControlLists(acls[0].sid);
+  const address = await office.ipAddresses.create({ friendlyName: "a", ipAddress: "192.0.2.8", cidrPrefixLength: 29 });
+  assert.equal((await office.ipAddresses(address.sid).fetch()).cidrPrefixLength, 29);
+  await paged(office.ipAddresses, 1);
+  await domains(lists, acls);
+  assert.ok(await phones.credentials(user.sid).remove());
+  assert.ok(await office.ipAddresses(address.sid).remove());
+  for (const one of lists) assert.ok(await client.sip.credentialLists(one.sid).remove());
+  for (const one of acls) assert.ok(await client.sip.ipAccessControlLists(one.sid).remove());
+}
+
+async function domains(lists, acls) {
+  const made = [];
+  for (const n of [0, 1, 2]) made.push(await client.sip.domains.create({ domainName: `n${n}.sip.example.com` }));
+  await paged(client.sip.domains, 3);
+  await refused(21232, 400, () => client.sip.domains.create({ domainName: "n0.sip.example.com" }));
+  const one = client.sip.domains(made[0].sid);
+  assert.equal((await one.update({ sipRegistration: true, secure: false })).sipRegistration, true);
+  const mappings = [
+    [one.auth.calls.credentialListMappings, "credentialListSid", lists],
+    [one.auth.registrations.credentialListMappings, "credentialListSid", lists],
+    [one.auth.calls.ipAccessControlListMappings, "ipAccessControlListSid", acls],
+    [one.credentialListMappings, "credentialListSid", lists],
+    [one.ipAccessControlListMappings, "ipAccessControlListSid", acls],
+  ];
+  for (const [resource, field, all] of mappings) {
+    for (const each of all) assert.equal((await resource.create({ [field]: each.sid })).sid, each.sid);
+    await paged(resource, 3);
+    assert.equal((await resource(all[0].sid).fetch()).sid, all[0].sid);
+  }
+  assert.equal((await one.fetch()).authType, "IP_ACL,CREDENTIAL_LIST");
+  await refused(21241, 400, () => client.sip.credentialLists(lists[0].sid).remove());
+  await refused(21236, 400, () => client.sip.ipAccessControlLists(acls[0].sid).remove());
+  for (const [resource, , all] of mappings.slice(0, 3)) {
+    for (const each of all) assert.ok(await resource(each.sid).remove());
+  }
+  for (const domain of made) assert.ok(await client.sip.domains(domain.sid).remove());
+}
+
 await accounts();
 await keys();
 await applications();
 const number = await numbers();
+await sip();
 await trunks(number);
 await calls(number);
 await liveCall();

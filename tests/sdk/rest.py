@@ -226,10 +226,68 @@ def notifications():
     assert len(client.notifications.list(log=1)) == 1
 
 
+def sip():
+    lists = [client.sip.credential_lists.create(friendly_name=f"phones {n}") for n in range(3)]
+    paged(client.sip.credential_lists, "credential lists", 3)
+    phones = client.sip.credential_lists(lists[0].sid)
+    assert phones.update(friendly_name="Phones").friendly_name == "Phones"
+    users = [phones.credentials.create(username=f"u{n}", password="Sufficiently1Long") for n in range(3)]
+    paged(phones.credentials, "credentials", 3)
+    assert phones.credentials(users[0].sid).update(password="Another1Password").username == "u0"
+    assert phones.credentials(users[0].sid).fetch().credential_list_sid == lists[0].sid
+    refused(21243, 400, lambda: phones.credentials.create(username="u0", password="Sufficiently1Long"))
+    refused(21243, 400, lambda: phones.credentials.create(username="weak", password="weak"))
+    acls = [client.sip.ip_access_control_lists.create(friendly_name=f"office {n}") for n in range(3)]
+    paged(client.sip.ip_access_control_lists, "ip access control lists", 3)
+    office = client.sip.ip_access_control_lists(acls[0].sid)
+    assert office.update(friendly_name="Office").friendly_name == "Office"
+    made = [office.ip_addresses.create(friendly_name="a", ip_address=f"192.0.2.{n}") for n in range(3)]
+    paged(office.ip_addresses, "ip addresses", 3)
+    changed = office.ip_addresses(made[0].sid).update(cidr_prefix_length=29)
+    assert changed.cidr_prefix_length == 29 and changed.ip_address == "192.0.2.0"
+    domains(lists, acls)
+    assert all(phones.credentials(u.sid).delete() for u in users)
+    assert all(office.ip_addresses(a.sid).delete() for a in made)
+    assert all(client.sip.credential_lists(one.sid).delete() for one in lists)
+    assert all(client.sip.ip_access_control_lists(one.sid).delete() for one in acls)
+
+
+def domains(lists, acls):
+    made = [client.sip.domains.create(domain_name=f"d{n}.sip.example.com") for n in range(3)]
+    paged(client.sip.domains, "domains", 3)
+    refused(21232, 400, lambda: client.sip.domains.create(domain_name="d0.sip.example.com"))
+    one = client.sip.domains(made[0].sid)
+    changed = one.update(voice_url="https://example.com/v", sip_registration=True, friendly_name="Acme")
+    assert changed.voice_url == "https://example.com/v" and changed.sip_registration and changed.auth_type == ""
+    mappings = [
+        (one.auth.calls.credential_list_mappings, "credential_list_sid", lists),
+        (one.auth.registrations.credential_list_mappings, "credential_list_sid", lists),
+        (one.auth.calls.ip_access_control_list_mappings, "ip_access_control_list_sid", acls),
+    ]
+    for resource, field, all_lists in mappings:
+        for each in all_lists:
+            assert resource.create(**{field: each.sid}).sid == each.sid
+        paged(resource, "mappings", 3)
+        assert resource(all_lists[0].sid).fetch().friendly_name == all_lists[0].fetch().friendly_name
+    assert one.fetch().auth_type == "IP_ACL,CREDENTIAL_LIST"
+    refused(21241, 400, lambda: client.sip.credential_lists(lists[0].sid).delete())
+    refused(21236, 400, lambda: client.sip.ip_access_control_lists(acls[0].sid).delete())
+    # The older paths show the mappings of calls.
+    assert len(one.credential_list_mappings.list()) == 3 and len(one.ip_access_control_list_mappings.list()) == 3
+    assert one.credential_list_mappings(lists[0].sid).delete()
+    assert one.credential_list_mappings.create(credential_list_sid=lists[0].sid).domain_sid == made[0].sid
+    assert one.ip_access_control_list_mappings(acls[0].sid).delete()
+    assert one.ip_access_control_list_mappings.create(ip_access_control_list_sid=acls[0].sid).sid == acls[0].sid
+    for resource, _, all_lists in mappings:
+        assert all(resource(each.sid).delete() for each in all_lists)
+    assert all(client.sip.domains(d.sid).delete() for d in made)
+
+
 accounts()
 keys()
 applications()
 number = numbers()
+sip()
 trunks(number)
 calls(number)
 live_call()

@@ -245,10 +245,10 @@ impl House {
             "OPTIONS sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bKping{n}\r\nMax-Forwards: 70\r\n\
              From: <sip:a@10.0.0.2>;tag=p{n}\r\nTo: <sip:10.0.0.1>\r\nCall-ID: ping{n}\r\nCSeq: {n} OPTIONS\r\nContent-Length: 0\r\n\r\n"
         );
-        self.to_chorus(Bytes::from(text));
+        self.arrives_at_chorus(Bytes::from(text));
     }
 
-    fn to_chorus(&mut self, bytes: Bytes) {
+    fn arrives_at_chorus(&mut self, bytes: Bytes) {
         self.later(1_000, Ev::Arrives(Input::Sip(flow("10.0.0.1:5060", "10.0.0.2:5060"), bytes)));
     }
 
@@ -271,7 +271,7 @@ impl House {
     fn carrier_moves(&mut self) {
         while let Some(out) = self.carrier.poll() {
             match out {
-                SipOut::Send(_, bytes) => self.to_chorus(bytes),
+                SipOut::Send(_, bytes) => self.arrives_at_chorus(bytes),
                 SipOut::Resolve(id, _) => {
                     let to = vec![flow("10.0.0.2:5060", "10.0.0.1:5060")];
                     let now = self.at();

@@ -13,7 +13,6 @@
 
 use super::Endpoint;
 use super::leg::{Calling, Cancel, Phase};
-use crate::clock::Mono;
 use crate::sip::event::LegId;
 use crate::sip::registrar::quality;
 use crate::sip::wire::{Message, Scheme, Uri};
@@ -29,7 +28,7 @@ const EXTENSION_MAX: usize = 6;
 
 impl Endpoint {
     /// Follows a 3xx. False: it is the answer.
-    pub(super) fn redirect(&mut self, now: Mono, id: LegId, message: &Message) -> bool {
+    pub(super) fn redirect(&mut self, id: LegId, message: &Message) -> bool {
         let Some(Phase::Calling(calling)) = self.legs.get(&id).map(|l| &l.phase) else { return false };
         let trunk = calling.cmd.trunk.and_then(|t| self.sources.trunk(t));
         let mut contacts: Vec<(u16, Uri)> = message
@@ -49,11 +48,11 @@ impl Endpoint {
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
             found.into_iter().rev().for_each(|uri| calling.redirections.push_front(uri));
         }
-        self.next_redirection(now, id)
+        self.next_redirection(id)
     }
 
     /// The next Contact of a 3xx, if there is one and nobody was heard yet.
-    pub(super) fn next_redirection(&mut self, now: Mono, id: LegId) -> bool {
+    pub(super) fn next_redirection(&mut self, id: LegId) -> bool {
         let trunk = match self.legs.get(&id).map(|l| &l.phase) {
             Some(Phase::Calling(calling)) => calling.cmd.trunk.and_then(|t| self.sources.trunk(t)),
             _ => return false,
@@ -65,7 +64,7 @@ impl Endpoint {
             return false;
         }
         let Some(uri) = calling.redirections.pop_front() else { return false };
-        let Some(hop) = calling.follow(&uri, proxied) else { return self.next_redirection(now, id) };
+        let Some(hop) = calling.follow(&uri, proxied) else { return self.next_redirection(id) };
         if let Some(leg) = self.leg_mut(id) {
             leg.dialog.ids.remote_target = uri;
         }

@@ -104,7 +104,7 @@ impl Endpoint {
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         let Some(hop) = calling.targets.pop_front() else {
             let cause = calling.failure.clone().unwrap_or_else(|| Cause::new(408, "Request Timeout"));
-            if self.next_redirection(now, id) {
+            if self.next_redirection(id) {
                 return;
             }
             if self.reroute(now, id, cause.code) {
@@ -167,13 +167,13 @@ impl Endpoint {
         if free && code == 422 && self.take_longer(id, message) {
             return self.send_invite(now, id, self.present_flow(id, txn).unwrap_or(flow));
         }
-        if free && (300..400).contains(&code) && self.redirect(now, id, message) {
+        if free && (300..400).contains(&code) && self.redirect(id, message) {
             return;
         }
         if free && more && code == 503 {
             return self.try_next(now, id);
         }
-        if free && code < 600 && self.next_redirection(now, id) {
+        if free && code < 600 && self.next_redirection(id) {
             return;
         }
         let cause = cause_of(message, code);
