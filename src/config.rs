@@ -3,8 +3,6 @@
 
 mod read;
 
-pub use read::strangers;
-
 use crate::webhooks::address::Network;
 use crate::webhooks::events;
 use read::{addresses, events_of, is_base, port_range, realm};
