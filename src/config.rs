@@ -2,6 +2,7 @@
 //! messages and docs/config.md come from it.
 
 mod read;
+mod strangers;
 
 use crate::webhooks::address::Network;
 use crate::webhooks::events;
@@ -9,6 +10,7 @@ use read::{addresses, events_of, is_base, port_range, realm};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+pub use strangers::strangers;
 
 /// One setting.
 pub struct Key {

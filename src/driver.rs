@@ -163,7 +163,9 @@ impl Driver {
 
     fn on_sip(&mut self, x: Inbound) {
         let input = match x {
-            Inbound::Bytes(flow, bytes) => {
+            Inbound::Bytes(flow, bytes, arrived) => {
+                let now = self.now();
+                self.parts.switch.waited(now, arrived.elapsed());
                 self.traffic.received(flow.transport);
                 Input::Sip(flow, bytes)
             }

@@ -56,6 +56,8 @@ struct Gate {
     tx: Tx,
     /// It writes this row: one after the other.
     row: Option<commits::Row>,
+    /// Since when it waits.
+    since: Mono,
 }
 
 enum FetchOwner {
@@ -250,8 +252,7 @@ impl Switch {
         self.settle_externals(now);
         self.endpoint.on_time(now);
         loop {
-            let mut moved = self.settle_sip(now);
-            moved |= self.settle_turns(now);
+            let mut moved = self.settle_sip(now) | self.settle_turns(now);
             while let Some((to, from, word)) = self.told.pop_front() {
                 moved = true;
                 self.tell(now, to, Event::Told(from, word));

@@ -256,7 +256,7 @@ impl Prober {
                     reply.lost = !heard;
                     return reply;
                 }
-                Ok(Some(Inbound::Bytes(from, octets))) => {
+                Ok(Some(Inbound::Bytes(from, octets, _))) => {
                     let Some(message) = self.heard(from, &octets, branch) else { continue };
                     if message.cseq().is_some_and(|c| c.method == Method::Cancel) {
                         continue;
@@ -308,7 +308,7 @@ impl Prober {
         let until = Instant::now() + AGAIN;
         let mut again = false;
         while let Ok(Some(arrival)) = timeout_at(until, self.arrivals.recv()).await {
-            let Inbound::Bytes(_, octets) = arrival else { continue };
+            let Inbound::Bytes(_, octets, _) = arrival else { continue };
             let Verdict::Message(message) = read_datagram(&octets) else { continue };
             again |=
                 message.code() == Some(200) && message.cseq().is_some_and(|c| c.method == Method::Invite);

@@ -28,6 +28,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
+mod overload;
 mod penalty;
 mod proofs;
 mod receive;
@@ -106,6 +107,7 @@ pub struct Endpoint {
     sources: Arc<Snapshot>,
     guard: Guard,
     shut_out: ShutOut,
+    overload: overload::Overload,
     registrar: Registrar,
     draining: bool,
     proofs: proofs::Proofs,
@@ -150,6 +152,7 @@ impl Endpoint {
             sources: Arc::default(),
             guard,
             shut_out: ShutOut::default(),
+            overload: overload::Overload::default(),
             registrar,
             draining: false,
             proofs: Default::default(),

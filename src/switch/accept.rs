@@ -53,12 +53,7 @@ impl Switch {
             return;
         };
         if let Some(old) = invite.replaces {
-            let trunks = match &caller {
-                Caller::Trunks(trunks) => trunks.as_slice(),
-                // Through a door no call is taken over: its trunk is none of these.
-                Caller::Door(..) => &[],
-            };
-            return self.replace(now, leg, old, invite, trunks);
+            return self.replace(now, leg, old, invite, &caller);
         }
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),

@@ -71,7 +71,7 @@ impl Switch {
         self.next_tx += 1;
         let id = TxId(self.next_tx);
         let row = row_of(&tx);
-        self.gates.insert(id, Gate { call, then, or_else, tx, row });
+        self.gates.insert(id, Gate { call, then, or_else, tx, row, since: now.mono });
         if let Some(row) = row {
             let lane = self.lanes.0.entry(row).or_default();
             lane.push_back(id);

@@ -108,7 +108,10 @@ impl Switch {
             let id = TxId(self.next_tx);
             self.journal.trying = Some(id);
             self.out.push_back(Output::Commit(id, tx.clone()));
-            self.gates.insert(id, Gate { call: None, then: vec![], or_else: vec![], tx, row: None });
+            self.gates.insert(
+                id,
+                Gate { call: None, then: vec![], or_else: vec![], tx, row: None, since: now.mono },
+            );
         }
         let tables = self.tables.clone();
         let token = |account| tables.account(account).map(|a| a.auth_token.clone());

@@ -195,6 +195,13 @@ impl Switch {
         self.calls_max = calls.min(CALLS_MAX);
     }
 
+    /// The SIP message that is handed over next has waited so long since it reached the socket. What has waited longer for the
+    /// database counts as much: there, too, more comes than can be done.
+    pub fn waited(&mut self, now: Now, waited: Duration) {
+        let oldest = self.gates.values().next().map_or(Duration::ZERO, |gate| now.mono.since(gate.since));
+        self.endpoint.waited(now, waited.max(oldest));
+    }
+
     /// Calls that are under way: those that wait for their turn take no room.
     pub(super) fn under_way(&self) -> usize {
         self.calls.len().saturating_sub(self.pacing.len())

@@ -138,6 +138,10 @@ impl Server {
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
     pub async fn wait(&mut self) -> ExitStatus {
         self.process.wait().await.unwrap()
     }

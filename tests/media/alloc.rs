@@ -17,23 +17,32 @@ use std::net::SocketAddr;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static LIVE: Cell<i64> = const { Cell::new(0) };
 }
 
 struct Counting;
+
+fn grown(octets: usize, sign: i64) {
+    _ = LIVE.try_with(|c| c.set(c.get() + sign * octets as i64));
+}
 
 // SAFETY: every call is handed to the system's allocator unchanged; the counter is a thread-local integer without destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         _ = COUNT.try_with(|c| c.set(c.get() + 1));
+        grown(layout.size(), 1);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        grown(layout.size(), -1);
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(at, layout) }
     }
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         _ = COUNT.try_with(|c| c.set(c.get() + 1));
+        grown(size, 1);
+        grown(layout.size(), -1);
         // SAFETY: as the caller promises.
         unsafe { System.realloc(at, layout, size) }
     }
@@ -45,6 +54,11 @@ static ALLOCATOR: Counting = Counting;
 /// Allocations of this thread until now.
 pub fn so_far() -> u64 {
     COUNT.with(Cell::get)
+}
+
+/// Octets that this thread has taken and not given back.
+pub fn live() -> i64 {
+    LIVE.with(Cell::get)
 }
 
 /// Allocations of this thread while `f` runs.

@@ -8,6 +8,7 @@ pub mod layer;
 mod liars;
 mod limits;
 mod metrics;
+mod mutator;
 mod redact;
 mod replay;
 pub mod secrets;

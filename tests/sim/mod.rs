@@ -6,6 +6,7 @@ mod late;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod one_call;
+mod overload;
 #[cfg(feature = "mutants")]
 mod panics;
 mod regressions;

@@ -30,6 +30,7 @@ mod sdp;
 mod sdp_awkward;
 mod session_timer;
 mod simulation;
+mod strangers;
 mod telephone;
 mod tls;
 mod torture_endpoint;

@@ -17,6 +17,8 @@ const SDP: &[u8] =
 
 struct Host {
     endpoint: Endpoint,
+    /// How often it was switched off and on again.
+    life: u32,
     address: SocketAddr,
     ended: HashMap<LegId, u32>,
     legs: HashSet<LegId>,
@@ -25,7 +27,10 @@ struct Host {
 
 enum Act {
     Dial(u64),
-    Command(usize, SipCmd),
+    /// Of a host, in this life of it.
+    Command(usize, u32, SipCmd),
+    /// A host loses everything, and is there again at once.
+    Crash(usize),
 }
 
 #[derive(Default, Debug)]
@@ -35,6 +40,10 @@ struct Tally {
     cancelled: u32,
     timeouts: u32,
     confirmed: u32,
+    dialled: u32,
+    crashes: u32,
+    /// Calls that a host knew when it crashed.
+    forgotten: u32,
 }
 
 struct World {
@@ -45,7 +54,8 @@ struct World {
     counter: u64,
     rng: Rng,
     tally: Tally,
-    delivered_2xx: HashSet<(String, String)>,
+    /// With the host and its life: one that crashed owes no ACK.
+    delivered_2xx: HashSet<(usize, u32, (String, String))>,
     acked: HashSet<(String, String)>,
 }
 
@@ -54,6 +64,7 @@ fn host(n: usize, rng: &mut Rng) -> Host {
     endpoint.set_sources(at(Mono(0)), open_house());
     Host {
         endpoint,
+        life: 0,
         address: format!("10.0.0.{}:5060", n + 1).parse().unwrap(),
         ended: HashMap::new(),
         legs: HashSet::new(),
@@ -84,6 +95,34 @@ impl World {
         world
     }
 
+    /// The second host crashes so often while calls come.
+    fn crashing(mut self, times: u64) -> World {
+        for _ in 0..times {
+            let when = self.rng.below(25 * SECOND);
+            self.later(when, Act::Crash(1));
+        }
+        self
+    }
+
+    /// Its legs have no end that anybody could see; those of the other host must have theirs.
+    fn crash(&mut self, who: usize) {
+        self.tally.crashes += 1;
+        let old = std::mem::replace(&mut self.hosts[who], host(who, &mut self.rng));
+        self.hosts[who].life = old.life + 1;
+        self.tally.forgotten += (old.legs.len() - old.ended.len()) as u32;
+    }
+
+    fn on_command(&mut self, who: usize, leg_of: u32, cmd: SipCmd) {
+        if self.hosts[who].life == leg_of {
+            self.command(who, cmd);
+        }
+    }
+
+    fn hangup(&self, who: usize, leg: LegId) -> Act {
+        let cause = Cause::new(200, "Bye");
+        Act::Command(who, self.hosts[who].life, SipCmd::Hangup { leg, cause, headers: vec![] })
+    }
+
     fn later(&mut self, delay: u64, act: Act) {
         self.counter += 1;
         self.plan.insert((Mono(self.now.0 + delay), self.counter), act);
@@ -106,12 +145,13 @@ impl World {
             credentials: None,
             ..InviteCmd::default()
         };
+        self.tally.dialled += 1;
         self.hosts[who].legs.insert(leg);
         self.command(who, SipCmd::Invite(Box::new(cmd)));
         // A third of the callers lose patience, some before anything came back.
         if self.rng.below(3) == 0 {
             let when = self.rng.below(6 * SECOND);
-            self.later(when, hangup(who, leg));
+            self.later(when, self.hangup(who, leg));
         }
     }
 
@@ -128,7 +168,10 @@ impl World {
                     let peer = self.hosts[1 - who].address.to_string();
                     let flow = udp(&self.hosts[who].address.to_string(), &peer);
                     let delay = self.rng.below(50_000);
-                    self.later(delay, Act::Command(who, SipCmd::Resolved(id, vec![flow])));
+                    self.later(
+                        delay,
+                        Act::Command(who, self.hosts[who].life, SipCmd::Resolved(id, vec![flow])),
+                    );
                 }
                 SipOut::Event(event) => self.event(who, event),
             }
@@ -171,7 +214,7 @@ impl World {
                 // Half hang up; the others wait for the BYE, and give up in the end as silence of media makes them.
                 let soon = self.rng.below(2) == 0;
                 let when = if soon { self.rng.below(5 * SECOND) } else { 90 * SECOND };
-                self.later(when, hangup(who, leg));
+                self.later(when, self.hangup(who, leg));
             }
             SipEvent::Confirmed { .. } => self.tally.confirmed += 1,
             SipEvent::Ended { leg, cause, .. } => {
@@ -191,19 +234,20 @@ impl World {
     }
 
     fn incoming(&mut self, who: usize, leg: LegId) {
+        let life = self.hosts[who].life;
         let ring = self.rng.below(SECOND);
         let early = (self.rng.below(2) == 0).then(|| Bytes::from_static(SDP));
-        self.later(ring, Act::Command(who, SipCmd::Ring { leg, body: early }));
+        self.later(ring, Act::Command(who, life, SipCmd::Ring { leg, body: early }));
         let when = ring + self.rng.below(4 * SECOND);
         let body = Bytes::from_static(SDP);
         let act = match self.rng.below(4) {
             0 => SipCmd::Refuse { leg, cause: Cause::new(486, "Busy"), headers: vec![] },
             _ => SipCmd::Answer { leg, body, headers: vec![] },
         };
-        self.later(when, Act::Command(who, act));
+        self.later(when, Act::Command(who, life, act));
         // Every callee hangs up at last, many while the caller does the same, some before the ACK is there.
         let talk = self.rng.below(6 * SECOND);
-        self.later(when + talk, hangup(who, leg));
+        self.later(when + talk, self.hangup(who, leg));
     }
 
     fn step(&mut self) -> bool {
@@ -217,7 +261,8 @@ impl World {
         while let Some(entry) = self.plan.first_entry().filter(|e| e.key().0 <= self.now) {
             match entry.remove() {
                 Act::Dial(call) => self.dial(call),
-                Act::Command(who, cmd) => self.command(who, cmd),
+                Act::Command(who, life, cmd) => self.on_command(who, life, cmd),
+                Act::Crash(who) => self.crash(who),
             }
         }
         for who in 0..self.hosts.len() {
@@ -239,7 +284,7 @@ impl World {
             && message.code().is_some_and(|c| (200..300).contains(&c))
             && message.cseq().is_some_and(|c| c.method == Method::Invite)
         {
-            self.delivered_2xx.insert(ids(&message));
+            self.delivered_2xx.insert((who, self.hosts[who].life, ids(&message)));
         }
         let flow = udp(&to.to_string(), &from.to_string());
         self.hosts[who].endpoint.on_bytes(at(self.now), flow, &bytes);
@@ -259,14 +304,12 @@ impl World {
             }
             assert_eq!(host.ended.len(), host.legs.len());
         }
-        let missing: Vec<_> = self.delivered_2xx.difference(&self.acked).collect();
+        let lives: Vec<u32> = self.hosts.iter().map(|h| h.life).collect();
+        let owed = self.delivered_2xx.iter().filter(|(who, life, _)| lives[*who] == 0 && *life == 0);
+        let missing: Vec<_> = owed.filter(|(.., ids)| !self.acked.contains(ids)).collect();
         assert!(missing.is_empty(), "2xx without ACK: {missing:?}");
         (self.tally, self.net)
     }
-}
-
-fn hangup(who: usize, leg: LegId) -> Act {
-    Act::Command(who, SipCmd::Hangup { leg, cause: Cause::new(200, "Bye"), headers: vec![] })
 }
 
 fn ids(message: &Message) -> (String, String) {
@@ -320,4 +363,77 @@ fn the_same_seed_gives_the_same_run() {
     let one = format!("{:?}", World::new(7, weather, 30).run(30).0);
     let two = format!("{:?}", World::new(7, weather, 30).run(30).0);
     assert_eq!(one, two);
+}
+
+/// One kind of weather, with or without a peer that crashes.
+#[derive(Copy, Clone, Debug)]
+struct Cell {
+    weather: Weather,
+    crashes: bool,
+}
+
+/// Calls in one world. The invariants look at everything that lives, at every step.
+const TOGETHER: u64 = 50;
+
+/// Loss, duplication and reordering in per cent, with crashes and without.
+fn cells(losses: &[u64], others: &[(u64, u64)]) -> Vec<Cell> {
+    let weathers = losses.iter().flat_map(|loss| others.iter().map(move |(d, r)| (*loss, *d, *r)));
+    weathers
+        .flat_map(|(loss, duplicate, reorder)| {
+            [false, true].map(|crashes| Cell { weather: Weather { loss, duplicate, reorder }, crashes })
+        })
+        .collect()
+}
+
+/// Each world checks for itself that every leg ends exactly once and that nothing is left.
+fn run_cell(cell: Cell, seed: u64, calls: u64) -> Tally {
+    let mut sum = Tally::default();
+    for n in 0..calls.div_ceil(TOGETHER) {
+        let world = World::new(seed + n, cell.weather, TOGETHER);
+        let world = if cell.crashes { world.crashing(2) } else { world };
+        let (tally, _) = world.run(TOGETHER);
+        for (sum, n) in [
+            (&mut sum.answered, tally.answered),
+            (&mut sum.refused, tally.refused),
+            (&mut sum.cancelled, tally.cancelled),
+            (&mut sum.timeouts, tally.timeouts),
+            (&mut sum.confirmed, tally.confirmed),
+            (&mut sum.dialled, tally.dialled),
+            (&mut sum.crashes, tally.crashes),
+            (&mut sum.forgotten, tally.forgotten),
+        ] {
+            *sum += n;
+        }
+    }
+    sum
+}
+
+/// Issue 3, section 4.3: twelve cells of 500 calls; CHORUS_LONG runs ninety of 10,000.
+#[test]
+fn in_every_weather_each_invite_has_exactly_one_end() {
+    let long = std::env::var("CHORUS_LONG").is_ok();
+    let (cells, calls) = match long {
+        true => {
+            let others: Vec<(u64, u64)> =
+                [0, 25, 50].iter().flat_map(|d| [0, 15, 30].map(|r| (*d, r))).collect();
+            (cells(&[0, 10, 20, 30, 40], &others), 10_000)
+        }
+        false => (cells(&[0, 20, 40], &[(0, 0), (50, 30)]), 500),
+    };
+    assert!(cells.len() >= 12);
+    for (n, cell) in cells.into_iter().enumerate() {
+        let tally = run_cell(cell, 70_000 + 1_000 * n as u64, calls);
+        let Weather { loss, duplicate, reorder } = cell.weather;
+        println!(
+            "loss {loss} %, duplicated {duplicate} %, reordered {reorder} %, crashes {}: {tally:?}",
+            cell.crashes
+        );
+        assert_eq!(u64::from(tally.dialled), calls);
+        assert_eq!(tally.crashes > 0 && tally.forgotten > 0, cell.crashes);
+        if loss == 20 && duplicate == 0 && reorder == 0 && !cell.crashes {
+            let complete = 1.0 - f64::from(tally.timeouts) / f64::from(tally.dialled);
+            println!("complete at 20 % loss: {:.2} %", complete * 100.0);
+            assert!(complete >= 0.999, "{tally:?}");
+        }
+    }
 }

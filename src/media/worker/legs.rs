@@ -9,6 +9,9 @@ use crate::sip::event::LegId;
 use mio::{Interest, Registry, net::UdpSocket};
 use std::{io, net::SocketAddr, time::Duration};
 
+/// A packet that lay in the kernel for longer tells that the wall clock was set.
+const AGE_MAX: Duration = Duration::from_secs(1);
+
 /// One leg's ports.
 pub(super) struct LegSockets {
     pub leg: LegId,
@@ -26,7 +29,7 @@ impl LegSockets {
         ports.rtcp.set_nonblocking(true)?;
         let rtp = UdpSocket::from_std(ports.rtp);
         let rtcp = UdpSocket::from_std(ports.rtcp);
-        arrival::age(&rtp);
+        arrival::age(&rtp, AGE_MAX);
         Ok(LegSockets { leg, rtp, rtcp, waited_for: false, _lease: ports.lease })
     }
 }
@@ -101,7 +104,8 @@ impl Legs {
         loop {
             match socket.recv_from(into) {
                 Ok((len, from)) => {
-                    let age = if rtp && !s.waited_for { arrival::age(socket) } else { Duration::ZERO };
+                    let age =
+                        if rtp && !s.waited_for { arrival::age(socket, AGE_MAX) } else { Duration::ZERO };
                     return Some(Datagram { leg: s.leg, len, from, age });
                 }
                 // An ICMP error of an earlier datagram: read on, there may be more behind it.

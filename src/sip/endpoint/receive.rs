@@ -74,6 +74,9 @@ impl Endpoint {
             (Method::Register, _) if users.is_some() => {
                 self.on_register(at, &request, users.unwrap_or(Users::Peers));
             }
+            (Method::Invite, _) if request.to_tag.is_none() && self.overload.is(now) => {
+                self.turn_away_for_now(&request);
+            }
             (Method::Invite, claim) if request.to_tag.is_none() => {
                 if let Some(caller) = self.caller(now, &request, claim) {
                     self.on_invite(now, request, caller);

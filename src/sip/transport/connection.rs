@@ -143,7 +143,8 @@ impl Connection<'_> {
                     Frame::TooBig { head } => (head.unwrap_or_default(), true),
                 };
                 // Waiting here stops reading, and TCP slows the peer down.
-                if self.inbox.send(Inbound::Bytes(self.flow, bytes)).await.is_err() {
+                let arrived = std::time::Instant::now();
+                if self.inbox.send(Inbound::Bytes(self.flow, bytes, arrived)).await.is_err() {
                     return Ok(());
                 }
                 if last {

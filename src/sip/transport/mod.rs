@@ -23,6 +23,7 @@ use resolve::Resolve;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 use tls::Tls;
 use tokio::sync::mpsc;
 
@@ -32,8 +33,8 @@ const PORT_TRIES: usize = 32;
 /// What the transport hands to the driver.
 #[derive(Debug)]
 pub enum Inbound {
-    /// A datagram, or a framed message of a stream: for `Endpoint::on_bytes`.
-    Bytes(Flow, Bytes),
+    /// A datagram, or a framed message of a stream: for `Endpoint::on_bytes`. With the time at which it reached us.
+    Bytes(Flow, Bytes, Instant),
     /// A connection broke: for `Endpoint::on_flow_lost`.
     Lost(Flow),
     /// A connection could not be made, and why: for `Endpoint::on_unreachable`.
@@ -48,7 +49,7 @@ impl Inbound {
     /// Gives it to whom it is for.
     pub fn give(self, endpoint: &mut Endpoint, now: Now) {
         match self {
-            Inbound::Bytes(flow, bytes) => endpoint.on_bytes(now, flow, &bytes),
+            Inbound::Bytes(flow, bytes, _) => endpoint.on_bytes(now, flow, &bytes),
             Inbound::Lost(flow) => endpoint.on_flow_lost(now, flow),
             Inbound::Unreachable(flow, words) => endpoint.on_unreachable(now, flow, words),
             Inbound::Proved(flow, trunks) => endpoint.on_proved(flow, trunks),

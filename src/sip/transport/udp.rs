@@ -1,11 +1,13 @@
 //! (s) The UDP socket.
 
 use super::{Inbound, local::Local, undelivered};
+use crate::media::worker::arrival;
 use crate::sip::event::{Flow, Transport as Kind};
 use bytes::Bytes;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -13,6 +15,8 @@ use tokio::task::AbortHandle;
 
 /// The largest datagram there is.
 const DATAGRAM_MAX: usize = 65_535;
+/// A datagram that lay in the kernel for longer tells that the wall clock was set, not that we are slow.
+const AGE_MAX: Duration = Duration::from_secs(10);
 /// Datagrams read before other tasks get their turn.
 const BATCH: usize = 64;
 
@@ -95,7 +99,9 @@ async fn read(socket: Arc<UdpSocket>, local: Arc<Local>, inbox: mpsc::Sender<Inb
                     let flow =
                         Flow { transport: Kind::Udp, remote, local: local.toward(remote.ip()), conn: 0 };
                     // A driver that is behind must lose the newest rather than answer the oldest too late.
-                    match inbox.try_send(Inbound::Bytes(flow, bytes)) {
+                    let now = Instant::now();
+                    let arrived = now.checked_sub(arrival::age(&*socket, AGE_MAX)).unwrap_or(now);
+                    match inbox.try_send(Inbound::Bytes(flow, bytes, arrived)) {
                         Ok(()) => {}
                         Err(mpsc::error::TrySendError::Full(_)) => {
                             metrics::counter!("chorus_sip_queue_full_total").increment(1);

@@ -1,0 +1,375 @@
+//! Overload in virtual time: one CPU, a cost for each event of the real Switch, and a carrier that offers three times what can be
+//! done. The calls that are let in are served as if nobody else were there (issue 3, section 4.5).
+
+use crate::kit::rows;
+use bytes::Bytes;
+use chorus::call::cx::CallSettings;
+use chorus::call::tables::Tables;
+use chorus::clock::{Mono, Now, Wall};
+use chorus::media::event::{EngineCommand, MediaEvent, Stats};
+use chorus::rng::Rng;
+use chorus::sid::AccountSid;
+use chorus::sip::event::{Flow, InviteCmd, LegId, SipCmd, SipEvent, SipOut, Transport};
+use chorus::sip::{Endpoint, EndpointConfig};
+use chorus::store::account_rules::AccountRules;
+use chorus::store::memory::Memory;
+use chorus::store::rows::{Hook, NumberRow};
+use chorus::store::tx::Backend;
+use chorus::switch::{Input, Output, Switch};
+use chorus::webhooks::request::Fetched;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SECOND: u64 = 1_000_000;
+/// The load is offered for so long, and then looked at for a little while.
+const OFFERED: u64 = 10 * SECOND;
+const TAIL: u64 = 2 * SECOND;
+/// Virtual microseconds. What was measured (docs/BENCH.md, `signalling`) had the same proportions: a call about 40 times what it
+/// costs to turn one away, and to turn one away is to read two messages and to send one.
+const READ: u64 = 500;
+const SEND: u64 = 250;
+const COMMIT: u64 = 7_500;
+const FETCH: u64 = 12_500;
+const PORT: u64 = 2_500;
+const OTHER: u64 = 500;
+
+const ACCOUNT: AccountSid = AccountSid(7);
+const OFFER: &[u8] =
+    b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+
+enum Ev {
+    Arrives(Input),
+    Done(Input, u64),
+    Carrier(Bytes),
+    CarrierTime,
+    Time,
+    Dial,
+    Ping,
+}
+
+struct Entry(u64, u64, Ev);
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        (self.0, self.1) == (other.0, other.1)
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+/// What the carrier saw.
+#[derive(Debug, Default)]
+struct Seen {
+    dialled: u64,
+    /// Answered and ended in good order, within the time of the load.
+    served: u64,
+    refused: u64,
+    other: BTreeMap<u16, u64>,
+    retry_after: BTreeSet<String>,
+    pings: u64,
+    pongs: u64,
+    busy: u64,
+}
+
+struct House {
+    now: u64,
+    seq: u64,
+    events: BinaryHeap<Reverse<Entry>>,
+    switch: Switch,
+    carrier: Endpoint,
+    store: Memory,
+    /// The one CPU: what waits for it, and until when it works.
+    line: VecDeque<(u64, Input)>,
+    working: bool,
+    /// Is the switch told how long its messages waited?
+    told: bool,
+    answered: HashMap<LegId, bool>,
+    seen: Seen,
+}
+
+fn flow(local: &str, remote: &str) -> Flow {
+    let parse = |a: &str| a.parse().unwrap();
+    Flow { transport: Transport::Udp, local: parse(local), remote: parse(remote), conn: 0 }
+}
+
+fn tables() -> Tables {
+    let voice = Some(Hook { url: "https://app.test/hangup".to_owned(), ..Hook::default() });
+    let number = NumberRow { voice, ..rows::number(1, "+15550001", ACCOUNT.0) };
+    let account = rows::account(ACCOUNT, AccountRules::default());
+    Tables::new(vec![rows::trunk(1, &["10.0.0.0/24"])], vec![number], vec![], vec![account])
+}
+
+impl House {
+    fn new(told: bool) -> House {
+        let mut rng = Rng::from_number(5);
+        let settings = CallSettings {
+            events: None,
+            public_url: "http://chorus.test".to_owned(),
+            node: "one".to_owned(),
+            silent_after_s: 60,
+            realm: "chorus".to_owned(),
+            addresses: vec![],
+        };
+        let mut carrier = Endpoint::new(rng.fork(), EndpointConfig::default());
+        carrier.set_sources(Now::default(), rows::known("10.0.0.0/24"));
+        let mut house = House {
+            now: SECOND,
+            seq: 0,
+            events: BinaryHeap::new(),
+            switch: Switch::new(rng.fork(), EndpointConfig::default(), settings, 1),
+            carrier,
+            store: Memory::new(),
+            line: VecDeque::new(),
+            working: false,
+            told,
+            answered: HashMap::new(),
+            seen: Seen::default(),
+        };
+        let now = house.at();
+        house.switch.handle(now, Input::Tables(Arc::new(tables())));
+        house
+    }
+
+    fn at(&self) -> Now {
+        Now { mono: Mono(self.now), wall: Wall(1_700_000_000_000 + (self.now / 1_000) as i64) }
+    }
+
+    fn later(&mut self, after: u64, ev: Ev) {
+        self.seq += 1;
+        self.events.push(Reverse(Entry(self.now + after, self.seq, ev)));
+    }
+
+    /// Works on the next input, if the CPU is free: what an input causes is paid for with it.
+    fn work(&mut self) {
+        if self.working {
+            return;
+        }
+        let Some((arrived, input)) = self.line.pop_front() else { return };
+        self.working = true;
+        let cost = if matches!(input, Input::Sip(..)) { READ } else { OTHER };
+        self.later(cost, Ev::Done(input, arrived));
+        self.seen.busy += cost;
+    }
+
+    fn done(&mut self, input: Input, arrived: u64) {
+        let now = self.at();
+        if self.told && matches!(input, Input::Sip(..)) {
+            self.switch.waited(now, Duration::from_micros(self.now - arrived));
+        }
+        self.switch.handle(now, input);
+        let cost = self.perform();
+        self.seen.busy += cost;
+        // It is idle again after what this caused.
+        self.later(cost, Ev::Time);
+    }
+
+    fn perform(&mut self) -> u64 {
+        let mut cost = 0;
+        while let Some(out) = self.switch.poll() {
+            match out {
+                Output::Send(_, bytes) => {
+                    cost += SEND;
+                    self.later(cost + 1_000, Ev::Carrier(bytes));
+                }
+                Output::Commit(id, tx) => {
+                    cost += COMMIT;
+                    let result = self.store.apply(&[tx]).remove(0);
+                    self.later(cost + 1_000, Ev::Arrives(Input::Committed(id, result)));
+                }
+                Output::Fetch(id, _) => {
+                    cost += FETCH;
+                    let fetched = Fetched {
+                        status: 200,
+                        body: Bytes::from_static(b"<Response><Hangup/></Response>"),
+                        content_type: Some("text/xml".to_owned()),
+                        url: "https://app.test/hangup".to_owned(),
+                        cookies: vec![],
+                        login: None,
+                        ms: 5,
+                    };
+                    self.later(cost + 5_000, Ev::Arrives(Input::Fetched(id, Ok(fetched))));
+                }
+                Output::OpenPort { leg, .. } => {
+                    cost += PORT;
+                    let local: SocketAddr = "10.0.0.1:20000".parse().unwrap();
+                    self.later(cost, Ev::Arrives(Input::Port(leg, Ok(local))));
+                }
+                Output::Engine(_, EngineCommand::Close(leg)) => {
+                    let stats = MediaEvent::Stats(leg, Stats::default());
+                    self.later(cost, Ev::Arrives(Input::Media(stats)));
+                }
+                Output::LoadOutbox(_) => self.later(cost, Ev::Arrives(Input::Outbox(vec![], None))),
+                Output::Engine(..) | Output::Trace(..) | Output::Log(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        cost
+    }
+
+    fn dial(&mut self) {
+        self.seen.dialled += 1;
+        let leg = LegId(2 * self.seen.dialled);
+        let cmd = InviteCmd {
+            leg,
+            call_id: format!("{}@carrier", leg.0),
+            local_tag: format!("t{}", leg.0),
+            uri: "sip:+15550001@10.0.0.1:5060".to_owned(),
+            from: "<sip:+15559999@LOCAL>".to_owned(),
+            to: "<sip:+15550001@10.0.0.1>".to_owned(),
+            max_forwards: 70,
+            offer: Bytes::from_static(OFFER),
+            ..InviteCmd::default()
+        };
+        let now = self.at();
+        self.carrier.command(now, SipCmd::Invite(Box::new(cmd)));
+        self.carrier_moves();
+    }
+
+    /// The health check of a known peer.
+    fn ping(&mut self) {
+        self.seen.pings += 1;
+        let n = self.seen.pings;
+        let text = format!(
+            "OPTIONS sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bKping{n}\r\nMax-Forwards: 70\r\n\
+             From: <sip:a@10.0.0.2>;tag=p{n}\r\nTo: <sip:10.0.0.1>\r\nCall-ID: ping{n}\r\nCSeq: {n} OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        self.to_chorus(Bytes::from(text));
+    }
+
+    fn to_chorus(&mut self, bytes: Bytes) {
+        self.later(1_000, Ev::Arrives(Input::Sip(flow("10.0.0.1:5060", "10.0.0.2:5060"), bytes)));
+    }
+
+    fn carrier_hears(&mut self, bytes: &Bytes) {
+        let text = String::from_utf8_lossy(bytes);
+        if text.contains("\r\nCSeq: ") && text.contains(" OPTIONS\r\n") {
+            assert!(text.starts_with("SIP/2.0 200"), "{text}");
+            self.seen.pongs += 1;
+            return;
+        }
+        if text.starts_with("SIP/2.0 503") {
+            let after = text.split("\r\nRetry-After: ").nth(1).expect("a Retry-After").split("\r\n").next();
+            self.seen.retry_after.insert(after.unwrap().to_owned());
+        }
+        let now = self.at();
+        self.carrier.on_bytes(now, flow("10.0.0.2:5060", "10.0.0.1:5060"), bytes);
+        self.carrier_moves();
+    }
+
+    fn carrier_moves(&mut self) {
+        while let Some(out) = self.carrier.poll() {
+            match out {
+                SipOut::Send(_, bytes) => self.to_chorus(bytes),
+                SipOut::Resolve(id, _) => {
+                    let to = vec![flow("10.0.0.2:5060", "10.0.0.1:5060")];
+                    let now = self.at();
+                    self.carrier.command(now, SipCmd::Resolved(id, to));
+                }
+                SipOut::Event(SipEvent::Answered { leg, .. }) => {
+                    self.answered.insert(leg, true);
+                }
+                SipOut::Event(SipEvent::Ended { leg, cause, .. }) => self.ended(leg, cause.code),
+                SipOut::Event(_) => {}
+            }
+        }
+        if let Some(at) = self.carrier.poll_timeout() {
+            self.later(at.0.saturating_sub(self.now), Ev::CarrierTime);
+        }
+    }
+
+    fn ended(&mut self, leg: LegId, code: u16) {
+        match (self.answered.remove(&leg), code) {
+            (Some(_), 200) if self.now <= SECOND + OFFERED => self.seen.served += 1,
+            (Some(_), 200) => {}
+            (None, 503) => self.seen.refused += 1,
+            (_, code) => *self.seen.other.entry(code).or_default() += 1,
+        }
+    }
+
+    fn on(&mut self, ev: Ev) {
+        let now = self.at();
+        match ev {
+            Ev::Arrives(input) => self.line.push_back((self.now, input)),
+            Ev::Done(input, arrived) => return self.done(input, arrived),
+            Ev::Carrier(bytes) => self.carrier_hears(&bytes),
+            Ev::CarrierTime if self.carrier.poll_timeout().is_some_and(|at| at <= now.mono) => {
+                self.carrier.on_time(now);
+                self.carrier_moves();
+            }
+            Ev::CarrierTime => {}
+            Ev::Time => self.working = false,
+            Ev::Dial => self.dial(),
+            Ev::Ping => self.ping(),
+        }
+        self.work();
+    }
+
+    /// Offers so many calls a second, as they come: at random times.
+    fn run(mut self, rate: f64, tail: u64) -> Seen {
+        let mut rng = Rng::from_number(rate as u64);
+        for _ in 0..(rate * OFFERED as f64 / SECOND as f64) as u64 {
+            self.later(rng.below(OFFERED), Ev::Dial);
+        }
+        for n in 0..OFFERED / 100_000 {
+            self.later(n * 100_000, Ev::Ping);
+        }
+        let end = SECOND + OFFERED + tail;
+        while let Some(Reverse(Entry(at, _, ev))) = self.events.pop() {
+            // Timers of the switch: the process wakes up for them.
+            if let Some(due) = self.switch.poll_timeout().filter(|due| due.0 < at && due.0 > self.now) {
+                self.now = due.0;
+                let now = self.at();
+                self.switch.handle(now, Input::Time);
+                self.perform();
+            }
+            self.now = at;
+            if at > end {
+                break;
+            }
+            self.on(ev);
+        }
+        self.seen
+    }
+}
+
+#[test]
+fn three_times_the_load_costs_less_than_a_tenth_of_what_is_served() {
+    let alone = House::new(true).run(2.0, TAIL);
+    assert!(alone.refused == 0 && alone.served > 0 && alone.other.is_empty(), "{alone:?}");
+    let pings = alone.pings * (READ + SEND);
+    let cost = (alone.busy - pings) / alone.dialled;
+    let capacity = SECOND as f64 / cost as f64;
+    println!("a call costs {cost} us: {capacity:.1} a second");
+    let mut goodput = BTreeMap::new();
+    for tenths in [10, 15, 30] {
+        let seen = House::new(true).run(capacity * f64::from(tenths) / 10.0, TAIL);
+        println!("{:.1} times the capacity: {seen:?}", f64::from(tenths) / 10.0);
+        assert_eq!(seen.pongs, seen.pings, "an OPTIONS of a known peer without its answer");
+        assert!(seen.other.is_empty(), "a call that was let in was not served: {:?}", seen.other);
+        goodput.insert(tenths, seen.served);
+        if tenths == 30 {
+            let all: BTreeSet<String> = (1..=8).map(|n: u32| n.to_string()).collect();
+            assert_eq!(seen.retry_after, all, "Retry-After is drawn");
+        }
+    }
+    let peak = goodput.values().copied().max().unwrap();
+    let share = goodput[&30] as f64 / peak as f64;
+    println!("goodput at three times the load: {:.1} % of its peak", share * 100.0);
+    assert!(share >= 0.9, "{goodput:?}");
+    // The same without a look at the age of the queue: everybody is let in, and nobody is served in time.
+    let blind = House::new(false).run(capacity * 3.0, 0);
+    println!("without a look at the queue: {blind:?}");
+    assert!(blind.served * 2 < peak, "this test can fail");
+}
