@@ -68,6 +68,18 @@ pub const KEYS: &[Key] = &[
         "chorus",
         "digest realm of SIP users and of peers that register here; it cannot change once they have passwords",
     ),
+    key(
+        "trusted_proxies",
+        "CHORUS_TRUSTED_PROXIES",
+        "",
+        "SIP proxies (CIDR, comma) whose X-Chorus-Client-Identifier names the trunk, by its username, that they speak for",
+    ),
+    key(
+        "answer_unknown_options",
+        "CHORUS_ANSWER_UNKNOWN_OPTIONS",
+        "false",
+        "true: OPTIONS from anybody gets 200; false: only from what a trunk, list or registration names",
+    ),
     key("rtp_ports", "CHORUS_RTP_PORTS", "20000-39999", "RTP port range"),
     key("account_sid", "CHORUS_ACCOUNT_SID", "", "the first account; empty: made at first start"),
     key("auth_token", "CHORUS_AUTH_TOKEN", "", "its token; empty: made and printed at first start"),
@@ -162,6 +174,8 @@ pub struct Config {
     pub public_url: String,
     pub external_ip: Option<IpAddr>,
     pub realm: String,
+    pub trusted_proxies: Vec<crate::trunk::Network>,
+    pub answer_unknown_options: bool,
     pub rtp_ports: (u16, u16),
     pub account_sid: String,
     pub auth_token: String,
@@ -245,7 +259,13 @@ impl Config {
                 let value = match value {
                     toml::Value::String(s) => s,
                     toml::Value::Integer(n) => n.to_string(),
-                    _ => return Err(format!("{}: '{name}' must be text or a number", path.display())),
+                    toml::Value::Boolean(b) => b.to_string(),
+                    _ => {
+                        return Err(format!(
+                            "{}: '{name}' must be text, a number or true or false",
+                            path.display()
+                        ));
+                    }
                 };
                 let place = format!("{}: {name}", path.display());
                 from_file.insert(name, (value, place));
@@ -295,6 +315,8 @@ impl Config {
                 None => None,
             },
             realm: realm(v.text("realm"))?,
+            trusted_proxies: read::proxies(&v.text("trusted_proxies"))?,
+            answer_unknown_options: v.parse("answer_unknown_options", "true or false")?,
             rtp_ports: port_range(&v.text("rtp_ports"))?,
             account_sid: v.text("account_sid"),
             auth_token: v.text("auth_token"),

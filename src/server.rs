@@ -239,6 +239,8 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
         user_agent: format!("Chorus/{}", env!("CARGO_PKG_VERSION")),
         node: settings.node.clone(),
         realm: config.realm.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        answer_unknown_options: config.answer_unknown_options,
         ..EndpointConfig::default()
     };
     let mut switch = Switch::new(rng.fork(), endpoint, settings, workers);

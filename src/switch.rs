@@ -286,6 +286,7 @@ impl Switch {
         let leg = match &event {
             SipEvent::Incoming { .. } => return self.accept(now, event),
             SipEvent::Refused { flow, code, words } => return self.on_refused(now, flow, *code, words),
+            SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) => return self.on_turned_away(now, &event),
             SipEvent::Binding(change) => return self.keep_binding(now, change),
             SipEvent::Registration { trunk, state } => return self.on_registration(now, *trunk, state),
             _ => event.leg(),

@@ -60,6 +60,12 @@ pub const NOT_OFFERED: &[NotOffered] = &[
     row("CreateIncomingPhoneNumber", "BundleSid", ""),
     row("UpdateIncomingPhoneNumber", "BundleSid", ""),
     row("UpdateIncomingPhoneNumber", "AccountSid", ""),
+    row("CreateSipDomain", "EmergencyCallingEnabled", "false"),
+    row("UpdateSipDomain", "EmergencyCallingEnabled", "false"),
+    row("CreateSipDomain", "EmergencyCallerSid", ""),
+    row("UpdateSipDomain", "EmergencyCallerSid", ""),
+    row("CreateSipDomain", "ByocTrunkSid", ""),
+    row("UpdateSipDomain", "ByocTrunkSid", ""),
 ];
 
 /// Is this parameter in the table for this operation?

@@ -7,7 +7,7 @@ use super::schema::{Prop, Schema, Type, always, maybe};
 use crate::media::plan::Dtmf;
 use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
-use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
+use crate::store::rows::{BindingRow, Registrant, TrunkMode, TrunkRow};
 use crate::trunk::policy::Word;
 use crate::trunk::{media::SrtpPolicy, normalise};
 use serde_json::{Value, json};
@@ -237,7 +237,7 @@ impl Live {
         if row.authentication_mode != TrunkMode::ClientCredentials {
             return Value::Null;
         }
-        let of_it = self.bindings.iter().filter(|b| b.trunk == row.sid);
+        let of_it = self.bindings.iter().filter(|b| b.owner == Registrant::Trunk(row.sid));
         let contacts = of_it.map(|b| {
             json!({
                 "contact": b.contact,

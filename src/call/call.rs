@@ -138,6 +138,8 @@ impl Call {
             }
             SipEvent::Incoming { .. }
             | SipEvent::Registration { .. }
+            | SipEvent::TurnedAway { .. }
+            | SipEvent::Ignored(_)
             | SipEvent::Refused { .. }
             | SipEvent::Binding(_) => {}
         }

@@ -234,6 +234,9 @@ impl Call {
         }
         let (cause, to) = match reject.reason {
             RejectReason::Busy => (Cause::new(486, "Busy Here"), CallStatus::Busy),
+            RejectReason::Rejected if self.row.domain.is_some() => {
+                (Cause::new(404, "Not Found"), CallStatus::NoAnswer)
+            }
             RejectReason::Rejected => (Cause::new(603, "Decline"), CallStatus::NoAnswer),
         };
         self.give_up(cx, cause, to);

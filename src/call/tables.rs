@@ -2,9 +2,10 @@
 
 use crate::sid::{AccountSid, ApplicationSid, ElasticTrunkSid};
 use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
-use crate::store::rows::{AccountRow, ApplicationRow, NumberRow, TrunkRow};
+use crate::store::rows::{AccountRow, ApplicationRow, DoorSid, NumberRow, TrunkRow};
 use crate::store::snapshot;
 use crate::trunk::destination::{Zone, zone};
+use crate::trunk::door::{Doors, Lists};
 use crate::trunk::snapshot::Snapshot;
 use std::{collections::HashMap, sync::Arc};
 
@@ -30,25 +31,26 @@ pub struct ElasticTrunk {
 }
 
 impl Tables {
-    /// From the rows of the store.
+    /// From rows that no door is among.
     pub fn new(
         trunks: Vec<TrunkRow>,
         numbers: Vec<NumberRow>,
         applications: Vec<ApplicationRow>,
         accounts: Vec<AccountRow>,
     ) -> Tables {
-        let first_zones = first_zones(&numbers);
-        Tables {
-            first_zones,
-            trunks: Arc::new(Snapshot::new(trunks, numbers)),
-            accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
-            applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
-            elastic: HashMap::new(),
-        }
+        Tables::of(snapshot::Snapshot { trunks, numbers, applications, accounts, ..Default::default() })
     }
 
     /// From all rows of the store.
     pub fn of(s: snapshot::Snapshot) -> Tables {
+        let snapshot::Snapshot { trunks, numbers, applications, accounts, .. } = s;
+        let lists = Lists::new(&s.credentials, &s.addresses, s.uses);
+        let mut doors = Doors::of_domains(s.domains, &lists);
+        for row in &s.elastic {
+            if let Some(host) = &row.domain_name {
+                doors.open(&lists, DoorSid::Trunk(row.sid), row.account, host, false);
+            }
+        }
         let mut elastic: HashMap<_, _> =
             s.elastic.into_iter().map(|row| (row.sid, ElasticTrunk { row, urls: Vec::new() })).collect();
         for url in s.origination {
@@ -56,7 +58,19 @@ impl Tables {
                 trunk.urls.push(url);
             }
         }
-        Tables { elastic, ..Tables::new(s.trunks, s.numbers, s.applications, s.accounts) }
+        Tables {
+            first_zones: first_zones(&numbers),
+            trunks: Arc::new(Snapshot::new(trunks, numbers).with_doors(doors)),
+            accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
+            applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
+            elastic,
+        }
+    }
+
+    /// The one account of the house that is nobody's subaccount, if there is only one.
+    pub fn only_account(&self) -> Option<&AccountRow> {
+        let mut main = self.accounts.values().filter(|a| a.sid == a.owner && a.status == "active");
+        main.next().filter(|_| main.next().is_none())
     }
 
     /// A trunk of an account.

@@ -123,7 +123,10 @@ fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, N
         let words = "the user's trunk has as many calls as its max_channels allows".to_owned();
         return Err(NoRoute { code: 13224, words });
     }
-    let user = peer.and_then(TrunkRow::registers);
+    let user = match peer.and_then(TrunkRow::registers) {
+        Some(user) => Some(user.to_owned()),
+        None => user_of_domain(cx, account, bare)?,
+    };
     Ok(Target {
         uri: uri.to_owned(),
         next_hop: None,
@@ -133,8 +136,8 @@ fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, N
         identity: Vec::new(),
         credentials,
         trunk: peer.map(|t| t.sid),
-        near: near(cx, user),
-        registered: user.map(str::to_owned),
+        near: near(cx, user.as_deref()),
+        registered: user,
         keep_user: false,
         alternatives: Vec::new(),
         max_forwards: MAX_FORWARDS,
@@ -191,6 +194,19 @@ fn registers<'a>(cx: &'a Cx<'_>, account: AccountSid, uri: &str) -> Option<&'a T
     }
     let user = uri.user.as_deref()?;
     cx.tables.trunks.owner(user).filter(|t| route::is_open(t, account))
+}
+
+/// The address of record of a user of a SIP domain of the account. None: the host is no domain of ours.
+fn user_of_domain(cx: &Cx<'_>, account: AccountSid, uri: &str) -> Result<Option<String>, NoRoute> {
+    let Ok(uri) = Uri::parse(uri) else { return Ok(None) };
+    let Some(door) = cx.tables.trunks.doors().at(&uri.host) else { return Ok(None) };
+    match door.account == account {
+        true => Ok(Some(door.address_of_record(&uri.user_decoded()))),
+        false => {
+            let words = format!("{} is a domain of this server, and none of this account", door.host);
+            Err(NoRoute { code: 13255, words })
+        }
+    }
 }
 
 fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {

@@ -38,3 +38,11 @@ pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
         (low.trim().parse().map_err(|_| bad())?, high.trim().parse().map_err(|_| bad())?);
     if low == 0 || high <= low { Err(bad()) } else { Ok((low, high)) }
 }
+
+/// Networks of proxies.
+pub(super) fn proxies(text: &str) -> Result<Vec<crate::trunk::Network>, String> {
+    let all = text.split(',').map(str::trim).filter(|t| !t.is_empty());
+    all.map(crate::trunk::Network::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|e| format!("CHORUS_TRUSTED_PROXIES: {e}"))
+}

@@ -89,6 +89,7 @@ impl Driver {
         shown.plain("chorus_sip_dropped_total", r.dropped);
         shown.plain("chorus_sip_refused_total", r.answered);
         shown.plain("chorus_calls_refused_total", r.calls);
+        shown.plain("chorus_sip_identifiers_ignored_total", r.identifiers);
         for ((name, received), sent) in TRANSPORTS.iter().zip(self.traffic.received).zip(self.traffic.sent) {
             shown.labelled("chorus_sip_received_total", ("transport", name), received);
             shown.labelled("chorus_sip_sent_total", ("transport", name), sent);

@@ -14,6 +14,7 @@
 //! ended and 64*T1 have passed every map is empty, and [`Endpoint::counts`] shows it.
 
 mod answered;
+mod config;
 mod contacts;
 mod engine;
 mod hangup;
@@ -51,6 +52,7 @@ use crate::sip::transaction::{Action, Key, Table, TxnId};
 use crate::sip::wire::{Verdict, read_datagram};
 use crate::trunk::Snapshot;
 use bytes::Bytes;
+pub use config::EndpointConfig;
 use contacts::Loser;
 use leg::Leg;
 use shut_out::ShutOut;
@@ -64,41 +66,6 @@ pub const TRANSACTIONS_MAX: usize = 100_000;
 pub const LEGS_MAX: usize = 20_000;
 /// Most Call-IDs of ended outbound legs that are remembered for late 2xx; beyond it the oldest is forgotten.
 pub const REMEMBERED_MAX: usize = 100_000;
-
-/// What an installation may set.
-#[derive(Clone, Debug)]
-pub struct EndpointConfig {
-    /// `User-Agent` and `Server`.
-    pub user_agent: String,
-    /// Responses on UDP to a request whose Via names another host than it came from go to the source port even if
-    /// `rport` was not asked for: what NAT needs.
-    pub symmetric: bool,
-    /// The ACK of the first 2xx to an INVITE of ours waits until the call says that its row has the dialog, at most until
-    /// the 2xx comes again: after the ACK nobody tells a new process whom to leave.
-    pub ack_waits: bool,
-    /// Of digest challenges.
-    pub realm: String,
-    /// The process that owns what registers here.
-    pub node: String,
-    /// See [`TRANSACTIONS_MAX`].
-    pub transactions_max: usize,
-    /// See [`LEGS_MAX`].
-    pub legs_max: usize,
-}
-
-impl Default for EndpointConfig {
-    fn default() -> Self {
-        EndpointConfig {
-            user_agent: "Chorus".to_owned(),
-            symmetric: true,
-            ack_waits: false,
-            realm: "chorus".to_owned(),
-            node: String::new(),
-            transactions_max: TRANSACTIONS_MAX,
-            legs_max: LEGS_MAX,
-        }
-    }
-}
 
 /// What the endpoint holds; all zero after everything ended.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,8 @@ pub use super::command::{Alternative, Credentials, InviteCmd, SipCmd};
 use super::registrar;
 use crate::sid::{CallSid, TrunkSid};
 use crate::sip::registration::RegistrationState;
+use crate::store::rows::DoorSid;
+use crate::trunk::door::Turned;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -144,6 +146,15 @@ pub enum Side {
     Peer,
 }
 
+/// Who sends an INVITE, as far as it has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// The peer of one of these trunks, never empty; one whose registration it shows is the first.
+    Trunks(Vec<TrunkSid>),
+    /// Whoever may call through this door: the user that showed its password, if it asks for one.
+    Door(DoorSid, Option<String>),
+}
+
 /// What the endpoint reports.
 #[derive(Clone, Debug)]
 pub enum SipEvent {
@@ -153,8 +164,8 @@ pub enum SipEvent {
         leg: LegId,
         /// The request.
         invite: Box<Invite>,
-        /// The trunks that it may come from, never empty; one whose registration it shows is the first.
-        trunks: Vec<TrunkSid>,
+        /// Who sends it.
+        caller: Caller,
     },
     /// 101-199 for an INVITE of ours.
     Progress {
@@ -269,6 +280,17 @@ pub enum SipEvent {
         /// What it shows now.
         state: Box<RegistrationState>,
     },
+    /// An INVITE or REGISTER of a known source that was turned away before it made a leg: the account may be told.
+    TurnedAway {
+        /// From where.
+        flow: Flow,
+        /// Method and user it was for.
+        what: String,
+        /// Why.
+        why: Box<Turned>,
+    },
+    /// An X-Chorus-Client-Identifier of somebody who may not name others (ruling 2.5): it changed nothing.
+    Ignored(Flow),
     /// A request that was refused before it made a leg, for the log.
     Refused {
         /// From where.
@@ -297,7 +319,11 @@ impl SipEvent {
             | SipEvent::Ended { leg, .. }
             | SipEvent::Rerouted { leg, .. }
             | SipEvent::Seen { leg, .. } => Some(*leg),
-            SipEvent::Binding(_) | SipEvent::Registration { .. } | SipEvent::Refused { .. } => None,
+            SipEvent::Binding(_)
+            | SipEvent::Registration { .. }
+            | SipEvent::TurnedAway { .. }
+            | SipEvent::Ignored(_)
+            | SipEvent::Refused { .. } => None,
         }
     }
 }

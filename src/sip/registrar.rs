@@ -11,8 +11,8 @@ use super::check::Refusal;
 use super::event::{Flow, Transport};
 use super::wire::{Message, NameAddr, Scheme, quote};
 use crate::clock::{Mono, Now, Wall};
-use crate::sid::TrunkSid;
-use crate::store::rows::BindingRow;
+use crate::sid::SipDomainSid;
+use crate::store::rows::{BindingRow, Registrant};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -40,8 +40,6 @@ pub enum Change {
     Put(Box<BindingRow>),
     /// One that is over.
     Delete {
-        /// Whose.
-        trunk: TrunkSid,
         /// Its key.
         key: String,
     },
@@ -50,10 +48,10 @@ pub enum Change {
 /// A user that has shown its password.
 #[derive(Clone, Debug)]
 pub struct User<'a> {
-    /// Name, the address of record.
+    /// Name: with the domain, if it is a user of one.
     pub name: &'a str,
-    /// Its trunk.
-    pub trunk: TrunkSid,
+    /// Whose.
+    pub owner: Registrant,
 }
 
 struct Live {
@@ -66,8 +64,8 @@ struct Live {
 pub struct Registrar {
     users: BTreeMap<String, Vec<Live>>,
     clock: BTreeSet<(Mono, String)>,
-    /// How many bindings come from an address.
-    at: HashMap<IpAddr, usize>,
+    /// Whose bindings come from an address: one entry each.
+    at: HashMap<IpAddr, Vec<Registrant>>,
     node: String,
 }
 
@@ -143,14 +141,14 @@ impl Registrar {
         {
             let old = list.remove(at);
             left(&mut self.at, &old.row);
-            changes.push(Change::Delete { trunk: old.row.trunk, key: old.row.key.clone() });
+            changes.push(Change::Delete { key: old.row.key.clone() });
             self.clock.remove(&(old.until, old.row.key));
         }
         let span = Duration::from_secs(one.expires.into());
         let until = now.mono + span;
         let row = BindingRow {
             key: one.key,
-            trunk: user.trunk,
+            owner: user.owner,
             user: user.name.to_owned(),
             contact: one.contact,
             path: path(request),
@@ -167,7 +165,7 @@ impl Registrar {
         };
         changes.push(Change::Put(Box::new(row.clone())));
         self.clock.insert((until, row.key.clone()));
-        *self.at.entry(row.flow.remote.ip()).or_default() += 1;
+        self.at.entry(row.flow.remote.ip()).or_default().push(row.owner);
         list.push(Live { row, until });
         changes
     }
@@ -196,9 +194,19 @@ impl Registrar {
         found
     }
 
-    /// Did anybody register from there?
-    pub fn knows(&self, flow: &Flow) -> bool {
-        self.at.contains_key(&flow.remote.ip())
+    /// Did the peer of a trunk register from there?
+    pub fn knows_peer(&self, flow: &Flow) -> bool {
+        self.at
+            .get(&flow.remote.ip())
+            .is_some_and(|all| all.iter().any(|o| matches!(o, Registrant::Trunk(_))))
+    }
+
+    /// The domain of a user that registered from there.
+    pub fn knows_user(&self, flow: &Flow) -> Option<SipDomainSid> {
+        self.at.get(&flow.remote.ip())?.iter().find_map(|owner| match owner {
+            Registrant::Domain(sid) => Some(*sid),
+            Registrant::Trunk(_) => None,
+        })
     }
 
     /// Is `user` bound to that very address and port?
@@ -236,12 +244,12 @@ impl Registrar {
             let left = u64::try_from(row.expires.0.saturating_sub(now.wall.0)).unwrap_or(0);
             let left = left.min(u64::from(EXPIRES_MAX) * 1_000);
             if left == 0 || row.flow.transport != Transport::Udp {
-                changes.push(Change::Delete { trunk: row.trunk, key: row.key });
+                changes.push(Change::Delete { key: row.key });
                 continue;
             }
             let until = now.mono + Duration::from_millis(left);
             self.clock.insert((until, row.key.clone()));
-            *self.at.entry(row.flow.remote.ip()).or_default() += 1;
+            self.at.entry(row.flow.remote.ip()).or_default().push(row.owner);
             self.users.entry(row.user.clone()).or_default().push(Live { row, until });
         }
         changes
@@ -275,7 +283,7 @@ impl Registrar {
             if gone(l) {
                 left(at, &l.row);
                 clock.remove(&(l.until, l.row.key.clone()));
-                changes.push(Change::Delete { trunk: l.row.trunk, key: l.row.key.clone() });
+                changes.push(Change::Delete { key: l.row.key.clone() });
                 return false;
             }
             true
@@ -293,7 +301,7 @@ impl Registrar {
 
     /// How many the addresses have, which must be as many.
     pub fn at_addresses(&self) -> usize {
-        self.at.values().sum()
+        self.at.values().map(Vec::len).sum()
     }
 
     /// There are none.
@@ -303,11 +311,13 @@ impl Registrar {
 }
 
 /// One binding fewer comes from there.
-fn left(at: &mut HashMap<IpAddr, usize>, row: &BindingRow) {
+fn left(at: &mut HashMap<IpAddr, Vec<Registrant>>, row: &BindingRow) {
     let ip = row.flow.remote.ip();
-    if let Some(count) = at.get_mut(&ip) {
-        *count = count.saturating_sub(1);
-        if *count == 0 {
+    if let Some(all) = at.get_mut(&ip) {
+        if let Some(one) = all.iter().position(|owner| *owner == row.owner) {
+            all.swap_remove(one);
+        }
+        if all.is_empty() {
             at.remove(&ip);
         }
     }

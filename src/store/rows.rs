@@ -261,8 +261,9 @@ pub struct BindingRow {
     /// User and contact: unique.
     pub key: String,
     /// Whose.
-    pub trunk: TrunkSid,
-    /// The user that registered.
+    #[serde(flatten)]
+    pub owner: Registrant,
+    /// The user that registered: of a trunk's peer its name, of a domain's user `name@domain`.
     pub user: String,
     /// Its Contact as a URI.
     pub contact: String,
@@ -466,6 +467,9 @@ pub struct CallRow {
     /// Who forwarded the call here, if its carrier says so.
     #[serde(default)]
     pub forwarded_from: Option<String>,
+    /// Of a call through a SIP domain.
+    #[serde(default)]
+    pub domain: Option<DomainCall>,
     /// The account's own trunk (Elastic SIP Trunking) that it belongs to.
     #[serde(default)]
     pub elastic_trunk: Option<ElasticTrunkSid>,
@@ -518,6 +522,7 @@ impl CallRow {
             post_dial_delay_ms: None,
             idempotency: None,
             forwarded_from: None,
+            domain: None,
             transferred_to: None,
             spare_dialog: None,
             elastic_trunk: None,

@@ -111,7 +111,7 @@ pub struct SipDomainRow {
     pub updated: Wall,
 }
 
-/// Whose door a list guards. A new kind of door is one more variant here and one more in `trunk::doors::Owner`.
+/// Whose door a list guards. `trunk::door` says how to add a kind.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DoorSid {
     /// A SIP domain's.
@@ -192,4 +192,27 @@ impl ListUseRow {
 /// The key of a use.
 pub fn key(owner: DoorSid, purpose: Purpose, list: ListSid) -> String {
     format!("{owner}/{}/{list}", purpose.as_str())
+}
+
+/// Whom a binding of the registrar belongs to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registrant {
+    /// The peer of a trunk.
+    Trunk(TrunkSid),
+    /// A user of a SIP domain.
+    Domain(SipDomainSid),
+}
+
+/// How a call came through a SIP domain, for its webhooks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainCall {
+    /// The domain.
+    pub sid: SipDomainSid,
+    /// Its name.
+    pub name: String,
+    /// The user that showed its password, if the domain asks for one.
+    pub user: Option<String>,
+    /// From where.
+    pub source: std::net::IpAddr,
 }

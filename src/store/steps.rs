@@ -143,6 +143,6 @@ fn step(op: &Op) -> Option<Step> {
         Op::PutOriginationUrl(row) => put(&**row),
         Op::DeleteOriginationUrl(sid) => delete(&ORIGINATION_URLS, sid),
         Op::PutBinding(row) => put(&**row),
-        Op::DeleteBinding { key, .. } => delete(&BINDINGS, key),
+        Op::DeleteBinding { key } => delete(&BINDINGS, key),
     })
 }

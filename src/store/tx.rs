@@ -92,8 +92,6 @@ pub enum Op {
     PutBinding(Box<BindingRow>),
     /// That is over.
     DeleteBinding {
-        /// Whose.
-        trunk: TrunkSid,
         /// Its key.
         key: String,
     },

@@ -1,20 +1,23 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
+mod admit;
+
 use super::{Switch, elastic};
 use crate::call::call::Call;
 use crate::call::trunking::Trunking;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
-use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::store::rows::{
-    CallRow, CallStatus, Direction, Hook, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
+    CallRow, CallStatus, Direction, DoorSid, Hook, NotificationRow, NumberRow, Subscription, TrunkMode,
+    TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
 use crate::trunk::policy::Believed;
 use crate::trunk::{Snapshot, normalise};
 
 /// A refusal: what the peer is told, and why in a sentence.
-struct Refusal {
+pub(super) struct Refusal {
     cause: Cause,
     words: String,
     account: Option<AccountSid>,
@@ -22,16 +25,43 @@ struct Refusal {
     code: u32,
 }
 
+impl Refusal {
+    /// With the account whose debugger is told.
+    pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
+        Refusal { cause, words, account, code: 32100 }
+    }
+
+    /// With another code in the debugger.
+    pub(super) fn noted_as(self, code: u32) -> Refusal {
+        Refusal { code, ..self }
+    }
+}
+
 impl Switch {
     /// Makes a call of it, or refuses it with a reason.
     pub(super) fn accept(&mut self, now: Now, event: SipEvent) {
-        let SipEvent::Incoming { leg, invite, trunks } = event else {
+        let SipEvent::Incoming { leg, invite, caller } = event else {
             return;
         };
         if let Some(old) = invite.replaces {
-            return self.replace(now, leg, old, invite, &trunks);
+            let trunks = match &caller {
+                Caller::Trunks(trunks) => trunks.as_slice(),
+                // Through a door no call is taken over: its trunk is none of these.
+                Caller::Door(..) => &[],
+            };
+            return self.replace(now, leg, old, invite, trunks);
         }
-        match self.admit(now, &invite, &trunks) {
+        let admitted = match caller {
+            Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
+            Caller::Door(DoorSid::Domain(sid), user) => self
+                .place()
+                .and_then(|()| self.admit_at_domain(now, &invite, sid, user))
+                .map(|row| (row, None)),
+            Caller::Door(DoorSid::Trunk(sid), _) => {
+                self.place().and_then(|()| self.admit_terminating(now, &invite, sid))
+            }
+        };
+        match admitted {
             Ok((row, trunking)) => {
                 let begun = self.begin(now, row.sid, |cx| match trunking {
                     Some(trunking) => Call::of_trunk(cx, row, leg, &invite, trunking),
@@ -46,6 +76,25 @@ impl Switch {
         }
     }
 
+    /// Is there a place for one more?
+    fn place(&self) -> Result<(), Refusal> {
+        if self.under_way() < self.calls_max {
+            return Ok(());
+        }
+        let words = format!("{} calls are live", self.calls_max);
+        Err(Refusal::new(Cause::new(503, "Service Unavailable"), words, None))
+    }
+
+    /// How many seconds an account's call may last by its rules. 486, not 503: another way here would find the same account.
+    pub(super) fn within_rules(&mut self, now: Now, account: AccountSid) -> Result<u32, Refusal> {
+        self.room(now, account).map_err(|(code, words)| Refusal {
+            cause: Cause::new(486, "Account Limit Reached"),
+            words,
+            account: Some(account),
+            code,
+        })
+    }
+
     fn admit(
         &mut self,
         now: Now,
@@ -56,17 +105,12 @@ impl Switch {
         let source = invite.flow.remote.ip();
         let called = called(&tables.trunks, invite, trunks);
         let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
-        if self.under_way() >= self.calls_max {
-            let cause = Cause::new(503, "Service Unavailable");
-            return Err(Refusal {
-                cause,
-                words: format!("{} calls are live", self.calls_max),
-                account: None,
-                code: 32100,
-            });
-        }
+        self.place()?;
         let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
         let Some(number) = tables.trunks.number_on(trunks, called) else {
+            if let Some(named) = self.admit_by_name(now, invite, trunks, called) {
+                return named.map(|row| (row, None));
+            }
             let cause = Cause::new(404, "No such number");
             return Err(Refusal { cause, words: explain(), account: owner(), code: 32100 });
         };
@@ -92,13 +136,7 @@ impl Switch {
             let cause = Cause::new(480, "No handler for this number");
             return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
         }
-        // 486, not 503: another way here would find the same account.
-        let seconds = self.room(now, number.account).map_err(|(code, words)| Refusal {
-            cause: Cause::new(486, "Account Limit Reached"),
-            words,
-            account: Some(number.account),
-            code,
-        })?;
+        let seconds = self.within_rules(now, number.account)?;
         let row = self.row_of(now, invite, number, trunk.sid);
         let (mut row, trunking) = match elastic {
             Some(elastic) => elastic::originating(row, elastic),
@@ -131,23 +169,32 @@ impl Switch {
         }
         self.on_refused_call(now, &invite.flow, r.cause.code, &r.words);
         if let Some(account) = r.account {
-            let note = NotificationRow {
-                sid: NotificationSid::new(&mut self.rng),
-                account,
-                call: None,
-                code: r.code,
-                level: 0,
-                words: format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words),
-                request_method: None,
-                request_url: None,
-                request_variables: None,
-                response_headers: None,
-                response_body: None,
-                created: now.wall,
-            };
-            self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
+            let words =
+                format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words);
+            self.note(now, account, r.code, words);
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
+    }
+}
+
+impl Switch {
+    /// A line of the account's debugger that belongs to no call.
+    pub(super) fn note(&mut self, now: Now, account: AccountSid, code: u32, words: String) {
+        let note = NotificationRow {
+            sid: NotificationSid::new(&mut self.rng),
+            account,
+            call: None,
+            code,
+            level: 0,
+            words,
+            request_method: None,
+            request_url: None,
+            request_variables: None,
+            response_headers: None,
+            response_body: None,
+            created: now.wall,
+        };
+        self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
     }
 }
 
@@ -174,7 +221,7 @@ fn called<'a>(tables: &Snapshot, invite: &'a Invite, trunks: &[TrunkSid]) -> &'a
 
 /// From as Twilio writes it: a number in E.164, `anonymous`, or a SIP URI for anything else. Of a network that is trusted what it
 /// asserts counts before From; who does not want to be known is not.
-fn caller(invite: &Invite, trunk: Option<&TrunkRow>) -> String {
+pub(super) fn caller(invite: &Invite, trunk: Option<&TrunkRow>) -> String {
     if invite.identity.withheld {
         return "anonymous".to_owned();
     }

@@ -43,7 +43,7 @@ fn row_of(tx: &Tx) -> Option<Row> {
         Op::PutStream(row) => Some(Row::Stream(row.sid)),
         Op::PutOutbox(row) => Some(Row::Outbox(row.id)),
         Op::PutBinding(row) => Some(binding(&row.key)),
-        Op::DeleteBinding { key, .. } => Some(binding(key)),
+        Op::DeleteBinding { key } => Some(binding(key)),
         _ => None,
     })
 }
@@ -86,7 +86,7 @@ impl Switch {
     pub(super) fn keep_binding(&mut self, now: Now, change: &Change) {
         let op = match change {
             Change::Put(row) => Op::PutBinding(row.clone()),
-            Change::Delete { trunk, key } => Op::DeleteBinding { trunk: *trunk, key: key.clone() },
+            Change::Delete { key } => Op::DeleteBinding { key: key.clone() },
         };
         self.commit(now, None, Tx::one(op), vec![], vec![]);
     }

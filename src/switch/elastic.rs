@@ -1,8 +1,19 @@
-//! Calls of an account's own trunk (Elastic SIP Trunking): what their rows say, and where they go.
+//! Calls of an account's own trunk (Elastic SIP Trunking): who may make them, what their rows say, and where they go.
 
+use super::Switch;
+use super::accept::Refusal;
 use crate::call::tables::ElasticTrunk;
 use crate::call::trunking::{TIME_LIMIT_S, Trunking, Way};
-use crate::store::rows::{CallRow, Direction};
+use crate::clock::Now;
+use crate::sid::{CallSid, ElasticTrunkSid};
+use crate::sip::event::{Cause, Invite, Transport};
+use crate::store::rows::{CallRow, CallStatus, Direction, NumberRow};
+use crate::trunk::normalise;
+
+/// The caller ID is not a number of the account.
+const NOT_OWN: u32 = 21_210;
+/// The number is none.
+const NO_NUMBER: u32 = 13_223;
 
 /// A call to a number of the trunk: it rings at the PBX.
 pub(super) fn originating(row: CallRow, trunk: &ElasticTrunk) -> (CallRow, Option<Trunking>) {
@@ -13,4 +24,66 @@ pub(super) fn originating(row: CallRow, trunk: &ElasticTrunk) -> (CallRow, Optio
         ..row
     };
     (row, Some(Trunking { trunk: trunk.row.clone(), way: Way::Originating(trunk.urls.clone()) }))
+}
+
+impl Switch {
+    /// A PBX dials out through the termination domain of a trunk; its lists have let it in.
+    pub(super) fn admit_terminating(
+        &mut self,
+        now: Now,
+        invite: &Invite,
+        sid: ElasticTrunkSid,
+    ) -> Result<(CallRow, Option<Trunking>), Refusal> {
+        let tables = self.tables.clone();
+        let Some(ElasticTrunk { row: trunk, .. }) = tables.elastic(sid) else {
+            return Err(Refusal::new(Cause::new(404, "No such domain"), format!("{sid} is gone"), None));
+        };
+        let refuse = |code, phrase: &str, error, words| {
+            Err(Refusal::new(Cause::new(code, phrase), words, Some(trunk.account)).noted_as(error))
+        };
+        if !tables.account(trunk.account).is_some_and(|a| a.status == "active") {
+            return refuse(480, "No handler for this domain", 32100, "the account is not active".to_owned());
+        }
+        if trunk.secure && invite.flow.transport != Transport::Tls {
+            return refuse(403, "TLS Required", 32100, "the trunk is Secure: it takes TLS alone".to_owned());
+        }
+        let Some(caller) = own_number(&tables.trunks, invite, trunk.account) else {
+            let words = format!(
+                "the caller ID {} is no number of the account: set From (from_user) or P-Asserted-Identity to one",
+                invite.from_user
+            );
+            return refuse(403, "Caller ID is unauthorized", NOT_OWN, words);
+        };
+        let called = normalise::inbound(&invite.to_user, None);
+        let digits = called.strip_prefix('+').unwrap_or(&called);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            let words = format!("{} is no number: dial in E.164", invite.to_user);
+            return refuse(404, "No such number", NO_NUMBER, words);
+        }
+        let seconds = self.within_rules(now, trunk.account)?;
+        let row = CallRow::empty(trunk.account, now.wall, &self.settings.node, CallStatus::Ringing);
+        let row = CallRow {
+            sid: CallSid::new(&mut self.rng),
+            to: format!("+{digits}"),
+            from: caller.number.clone(),
+            number: Some(caller.sid),
+            direction: Direction::TrunkingTerminating,
+            elastic_trunk: Some(sid),
+            time_limit_s: TIME_LIMIT_S.min(seconds),
+            started: Some(now.wall),
+            ..row
+        };
+        Ok((row, Some(Trunking { trunk: trunk.clone(), way: Way::Terminating })))
+    }
+}
+
+/// Who calls, if that is a number of the account: what the PBX asserts counts before From.
+fn own_number<'a>(
+    tables: &'a crate::trunk::Snapshot,
+    invite: &Invite,
+    account: crate::sid::AccountSid,
+) -> Option<&'a NumberRow> {
+    let asserted = invite.identity.asserted.as_ref().map(|party| party.user.as_str());
+    let shown = asserted.into_iter().chain([invite.from_user.as_str()]);
+    shown.filter_map(|user| tables.number(user)).find(|n| n.account == account)
 }

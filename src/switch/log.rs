@@ -3,7 +3,7 @@
 
 use super::{Output, Switch};
 use crate::clock::{Mono, Now};
-use crate::sip::event::Flow;
+use crate::sip::event::{Flow, SipEvent};
 use crate::telemetry::redact;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub struct Refusals {
     pub answered: u64,
     /// INVITEs of known sources without a number, a handler, a place.
     pub calls: u64,
+    /// Identifiers of senders that may not name others (ruling 2.5).
+    pub identifiers: u64,
 }
 
 /// How much was said in this window.
@@ -76,6 +78,29 @@ impl Switch {
             let why = if known { Vec::new() } else { trunks.explain(remote.ip(), "") };
             format!("dropped from {remote}: {words}. {}", why.join(" "))
         });
+    }
+
+    /// A header that names somebody, from an address that may not: it changed nothing. Or a call or a registration that was turned
+    /// away at the door: whoever sends may send as often as it likes, so the debugger has as many lines as the log.
+    pub(super) fn on_turned_away(&mut self, now: Now, event: &SipEvent) {
+        let (flow, what, why) = match event {
+            SipEvent::TurnedAway { flow, what, why } => (flow, what, why),
+            SipEvent::Ignored(flow) => {
+                self.refusals.identifiers = self.refusals.identifiers.saturating_add(1);
+                let words = "ignored X-Chorus-Client-Identifier: not in CHORUS_TRUSTED_PROXIES";
+                return self.log_limited(now, |_| format!("{words}: {}", flow.remote));
+            }
+            _ => return,
+        };
+        self.refusals.calls = self.refusals.calls.saturating_add(1);
+        let Some(unsaid) = self.limit.take(now.mono) else { return };
+        let more =
+            if unsaid > 0 { format!(" ({unsaid} more like it were not logged)") } else { String::new() };
+        let words = format!("{what} from {} was refused with {}: {}", flow.remote, why.code, why.words);
+        self.log(&format!("{words}{more}"));
+        if let Some(account) = why.account {
+            self.note(now, account, why.error, words);
+        }
     }
 
     /// A call that was refused, with the reason.

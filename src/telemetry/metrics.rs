@@ -73,6 +73,11 @@ pub const METRICS: &[Metric] = &[
     ),
     counter("chorus_sip_refused_total", "", "requests answered with a refusal before a call came of them"),
     counter(
+        "chorus_sip_identifiers_ignored_total",
+        "",
+        "X-Chorus-Client-Identifier of senders that are not in CHORUS_TRUSTED_PROXIES: it changed nothing",
+    ),
+    counter(
         "chorus_sip_queue_full_total",
         "",
         "datagrams dropped because the server was behind: it needs a faster machine or fewer calls",

@@ -3,6 +3,7 @@
 pub mod countries;
 pub mod destination;
 pub mod doctor;
+pub mod door;
 pub mod explain;
 pub mod identify;
 pub mod identity;

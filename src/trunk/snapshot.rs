@@ -1,5 +1,6 @@
 //! The trunks and numbers as they are now: immutable, rebuilt after a commit and swapped. A call keeps the one it began with.
 
+use super::door::Doors;
 use super::identify::{Network, Sources};
 use super::normalise;
 use crate::sid::TrunkSid;
@@ -23,6 +24,7 @@ pub struct Snapshot {
     user_sources: Sources,
     /// One of them does not say so.
     users_from_anywhere: bool,
+    doors: Doors,
 }
 
 /// How a number is looked up: without `+`, a leading `00`, and what people write between digits. A name stays a name.
@@ -53,7 +55,18 @@ impl Snapshot {
         }
         let by_sid = trunks.iter().enumerate().map(|(at, t)| (t.sid, at)).collect();
         let numbers = numbers.into_iter().map(|n| (canonical(&n.number), n)).collect();
-        Snapshot { trunks, by_sid, sources, numbers, users, user_sources, users_from_anywhere }
+        let doors = Doors::default();
+        Snapshot { trunks, by_sid, sources, numbers, users, user_sources, users_from_anywhere, doors }
+    }
+
+    /// The same with doors.
+    pub fn with_doors(self, doors: Doors) -> Snapshot {
+        Snapshot { doors, ..self }
+    }
+
+    /// Host names with their own authentication.
+    pub fn doors(&self) -> &Doors {
+        &self.doors
     }
 
     /// The trunks that a source address may stand for; several may share one. Empty: a stranger.

@@ -2,7 +2,7 @@
 
 use crate::clock::Wall;
 use crate::sid::{AccountSid, CallSid, RecordingSid};
-use crate::store::rows::{CallRow, CallStatus, RecordingRow, StreamRow};
+use crate::store::rows::{CallRow, CallStatus, DomainCall, RecordingRow, StreamRow};
 
 /// Names and values in the order they are sent.
 pub type Params = Vec<(String, String)>;
@@ -44,6 +44,9 @@ pub fn standard(call: &CallRow) -> Params {
     if let Some(by) = &call.forwarded_from {
         add(&mut p, "ForwardedFrom", by);
     }
+    if let Some(domain) = &call.domain {
+        through_domain(&mut p, domain, call.dialog.as_ref().map_or("", |d| d.call_id.as_str()));
+    }
     geo(&mut p, &call.from, ["From", "Caller"]);
     geo(&mut p, &call.to, ["To", "Called"]);
     p
@@ -74,13 +77,15 @@ pub fn sip_extras(headers: &[(String, String)]) -> Params {
         .collect()
 }
 
-/// What a call from a SIP domain or trunk adds beside its headers (webhooks.md 2.1).
-pub fn sip_source(domain: &str, call_id: &str, source_ip: std::net::IpAddr) -> Params {
-    let mut p = Params::new();
-    add(&mut p, "SipDomain", domain);
-    add(&mut p, "SipCallId", call_id);
-    add(&mut p, "SipSourceIp", source_ip);
-    p
+/// What a call through a SIP domain adds beside its headers (webhooks.md 2.1).
+fn through_domain(p: &mut Params, domain: &DomainCall, call_id: &str) {
+    add(p, "SipDomain", &domain.name);
+    add(p, "SipDomainSid", domain.sid);
+    if let Some(user) = &domain.user {
+        add(p, "SipUsername", user);
+    }
+    add(p, "SipCallId", call_id);
+    add(p, "SipSourceIp", domain.source);
 }
 
 /// Where a recording is found; `base` is CHORUS_PUBLIC_URL. Without suffix it is the WAV.

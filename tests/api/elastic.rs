@@ -140,3 +140,26 @@ fn recording_is_set_in_parts() {
     assert_eq!(server.v1("GET", &trunk, &[]).good(200)["recording"], now);
     server.v1("POST", &path, &[("Mode", "sometimes")]).bad(400, 20001);
 }
+
+#[test]
+fn lists_open_a_trunk_and_are_in_use_then() {
+    let server = Server::start();
+    let trunk = format!("/v1/Trunks/{}", sid(&server.v1("POST", "/v1/Trunks", &[]).good(201)));
+    let name = [("FriendlyName", "PBX")];
+    let users = sid(&server.post("/SIP/CredentialLists.json", &name).good(201));
+    let addresses = sid(&server.post("/SIP/IpAccessControlLists.json", &name).good(201));
+    let (credential_lists, acls) =
+        (format!("{trunk}/CredentialLists"), format!("{trunk}/IpAccessControlLists"));
+    let made = server.v1("POST", &credential_lists, &[("CredentialListSid", &users)]).good(201);
+    assert_eq!((made["sid"].as_str(), made["friendly_name"].as_str()), (Some(users.as_str()), Some("PBX")));
+    server.v1("POST", &acls, &[("IpAccessControlListSid", &addresses)]).good(201);
+    let shown = server.v1("GET", &trunk, &[]).good(200);
+    assert_eq!(shown["auth_type"], "IP_ACL,CREDENTIAL_LIST");
+    assert_eq!(shown["auth_type_set"], serde_json::json!(["IP_ACL", "CREDENTIAL_LIST"]));
+    server.delete(&format!("/SIP/CredentialLists/{users}.json")).bad(400, 21241);
+    let nobody = "CL00000000000000000000000000000009";
+    server.v1("POST", &credential_lists, &[("CredentialListSid", nobody)]).bad(404, 20404);
+    assert_eq!(server.v1("DELETE", &format!("{credential_lists}/{users}"), &[]).status, 204);
+    assert_eq!(server.v1("GET", &credential_lists, &[]).good(200)["credential_lists"], serde_json::json!([]));
+    assert_eq!(server.delete(&format!("/SIP/CredentialLists/{users}.json")).status, 204);
+}

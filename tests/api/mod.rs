@@ -23,6 +23,7 @@ mod resources;
 pub mod rows;
 pub mod schema;
 mod sip;
+mod sip_domains;
 mod targets;
 mod tls;
 mod trunk_test;

@@ -79,7 +79,7 @@ fn parameters_are_twilios() {
         assert_eq!(ours, required, "{}", op.id);
         compared += 1;
     }
-    assert_eq!(compared, 80);
+    assert_eq!(compared, 113);
 }
 
 #[test]

@@ -214,5 +214,5 @@ fn declared_properties_are_twilios() {
             }
         }
     }
-    assert_eq!(seen.len(), 24, "{seen:?}");
+    assert_eq!(seen.len(), 32, "{seen:?}");
 }

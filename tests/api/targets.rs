@@ -4,6 +4,7 @@ use super::harness::*;
 use chorus::api::operation::{Access, Operation, Shape, Verb};
 use chorus::sid::*;
 use chorus::store::rows::*;
+use chorus::store::tx::Op;
 use serde_json::json;
 
 pub struct Targets {
@@ -32,6 +33,9 @@ pub struct Sip {
     pub credential: String,
     pub acl: String,
     pub address: String,
+    pub domain: String,
+    /// Lists that are mapped, by the paths of `Auth` and by the older ones.
+    mapped: [String; 4],
 }
 
 impl Sip {
@@ -43,7 +47,28 @@ impl Sip {
         let acl = made("IpAccessControlLists", &[("FriendlyName", "gateways")]);
         let user = [("Username", "bob"), ("Password", "Sufficiently1Long")];
         let address = [("FriendlyName", "office"), ("IpAddress", "192.0.2.33")];
+        let domain = made("Domains", &[("DomainName", "old.sip.example.com")]);
+        let (new, acls) = ("CredentialLists", "IpAccessControlLists");
+        let lists = [new, acls, new, acls].map(|kind| made(kind, &[("FriendlyName", "mapped")]));
+        let map = |path: &str, field: &str, sid: &str| {
+            made(&format!("Domains/{domain}/{path}"), &[(field, sid)]);
+        };
+        let (users, addresses) = ("CredentialListSid", "IpAccessControlListSid");
+        map("Auth/Calls/CredentialListMappings", users, &lists[0]);
+        map("Auth/Registrations/CredentialListMappings", users, &lists[0]);
+        map("Auth/Calls/IpAccessControlListMappings", addresses, &lists[1]);
+        map("CredentialListMappings", users, &lists[2]);
+        map("IpAccessControlListMappings", addresses, &lists[3]);
+        // What the examples of the declarations name.
+        let (account, at) = (server.account.sid, now().wall);
+        let row = IpAclRow { sid: IpAclSid(1), account, friendly_name: "e".into(), created: at, updated: at };
+        server.put(Op::PutIpAcl(Box::new(row)));
+        let sid = CredentialListSid(1);
+        let row = CredentialListRow { sid, account, friendly_name: "e".into(), created: at, updated: at };
+        server.put(Op::PutCredentialList(Box::new(row)));
         Sip {
+            domain,
+            mapped: lists,
             credential: made(&format!("CredentialLists/{credential_list}/Credentials"), &user),
             address: made(&format!("IpAccessControlLists/{acl}/IpAddresses"), &address),
             credential_list,
@@ -57,6 +82,12 @@ impl Sip {
             ("/CredentialLists/{Sid}", &self.credential_list),
             ("/IpAddresses/{Sid}", &self.address),
             ("/IpAccessControlLists/{Sid}", &self.acl),
+            ("/SIP/Domains/{Sid}", &self.domain),
+            ("/Auth/Calls/CredentialListMappings/{Sid}", &self.mapped[0]),
+            ("/Auth/Registrations/CredentialListMappings/{Sid}", &self.mapped[0]),
+            ("/Auth/Calls/IpAccessControlListMappings/{Sid}", &self.mapped[1]),
+            ("/CredentialListMappings/{Sid}", &self.mapped[2]),
+            ("/IpAccessControlListMappings/{Sid}", &self.mapped[3]),
         ];
         found.into_iter().find(|(end, _)| path.ends_with(end)).map(|(_, sid)| sid)
     }
@@ -91,6 +122,13 @@ impl Targets {
         ];
         let origination = sid(server.v1("POST", &format!("{below_trunk}/OriginationUrls"), &at));
         server.v1("POST", &format!("{below_trunk}/PhoneNumbers"), &[("PhoneNumberSid", &number)]).good(201);
+        let sip = Sip::new(server);
+        for (kind, field, list) in [
+            ("CredentialLists", "CredentialListSid", &sip.mapped[0]),
+            ("IpAccessControlLists", "IpAccessControlListSid", &sip.mapped[1]),
+        ] {
+            server.v1("POST", &format!("{below_trunk}/{kind}"), &[(field, list)]).good(201);
+        }
         Targets {
             running: sid(server.post(&format!("{below}/Recordings.json"), &[])),
             stream: sid(
@@ -101,7 +139,7 @@ impl Targets {
             origination,
             application: sid(server.post("/Applications.json", &[("VoiceUrl", "https://example.com/a")])),
             key: sid(server.post("/Keys.json", &[("FriendlyName", "k")])),
-            sip: Sip::new(server),
+            sip,
             trunk: trunk.json()["data"]["id"].as_str().unwrap().to_string(),
             account,
             live,
@@ -113,6 +151,15 @@ impl Targets {
     }
 
     fn sid(&self, op: &Operation) -> String {
+        match op.path {
+            p if p.starts_with("/v1/") && p.ends_with("/CredentialLists/{Sid}") => {
+                return self.sip.mapped[0].clone();
+            }
+            p if p.starts_with("/v1/") && p.ends_with("/IpAccessControlLists/{Sid}") => {
+                return self.sip.mapped[1].clone();
+            }
+            _ => {}
+        }
         if let Some(sid) = self.sip.sid(op.path) {
             return sid.clone();
         }
@@ -146,6 +193,7 @@ impl Targets {
         path = path.replace("{CallSid}", &self.call(op).to_string()).replace("{Sid}", &self.sid(op));
         path = path.replace("{CredentialListSid}", &self.sip.credential_list);
         path = path.replace("{IpAccessControlListSid}", &self.sip.acl);
+        path = path.replace("{DomainSid}", &self.sip.domain);
         let suffix = match op.shape {
             Shape::Media => ".wav",
             _ if path.starts_with("/2010") => ".json",

@@ -293,6 +293,8 @@ impl Work {
             | SipEvent::Referred { .. }
             | SipEvent::Notified { .. }
             | SipEvent::Registration { .. }
+            | SipEvent::TurnedAway { .. }
+            | SipEvent::Ignored(_)
             | SipEvent::Binding(_)
             | SipEvent::Rerouted { .. }
             | SipEvent::Seen { .. } => {}

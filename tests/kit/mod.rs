@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod doors;
 pub mod ladder;
 pub mod net;
 pub mod oracle;

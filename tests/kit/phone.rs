@@ -192,7 +192,7 @@ impl Phone {
             call_id: format!("{}-{}@{}", self.name, leg.0, self.addr.ip()),
             local_tag: format!("t{}", leg.0),
             uri: self.calls.clone().unwrap_or_else(|| format!("sip:{user}@{chorus}")),
-            next_hop: None,
+            next_hop: self.calls.is_some().then(|| chorus.to_string()),
             from: format!("<sip:{from}@LOCAL>"),
             to: format!("<sip:{user}@{chorus}>"),
             max_forwards: self.hops.0,
@@ -324,6 +324,8 @@ impl Phone {
             | SipEvent::Rerouted { .. }
             | SipEvent::Binding(_)
             | SipEvent::Registration { .. }
+            | SipEvent::TurnedAway { .. }
+            | SipEvent::Ignored(_)
             | SipEvent::Refused { .. } => {}
         }
         vec![]

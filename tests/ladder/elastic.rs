@@ -1,14 +1,16 @@
 //! Trunks of an account (Elastic SIP Trunking): its numbers ring at the PBX, the PBX dials out through it.
 
 use super::scene::*;
+use crate::kit::doors::{acl, user};
 use crate::kit::phone::OnCall;
 use crate::kit::world::{ACCOUNT, spoken};
 use crate::kit::{Reply, World, ladder};
 use crate::security::secrets;
 use chorus::sid::{ElasticTrunkSid, OriginationUrlSid};
-use chorus::sip::event::SipCmd;
+use chorus::sip::event::{Credentials, SipCmd};
 use chorus::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
-use chorus::store::rows::{CallRow, CallStatus, Direction, RecordingRow};
+use chorus::store::rows::{CallRow, CallStatus, Direction, DoorSid, NotificationRow, Purpose, RecordingRow};
+use chorus::store::snapshot::Snapshot as Rows;
 use chorus::store::tx::Op;
 
 const TRUNK: ElasticTrunkSid = ElasticTrunkSid(0xe1);
@@ -210,4 +212,148 @@ fn a_user_part_of_the_url_is_kept() {
         );
     });
     over(&mut w);
+}
+
+const PASSWORD: &str = "Speak4Friend0and0enter";
+
+/// Which lists open the trunk.
+fn lists(addresses: Option<&str>, user_of: Option<&str>) -> Rows {
+    let mut rows = Rows::default();
+    if let Some(cidr) = addresses {
+        rows = acl(rows, cidr);
+    }
+    if let Some(name) = user_of {
+        secrets::plant(PASSWORD);
+        user(&mut rows, 7, Purpose::Calls, name, PASSWORD);
+    }
+    rows.uses.iter_mut().for_each(|u| u.owner = DoorSid::Trunk(TRUNK));
+    rows
+}
+
+/// A PBX at 10.0.1.10 (phone 0) that dials out through `pbx.example.com`; the carrier is phone 1.
+fn behind(seed: u64, lists: Rows, change: impl FnOnce(&mut ElasticTrunkRow)) -> World {
+    let mut w = trunk(seed, &[], change);
+    w.number(|n| n.trunk = None);
+    w.trunk(|t| t.inbound_source_ips = vec!["10.0.1.2".to_owned()]);
+    w.domain(lists);
+    callee(&mut w, OnCall::Answer(1_000));
+    w.phones[0].calls = Some("sip:+15550002@pbx.example.com".to_owned());
+    w
+}
+
+fn dial_out(w: &mut World, from: &str) {
+    w.dial_with(0, "+15550002", from, vec![]);
+}
+
+fn knows_password(w: &mut World) {
+    let credentials = Credentials { username: "asterisk".to_owned(), password: PASSWORD.to_owned() };
+    w.phones[0].credentials = Some(credentials);
+}
+
+#[test]
+fn elastic_termination_by_address() {
+    let mut w = behind(610, lists(Some("10.0.1.8/29"), None), |_| {});
+    dial_out(&mut w, "+15550001");
+    answered(&mut w, 1);
+    w.run_ms(500);
+    let row = outer(&w);
+    assert_eq!((row.direction, row.elastic_trunk), (Direction::TrunkingTerminating, Some(TRUNK)));
+    assert_eq!((row.from.as_str(), row.to.as_str()), ("+15550001", "+15550002"));
+    w.hang_up(1);
+    over(&mut w);
+    assert!(w.app.of("/voice").is_empty());
+    let sentence = "A PBX dials out through the termination domain, known by an IP list: out over the account's own way, 180 and 200 come back.";
+    ladder::check(w, "elastic_termination_by_address", sentence);
+}
+
+#[test]
+fn elastic_termination_by_password() {
+    let mut w = behind(611, lists(None, Some("asterisk")), |_| {});
+    knows_password(&mut w);
+    dial_out(&mut w, "+15550001");
+    answered(&mut w, 1);
+    w.run_ms(500);
+    w.hang_up(0);
+    over(&mut w);
+    ladder::check(
+        w,
+        "elastic_termination_by_password",
+        "The same by a credential list: 401, then the password.",
+    );
+}
+
+#[test]
+fn elastic_termination_by_both() {
+    let mut w = behind(612, lists(Some("10.0.1.8/29"), Some("asterisk")), |_| {});
+    dial_out(&mut w, "+15550001");
+    over(&mut w);
+    assert_eq!(w.phones[0].ended[0].code, 401, "the address alone is not enough");
+    knows_password(&mut w);
+    dial_out(&mut w, "+15550001");
+    answered(&mut w, 1);
+    w.run_ms(500);
+    w.hang_up(0);
+    w.until("both are over", |w| w.phones[0].ended.len() == 2);
+    let sentence = "Both kinds of list configured: both must pass.";
+    ladder::check(w, "elastic_termination_by_both", sentence);
+}
+
+#[test]
+fn elastic_foreign_caller_id() {
+    let mut w = behind(613, lists(Some("10.0.1.8/29"), None), |_| {});
+    dial_out(&mut w, "+15559999");
+    over(&mut w);
+    assert_eq!(w.phones[0].ended[0].code, 403);
+    w.run_ms(100);
+    let notes: Vec<u32> = w.store.all::<NotificationRow>().map(|n| n.code).collect();
+    assert_eq!(notes, [21_210]);
+    ladder::check(w, "elastic_foreign_caller_id", "403 without a caller ID that is a number of the account.");
+}
+
+#[test]
+fn an_asserted_identity_is_a_caller_id() {
+    let mut w = behind(614, lists(Some("10.0.1.8/29"), None), |_| {});
+    let asserted = ("P-Asserted-Identity".to_owned(), "<sip:+15550001@pbx.example.com>".to_owned());
+    w.dial_with(0, "+15550002", "201", vec![asserted]);
+    answered(&mut w, 1);
+    assert_eq!(outer(&w).from, "+15550001");
+    w.hang_up(0);
+    over(&mut w);
+}
+
+#[test]
+fn elastic_wrong_domain() {
+    let mut w = behind(615, lists(Some("10.0.1.8/29"), None), |_| {});
+    w.phones[0].calls = Some("sip:+15550002@other.example.com".to_owned());
+    dial_out(&mut w, "+15550001");
+    over(&mut w);
+    assert_eq!(w.phones[0].ended[0].code, 404);
+    w.phones[0].calls = Some("sip:+15550002@pbx.example.com".to_owned());
+    let options = "OPTIONS sip:pbx.example.com SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.10:5060;branch=z9hG4bKo\r\nFrom: <sip:a@b>;tag=1\r\n\
+                   To: <sip:pbx.example.com>\r\nCall-ID: o\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+    w.send_raw(0, options.into());
+    w.run_ms(100);
+    ladder::check(
+        w,
+        "elastic_wrong_domain",
+        "404 for a wrong domain from a known source, 200 to its OPTIONS.",
+    );
+}
+
+#[test]
+fn elastic_busy_callee() {
+    let mut w = behind(616, lists(Some("10.0.1.8/29"), None), |_| {});
+    w.phones[1].on_call = OnCall::Refuse(486);
+    dial_out(&mut w, "+15550001");
+    over(&mut w);
+    assert_eq!((w.phones[0].ended[0].code, outer(&w).status), (486, CallStatus::Busy));
+    ladder::check(w, "elastic_busy_callee", "The carrier's final answer goes back to the PBX as it is.");
+}
+
+#[test]
+fn a_secure_trunk_takes_tls_alone() {
+    let mut w = behind(617, lists(Some("10.0.1.8/29"), None), |t| t.secure = true);
+    dial_out(&mut w, "+15550001");
+    over(&mut w);
+    assert_eq!(w.phones[0].ended[0].code, 403);
 }

@@ -3,6 +3,7 @@
 mod corners;
 mod dial;
 mod documents;
+mod domains;
 mod elastic;
 mod faults;
 mod identity;
@@ -24,6 +25,7 @@ mod verbs;
 fn every_ladder_is_shown() {
     let sources = [
         include_str!("dial.rs"),
+        include_str!("domains.rs"),
         include_str!("elastic.rs"),
         include_str!("faults.rs"),
         include_str!("identity.rs"),

@@ -151,6 +151,15 @@ async function trunks(number) {
   assert.equal((await client.incomingPhoneNumbers(number.sid).update({ trunkSid: made[0].sid })).trunkSid, made[0].sid);
   assert.equal((await trunk.recordings().update({ mode: "record-from-ringing" })).mode, "record-from-ringing");
   assert.equal((await trunk.recordings().fetch()).trim, "do-not-trim");
+  const users = await client.sip.credentialLists.create({ friendlyName: "pbx-node" });
+  const acl = await client.sip.ipAccessControlLists.create({ friendlyName: "office-node" });
+  assert.equal((await trunk.credentialsLists.create({ credentialListSid: users.sid })).friendlyName, "pbx-node");
+  await trunk.ipAccessControlLists.create({ ipAccessControlListSid: acl.sid });
+  await paged(trunk.credentialsLists, 1);
+  await paged(trunk.ipAccessControlLists, 1);
+  assert.equal((await trunk.ipAccessControlLists(acl.sid).fetch()).trunkSid, made[0].sid);
+  assert.ok(await trunk.credentialsLists(users.sid).remove());
+  assert.ok(await trunk.ipAccessControlLists(acl.sid).remove());
   for (const t of made) assert.ok(await all(t.sid).remove());
   await refused(20404, 404, () => trunk.fetch());
 }

@@ -117,6 +117,15 @@ def trunks(number):
     assert client.incoming_phone_numbers(number.sid).update(trunk_sid=made[0].sid).trunk_sid == made[0].sid
     recording = trunk.recordings().update(mode="record-from-answer-dual", trim="trim-silence")
     assert recording.mode == "record-from-answer-dual" and trunk.recordings().fetch().trim == "trim-silence"
+    users = client.sip.credential_lists.create(friendly_name="pbx")
+    addresses = client.sip.ip_access_control_lists.create(friendly_name="office")
+    assert trunk.credentials_lists.create(credential_list_sid=users.sid).friendly_name == "pbx"
+    assert trunk.ip_access_control_lists.create(ip_access_control_list_sid=addresses.sid).trunk_sid == made[0].sid
+    paged(trunk.credentials_lists, "trunk credential lists", 1)
+    paged(trunk.ip_access_control_lists, "trunk ip lists", 1)
+    assert trunk.credentials_lists(users.sid).fetch().sid == users.sid
+    assert trunk.fetch().auth_type_set == ["IP_ACL", "CREDENTIAL_LIST"]
+    assert trunk.credentials_lists(users.sid).delete() and trunk.ip_access_control_lists(addresses.sid).delete()
     assert all(client.trunking.v1.trunks(t.sid).delete() for t in made)
     refused(20404, 404, trunk.fetch)
 

@@ -3,7 +3,7 @@
 use super::net::udp;
 use super::peer::{Bench, IN, PEER, Req, SDP, US};
 use chorus::sip::EndpointConfig;
-use chorus::sip::event::{Cause, SipCmd, SipEvent};
+use chorus::sip::event::{Caller, Cause, SipCmd, SipEvent};
 
 fn answer() -> SipCmd {
     SipCmd::Answer { leg: IN, body: SDP.into(), headers: vec![("X-Chorus-Call-Sid".into(), "CA1".into())] }
@@ -23,7 +23,7 @@ fn an_invite_gets_100_at_once_and_the_call_learns_who_calls_whom() {
         .with("Subject: no");
     b.get(&invite.text());
     b.expect(&["100 INVITE", "Incoming 1"]);
-    let SipEvent::Incoming { invite, trunks, .. } = &b.events[0] else { panic!() };
+    let SipEvent::Incoming { invite, caller: Caller::Trunks(trunks), .. } = &b.events[0] else { panic!() };
     assert_eq!(trunks.len(), 1);
     assert_eq!((invite.to_user.as_str(), invite.to_host.as_str()), ("+15550001", "10.0.0.1"));
     assert_eq!((invite.from_user.as_str(), invite.from_display.as_str()), ("+15550002", "Alice"));

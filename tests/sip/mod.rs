@@ -5,6 +5,7 @@ mod cost;
 mod digest_client;
 mod digest_server;
 mod disorder;
+mod doors;
 mod fuzz;
 mod inbound;
 mod ipv6;

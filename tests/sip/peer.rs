@@ -261,6 +261,8 @@ fn line(event: &SipEvent) -> String {
         SipEvent::Ended { leg, by, cause, .. } => format!("Ended {} {} {}", leg.0, who(by), cause.code),
         SipEvent::Registration { state, .. } => state.state.as_str().to_owned(),
         SipEvent::Refused { code, .. } => format!("Refused {code}"),
+        SipEvent::TurnedAway { why, .. } => format!("Refused {}", why.code),
+        SipEvent::Ignored(_) => "Ignored".to_owned(),
         SipEvent::Binding(Change::Put(row)) => format!("Bound {} {}", row.user, row.contact),
         SipEvent::Binding(Change::Delete { key, .. }) => format!("Unbound {key}"),
         SipEvent::Rerouted { leg, trunk, .. } => format!("Rerouted {} {trunk:?}", leg.0),

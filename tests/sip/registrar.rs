@@ -8,7 +8,7 @@ use chorus::sid::TrunkSid;
 use chorus::sip::EndpointConfig;
 use chorus::sip::digest::server::ha1;
 use chorus::sip::digest::{Protected, authorization, challenges};
-use chorus::sip::event::{Cause, Credentials, Flow, InviteCmd, LegId, SipCmd, SipEvent, Transport};
+use chorus::sip::event::{Caller, Cause, Credentials, Flow, InviteCmd, LegId, SipCmd, SipEvent, Transport};
 use chorus::sip::registrar::{CONTACTS_MAX, Change};
 use chorus::sip::wire::{Message, Method};
 use chorus::store::rows::{BindingRow, TrunkMode, TrunkRow};
@@ -298,7 +298,7 @@ fn a_call_with_the_password_is_of_the_users_trunk() {
     ALICE.send(&mut b, &Method::Invite, "sip:+15550001@chorus", 1);
     b.expect(&["401 INVITE", "100 INVITE", "Incoming 1"]);
     let trunks = match b.events.last() {
-        Some(SipEvent::Incoming { trunks, .. }) => trunks.clone(),
+        Some(SipEvent::Incoming { caller: Caller::Trunks(trunks), .. }) => trunks.clone(),
         other => panic!("{other:?}"),
     };
     assert_eq!(trunks, [TrunkSid(1)]);
@@ -316,7 +316,7 @@ fn a_trunk_by_address_needs_no_password_yet_one_that_is_shown_counts() {
     b.get(&ALICE.text("INVITE", "sip:+15550001@chorus", 1, None));
     b.expect(&["100 INVITE", "Incoming 1"]);
     assert!(
-        matches!(b.events.last(), Some(SipEvent::Incoming { trunks, .. }) if trunks[..] == [TrunkSid(1)])
+        matches!(b.events.last(), Some(SipEvent::Incoming { caller: Caller::Trunks(trunks), .. }) if trunks[..] == [TrunkSid(1)])
     );
     b.get(&ALICE.text("REGISTER", "sip:chorus", 1, None));
     let challenge = challenges(b.last()).remove(0);
@@ -327,7 +327,7 @@ fn a_trunk_by_address_needs_no_password_yet_one_that_is_shown_counts() {
     let second = ALICE.text("INVITE", uri, 2, Some(&value)).replace("Call-ID: INVITE", "Call-ID: second");
     b.get(&second);
     assert!(
-        matches!(b.events.last(), Some(SipEvent::Incoming { trunks, .. }) if trunks[..] == [TrunkSid(2)])
+        matches!(b.events.last(), Some(SipEvent::Incoming { caller: Caller::Trunks(trunks), .. }) if trunks[..] == [TrunkSid(2)])
     );
 }
 

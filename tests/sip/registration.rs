@@ -3,7 +3,7 @@
 use super::net::udp;
 use super::peer::{Bench, Req, US};
 use chorus::sid::TrunkSid;
-use chorus::sip::event::{Flow, SipCmd, SipEvent, Transport};
+use chorus::sip::event::{Caller, Flow, SipCmd, SipEvent, Transport};
 use chorus::sip::registration::{Change, RegistrationState, Standing, Wanted, reconcile};
 use chorus::sip::wire::{Message, Uri, escape_user};
 use chorus::store::rows::{TrunkMode, TrunkRow};
@@ -444,7 +444,9 @@ fn a_gateway_is_known_by_its_token_or_its_address() {
     let mut b = registered(3_600);
     let uri = b.last().contact().unwrap().uri.to_string();
     let trunks = |b: &Bench| match b.events.last() {
-        Some(SipEvent::Incoming { trunks, invite, .. }) => (trunks.clone(), invite.clone()),
+        Some(SipEvent::Incoming { caller: Caller::Trunks(trunks), invite, .. }) => {
+            (trunks.clone(), invite.clone())
+        }
         other => panic!("{other:?}"),
     };
     // From anywhere, with the token: the Request-URI is our own user, the number stands in To.

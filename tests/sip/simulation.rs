@@ -5,7 +5,7 @@ use super::net::{Net, Weather, at, open_house, udp};
 use bytes::Bytes;
 use chorus::clock::Mono;
 use chorus::rng::Rng;
-use chorus::sip::event::{Cause, InviteCmd, LegId, SipCmd, SipEvent, SipOut};
+use chorus::sip::event::{Caller, Cause, InviteCmd, LegId, SipCmd, SipEvent, SipOut};
 use chorus::sip::wire::{Message, Method, Verdict, read_datagram};
 use chorus::sip::{Counts, Endpoint, EndpointConfig};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -202,8 +202,8 @@ impl World {
 
     fn event(&mut self, who: usize, event: SipEvent) {
         match event {
-            SipEvent::Incoming { leg, invite, trunks } => {
-                assert_eq!(trunks.len(), 1);
+            SipEvent::Incoming { leg, invite, caller } => {
+                assert!(matches!(caller, Caller::Trunks(trunks) if trunks.len() == 1));
                 assert_eq!(invite.to_user, "+15550001");
                 assert!(invite.headers.iter().any(|(n, _)| n == "X-Call"));
                 self.hosts[who].legs.insert(leg);

@@ -5,7 +5,7 @@ use super::transport::{Phone, dial, run, until};
 use crate::kit::rows::trunk;
 use chorus::certificate::Reloader;
 use chorus::sid::TrunkSid;
-use chorus::sip::event::{Cause, InviteCmd, SipCmd, SipEvent, Transport as Kind};
+use chorus::sip::event::{Caller, Cause, InviteCmd, SipCmd, SipEvent, Transport as Kind};
 use chorus::sip::transport::Config;
 use chorus::store::rows::{TrunkRow, TrunkTls};
 use chorus::trunk::tls::fingerprint;
@@ -240,7 +240,10 @@ fn a_trunk_that_asks_for_a_certificate_is_known_by_nothing_else() {
                 listener(2, &house.certificate("localhost", false), vec![row.clone()]).await;
             let (tls, key) = shows(&peer);
             let mut a = caller(1, tls, key).await;
-            let SipEvent::Incoming { trunks, .. } = rings(&mut a, &mut b, at).await else { unreachable!() };
+            let SipEvent::Incoming { caller: Caller::Trunks(trunks), .. } = rings(&mut a, &mut b, at).await
+            else {
+                unreachable!()
+            };
             assert_eq!(trunks, [OURS]);
             // Without one, in clear, or with another's: strangers. The authority alone cannot tell the two apart.
             let other = if row.tls.names.is_empty() && row.tls.fingerprints.is_empty() {

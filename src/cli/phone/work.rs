@@ -308,6 +308,8 @@ impl Work {
             | SipEvent::Rerouted { .. }
             | SipEvent::Binding(_)
             | SipEvent::Registration { .. }
+            | SipEvent::TurnedAway { .. }
+            | SipEvent::Ignored(_)
             | SipEvent::Refused { .. } => {}
         }
     }

@@ -113,6 +113,11 @@ impl Guard {
         }
     }
 
+    /// The user that a request claims to be, whatever its password.
+    pub fn user(&self, request: &Message) -> Option<String> {
+        self.answer(request).map(|answer| answer.user)
+    }
+
     /// Does a request show an answer to us at all?
     pub fn is_asked(&self, request: &Message) -> bool {
         self.answer(request).is_some()

@@ -210,7 +210,7 @@ impl Endpoint {
 
     /// The reader refused it. Strangers get nothing.
     pub(super) fn on_malformed(&mut self, now: Mono, flow: Flow, message: &Message, code: u16, words: &str) {
-        if !self.is_known_source(now, &flow) && self.who(message, &flow).is_empty() {
+        if !self.is_known(now, message, &flow) {
             return self.refused(flow, 0, words);
         }
         let from_tag = message.from_tag().unwrap_or_default();

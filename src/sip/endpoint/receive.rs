@@ -12,6 +12,7 @@ use crate::sip::transaction::{
     ClientEvent, Failure, InviteClientEvent, InviteServerEvent, Key, Machine, TxnId,
 };
 use crate::sip::wire::{Message, Method};
+use crate::trunk::door::{Claim, Standing, Users};
 
 impl Endpoint {
     /// Known or unknown source is decided here, before a transaction exists (ruling 2.48).
@@ -29,43 +30,64 @@ impl Endpoint {
             }
             _ => {}
         }
-        if leg.is_none() && !self.is_known(now, &request) {
+        match leg {
+            Some(leg) => match check_request(&request.message) {
+                Ok(()) => self.on_dialog_request(now, leg, request),
+                Err(refusal) => self.turn_away(&request, refusal),
+            },
+            None => self.on_new_request(at, request),
+        }
+    }
+
+    /// A request that belongs to nothing we know: who sends it is decided once.
+    fn on_new_request(&mut self, at: Now, request: Request) {
+        let (now, flow) = (at.mono, request.flow);
+        let Standing { known, claim } = self.standing(now, &request);
+        let asks = request.method == Method::Options && self.config.answer_unknown_options;
+        if claim == Claim::Nobody && !asks {
             let words = format!("{} from an address of no trunk", request.method);
             return self.refused(flow, 0, &words);
         }
-        // Whoever may only show a password hears nothing but the challenge.
-        let stranger = leg.is_none()
-            && !self.is_known_source(now, &flow)
-            && self.who(&request.message, &flow).is_empty();
-        let registers = request.method == Method::Register && leg.is_none();
-        let checked = match registers && self.sources.takes_passwords(flow.remote.ip()) {
+        let registers = request.method == Method::Register;
+        let users = match claim {
+            Claim::Password(users @ Users::Door(..)) => Some(users),
+            Claim::Password(Users::Peers) if self.sources.takes_passwords(flow.remote.ip()) => {
+                Some(Users::Peers)
+            }
+            _ => None,
+        };
+        let refused = registers && matches!(claim, Claim::Refused(_));
+        let checked = match registers && (users.is_some() || refused) {
             true => check_register(&request.message),
             false => check_request(&request.message),
         };
-        if stranger && (checked.is_err() || request.to_tag.is_some()) {
+        // Whoever may only show a password hears nothing but the challenge.
+        if !known && (checked.is_err() || request.to_tag.is_some()) {
             return self.refused(flow, 0, &format!("{} of a stranger", request.method));
         }
         if let Err(refusal) = checked {
             return self.turn_away(&request, refusal);
         }
-        match (leg, &request.method) {
-            (Some(leg), _) => self.on_dialog_request(now, leg, request),
-            (None, Method::Options) if request.to_tag.is_none() => self.on_options(&request),
-            (None, Method::Register) => self.on_register(at, &request),
-            (None, Method::Invite) if request.to_tag.is_none() && self.overload.is(now) => {
+        match (&request.method, claim) {
+            (Method::Options, _) if request.to_tag.is_none() => self.on_options(&request),
+            (Method::Register, Claim::Refused(why)) => self.turn_caller_away(&request, why),
+            (Method::Register, _) if users.is_some() => {
+                self.on_register(at, &request, users.unwrap_or(Users::Peers));
+            }
+            (Method::Invite, _) if request.to_tag.is_none() && self.overload.is(now) => {
                 self.turn_away_for_now(&request);
             }
-            (None, Method::Invite) if request.to_tag.is_none() => {
-                if let Some(trunks) = self.callers(now, &request) {
-                    self.on_invite(now, request, trunks);
+            (Method::Invite, claim) if request.to_tag.is_none() => {
+                if let Some(caller) = self.caller(now, &request, claim) {
+                    self.on_invite(now, request, caller);
                 }
             }
             // Nothing stands in for a call that is not there.
-            (None, Method::Refer) if request.to_tag.is_none() => {
+            (Method::Refer, _) if request.to_tag.is_none() => {
                 let words = "Only Calls Are Transferred".to_owned();
                 self.turn_away(&request, Refusal { code: 603, words, headers: Vec::new() });
             }
-            (None, _) => self.turn_away(&request, no_such_dialog()),
+            _ => self.turn_away(&request, no_such_dialog()),
         }
     }
 

@@ -10,8 +10,9 @@ use crate::sip::event::SipEvent;
 use crate::sip::registrar::Registrar;
 use crate::sip::registrar::{self, Change};
 use crate::sip::transaction::{Machine, Server};
-use crate::store::rows::BindingRow;
+use crate::store::rows::{BindingRow, DoorSid, Ha1, Purpose, Registrant};
 use crate::trunk::Snapshot;
+use crate::trunk::door::Users;
 
 impl Endpoint {
     /// Who has registered.
@@ -20,12 +21,20 @@ impl Endpoint {
     }
 
     /// The request has passed the checks that need no state.
-    pub(super) fn on_register(&mut self, now: Now, request: &Request) {
-        let Some(member) = self.authenticate(now.mono, request) else { return };
-        let wanted = request.message.to().map(|to| to.uri.user_decoded()).unwrap_or_default();
-        if wanted != member.name {
+    pub(super) fn on_register(&mut self, now: Now, request: &Request, users: Users) {
+        let Some(member) = self.authenticate(now.mono, request, users) else { return };
+        let to = request.message.to().map(|to| to.uri);
+        let wanted = to.as_ref().map(|uri| uri.user_decoded()).unwrap_or_default();
+        // Peers of trunks have names of the whole house, whatever host their telephones write.
+        let here = match users {
+            Users::Peers => wanted,
+            Users::Door(..) => {
+                format!("{wanted}@{}", to.map(|uri| uri.host.to_ascii_lowercase()).unwrap_or_default())
+            }
+        };
+        let Some(owner) = member.owner.filter(|_| here == member.name) else {
             return self.turn_away(request, forbidden("Register Yourself Only"));
-        }
+        };
         let full = self.txns.len() >= self.config.transactions_max;
         if self.draining || full {
             let headers = vec![("Retry-After", self.retry_after())];
@@ -33,7 +42,7 @@ impl Endpoint {
             let refusal = Refusal { code: 503, words: words.to_owned(), headers };
             return self.turn_away(request, refusal);
         }
-        let user = registrar::User { name: &member.name, trunk: member.trunk };
+        let user = registrar::User { name: &member.name, owner };
         match self.registrar.register(now, &user, &request.message, request.flow) {
             Ok(changes) => {
                 self.bindings_changed(changes);
@@ -85,10 +94,32 @@ impl Endpoint {
     pub(super) fn drop_bindings_of_nobody(&mut self, old: &Snapshot) {
         let new = self.sources.clone();
         let changes = self.registrar.keep(|row| {
-            let here = new.user(&row.user, row.flow.remote.ip()).filter(|(trunk, _)| *trunk == row.trunk);
-            let before = old.owner(&row.user).filter(|t| t.sid == row.trunk).and_then(|t| t.ha1.as_ref());
-            here.is_some_and(|(_, ha1)| before.is_none_or(|before| before == ha1))
+            let (here, before) = (may_stay(&new, row), hash_of(old, row));
+            here.is_some_and(|ha1| before.is_none_or(|before| before == ha1))
         });
         self.bindings_changed(changes);
+    }
+}
+
+/// What the password of a bound user is compared with, if it may be where it is.
+fn may_stay<'a>(tables: &'a Snapshot, row: &BindingRow) -> Option<&'a Ha1> {
+    match row.owner {
+        Registrant::Trunk(sid) => {
+            let (trunk, ha1) = tables.user(&row.user, row.flow.remote.ip())?;
+            (trunk == sid).then_some(ha1)
+        }
+        Registrant::Domain(_) => hash_of(tables, row),
+    }
+}
+
+/// The same, wherever it is.
+fn hash_of<'a>(tables: &'a Snapshot, row: &BindingRow) -> Option<&'a Ha1> {
+    match row.owner {
+        Registrant::Trunk(sid) => tables.owner(&row.user).filter(|t| t.sid == sid)?.ha1.as_ref(),
+        Registrant::Domain(sid) => {
+            let (name, host) = row.user.split_once('@')?;
+            let door = tables.doors().get(DoorSid::Domain(sid)).filter(|door| door.host == host)?;
+            door.user(Purpose::Registrations, name)
+        }
     }
 }

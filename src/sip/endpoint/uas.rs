@@ -5,10 +5,9 @@ use super::leg::{Leg, Phase, Ringing, Unacked};
 use super::request::Request;
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sid::TrunkSid;
 use crate::sip::check::Refusal;
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
-use crate::sip::event::{Cause, Invite, LegId, Side, SipEvent};
+use crate::sip::event::{Caller, Cause, Invite, LegId, Side, SipEvent};
 use crate::sip::transaction::{InviteServer, Key, Machine, TxnId};
 use crate::sip::wire::{Message, Method, NameAddr, Writer};
 use crate::sip::{identity, telephone};
@@ -26,7 +25,7 @@ fn refusal(code: u16, words: &str) -> Refusal {
 
 impl Endpoint {
     /// A new INVITE from a trunk's address: a leg, unless there are too many or it is here already by another way.
-    pub(super) fn on_invite(&mut self, now: Mono, request: Request, trunks: Vec<TrunkSid>) {
+    pub(super) fn on_invite(&mut self, now: Mono, request: Request, caller: Caller) {
         let full = self.txns.len() >= self.config.transactions_max || self.legs.len() >= self.config.legs_max;
         if self.draining || full {
             let mut refusal = refusal(503, if full { "Too Many Calls" } else { "Draining" });
@@ -37,12 +36,12 @@ impl Endpoint {
             return self.turn_away(&request, refusal(482, "Merged Request"));
         }
         match self.replaced_by(&request) {
-            Ok(replaces) => self.new_inbound(now, request, trunks, replaces),
+            Ok(replaces) => self.new_inbound(now, request, caller, replaces),
             Err(refusal) => self.turn_away(&request, refusal),
         }
     }
 
-    fn new_inbound(&mut self, now: Mono, request: Request, trunks: Vec<TrunkSid>, replaces: Option<LegId>) {
+    fn new_inbound(&mut self, now: Mono, request: Request, caller: Caller, replaces: Option<LegId>) {
         let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
         let key = Key::client(request.call_id(), &tag);
         if self.dialogs.contains_key(&key) {
@@ -68,7 +67,7 @@ impl Endpoint {
         self.seen(id, false, "INVITE".to_owned());
         self.seen(id, true, "100".to_owned());
         self.respond(now, txn, 100, trying);
-        self.emit(SipEvent::Incoming { leg: id, invite: Box::new(invite), trunks });
+        self.emit(SipEvent::Incoming { leg: id, invite: Box::new(invite), caller });
     }
 
     /// 180, or 183 with early media.

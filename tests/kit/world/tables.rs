@@ -5,8 +5,8 @@ use crate::security::secrets;
 use chorus::call::tables::Tables;
 use chorus::sid::{NumberSid, TrunkSid};
 use chorus::store::account_rules::AccountRules;
-use chorus::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
-use chorus::store::rows::{AccountRow, ApplicationRow, Hook, NumberRow, TrunkRow};
+use chorus::store::rows::{AccountRow, Hook, NumberRow, TrunkRow};
+use chorus::store::snapshot::Snapshot as Rows;
 use chorus::store::tx::{Backend, Op, Tx};
 use chorus::switch::Input;
 use std::sync::Arc;
@@ -107,15 +107,29 @@ impl World {
         self.reload();
     }
 
+    /// A SIP domain with its lists.
+    pub fn domain(&mut self, rows: Rows) {
+        let mut ops: Vec<Op> = rows.domains.into_iter().map(|r| Op::PutSipDomain(Box::new(r))).collect();
+        ops.extend(rows.credentials.into_iter().map(|r| Op::PutCredential(Box::new(r))));
+        ops.extend(rows.addresses.into_iter().map(|r| Op::PutIpAddress(Box::new(r))));
+        ops.extend(rows.uses.into_iter().map(|r| Op::PutListUse(Box::new(r))));
+        self.store.apply(&[Tx { ops }])[0].clone().unwrap();
+        self.store.sync();
+        self.reload();
+    }
+
     pub(super) fn reload(&mut self) {
-        let tables = Tables::of(chorus::store::snapshot::Snapshot {
-            trunks: self.store.all::<TrunkRow>().cloned().collect(),
-            numbers: self.store.all::<NumberRow>().cloned().collect(),
-            applications: self.store.all::<ApplicationRow>().cloned().collect(),
-            accounts: self.store.all::<AccountRow>().cloned().collect(),
-            elastic: self.store.all::<ElasticTrunkRow>().cloned().collect(),
-            origination: self.store.all::<OriginationUrlRow>().cloned().collect(),
-            ..Default::default()
+        let tables = Tables::of(Rows {
+            trunks: self.store.all().cloned().collect(),
+            numbers: self.store.all().cloned().collect(),
+            applications: self.store.all().cloned().collect(),
+            accounts: self.store.all().cloned().collect(),
+            domains: self.store.all().cloned().collect(),
+            credentials: self.store.all().cloned().collect(),
+            addresses: self.store.all().cloned().collect(),
+            uses: self.store.all().cloned().collect(),
+            elastic: self.store.all().cloned().collect(),
+            origination: self.store.all().cloned().collect(),
         });
         self.input(Input::Tables(Arc::new(tables)));
     }

@@ -1,0 +1,114 @@
+//! Calls that are for no number: through a SIP domain, and from one registered user to another by name.
+
+use super::Refusal;
+use crate::clock::Now;
+use crate::sid::{CallSid, SipDomainSid, TrunkSid};
+use crate::sip::event::{Cause, Invite, Transport};
+use crate::store::rows::{CallRow, CallStatus, DomainCall, Subscription};
+use crate::switch::Switch;
+use crate::trunk::route;
+
+/// What a user who dials another one by name would have written.
+fn dial(user: &str, realm: &str) -> String {
+    let escaped: String = user
+        .chars()
+        .map(|c| match c {
+            '\'' => "&apos;".to_owned(),
+            '&' => "&amp;".to_owned(),
+            c => c.to_string(),
+        })
+        .collect();
+    format!("<Response><Dial answerOnBridge=\"true\"><Sip>sip:{escaped}@{realm}</Sip></Dial></Response>")
+}
+
+impl Switch {
+    /// A call through a SIP domain: its VoiceUrl says what becomes of it. To and From are the URIs of the request.
+    pub(super) fn admit_at_domain(
+        &mut self,
+        now: Now,
+        invite: &Invite,
+        sid: SipDomainSid,
+        user: Option<String>,
+    ) -> Result<CallRow, Refusal> {
+        let tables = self.tables.clone();
+        let Some(domain) = tables.trunks.doors().domain(sid) else {
+            let cause = Cause::new(404, "No such domain");
+            return Err(Refusal::new(cause, format!("{sid} is gone"), None));
+        };
+        let refuse = |code, phrase: &str, words: String| {
+            Err(Refusal::new(Cause::new(code, phrase), words, Some(domain.account)))
+        };
+        if domain.secure && invite.flow.transport != Transport::Tls {
+            return refuse(403, "TLS Required", format!("{} is Secure: it takes TLS alone", domain.name));
+        }
+        let active = tables.account(domain.account).is_some_and(|a| a.status == "active");
+        if !active {
+            return refuse(480, "No handler for this domain", "the account is not active".to_owned());
+        }
+        if domain.voice.is_none() {
+            let words = format!("the SIP domain {} has no VoiceUrl", domain.name);
+            return refuse(480, "No handler for this domain", words);
+        }
+        let seconds = self.within_rules(now, domain.account)?;
+        let done = domain.status_callback.clone();
+        let done = done.map(|hook| Subscription { hook, completed: true, ..Subscription::default() });
+        let row = CallRow::empty(domain.account, now.wall, &self.settings.node, CallStatus::Ringing);
+        Ok(CallRow {
+            sid: CallSid::new(&mut self.rng),
+            time_limit_s: row.time_limit_s.min(seconds),
+            to: invite.uri.clone(),
+            from: format!("sip:{}@{}", invite.from_user, invite.from_host),
+            forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
+            started: Some(now.wall),
+            voice: domain.voice.clone(),
+            fallback: domain.fallback.clone(),
+            callbacks: done.into_iter().collect(),
+            domain: Some(DomainCall {
+                sid,
+                name: domain.name.clone(),
+                user,
+                source: invite.flow.remote.ip().to_canonical(),
+            }),
+            ..row
+        })
+    }
+
+    /// One registered peer dials another by its name: a call of their account that dials it. None: there is no such peer, or they
+    /// have no account in common.
+    pub(super) fn admit_by_name(
+        &mut self,
+        now: Now,
+        invite: &Invite,
+        trunks: &[TrunkSid],
+        called: &str,
+    ) -> Option<Result<CallRow, Refusal>> {
+        let tables = self.tables.clone();
+        let callee = tables.trunks.owner(called)?;
+        let only = tables.only_account().map(|a| a.sid);
+        let (caller, account) = trunks.iter().find_map(|sid| {
+            let caller = tables.trunks.trunk(*sid)?;
+            let account = caller.account.or(callee.account).or(only)?;
+            (route::is_open(caller, account) && route::is_open(callee, account)).then_some((caller, account))
+        })?;
+        let active = tables.account(account).is_some_and(|a| a.status == "active");
+        if !active || self.channels.is_full(caller) {
+            return None;
+        }
+        let seconds = match self.within_rules(now, account) {
+            Ok(seconds) => seconds,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        let realm = self.settings.realm.clone();
+        let row = CallRow::empty(account, now.wall, &self.settings.node, CallStatus::Ringing);
+        Some(Ok(CallRow {
+            sid: CallSid::new(&mut self.rng),
+            time_limit_s: row.time_limit_s.min(seconds),
+            to: format!("sip:{called}@{realm}"),
+            from: super::caller(invite, Some(caller)),
+            trunk: Some(caller.sid),
+            started: Some(now.wall),
+            twiml: Some(dial(called, &realm)),
+            ..row
+        }))
+    }
+}

@@ -1,0 +1,126 @@
+//! Twilio's SIP domains and the lists that are mapped to them.
+
+use super::harness::*;
+use serde_json::Value;
+
+fn sid(v: &Value) -> String {
+    v["sid"].as_str().unwrap().to_string()
+}
+
+fn made(server: &Server, path: &str, fields: &[(&str, &str)]) -> Value {
+    server.post(&format!("/SIP/{path}.json"), fields).good(201)
+}
+
+#[test]
+fn a_domain_is_made_changed_and_deleted() {
+    let server = Server::start();
+    let fields = [
+        ("DomainName", "Acme.Example"),
+        ("VoiceUrl", "https://example.com/v"),
+        ("VoiceMethod", "GET"),
+        ("VoiceStatusCallbackUrl", "https://example.com/s"),
+        ("SipRegistration", "true"),
+    ];
+    let domain = made(&server, "Domains", &fields);
+    for (name, value) in [
+        ("domain_name", "acme.example"),
+        ("friendly_name", "acme.example"),
+        ("auth_type", ""),
+        ("voice_method", "GET"),
+        ("voice_status_callback_url", "https://example.com/s"),
+    ] {
+        assert_eq!(domain[name], value, "{name}");
+    }
+    assert_eq!((&domain["sip_registration"], &domain["secure"]), (&true.into(), &false.into()));
+    server.post("/SIP/Domains.json", &[("DomainName", "acme.EXAMPLE")]).bad(400, 21232);
+    let path = format!("/SIP/Domains/{}.json", sid(&domain));
+    let changed = server.post(&path, &[("DomainName", "b.example"), ("Secure", "true")]).good(200);
+    assert_eq!((&changed["domain_name"], &changed["secure"]), (&"b.example".into(), &true.into()));
+    assert_eq!(changed["voice_url"], "https://example.com/v", "what was not given stays");
+    server.post(&path, &[("VoiceUrl", ""), ("VoiceFallbackUrl", "https://example.com/f")]).bad(400, 21405);
+    assert_eq!(server.delete(&path).status, 204);
+    server.get(&path).bad(404, 20404);
+    made(&server, "Domains", &[("DomainName", "b.example")]);
+}
+
+#[test]
+fn a_domain_is_a_host_name_and_no_name_of_the_server_itself() {
+    let server = Server::start();
+    for name in ["192.0.2.1", "acme.example:5060", "chorus", "CHORUS.local", "[2001:db8::1]"] {
+        server.post("/SIP/Domains.json", &[("DomainName", name)]).bad(400, 21231);
+    }
+    let other = server.another(false);
+    made(&server, "Domains", &[("DomainName", "acme.example")]);
+    let path = format!("/2010-04-01/Accounts/{}/SIP/Domains.json", other.sid);
+    let auth = basic(&other.sid.to_string(), &other.auth_token);
+    server.send("POST", &path, &[("Authorization", &auth)], b"DomainName=acme.example").bad(400, 21232);
+}
+
+#[test]
+fn a_list_that_a_domain_uses_cannot_be_deleted() {
+    let server = Server::start();
+    let domain = sid(&made(&server, "Domains", &[("DomainName", "acme.example")]));
+    let users = sid(&made(&server, "CredentialLists", &[("FriendlyName", "phones")]));
+    let addresses = sid(&made(&server, "IpAccessControlLists", &[("FriendlyName", "office")]));
+    let below = format!("Domains/{domain}");
+    let by_users = [("CredentialListSid", users.as_str())];
+    let by_addresses = [("IpAccessControlListSid", addresses.as_str())];
+    let mapped = made(&server, &format!("{below}/Auth/Calls/CredentialListMappings"), &by_users);
+    assert_eq!((sid(&mapped), &mapped["friendly_name"]), (users.clone(), &"phones".into()));
+    made(&server, &format!("{below}/IpAccessControlListMappings"), &by_addresses);
+    let shown = || server.get(&format!("/SIP/{below}.json")).good(200);
+    assert_eq!(shown()["auth_type"], "IP_ACL,CREDENTIAL_LIST");
+    server.delete(&format!("/SIP/CredentialLists/{users}.json")).bad(400, 21241);
+    server.delete(&format!("/SIP/IpAccessControlLists/{addresses}.json")).bad(400, 21236);
+    // The older paths and those of Auth/Calls are the same mappings; those of registrations are others.
+    let old = server.get(&format!("/SIP/{below}/CredentialListMappings/{users}.json")).good(200);
+    assert_eq!(old["domain_sid"], domain);
+    server
+        .get(&format!("/SIP/{below}/Auth/Registrations/CredentialListMappings/{users}.json"))
+        .bad(404, 20404);
+    made(&server, &format!("{below}/Auth/Registrations/CredentialListMappings"), &by_users);
+    let unmap = |path: &str| assert_eq!(server.delete(&format!("/SIP/{below}/{path}.json")).status, 204);
+    unmap(&format!("CredentialListMappings/{users}"));
+    assert_eq!(shown()["auth_type"], "IP_ACL");
+    server.delete(&format!("/SIP/CredentialLists/{users}.json")).bad(400, 21241);
+    unmap(&format!("Auth/Registrations/CredentialListMappings/{users}"));
+    assert_eq!(server.delete(&format!("/SIP/CredentialLists/{users}.json")).status, 204);
+    // With the domain go its mappings, and then the list may go as well.
+    assert_eq!(server.delete(&format!("/SIP/{below}.json")).status, 204);
+    assert_eq!(server.delete(&format!("/SIP/IpAccessControlLists/{addresses}.json")).status, 204);
+}
+
+#[test]
+fn a_list_of_another_account_cannot_be_mapped() {
+    let server = Server::start();
+    let domain = sid(&made(&server, "Domains", &[("DomainName", "acme.example")]));
+    let nobody = "CL00000000000000000000000000000000";
+    let below = format!("/SIP/Domains/{domain}/Auth/Calls/CredentialListMappings.json");
+    server.post(&below, &[("CredentialListSid", nobody)]).bad(400, 21240);
+    assert!(server.get(&below).good(200)["contents"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn mappings_are_listed_page_by_page() {
+    let server = Server::start();
+    let domain = sid(&made(&server, "Domains", &[("DomainName", "acme.example")]));
+    let below = format!("Domains/{domain}/Auth/Calls/CredentialListMappings");
+    let mut all: Vec<String> = Vec::new();
+    for name in ["a", "b", "c"] {
+        let list = sid(&made(&server, "CredentialLists", &[("FriendlyName", name)]));
+        made(&server, &below, &[("CredentialListSid", list.as_str())]);
+        // Mapped twice is mapped once.
+        made(&server, &below, &[("CredentialListSid", list.as_str())]);
+        all.push(list);
+    }
+    let (mut next, mut seen) = (format!("/SIP/{below}.json?PageSize=1"), Vec::new());
+    loop {
+        let page = server.get(&next).good(200);
+        seen.extend(page["contents"].as_array().unwrap().iter().map(sid));
+        let Some(uri) = page["next_page_uri"].as_str() else { break };
+        next = uri.strip_prefix(&server.path("")).unwrap().to_owned();
+    }
+    seen.sort();
+    all.sort();
+    assert_eq!(seen, all);
+}
