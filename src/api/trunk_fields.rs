@@ -8,6 +8,7 @@ use crate::media::plan::Dtmf;
 use crate::sid::TrunkSid;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, Registrant, TrunkMode, TrunkRow};
+use crate::trunk::manners::{Manners, REDIRECTS, RELIABILITIES};
 use crate::trunk::policy::Word;
 use crate::trunk::{media::SrtpPolicy, normalise};
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ const BELIEVED: &[&str] = &["from", "asserted"];
 const ASSERTS: &[&str] = &["none", "p_asserted_identity", "remote_party_id"];
 
 /// The mode comes first: UPDATE does not require it.
-const FIELDS: [Param; 33] = [
+const FIELDS: [Param; 36] = [
     param(
         "authentication_mode",
         Kind::OneOf(MODES),
@@ -83,6 +84,21 @@ const FIELDS: [Param; 33] = [
         "outbound_dial_string",
         Kind::DialString,
         "The whole Request-URI, with {number}, {host} and {user}.",
+    ),
+    param(
+        "reliable_provisional",
+        Kind::OneOf(RELIABILITIES),
+        "Provisional responses acknowledged by PRACK: offered by default; required or off.",
+    ),
+    param(
+        "session_expires",
+        Kind::Int(0, SESSION_EXPIRES_MAX),
+        "Seconds after which a call ends that nobody refreshes, at least 90; 1800 by default, 0 asks for none.",
+    ),
+    param(
+        "redirects",
+        Kind::OneOf(REDIRECTS),
+        "3xx that are followed: those that stay with the trunk by default; none or any.",
     ),
     param(
         "srtp",
@@ -150,6 +166,8 @@ const CODECS: &[&str] = &["PCMU", "PCMA"];
 
 /// Most `max_channels`.
 const CHANNELS_MAX: i64 = 1_000_000;
+/// Most `session_expires`: a day.
+const SESSION_EXPIRES_MAX: i64 = 86_400;
 
 /// Attributes of create.
 pub const CREATE: &[Param] = &FIELDS;
@@ -183,6 +201,9 @@ const PROPS: &[Prop] = &[
     always("outbound_national_dialing", Type::Bool),
     always("outbound_route_prefixes", Type::Texts),
     maybe("outbound_dial_string", Type::Text),
+    always("reliable_provisional", Type::OneOf(RELIABILITIES)),
+    always("session_expires", Type::Int),
+    always("redirects", Type::OneOf(REDIRECTS)),
     always("srtp", Type::OneOf(SrtpPolicy::WORDS)),
     always("codecs", Type::Texts),
     maybe("ptime", Type::Int),
@@ -271,6 +292,9 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
         "outbound_national_dialing": row.outbound_national_dialing,
         "outbound_route_prefixes": row.outbound_route_prefixes,
         "outbound_dial_string": row.outbound_dial_string,
+        "reliable_provisional": row.reliability.as_str(),
+        "session_expires": Manners::of(row).session_expires,
+        "redirects": row.redirects.as_str(),
         "srtp": row.media.srtp.as_str(),
         "codecs": row.media.codecs.iter().map(|c| c.name()).collect::<Vec<_>>(),
         "ptime": row.media.ptime,

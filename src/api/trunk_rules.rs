@@ -7,6 +7,7 @@ use crate::rng::Rng;
 use crate::sid::AccountSid;
 use crate::sip::digest::server::ha1;
 use crate::store::rows::{TrunkMode, TrunkRow};
+use crate::trunk::manners::{MIN_SE, Redirects, Reliability};
 use crate::trunk::policy::{Asserts, Believed, Refer, Word};
 use crate::trunk::tls::Rules;
 use crate::trunk::{countries, media::SrtpPolicy, normalise};
@@ -55,6 +56,15 @@ pub fn apply(given: &Given, row: &mut TrunkRow) {
     }
     if let Some(channels) = given.number("max_channels") {
         row.max_channels = channels.and_then(|n| u32::try_from(n).ok());
+    }
+    if let Some(seconds) = given.number("session_expires") {
+        row.session_expires = seconds.and_then(|n| u32::try_from(n).ok());
+    }
+    if let Some(word) = given.text("reliable_provisional") {
+        row.reliability = word.and_then(|w| Reliability::parse(&w)).unwrap_or_default();
+    }
+    if let Some(word) = given.text("redirects") {
+        row.redirects = word.and_then(|w| Redirects::parse(&w)).unwrap_or_default();
     }
     media(given, row);
     with_defaults(given, row);
@@ -176,6 +186,9 @@ pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
     if row.outbound_national_dialing && national.is_none() {
         let words = "outbound_national_dialing needs an inbound_country that has telephones.";
         return refuse("outbound_national_dialing", words);
+    }
+    if row.session_expires.is_some_and(|s| (1..MIN_SE).contains(&s)) {
+        return refuse("session_expires", "session_expires is 0 or at least 90.");
     }
     check_tls(row)?;
     match row.authentication_mode {

@@ -53,6 +53,8 @@ pub struct Leg {
     /// That document: one that says the same is the same (RFC 3264 section 8).
     said: String,
     plan: MediaPlan,
+    /// The peer's last document.
+    remote: Option<sdp::Remote>,
     /// What a 183 has said already; the 200 says the same.
     early: Option<Bytes>,
     /// What may be agreed on: the trunk's word.
@@ -105,6 +107,7 @@ impl Leg {
             version: 0,
             said: String::new(),
             plan: MediaPlan::default(),
+            remote: None,
             early: None,
             terms: sdp::Terms::default(),
             ways: Vec::new(),
@@ -199,8 +202,17 @@ impl Leg {
             let local = self.new_version(local);
             (body, _) = answer(&self.terms, &local)?;
         }
-        self.set_peer(peer);
+        // A refresh must not disturb who is heard (RFC 3264 section 8).
+        if !self.is_refresh(&remote) {
+            self.set_peer(peer);
+        }
+        self.remote = Some(remote);
         Ok(self.say(body))
+    }
+
+    /// In an answered call: does the peer say again what it said last?
+    fn is_refresh(&self, remote: &sdp::Remote) -> bool {
+        self.answered && self.plan.peer.is_some() && self.remote.as_ref() == Some(remote)
     }
 
     /// An offer of ours.
@@ -311,7 +323,9 @@ impl Call {
         let Some(body) = body else {
             return self.leg.peer().is_some();
         };
-        let peer = sdp::read(body).ok().and_then(|r| self.leg.terms.accept(&r).ok());
+        let remote = sdp::read(body).ok();
+        let peer = remote.as_ref().and_then(|r| self.leg.terms.accept(r).ok());
+        self.leg.remote = remote.or(self.leg.remote.take());
         match peer {
             Some(peer) => {
                 self.leg.set_peer(peer);
@@ -360,8 +374,11 @@ impl Call {
         }
     }
 
-    /// The answer to the offer in our 200.
+    /// The answer to the offer in our 200, or to our re-INVITE.
     pub(super) fn on_offer_answered(&mut self, cx: &mut Cx<'_>, body: Option<Bytes>) {
+        if body.as_ref().and_then(|b| sdp::read(b).ok()).is_some_and(|r| self.leg.is_refresh(&r)) {
+            return;
+        }
         self.take_answer(cx, body.as_ref());
     }
 

@@ -4,10 +4,9 @@
 use super::wire::{Message, Method, Scheme, split_list};
 
 /// Methods that the endpoint answers.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY";
-/// Extensions that a request may require. `100rel` is not among them (ruling 2.48); `timer` is not either: a
-/// Session-Expires is ignored.
-pub const SUPPORTED: &[&str] = &["replaces"];
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
+/// Extensions that a request may require (RFC 3262, RFC 4028, RFC 3891).
+pub const SUPPORTED: &[&str] = &["100rel", "timer", "replaces"];
 /// Extensions that a REGISTER may require (RFC 3327, RFC 5626).
 pub const REGISTER_SUPPORTED: &[&str] = &["path", "outbound"];
 /// Bodies of INVITE and UPDATE.
@@ -65,7 +64,7 @@ fn check_method(method: &Method) -> Result<(), Refusal> {
     let allow = || vec![("Allow", ALLOW.to_owned())];
     match method {
         Method::Invite | Method::Ack | Method::Bye | Method::Cancel => Ok(()),
-        Method::Options | Method::Info | Method::Update => Ok(()),
+        Method::Options | Method::Info | Method::Update | Method::Prack => Ok(()),
         Method::Refer | Method::Notify => Ok(()),
         Method::Other(_) => Err(refusal(501, "Not Implemented", allow())),
         _ => Err(refusal(405, "Method Not Allowed", allow())),
@@ -93,7 +92,7 @@ fn check_extensions(request: &Message) -> Result<(), Refusal> {
 
 fn check_body(request: &Message, method: &Method) -> Result<(), Refusal> {
     let accept = match method {
-        Method::Invite | Method::Update => ACCEPT,
+        Method::Invite | Method::Update | Method::Prack => ACCEPT,
         Method::Info => ACCEPT_INFO,
         // Nobody looks at the body of the others.
         _ => return Ok(()),

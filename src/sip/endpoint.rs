@@ -14,8 +14,10 @@
 //! ended and 64*T1 have passed every map is empty, and [`Endpoint::counts`] shows it.
 
 mod answered;
+mod authorizing;
 mod config;
 mod contacts;
+mod early;
 mod engine;
 mod hangup;
 mod identify;
@@ -30,9 +32,12 @@ mod overload;
 mod penalty;
 mod proofs;
 mod receive;
+mod redirect;
 mod refer;
+mod refresh;
 mod register;
 mod registering;
+mod reliable;
 mod request;
 mod reroute;
 mod shut_out;

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod refer;
 pub mod registrar;
 pub mod registration;
+pub mod session;
 pub mod telephone;
 pub mod transaction;
 pub mod transport;

@@ -366,7 +366,7 @@ fn key(user: &str, contact: &NameAddr, instance: Option<&str>) -> String {
 }
 
 /// `0.7` in thousandths.
-fn quality(q: Option<&str>) -> u16 {
+pub(super) fn quality(q: Option<&str>) -> u16 {
     let Some((whole, rest)) = q.map(|q| q.split_once('.').unwrap_or((q, ""))) else { return 1_000 };
     if whole == "1" {
         return 1_000;

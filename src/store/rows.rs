@@ -209,6 +209,15 @@ pub struct TrunkRow {
     pub media: crate::trunk::media::TrunkMedia,
     /// Two letters; how national numbers are read.
     pub country: Option<String>,
+    /// Whether provisional responses are acknowledged.
+    #[serde(default)]
+    pub reliability: crate::trunk::manners::Reliability,
+    /// The session interval that our INVITE asks for in seconds; 0: none. None: the usual one.
+    #[serde(default)]
+    pub session_expires: Option<u32>,
+    /// Whose 3xx are followed.
+    #[serde(default)]
+    pub redirects: crate::trunk::manners::Redirects,
     /// Transfers by REFER.
     #[serde(default)]
     pub refer: crate::trunk::policy::Refer,

@@ -7,6 +7,7 @@ pub mod door;
 pub mod explain;
 pub mod identify;
 pub mod identity;
+pub mod manners;
 pub mod media;
 pub mod normalise;
 pub mod policy;

@@ -78,6 +78,7 @@ fn every_attribute_is_shown_as_it_was_given_but_the_secrets() {
         "outbound_dial_string": "sip:{number}@{host};user=phone", "account_sid": server.account.sid,
         "tls_ca": pem.0, "tls_peer_names": ["pbx.client.com"], "tls_peer_fingerprints": ["ab".repeat(32)],
         "tls_client_auth": true, "tls_certificate": pem.0,
+        "reliable_provisional": "required", "session_expires": 600, "redirects": "any",
         "srtp": "optional", "codecs": ["PCMA", "PCMU"], "ptime": 30, "dtmf": "auto",
         "refer": "allow", "inbound_identity": "asserted", "outbound_identity": "remote_party_id",
         "outbound_diversion": true,

@@ -359,7 +359,8 @@ impl Phone {
         match self.on_call.clone() {
             OnCall::Refuse(code) => {
                 let cause = Cause::new(code, "No");
-                self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
+                let headers = self.answers_with.clone();
+                self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers });
                 vec![]
             }
             OnCall::Challenge => {

@@ -2,6 +2,7 @@
 
 mod corners;
 mod dial;
+mod dialogs;
 mod documents;
 mod domains;
 mod elastic;
@@ -25,6 +26,7 @@ mod verbs;
 fn every_ladder_is_shown() {
     let sources = [
         include_str!("dial.rs"),
+        include_str!("dialogs.rs"),
         include_str!("domains.rs"),
         include_str!("elastic.rs"),
         include_str!("faults.rs"),

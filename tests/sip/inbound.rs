@@ -354,7 +354,7 @@ fn an_older_cseq_is_refused_and_foreign_tags_are_unknown() {
 #[test]
 fn what_is_not_offered_is_refused_by_name() {
     let mut b = Bench::new();
-    for method in ["REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "PRACK"] {
+    for method in ["REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH"] {
         b.get(&Req::new(method).text());
         b.expect(&[&format!("405 {method}"), "Refused 405"]);
         assert!(b.last().headers.text("Allow").unwrap().contains("INVITE"));
@@ -368,7 +368,7 @@ fn what_is_not_offered_is_refused_by_name() {
     b.expect(&["501 TELEPORT", "Refused 501"]);
     b.get(&Req::new("INVITE").with("Require: 100rel, x-new").sdp().text());
     b.expect(&["420 INVITE", "Refused 420"]);
-    assert_eq!(b.last().headers.text("Unsupported").unwrap(), "100rel, x-new");
+    assert_eq!(b.last().headers.text("Unsupported").unwrap(), "x-new");
     b.get(&Req::new("INVITE").uri("urn:service:sos").sdp().text());
     b.expect(&["416 INVITE", "Refused 416"]);
     b.get(&Req::new("INVITE").with("Supported: timer, 100rel").with("Session-Expires: 90").sdp().text());

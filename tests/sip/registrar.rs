@@ -617,7 +617,7 @@ fn strangers_hear_nothing_but_the_challenge() {
     let invite = ALICE.text("INVITE", "sip:+15550001@chorus", 1, None);
     b.get(&invite.replace("To: <sip:+15550001@chorus>", "To: <sip:+15550001@chorus>;tag=x"));
     b.expect(&["Refused 0"]);
-    b.get(&invite.replace("Max-Forwards", "Require: 100rel\r\nMax-Forwards"));
+    b.get(&invite.replace("Max-Forwards", "Require: teleport\r\nMax-Forwards"));
     b.expect(&["Refused 0"]);
     // Nor is it sent to whom they name.
     b.get(&invite.replace(";rport", ";rport;maddr=10.9.9.9"));

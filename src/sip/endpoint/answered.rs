@@ -6,6 +6,7 @@ use super::{Endpoint, Fork, User};
 use crate::clock::Mono;
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Flow, LegId, SipEvent, SipOut};
+use crate::sip::session;
 use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::{Message, Method};
 use bytes::Bytes;
@@ -16,6 +17,9 @@ const FORKS_MAX: usize = 16;
 impl Endpoint {
     /// A 2xx whose Call-ID may be ours.
     pub(super) fn on_success(&mut self, now: Mono, flow: Flow, message: &Message) {
+        if self.is_reinvites(message) {
+            return;
+        }
         let Some(call) = self.calls.get(message.call_id()) else { return };
         if message.from_tag().as_deref() != Some(call.local_tag.as_str()) {
             return;
@@ -45,18 +49,38 @@ impl Endpoint {
         }
     }
 
+    /// A 2xx to a re-INVITE of ours came again; its dialog lives, and is no fork.
+    fn is_reinvites(&mut self, message: &Message) -> bool {
+        let leg = self.find_leg(message.call_id(), &message.from_tag().unwrap_or_default());
+        let (Some(id), Some(number)) = (leg, message.cseq().map(|c| c.number)) else { return false };
+        let Some(leg) = self.legs.get(&id) else { return false };
+        let tag = message.to_tag().unwrap_or_default();
+        let first =
+            self.calls.get(message.call_id()).is_none_or(|c| c.forks.iter().any(|f| f.cseq == number));
+        if matches!(leg.phase, Phase::Calling(_)) || leg.dialog.ids.remote_tag != tag || first {
+            return false;
+        }
+        self.repeat_refresh_ack(id, number);
+        true
+    }
+
     /// The first 2xx of a leg that waits for it.
     fn on_answer(&mut self, now: Mono, id: LegId, flow: Flow, message: &Message) {
         let dialog = Dialog::uac(message, flow);
         let Some(leg) = self.leg_mut(id) else { return };
-        let Phase::Calling(mut calling) = std::mem::replace(&mut leg.phase, Phase::Up) else { return };
         let own = leg.dialog.ids.local_cseq;
         let number = message.cseq().map_or(own, |c| c.number);
-        leg.dialog = dialog.clone();
+        let remote_cseq = leg.early(&dialog.ids.remote_tag).and_then(|e| e.dialog.remote_cseq);
+        leg.dialog = Dialog { remote_cseq, ..dialog.clone() };
+        let Phase::Calling(mut calling) = std::mem::replace(&mut leg.phase, Phase::Up) else { return };
         // Requests of this dialog go on above every number that was used.
         leg.dialog.ids.local_cseq = own.max(number);
         let dialog = leg.dialog.clone();
         leg.auth = auth(&calling, flow);
+        leg.refresh.hear(message);
+        leg.refresh.set(session::agreed(now, message));
+        let offered = crate::sdp::facing(&calling.cmd.offer, dialog.ids.flow.local.ip());
+        leg.say(Some(&offered));
         self.seen(id, false, "200 INVITE".to_owned());
         let ack = self.acknowledgement(&dialog, number, &calling.authorization);
         if let Some(leg) = self.leg_mut(id) {

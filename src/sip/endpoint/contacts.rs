@@ -15,7 +15,7 @@ use super::leg::{Calling, Cancel, GIVE_UP, Hop, Phase, Stage, Verdict};
 use super::outgoing::{begin, invite_on};
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sip::event::{Cause, InviteCmd, LegId, Side, SipEvent};
+use crate::sip::event::{Cause, Flow, InviteCmd, LegId, Side, SipEvent};
 use crate::sip::transaction::{Key, TxnId};
 use crate::sip::wire::{Message, Method};
 use bytes::Bytes;
@@ -84,7 +84,16 @@ impl Endpoint {
         // Who asks both sees one call.
         let cseq = calling.cseq().unwrap_or(leg.dialog.ids.local_cseq);
         let uri = calling.at_contact(&hop);
-        let bytes = invite_on(&calling.cmd, &uri, hop.path(), &[], &hop.flow, &branch, cseq, Some(&agent));
+        let bytes = invite_on(
+            &calling.cmd,
+            &uri,
+            hop.path(),
+            &calling.extensions(),
+            &hop.flow,
+            &branch,
+            cseq,
+            Some(&agent),
+        );
         self.seen(id, true, "INVITE".to_owned());
         let txn = self.start_invite(now, &branch, bytes, hop.flow, User::Twin(id));
         let twin = Twin { txn, hop, branch, uri, cseq, provisional: false, cancelled: None };
@@ -100,8 +109,12 @@ impl Endpoint {
         id: LegId,
         txn: TxnId,
         code: u16,
+        flow: Flow,
         message: &Message,
     ) {
+        if code < 200 && !self.on_early(now, id, flow, message) {
+            return;
+        }
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         if code >= 300 {
             let Some(at) = calling.twins.iter().position(|t| t.txn == txn) else { return };

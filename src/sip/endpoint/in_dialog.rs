@@ -19,7 +19,7 @@ impl Endpoint {
         if !leg.is_peer(&request.from_tag) {
             return self.turn_away(&request, no_such_dialog());
         }
-        if !leg.dialog.in_order(request.cseq) {
+        if !leg.in_order(&request.from_tag, request.cseq) {
             let words = "CSeq Out Of Order".to_owned();
             return self.turn_away(&request, Refusal { code: 500, words, headers: Vec::new() });
         }
@@ -40,6 +40,7 @@ impl Endpoint {
                 self.reply(&request, 200, "", &capabilities());
                 self.seen(id, true, summary(200, "OPTIONS"));
             }
+            Method::Prack => self.on_prack(now, id, request),
             _ if leaving => self.turn_away(&request, no_such_dialog()),
             Method::Info => self.on_info(now, id, &request),
             Method::Refer => self.on_refer(now, id, request),

@@ -1,13 +1,17 @@
 //! What the endpoint holds for one leg, from its INVITE to its end.
 
 use super::contacts::Twin;
+use super::early::Early;
 use super::info::KeysOut;
+use super::refresh::Refresh;
+use super::reliable::Reliable;
 use crate::clock::Mono;
 use crate::sip::dialog::{Dialog, PORT};
 use crate::sip::digest;
 use crate::sip::event::{Cause, Credentials, Flow, InviteCmd, OfferId, ResolveId, Side};
 use crate::sip::transaction::{T1, T2, TxnId};
 use crate::sip::wire::{Message, Method};
+use crate::trunk::manners::Manners;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -30,6 +34,10 @@ pub struct Leg {
     pub unacked: Option<Unacked>,
     /// The ACK of the peer's 2xx, which waits for the call.
     pub ack: Option<(Flow, Bytes)>,
+    /// The session timer.
+    pub refresh: Refresh,
+    /// Provisional responses of ours that the peer acknowledges.
+    pub reliable: Option<Reliable>,
     /// An offer of the peer that the call has not answered.
     pub offer: Option<Offer>,
     /// REFERs, ours and theirs.
@@ -73,6 +81,15 @@ pub struct Ringing {
 pub struct Calling {
     pub cmd: InviteCmd,
     pub stage: Stage,
+    /// What its trunk says of the peer.
+    pub manners: Manners,
+    /// The Min-SE that a 422 taught, and how often one did.
+    pub min_se: Option<(u32, u8)>,
+    /// Contacts of a 3xx that are not tried yet, and those that were.
+    pub redirections: VecDeque<String>,
+    pub redirected: Vec<String>,
+    /// The dialogs that its provisional responses made.
+    pub early: Vec<Early>,
     /// Ways not tried yet.
     pub targets: VecDeque<Hop>,
     /// The Request-URI as the call wants it.
@@ -226,6 +243,8 @@ impl Leg {
             patience: None,
             unacked: None,
             ack: None,
+            refresh: Refresh::default(),
+            reliable: None,
             offer: None,
             refers: Default::default(),
             bye_after_ack: None,
@@ -239,12 +258,16 @@ impl Leg {
     /// When it wants to be woken.
     pub fn deadline(&self) -> Option<Mono> {
         let phase = match &self.phase {
-            Phase::Ringing(ringing) => ringing.refresh.into_iter().chain(ringing.expires).min(),
+            Phase::Ringing(ringing) => {
+                let unpracked = self.reliable.as_ref().and_then(Reliable::deadline);
+                ringing.refresh.into_iter().chain(ringing.expires).chain(unpracked).min()
+            }
             Phase::Calling(calling) => match calling.cancel {
                 Cancel::Sent(at) => Some(at),
                 _ => calling.timer_c.into_iter().chain(calling.impatient).min(),
             },
-            Phase::Up | Phase::Leaving => None,
+            Phase::Up => self.refresh.deadline(),
+            Phase::Leaving => None,
         };
         let patience = self.patience.filter(|_| !self.ended);
         let unacked = self.unacked.as_ref().map(Unacked::deadline);

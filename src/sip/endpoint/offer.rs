@@ -4,10 +4,11 @@ use super::Endpoint;
 use super::engine::{fit, summary};
 use super::leg::{Offer, Phase, Unacked};
 use super::request::Request;
-use super::uas::finish;
+use super::uas::{finish, too_short};
 use crate::clock::Mono;
 use crate::sip::check::Refusal;
 use crate::sip::event::{Cause, LegId, OfferId, SipEvent};
+use crate::sip::session::{self, Wish};
 use crate::sip::transaction::TxnId;
 use crate::sip::wire::{Message, Method};
 use bytes::Bytes;
@@ -28,11 +29,16 @@ impl Endpoint {
     pub(super) fn on_offer(&mut self, now: Mono, id: LegId, request: Request) {
         let body = request.message.sdp();
         let invite = request.method == Method::Invite;
+        let before = self.legs.get(&id).and_then(|l| l.refresh.session);
+        if session::wish(&request.message, before.as_ref()) == Wish::TooShort {
+            self.seen(id, true, summary(422, request.method.as_str()));
+            return self.turn_away(&request, too_short());
+        }
         // It offers nothing that another offer could stand in the way of, before the answer as well (RFC 3311 section 5.2).
         if !invite && body.is_none() {
             return self.on_empty_update(now, id, &request);
         }
-        if let Some(glare) = self.glare(id, invite) {
+        if let Some(glare) = self.glare(id, &request.from_tag, invite) {
             return self.refuse_glare(&request, id, &glare);
         }
         let offer = self.new_offer_id();
@@ -54,12 +60,16 @@ impl Endpoint {
         self.emit(SipEvent::Offer { leg: id, offer, body });
     }
 
-    fn glare(&self, id: LegId, invite: bool) -> Option<Glare> {
+    fn glare(&self, id: LegId, from_tag: &str, invite: bool) -> Option<Glare> {
         let leg = self.legs.get(&id)?;
+        // Early, an offer may follow once the INVITE's has its answer for certain (RFC 3311 section 5.1).
+        let said = leg.reliable.as_ref().is_some_and(|r| r.answered);
+        let heard = leg.early(from_tag).is_some_and(|e| e.answered);
         match (&leg.phase, &leg.unacked) {
-            (Phase::Calling(_), _) => Some(Glare::Ours),
-            (Phase::Ringing(_), _) => Some(Glare::Theirs),
             _ if leg.offer.is_some() => Some(Glare::Theirs),
+            _ if leg.refresh.offers() => Some(Glare::Ours),
+            (Phase::Calling(_), _) if invite || !heard => Some(Glare::Ours),
+            (Phase::Ringing(_), _) if invite || !said => Some(Glare::Theirs),
             (_, Some(unacked)) if unacked.offered => Some(Glare::Ours),
             // The ACK of the last INVITE is still on its way.
             (_, Some(_)) if invite => Some(Glare::Ours),
@@ -83,7 +93,8 @@ impl Endpoint {
     fn on_empty_update(&mut self, now: Mono, id: LegId, request: &Request) {
         let txn = self.open(id, request);
         let w = self.response(&request.message, &request.flow, 200, "", "");
-        let bytes = self.session_fields(w, &request.message, &request.flow, true).finish();
+        let w = self.session_fields(w, &request.message, &request.flow, true);
+        let bytes = w.headers(&self.agree(now, id, &request.message)).finish();
         let target = new_target(&request.message);
         if let Some(leg) = self.leg_mut(id) {
             leg.dialog.refresh(target);
@@ -95,18 +106,26 @@ impl Endpoint {
     /// 200 with our answer; of a re-INVITE until its ACK.
     pub(super) fn accept_offer(&mut self, now: Mono, id: LegId, offer: OfferId, body: Option<Bytes>) {
         let Some(taken) = self.take_offer(id, offer) else { return };
+        // A PRACK says nothing of the session.
+        let fields = match taken.method {
+            Method::Prack => Vec::new(),
+            _ => self.agree(now, id, &taken.request),
+        };
         let bytes = fit(&taken.flow, |full| {
             let w = self.response(&taken.request, &taken.flow, 200, "", "");
-            finish(self.session_fields(w, &taken.request, &taken.flow, full), body.as_ref())
+            let w = self.session_fields(w, &taken.request, &taken.flow, full).headers(&fields);
+            finish(w, body.as_ref())
         });
         let flow = self.reply_flow(&taken.request, taken.flow);
         let Some(leg) = self.leg_mut(id) else { return };
         leg.dialog.refresh(new_target(&taken.request));
+        leg.say(body.as_ref());
         if taken.method == Method::Invite {
             leg.unacked = Some(Unacked::new(now, &taken.request, bytes.clone(), flow, taken.empty, false));
         }
         self.seen(id, true, summary(200, taken.method.as_str()));
         self.respond(now, taken.txn, 200, bytes);
+        self.release_answer(now, id);
     }
 
     /// A refusal; the session stays as it was.
@@ -121,6 +140,7 @@ impl Endpoint {
         let Some(taken) = self.take_offer(id, offer) else { return };
         let code = if (300..700).contains(&cause.code) { cause.code } else { 488 };
         self.close_offer(now, id, &taken, (code, &cause.words), headers);
+        self.release_answer(now, id);
     }
 
     fn take_offer(&mut self, id: LegId, offer: OfferId) -> Option<Offer> {

@@ -8,6 +8,7 @@ use crate::sip::dialog::{self, Dialog};
 use crate::sip::digest;
 use crate::sip::event::{DialogIds, Flow, InviteCmd, Transport};
 use crate::sip::wire::{Method, Uri, Writer};
+use crate::trunk::manners::Manners;
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -16,7 +17,7 @@ const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0
 const NO_FLOW: Flow = Flow { transport: Transport::Udp, remote: NOWHERE, local: NOWHERE, conn: 0 };
 
 /// A leg whose INVITE has not left yet.
-pub(super) fn outbound(cmd: InviteCmd, named_transport: bool, local_cseq: u32) -> Leg {
+pub(super) fn outbound(cmd: InviteCmd, manners: Manners, named_transport: bool, local_cseq: u32) -> Leg {
     let ids = DialogIds {
         call_id: cmd.call_id.clone(),
         local_tag: cmd.local_tag.clone(),
@@ -30,6 +31,11 @@ pub(super) fn outbound(cmd: InviteCmd, named_transport: bool, local_cseq: u32) -
     };
     let calling = Calling {
         asked: cmd.uri.clone(),
+        manners,
+        min_se: None,
+        redirections: Default::default(),
+        redirected: Vec::new(),
+        early: Vec::new(),
         twins: Vec::new(),
         refused: false,
         impatient: None,
@@ -52,13 +58,13 @@ pub(super) fn outbound(cmd: InviteCmd, named_transport: bool, local_cseq: u32) -
     Leg::new(Dialog { ids, remote_cseq: None }, Phase::Calling(Box::new(calling)))
 }
 
-/// An INVITE to one contact; `agent`: with its optional fields.
+/// An INVITE to one contact; `fields`: of extensions and challenges; `agent`: with its optional fields.
 #[expect(clippy::too_many_arguments, reason = "the parts of one message, which nothing else has in common")]
 pub(super) fn invite_on(
     cmd: &InviteCmd,
     uri: &str,
     route: &[String],
-    authorization: &[(String, String)],
+    fields: &[(String, String)],
     flow: &Flow,
     branch: &str,
     cseq: u32,
@@ -69,7 +75,7 @@ pub(super) fn invite_on(
         .header("Call-ID", &cmd.call_id)
         .header("CSeq", &format!("{cseq} INVITE"))
         .header("Contact", &dialog::contact(flow, uri))
-        .headers(authorization)
+        .headers(fields)
         .headers(&cmd.headers);
     for (name, value) in &cmd.identity {
         w = w.header(name, &dialog::local_from(value, flow));
@@ -91,7 +97,9 @@ impl InviteCmd {
 impl Calling {
     /// The INVITE of the present try.
     pub fn invite(&self, flow: &Flow, branch: &str, cseq: u32, agent: Option<&String>) -> Bytes {
-        invite_on(&self.cmd, &self.cmd.uri, &self.route, &self.authorization, flow, branch, cseq, agent)
+        let mut fields = self.extensions();
+        fields.extend_from_slice(&self.authorization);
+        invite_on(&self.cmd, &self.cmd.uri, &self.route, &fields, flow, branch, cseq, agent)
     }
 
     /// Its ACK or CANCEL.

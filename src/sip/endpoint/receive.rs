@@ -162,6 +162,7 @@ impl Endpoint {
             };
         }
         match user {
+            User::Refresh(leg, _) => self.on_refresh_response(now, leg, txn, code, flow, message),
             _ if success => self.on_success(now, flow, message),
             User::Invite(leg) => {
                 self.seen(leg, false, summary(code, "INVITE"));
@@ -172,12 +173,14 @@ impl Endpoint {
             User::Refer(leg) => self.on_refer_response(now, leg, code, flow, message),
             User::Twin(leg) => {
                 self.seen(leg, false, summary(code, "INVITE"));
-                self.on_twin_response(now, leg, txn, code, message);
+                self.on_twin_response(now, leg, txn, code, flow, message);
             }
+            User::Prack(leg) => self.seen(leg, false, summary(code, "PRACK")),
             User::Loser if code < 200 => self.cancel_loser(now, txn),
             User::Register(trunk, number) => self.drive(now, trunk, Event::Answer(number, message)),
             User::Ping(trunk, number) if code >= 200 => self.drive(now, trunk, Event::Pong(number)),
-            User::Ping(..) | User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Ping(..) | User::Loser | User::Nobody => {}
+            User::Incoming(..) | User::Request(_) => {}
         }
     }
 
@@ -196,7 +199,8 @@ impl Endpoint {
                 self.drive(now, trunk, event);
             }
             User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),
-            User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Refresh(leg, _) => self.on_refresh_failure(now, leg, txn, why),
+            User::Prack(_) | User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
         }
     }
 }

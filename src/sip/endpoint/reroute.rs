@@ -14,6 +14,7 @@ use crate::sip::digest;
 use crate::sip::event::{Alternative, Cause, LegId, Side, SipEvent};
 use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::Uri;
+use crate::trunk::manners::Manners;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ impl Endpoint {
         // One that is known to be down is tried only if all are.
         let up = ways.iter().filter(free).find(|way| !way.trunk.is_some_and(|trunk| self.is_down(trunk)));
         let Some(next) = up.or_else(|| ways.iter().find(free)).cloned() else { return false };
+        let manners = self.manners(next.trunk);
         let Some(leg) = self.leg_mut(id) else { return false };
         let Phase::Calling(calling) = &mut leg.phase else { return false };
         let free = calling.cancel == Cancel::No && !calling.early_media;
@@ -47,7 +49,7 @@ impl Endpoint {
             .alternatives
             .retain(|way| *way != next && (way.trunk.is_none() || way.trunk != next.trunk));
         let (trunk, left) = (next.trunk, calling.cmd.trunk);
-        calling.take_way(next);
+        calling.take_way(next, manners);
         leg.dialog.ids.local_uri = calling.cmd.from.clone();
         leg.dialog.ids.remote_uri = calling.cmd.to.clone();
         leg.dialog.ids.remote_target = calling.cmd.uri.clone();
@@ -120,7 +122,7 @@ impl Endpoint {
 
 impl Calling {
     /// Begins anew with another trunk.
-    fn take_way(&mut self, next: Alternative) {
+    fn take_way(&mut self, next: Alternative, manners: Manners) {
         let Alternative {
             uri,
             next_hop,
@@ -144,6 +146,7 @@ impl Calling {
         self.cmd.identity = identity;
         self.cmd.credentials = credentials;
         self.cmd.trunk = trunk;
+        self.manners = manners;
         self.cmd.registered = registered;
         self.cmd.keep_user = keep_user;
         self.authorization.clear();

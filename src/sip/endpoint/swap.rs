@@ -68,7 +68,8 @@ impl Endpoint {
                 User::Invite(id) | User::Twin(id) | User::Bye(id) | User::Refer(id) | User::Info(id) => {
                     *id = changed(*id);
                 }
-                User::Incoming(id, _) | User::Request(id) => *id = changed(*id),
+                User::Incoming(id, _) | User::Refresh(id, _) => *id = changed(*id),
+                User::Request(id) | User::Prack(id) => *id = changed(*id),
                 User::Loser | User::Nobody | User::Register(..) | User::Ping(..) => {}
             }
         }

@@ -50,6 +50,10 @@ impl Endpoint {
             self.end_as_decided(id);
         }
         let Some(leg) = self.legs.get(&id) else { return };
+        if matches!(leg.phase, Phase::Ringing(_)) {
+            self.on_unpracked_time(now, id);
+        }
+        let Some(leg) = self.legs.get(&id) else { return };
         match &leg.phase {
             Phase::Ringing(ringing) if ringing.expires.is_some_and(|at| at <= now) => {
                 // As if the caller had taken it back.
@@ -60,7 +64,8 @@ impl Endpoint {
                 self.refresh_ringing(now, id);
             }
             Phase::Calling(_) => self.on_calling_time(now, id),
-            Phase::Ringing(_) | Phase::Up | Phase::Leaving => {}
+            Phase::Up => self.on_refresh_time(now, id),
+            Phase::Ringing(_) | Phase::Leaving => {}
         }
         self.on_unacked_time(now, id);
     }

@@ -6,11 +6,12 @@ use super::outgoing::outbound;
 use super::reroute::PATIENCE as TRUNK_PATIENCE;
 use super::{Endpoint, OwnCall, User};
 use crate::clock::Mono;
-use crate::sip::digest::{self, Protected};
+use crate::sip::digest;
 use crate::sip::endpoint::hangup::PATIENCE;
 use crate::sip::event::{
     Cause, Flow, InviteCmd, LegId, Lookup, ResolveId, Side, SipEvent, SipOut, Transport,
 };
+use crate::sip::session;
 use crate::sip::transaction::{Failure, Key, TxnId};
 use crate::sip::wire::{Message, Method, Scheme, Uri};
 use bytes::Bytes;
@@ -19,6 +20,8 @@ use std::time::Duration;
 /// An INVITE that only rings is taken back after this. RFC 3261 16.6 asks for more than 3 minutes; Twilio lets a call
 /// ring for up to 600 s, and the call's own timeout must come first.
 pub const TIMER_C: Duration = Duration::from_secs(660);
+/// How often one INVITE asks for a longer session.
+const TOO_SHORT_MAX: u8 = 3;
 /// A fresh CSeq space starts below this, so that it never runs over.
 const FIRST_CSEQ_MAX: u64 = 100_000;
 
@@ -44,7 +47,8 @@ impl Endpoint {
         let named_transport = hop.as_ref().is_some_and(|h| transport(h).is_some());
         let cseq = u32::try_from(self.rng.below(FIRST_CSEQ_MAX)).unwrap_or(0);
         let calls = self.calls.contains_key(&cmd.call_id);
-        self.legs.insert(id, outbound(cmd, named_transport, cseq));
+        let manners = self.manners(trunk);
+        self.legs.insert(id, outbound(cmd, manners, named_transport, cseq));
         let refusal = match hop {
             _ if full => Cause::new(503, "Too many calls here"),
             _ if calls => Cause::new(500, "The Call-ID was used before"),
@@ -100,6 +104,9 @@ impl Endpoint {
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         let Some(hop) = calling.targets.pop_front() else {
             let cause = calling.failure.clone().unwrap_or_else(|| Cause::new(408, "Request Timeout"));
+            if self.next_redirection(now, id) {
+                return;
+            }
             if self.reroute(now, id, cause.code) {
                 return;
             }
@@ -148,21 +155,26 @@ impl Endpoint {
         calling.stream_serves();
         if code < 200 {
             self.target_answered(now, id, code, message);
-            return self.on_progress(now, id, code, message);
+            return self.on_progress(now, id, code, flow, message);
         }
         self.target_answered(now, id, code, message);
         let Some(calling) = self.calling(id, txn) else { return };
         let free = calling.cancel == Cancel::No;
         let more = !calling.targets.is_empty() && !calling.progressed;
         if free && matches!(code, 401 | 407) && self.authorize(id, message) {
-            let target = match self.calling(id, txn).map(|c| &c.stage) {
-                Some(Stage::Sent { flow, .. }) => *flow,
-                _ => flow,
-            };
-            return self.send_invite(now, id, target);
+            return self.send_invite(now, id, self.present_flow(id, txn).unwrap_or(flow));
+        }
+        if free && code == 422 && self.take_longer(id, message) {
+            return self.send_invite(now, id, self.present_flow(id, txn).unwrap_or(flow));
+        }
+        if free && (300..400).contains(&code) && self.redirect(now, id, message) {
+            return;
         }
         if free && more && code == 503 {
             return self.try_next(now, id);
+        }
+        if free && code < 600 && self.next_redirection(now, id) {
+            return;
         }
         let cause = cause_of(message, code);
         if free && code < 600 && self.promote_twin(id, cause.clone()) {
@@ -188,7 +200,8 @@ impl Endpoint {
         self.end_and_drop(now, id);
     }
 
-    fn on_progress(&mut self, now: Mono, id: LegId, code: u16, message: &Message) {
+    fn on_progress(&mut self, now: Mono, id: LegId, code: u16, flow: Flow, message: &Message) {
+        let fresh = self.on_early(now, id, flow, message);
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         if let Stage::Sent { provisional, .. } = &mut calling.stage {
             *provisional = true;
@@ -201,7 +214,7 @@ impl Endpoint {
         calling.progressed |= code > 100;
         match calling.cancel {
             Cancel::Wanted => self.send_cancel(now, id),
-            Cancel::No if code > 100 => {
+            Cancel::No if code > 100 && fresh => {
                 self.emit(SipEvent::Progress { leg: id, code, body: message.sdp() });
             }
             Cancel::No | Cancel::Sent(_) => {}
@@ -240,6 +253,29 @@ impl Endpoint {
         }
     }
 
+    /// Where the present try went.
+    fn present_flow(&self, id: LegId, txn: TxnId) -> Option<Flow> {
+        match &self.legs.get(&id)?.phase {
+            Phase::Calling(calling) => match calling.stage {
+                Stage::Sent { txn: t, flow, .. } if t == txn => Some(flow),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// 422: the session interval is too short for somebody (RFC 4028 section 7.3). True: it grew, and is asked for anew.
+    fn take_longer(&mut self, id: LegId, message: &Message) -> bool {
+        let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return false };
+        let asked = calling.manners.session_expires;
+        let times = calling.min_se.map_or(0, |(_, times)| times);
+        let longer = session::wanted(message, asked).filter(|_| asked > 0 && times < TOO_SHORT_MAX);
+        let Some(longer) = longer else { return false };
+        calling.manners.session_expires = longer;
+        calling.min_se = Some((longer, times.saturating_add(1)));
+        true
+    }
+
     /// The outbound leg whose present try is `txn`.
     fn calling(&mut self, id: LegId, txn: TxnId) -> Option<&mut Calling> {
         match &mut self.leg_mut(id)?.phase {
@@ -269,7 +305,12 @@ impl Endpoint {
 
     /// ACK of a refusal: the same branch, To of the response (RFC 3261 17.1.1.3). None for a retransmission.
     pub(super) fn failure_ack(&self, user: &User, txn: TxnId, message: &Message) -> Option<Bytes> {
-        let User::Invite(id) = user else { return self.twin_ack(user, txn, message) };
+        let User::Invite(id) = user else {
+            return match user {
+                User::Refresh(_, ack) => Some(ack.clone()),
+                _ => self.twin_ack(user, txn, message),
+            };
+        };
         let leg = self.legs.get(id)?;
         let Phase::Calling(calling) = &leg.phase else { return None };
         match &calling.stage {
@@ -280,24 +321,6 @@ impl Endpoint {
             }
             _ => None,
         }
-    }
-
-    /// Answers a challenge if we can: once for each realm, again for a stale nonce.
-    fn authorize(&mut self, id: LegId, message: &Message) -> bool {
-        let cnonce = self.rng.hex(16);
-        let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return false };
-        let Some(credentials) = &calling.cmd.credentials else { return false };
-        let (method, uri, body) = (&Method::Invite, &calling.cmd.uri, &calling.cmd.offer);
-        let answer = calling.digest.answer(message, &Protected { method, uri, body }, credentials, &cnonce);
-        let Ok(fields) = answer else { return false };
-        for challenge in digest::challenges(message) {
-            let mine = format!("realm=\"{}\"", challenge.realm);
-            // Those of other realms on the way stay.
-            calling.authorization.retain(|(_, value)| !value.contains(&mine));
-            calling.realms.push(challenge.realm);
-        }
-        calling.authorization.extend(fields);
-        true
     }
 
     /// Takes the INVITE back: at once if a 1xx has come, else as soon as one comes.
@@ -355,37 +378,5 @@ impl Endpoint {
             }
             _ => {}
         }
-    }
-
-    /// Credentials for a challenged BYE, once.
-    pub(super) fn bye_authorization(
-        &mut self,
-        id: LegId,
-        flow: Flow,
-        message: &Message,
-    ) -> Option<Vec<(String, String)>> {
-        let auth = self.leg_mut(id)?.auth.as_mut().filter(|a| !a.used)?;
-        auth.used = true;
-        self.request_authorization(id, &Method::Bye, flow, message)
-    }
-
-    /// Credentials for a challenged request of the dialog, if the challenger and its realm are those of the INVITE (ruling 2.27).
-    pub(super) fn request_authorization(
-        &mut self,
-        id: LegId,
-        method: &Method,
-        flow: Flow,
-        message: &Message,
-    ) -> Option<Vec<(String, String)>> {
-        let cnonce = self.rng.hex(16);
-        let leg = self.leg_mut(id)?;
-        let (uri, _) = leg.dialog.routing();
-        let auth = leg.auth.as_mut().filter(|a| a.challenger.remote == flow.remote)?;
-        if !digest::challenges(message).iter().all(|c| auth.realms.contains(&c.realm)) {
-            return None;
-        }
-        auth.digest.accepted();
-        let request = Protected { method, uri: &uri, body: &[] };
-        auth.digest.answer(message, &request, &auth.credentials, &cnonce).ok()
     }
 }

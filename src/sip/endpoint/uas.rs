@@ -2,15 +2,18 @@
 
 use super::engine::{cause_of, fit, reason_header, reliable, summary};
 use super::leg::{Leg, Phase, Ringing, Unacked};
+use super::reliable::Reliable;
 use super::request::Request;
 use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sip::check::Refusal;
 use crate::sip::dialog::{Dialog, MAX_FORWARDS};
 use crate::sip::event::{Caller, Cause, Invite, LegId, Side, SipEvent};
+use crate::sip::session::{self, Wish};
 use crate::sip::transaction::{InviteServer, Key, Machine, TxnId};
 use crate::sip::wire::{Message, Method, NameAddr, Writer};
 use crate::sip::{identity, telephone};
+use crate::trunk::manners::MIN_SE;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -35,6 +38,9 @@ impl Endpoint {
         if self.merged.contains_key(&request.merged_key()) {
             return self.turn_away(&request, refusal(482, "Merged Request"));
         }
+        if session::wish(&request.message, None) == Wish::TooShort {
+            return self.turn_away(&request, too_short());
+        }
         match self.replaced_by(&request) {
             Ok(replaces) => self.new_inbound(now, request, caller, replaces),
             Err(refusal) => self.turn_away(&request, refusal),
@@ -42,6 +48,10 @@ impl Endpoint {
     }
 
     fn new_inbound(&mut self, now: Mono, request: Request, caller: Caller, replaces: Option<LegId>) {
+        let manners = self.manners(match &caller {
+            Caller::Trunks(trunks) => trunks.first().copied(),
+            Caller::Door(..) => None,
+        });
         let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
         let key = Key::client(request.call_id(), &tag);
         if self.dialogs.contains_key(&key) {
@@ -59,9 +69,11 @@ impl Endpoint {
         self.dialogs.insert(key, id);
         let trying = self.response(&request.message, &request.flow, 100, "", &dialog.ids.local_tag).finish();
         let invite = Invite { replaces, ..describe(&request.message, &dialog) };
+        let reliable = Reliable::new(&request.message, manners.reliability, self.first_rseq());
         let expires = request.message.seconds("Expires").map(|s| now + Duration::from_secs(s.into()));
         let ringing = Ringing { txn, invite: request.message, flow: request.flow, refresh: None, expires };
-        self.legs.insert(id, Leg::new(dialog, Phase::Ringing(Box::new(ringing))));
+        let reliable = Some(reliable);
+        self.legs.insert(id, Leg { reliable, ..Leg::new(dialog, Phase::Ringing(Box::new(ringing))) });
         // Its Expires is a deadline.
         self.touched.push(id);
         self.seen(id, false, "INVITE".to_owned());
@@ -72,10 +84,12 @@ impl Endpoint {
 
     /// 180, or 183 with early media.
     pub(super) fn ring(&mut self, now: Mono, id: LegId, body: Option<Bytes>) {
-        let code = if body.is_some() { 183 } else { 180 };
-        let Some((txn, bytes)) = self.invite_response(id, code, body.as_ref(), &[]) else { return };
-        self.seen(id, true, summary(code, "INVITE"));
-        self.respond(now, txn, code, bytes);
+        if !self.ring_reliably(now, id, body.as_ref()) {
+            let code = if body.is_some() { 183 } else { 180 };
+            let Some((txn, bytes)) = self.invite_response(id, code, body.as_ref(), &[]) else { return };
+            self.seen(id, true, summary(code, "INVITE"));
+            self.respond(now, txn, code, bytes);
+        }
         if let Some(Phase::Ringing(ringing)) = self.leg_mut(id).map(|l| &mut l.phase) {
             ringing.refresh = Some(now + REFRESH);
         }
@@ -86,12 +100,29 @@ impl Endpoint {
         let Some(Phase::Ringing(ringing)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         ringing.refresh = Some(now + REFRESH);
         let txn = ringing.txn;
-        self.run(txn, |machine, out| machine.on_request(now, out));
+        match self.legs.get(&id).and_then(|l| l.reliable.as_ref()).is_some_and(Reliable::was_used) {
+            true => self.refresh_reliably(now, id, txn),
+            false => {
+                self.run(txn, |machine, out| machine.on_request(now, out));
+            }
+        }
     }
 
-    /// 200 until the ACK.
+    /// 200 until the ACK; not before the PRACK of a response that gave our answer already, which it then leaves out.
     pub(super) fn answer(&mut self, now: Mono, id: LegId, body: &Bytes, headers: &[(String, String)]) {
-        let Some((txn, bytes)) = self.invite_response(id, 200, Some(body), headers) else { return };
+        if self.hold_answer(id, body, headers) {
+            return;
+        }
+        let said = self.legs.get(&id).and_then(|l| l.reliable.as_ref()).is_some_and(|r| r.answered);
+        let Some(Phase::Ringing(ringing)) = self.legs.get(&id).map(|l| &l.phase) else { return };
+        let invite = ringing.invite.clone();
+        let mut fields = self.agree(now, id, &invite);
+        fields.extend_from_slice(headers);
+        if let Some(leg) = self.leg_mut(id) {
+            leg.say(Some(body));
+        }
+        let body = Some(body).filter(|_| !said);
+        let Some((txn, bytes)) = self.invite_response(id, 200, body, &fields) else { return };
         let Some(Phase::Ringing(ringing)) = self.legs.get(&id).map(|l| &l.phase) else { return };
         let flow = self.reply_flow(&ringing.invite, ringing.flow);
         let offered = ringing.invite.sdp().is_none();
@@ -177,7 +208,7 @@ impl Endpoint {
     }
 
     /// A response that makes or keeps the dialog; None if the INVITE has its final answer.
-    fn invite_response(
+    pub(super) fn invite_response(
         &self,
         id: LegId,
         code: u16,
@@ -193,6 +224,12 @@ impl Endpoint {
         });
         Some((ringing.txn, bytes))
     }
+}
+
+/// 422: a session timer shorter than ours may be (RFC 4028 section 6).
+pub fn too_short() -> Refusal {
+    let headers = vec![("Min-SE", MIN_SE.to_string())];
+    Refusal { code: 422, words: "Session Interval Too Small".to_owned(), headers }
 }
 
 /// With SDP or without a body.

@@ -3,6 +3,7 @@
 use crate::sid::TrunkSid;
 use crate::sip::event::LegId;
 use crate::sip::transaction::Key;
+use bytes::Bytes;
 
 /// Who is told what happens to a transaction.
 #[derive(Clone, Debug)]
@@ -15,6 +16,10 @@ pub(super) enum User {
     Loser,
     /// Our BYE.
     Bye(LegId),
+    /// Our PRACK.
+    Prack(LegId),
+    /// Our re-INVITE or UPDATE, with the ACK of its refusal.
+    Refresh(LegId, Bytes),
     /// Our REFER.
     Refer(LegId),
     /// A key of ours.

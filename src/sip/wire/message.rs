@@ -175,6 +175,26 @@ impl Message {
         self.headers.elements("Require")
     }
 
+    /// Is this option tag required?
+    pub fn requires(&self, tag: &str) -> bool {
+        self.require().iter().any(|t| t.eq_ignore_ascii_case(tag))
+    }
+
+    /// Is this option tag supported, or even required?
+    pub fn supports(&self, tag: &str) -> bool {
+        self.supported().iter().any(|t| t.eq_ignore_ascii_case(tag)) || self.requires(tag)
+    }
+
+    /// RSeq of a reliable provisional response (RFC 3262 section 7.1).
+    pub fn rseq(&self) -> Option<u32> {
+        digits(&self.headers.text("RSeq")?).and_then(|n| u32::try_from(n).ok())
+    }
+
+    /// RAck of a PRACK.
+    pub fn rack(&self) -> Option<super::RAck> {
+        super::RAck::parse(&self.headers.text("RAck")?)
+    }
+
     /// Option tags of Supported.
     pub fn supported(&self) -> Vec<String> {
         self.headers.elements("Supported")
