@@ -2,12 +2,15 @@
 //! messages and docs/config.md come from it.
 
 mod read;
+mod strangers;
 
 use crate::webhooks::address::Network;
-use read::{addresses, is_base, port_range, realm};
+use crate::webhooks::events;
+use read::{addresses, events_of, is_base, port_range, realm};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+pub use strangers::strangers;
 
 /// One setting.
 pub struct Key {
@@ -68,6 +71,13 @@ pub const KEYS: &[Key] = &[
         "chorus",
         "digest realm of SIP users and of peers that register here; it cannot change once they have passwords",
     ),
+    key(
+        "events_url",
+        "CHORUS_EVENTS_URL",
+        "",
+        "where the events of calls and streams are told as JSON; {resource} in it becomes phone_call_events or media_stream_events; empty: nowhere",
+    ),
+    key("events_token", "CHORUS_EVENTS_TOKEN", "", "bearer token that is sent there"),
     key(
         "trusted_proxies",
         "CHORUS_TRUSTED_PROXIES",
@@ -174,6 +184,7 @@ pub struct Config {
     pub public_url: String,
     pub external_ip: Option<IpAddr>,
     pub realm: String,
+    pub events: Option<events::Target>,
     pub trusted_proxies: Vec<crate::trunk::Network>,
     pub answer_unknown_options: bool,
     pub rtp_ports: (u16, u16),
@@ -315,6 +326,7 @@ impl Config {
                 None => None,
             },
             realm: realm(v.text("realm"))?,
+            events: events_of(v.some("events_url"), v.text("events_token"))?,
             trusted_proxies: read::proxies(&v.text("trusted_proxies"))?,
             answer_unknown_options: v.parse("answer_unknown_options", "true or false")?,
             rtp_ports: port_range(&v.text("rtp_ports"))?,
@@ -363,26 +375,6 @@ impl Config {
     pub fn recordings_dir(&self) -> PathBuf {
         self.data_dir.join("recordings")
     }
-}
-
-/// Variables that are of the suite and the tools around it, not settings.
-const OTHERS: &[&str] = &[
-    "CHORUS_CI",
-    "CHORUS_FUZZ",
-    "CHORUS_LONG",
-    "CHORUS_MUTANT",
-    "CHORUS_SEED",
-    "CHORUS_SHARED",
-    "CHORUS_TEST_POSTGRES",
-];
-
-/// Of the names of an environment, those that look like settings and are none: a slip of the pen, or a setting of
-/// another version. They have no effect, and the log says so.
-pub fn strangers(names: impl Iterator<Item = String>) -> Vec<String> {
-    let known = |name: &str| KEYS.iter().any(|k| k.env == name) || OTHERS.contains(&name);
-    let mut out: Vec<String> = names.filter(|n| n.starts_with("CHORUS_") && !known(n)).collect();
-    out.sort_unstable();
-    out
 }
 
 /// docs/config.md.

@@ -233,6 +233,7 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
         node: "one".to_owned(),
         silent_after_s: config.rtp_timeout_s,
         realm: config.realm.clone(),
+        events: config.events.clone(),
         addresses: own_addresses(config),
     };
     let endpoint = EndpointConfig {

@@ -72,6 +72,8 @@ sids! {
     KeySid = "SK";
     /// A notification (a line of the account's debugger).
     NotificationSid = "NO";
+    /// A report of an external switch.
+    ReportSid = "EV";
     /// A SIP trunk of the operator.
     TrunkSid = "TK";
     /// A trunk of an account (Elastic SIP Trunking): Twilio's own kind of trunk, another thing than the operator's.

@@ -10,6 +10,7 @@ mod commits;
 mod dial;
 mod effects;
 mod elastic;
+pub mod external;
 mod guard;
 mod io;
 pub mod log;
@@ -112,6 +113,7 @@ pub struct Switch {
     draining: bool,
     refusals: log::Refusals,
     limit: log::Limit,
+    external: external::Externals,
     channels: channels::Channels,
     usage: usage::Usage,
     pacing: pacing::Pacing,
@@ -148,17 +150,13 @@ impl Switch {
             draining: false,
             refusals: log::Refusals::default(),
             limit: log::Limit::default(),
+            external: external::Externals::default(),
             channels: channels::Channels::default(),
             usage: usage::Usage::default(),
             pacing: pacing::Pacing::default(),
             ended: census::Ended::default(),
             out: VecDeque::new(),
         }
-    }
-
-    /// Holds at most so many callbacks in memory; the others wait in the store (tests: a small one is full soon).
-    pub fn hold_callbacks(&mut self, window: usize) {
-        self.schedule = Schedule::with_window(window);
     }
 
     /// One input. Its outputs are then taken with `poll` until None.
@@ -210,10 +208,17 @@ impl Switch {
         let call = self.timers.first().map(|(at, _)| *at);
         let journal = self.journal.poll_timeout();
         let turn = self.pacing.poll_timeout();
-        [call, turn, self.endpoint.poll_timeout(), self.schedule.poll_timeout(), journal]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            call,
+            turn,
+            self.external.poll_timeout(),
+            self.endpoint.poll_timeout(),
+            self.schedule.poll_timeout(),
+            journal,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// What lives.
@@ -232,11 +237,6 @@ impl Switch {
         }
     }
 
-    /// The database takes what is written: readiness.
-    pub fn healthy(&self) -> bool {
-        self.journal.len() == 0
-    }
-
     /// A live call's row.
     pub fn call(&self, sid: CallSid) -> Option<&Call> {
         self.calls.get(&sid)
@@ -249,6 +249,7 @@ impl Switch {
 
     /// Until nothing moves: due timers, words between calls, SIP events, callbacks that may leave.
     fn settle(&mut self, now: Now) {
+        self.settle_externals(now);
         self.endpoint.on_time(now);
         loop {
             let mut moved = self.settle_sip(now) | self.settle_turns(now);

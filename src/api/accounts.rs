@@ -5,6 +5,8 @@ use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Prop, Schema, Type, always};
+use crate::clock::Wall;
+use crate::rng::Rng;
 use crate::sid::AccountSid;
 use crate::store::Page;
 use crate::store::account_rules::AccountRules;
@@ -99,20 +101,25 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     if family.next.is_some() {
         return Err(Refusal::plain(21480));
     }
-    let mut rng = super::rng();
-    let unnamed = || format!("SubAccount Created at {}", ctx.now.rfc2822());
-    let row = AccountRow {
-        sid: AccountSid::new(&mut rng),
-        owner: parent.sid,
-        friendly_name: ctx.params.owned("FriendlyName").unwrap_or_else(unnamed),
+    let row = fresh(Some(parent.sid), ctx.params.owned("FriendlyName"), ctx.now, &mut super::rng());
+    ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
+    Ok(Outcome::Record(show(&row)))
+}
+
+/// A new account: of its parent, or a main one.
+pub fn fresh(parent: Option<AccountSid>, name: Option<String>, now: Wall, rng: &mut Rng) -> AccountRow {
+    let sid = AccountSid::new(rng);
+    let what = if parent.is_some() { "SubAccount" } else { "Account" };
+    AccountRow {
+        sid,
+        owner: parent.unwrap_or(sid),
+        friendly_name: name.unwrap_or_else(|| format!("{what} Created at {}", now.rfc2822())),
         status: "active".to_string(),
         auth_token: rng.hex(32),
         rules: AccountRules::of_new(),
-        created: ctx.now,
-        updated: ctx.now,
-    };
-    ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
-    Ok(Outcome::Record(show(&row)))
+        created: now,
+        updated: now,
+    }
 }
 
 /// GET Accounts/{Sid}.

@@ -132,7 +132,8 @@ pub fn show(row: &CallRow) -> Value {
     })
 }
 
-fn status(word: &str) -> Option<CallStatus> {
+/// The status of a word.
+pub fn status(word: &str) -> Option<CallStatus> {
     use CallStatus::*;
     [Queued, Ringing, InProgress, Completed, Busy, Failed, NoAnswer, Canceled]
         .into_iter()

@@ -1,6 +1,7 @@
 //! What the REST API asks of the live calls, and what they answer. Every accepted parameter is here, typed and
 //! checked; the switch decides, the handlers only translate.
 
+use super::command_external::{CallReport, ExternalCall};
 use crate::clock::Wall;
 use crate::sid::*;
 use crate::sip::registration::RegistrationState;
@@ -157,6 +158,10 @@ pub enum Request {
     Timeline(CallSid),
     /// Where the trunks stand that register at another house, and who has registered here. Answers: `Registrations`.
     Registrations,
+    /// A call came in at an external switch. Answers: `Call` after the commit, `Duplicate` (its id is known), `Refused`, `Busy`.
+    External(Box<ExternalCall>),
+    /// An external switch tells of its call. Answers: `Call` after the commit, `NotLive`, `Busy`.
+    Reported(CallSid, Box<CallReport>),
     /// Accounts, numbers, applications or trunks were committed: rebuild the snapshot, then answer `Done`, so that
     /// a call that arrives after our 2xx already meets them.
     TablesChanged,

@@ -2,22 +2,19 @@
 
 use super::calls::formatted;
 use super::hooks::{self, Kept, Slot};
+use super::number_rows::{first_country, fresh, toll_free, type_of};
 use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Schema, Type, always, maybe};
 use crate::sid::{ApplicationSid, ElasticTrunkSid, NumberSid};
-use crate::store::account_rules::EVERYWHERE;
 use crate::store::numbers::{self, NumberFilter};
 use crate::store::rows::NumberRow;
 use crate::store::tx::{Op, StoreError, Tx};
-use crate::store::{applications, elastic};
-use crate::trunk::destination::{Zone, zone};
-use serde_json::{Map, Value, json};
+use crate::store::{applications, elastic, inventory};
+use serde_json::{Value, json};
 
-/// Area codes of the North American plan that nobody pays for calling.
-const TOLL_FREE: &[&str] = &["800", "822", "833", "844", "855", "866", "877", "888"];
 /// What a number brought by its owner is, in `origin`.
 const ORIGIN: &str = "hosted";
 
@@ -293,11 +290,6 @@ async fn check(ctx: &Ctx, row: &NumberRow) -> Result<(), Refusal> {
     if known { Ok(()) } else { Err(Refusal::plain(21420)) }
 }
 
-fn toll_free(number: &str) -> Option<bool> {
-    let area = number.strip_prefix("+1")?.get(..3)?;
-    Some(TOLL_FREE.contains(&area))
-}
-
 /// The type of a number: what the path says, unless the North American plan says otherwise.
 fn kind(number: &str, wanted: Option<&'static str>) -> Result<&'static str, Refusal> {
     match (toll_free(number), wanted) {
@@ -310,6 +302,18 @@ fn kind(number: &str, wanted: Option<&'static str>) -> Result<&'static str, Refu
     }
 }
 
+/// May it be claimed? A number of the inventory if it is public, and then it is of the inventory's type; any other where the operator
+/// leaves that open.
+async fn offered(ctx: &Ctx, number: &str) -> Result<Option<String>, Refusal> {
+    let wanted = number.to_owned();
+    match ctx.read(move |r| inventory::by_number(r, &wanted)).await? {
+        Some(row) if row.visibility == "public" => Ok(Some(type_of(&row.kind).to_owned())),
+        None if ctx.api.config.numbers_open => Ok(None),
+        Some(_) => Err(Refusal::new(21422, format!("{number} is not for sale: the operator assigns it."))),
+        None => Err(Refusal::new(21422, format!("{number} is not in the inventory of this server."))),
+    }
+}
+
 /// POST IncomingPhoneNumbers and its typed lists.
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let Some(number) = ctx.params.owned("PhoneNumber") else {
@@ -318,28 +322,16 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
             None => Refusal::new(21421, "PhoneNumber is required."),
         });
     };
-    if !ctx.api.config.numbers_open {
-        return Err(Refusal::new(21422, format!("{number} is not in the inventory of this server.")));
+    let wanted = kind(&number, kind_of(&ctx))?;
+    let kind = offered(&ctx, &number).await?.unwrap_or_else(|| wanted.to_string());
+    if kind_of(&ctx).is_some_and(|path| path != kind) {
+        return Err(Refusal::plain(21458));
     }
-    let mut row = NumberRow {
-        sid: NumberSid::new(&mut super::rng()),
-        account: ctx.account()?.sid,
-        friendly_name: formatted(&number),
-        kind: kind(&number, kind_of(&ctx))?.to_string(),
-        number,
-        voice: None,
-        fallback: None,
-        status_callback: None,
-        application: None,
-        trunk: None,
-        other: Map::new(),
-        created: ctx.now,
-        updated: ctx.now,
-    };
+    let mut row = fresh(ctx.account()?.sid, number, &kind, ctx.now);
     apply(&mut row, &ctx.params);
     check(&ctx, &row).await?;
     let mut ops = vec![Op::PutNumber(Box::new(row.clone()))];
-    ops.extend(first_country(&ctx, &row.number)?);
+    ops.extend(first_country(ctx.account()?, &row.number));
     match ctx.api.store.commit(Tx { ops }).await {
         Ok(()) => ctx.api.tables_changed().await,
         Err(StoreError::Duplicate(_)) => {
@@ -349,19 +341,6 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     }
     let show = if kind_of(&ctx).is_some() { show_typed } else { show };
     Ok(Outcome::Record(show(&row)))
-}
-
-/// The first number of an account says which country is its own, for good: otherwise whoever holds its token opens any country by
-/// claiming a number there.
-fn first_country(ctx: &Ctx, number: &str) -> Result<Option<Op>, Refusal> {
-    let mut account = ctx.account()?.clone();
-    let open = account.rules.allowed_calling_codes.iter().any(|code| code == EVERYWHERE);
-    let Zone::Code(zone) = zone(number) else { return Ok(None) };
-    if open || account.rules.home.is_some() {
-        return Ok(None);
-    }
-    account.rules.home = Some(zone);
-    Ok(Some(Op::PutAccount(Box::new(account))))
 }
 
 /// POST IncomingPhoneNumbers/{Sid}.

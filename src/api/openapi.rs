@@ -124,7 +124,7 @@ fn form(operation: &Operation) -> o::request_body::RequestBody {
         }
     }
     let kind = match operation.shape {
-        Shape::Carrier(_) => "application/json",
+        shape if shape.takes_json() => "application/json",
         _ => "application/x-www-form-urlencoded",
     };
     let content = o::ContentBuilder::new().schema(Some(fields)).build();
@@ -146,6 +146,17 @@ fn list(key: &str, schema: &Schema) -> ObjectBuilder {
     body
 }
 
+/// Of the id of a JSON:API resource.
+fn prefix(kind: &str) -> &'static str {
+    match kind {
+        "account" => "AC",
+        "phone_number" => "PN",
+        "call" => "CA",
+        "call_event" => "EV",
+        _ => "TK",
+    }
+}
+
 fn meta_list(key: &str, schema: &Schema) -> ObjectBuilder {
     let mut meta = ObjectBuilder::new().property("key", object(o::Type::String));
     for name in ["page", "page_size"] {
@@ -162,8 +173,8 @@ fn meta_list(key: &str, schema: &Schema) -> ObjectBuilder {
 
 fn resource(schema: &Schema) -> ObjectBuilder {
     ObjectBuilder::new()
-        .property("id", object(o::Type::String).pattern(Some(sid_pattern("TK"))))
-        .property("type", object(o::Type::String).enum_values(Some(["sip_trunk"])))
+        .property("id", object(o::Type::String).pattern(Some(sid_pattern(prefix(&schema.kind())))))
+        .property("type", object(o::Type::String).enum_values(Some([schema.kind()])))
         .property("attributes", o::Ref::from_schema_name(schema.name))
 }
 
@@ -173,7 +184,9 @@ fn good(operation: &Operation) -> o::Response {
         o::ResponseBuilder::new().description(operation.words).content(kind, content).build()
     };
     match operation.shape {
-        Shape::Record(schema) => with("application/json", o::Ref::from_schema_name(schema.name).into()),
+        Shape::Record(schema) | Shape::Json(schema) => {
+            with("application/json", o::Ref::from_schema_name(schema.name).into())
+        }
         Shape::List(key, schema) => with("application/json", list(key, schema).into()),
         Shape::MetaList(key, schema) => with("application/json", meta_list(key, schema).into()),
         Shape::Carrier(schema) => {
@@ -235,13 +248,13 @@ fn operation(op: &Operation) -> o::path::Operation {
 /// The shell variable that stands for a variable of a path.
 pub fn shell(before: &str) -> &'static str {
     match before {
-        "Accounts" => "$ACCOUNT_SID",
+        "Accounts" | "accounts" => "$ACCOUNT_SID",
         "Keys" => "$KEY_SID",
         "Calls" | "calls" => "$CALL_SID",
         "Recordings" => "$RECORDING_SID",
         "Streams" => "$STREAM_SID",
         "Notifications" => "$NOTIFICATION_SID",
-        "IncomingPhoneNumbers" => "$NUMBER_SID",
+        "IncomingPhoneNumbers" | "phone_numbers" => "$NUMBER_SID",
         "Applications" => "$APPLICATION_SID",
         "OriginationUrls" => "$ORIGINATION_URL_SID",
         "PhoneNumbers" => "$NUMBER_SID",
@@ -293,7 +306,7 @@ pub fn curl(op: &Operation) -> String {
 
 fn data(op: &Operation) -> String {
     let examples = op.params.iter().filter(|p| !p.example.is_empty());
-    if matches!(op.shape, Shape::Carrier(_)) {
+    if op.shape.takes_json() {
         let fields = examples.map(|p| match p.kind {
             kind if kind.is_list() => (p.name.to_string(), json!([p.example])),
             _ => (p.name.to_string(), json!(p.example)),
@@ -323,6 +336,7 @@ fn components() -> o::Components {
         | Shape::List(_, s)
         | Shape::MetaList(_, s)
         | Shape::Carrier(s)
+        | Shape::Json(s)
         | Shape::CarrierList(s) = op.shape
         {
             out = out.schema(s.name, schema(s));

@@ -50,10 +50,19 @@ pub enum Shape {
     Media,
     /// JSON:API with this record as attributes.
     Carrier(&'static Schema),
+    /// JSON in and out, as an external switch speaks it.
+    Json(&'static Schema),
     /// A JSON:API list.
     CarrierList(&'static Schema),
     /// Plain text.
     Text,
+}
+
+impl Shape {
+    /// Does its request carry JSON, which its handler reads?
+    pub const fn takes_json(self) -> bool {
+        matches!(self, Shape::Carrier(_) | Shape::Json(_))
+    }
 }
 
 /// Who may.

@@ -254,6 +254,30 @@ pub static ROUTES: &[Operation] = &[
     row("TestSipTrunk", Verb::Post, "/carrier/v1/sip_trunks/{Sid}/test", trunk_test::TEST, Shape::Carrier(&trunk_test::RESULT), run!(trunk_test::test)).saying("Asks the trunk's peer by OPTIONS, by REGISTER where we register, and by an INVITE that is taken back when it rings; says what is wrong and what to change.").by(Access::Carrier),
     delete("DeleteSipTrunk", "/carrier/v1/sip_trunks/{Sid}", run!(sip_trunks::delete), "Deletes a trunk; live calls go on.").by(Access::Carrier),
 
+    row("ListCarrierAccount", Verb::Get, "/carrier/v1/accounts", carrier_accounts::FILTERS, Shape::CarrierList(&carrier_accounts::ACCOUNT), run!(carrier_accounts::list)).saying("Accounts, newest first.").by(Access::Carrier),
+    row("CreateCarrierAccount", Verb::Post, "/carrier/v1/accounts", carrier_accounts::CREATE, Shape::Carrier(&carrier_accounts::CREATED), run!(carrier_accounts::create)).saying("Makes an account. Its token stands in this answer as `auth_token`, and in no other under /carrier.").status(201).by(Access::Carrier),
+    row("FetchCarrierAccount", Verb::Get, "/carrier/v1/accounts/{Sid}", &[], Shape::Carrier(&carrier_accounts::ACCOUNT), run!(carrier_accounts::fetch)).saying("An account.").by(Access::Carrier),
+    row("UpdateCarrierAccount", Verb::Patch, "/carrier/v1/accounts/{Sid}", carrier_accounts::UPDATE, Shape::Carrier(&carrier_accounts::ACCOUNT), run!(carrier_accounts::update)).saying("Renames an account, suspends, wakes or closes it. PUT does the same.").by(Access::Carrier),
+
+    row("ListCarrierPhoneNumber", Verb::Get, "/carrier/v1/phone_numbers", phone_numbers::FILTERS, Shape::CarrierList(&phone_numbers::NUMBER), run!(phone_numbers::list)).saying("The inventory of numbers, newest first.").by(Access::Carrier),
+    row("CreateCarrierPhoneNumber", Verb::Post, "/carrier/v1/phone_numbers", phone_numbers::CREATE, Shape::Carrier(&phone_numbers::NUMBER), run!(phone_numbers::create)).saying("Puts a number into the inventory, and gives it to an account if one is named.").status(201).by(Access::Carrier),
+    row("FetchCarrierPhoneNumber", Verb::Get, "/carrier/v1/phone_numbers/{Sid}", &[], Shape::Carrier(&phone_numbers::NUMBER), run!(phone_numbers::fetch)).saying("A number of the inventory, and whose it is.").by(Access::Carrier),
+    row("UpdateCarrierPhoneNumber", Verb::Patch, "/carrier/v1/phone_numbers/{Sid}", phone_numbers::UPDATE, Shape::Carrier(&phone_numbers::NUMBER), run!(phone_numbers::update)).saying("Changes what is given of a number; account_sid gives it to an account, null takes it back. PUT does the same.").by(Access::Carrier),
+    delete("DeleteCarrierPhoneNumber", "/carrier/v1/phone_numbers/{Sid}", run!(phone_numbers::delete), "Takes a number out of the inventory, if no account has it.").by(Access::Carrier),
+
+    row("ListCarrierCall", Verb::Get, "/carrier/v1/calls", carrier_calls::FILTERS, Shape::CarrierList(&carrier_calls::CALL), run!(carrier_calls::list)).saying("Calls of all accounts, newest first.").by(Access::Carrier),
+    row("ListCarrierCallEvent", Verb::Get, "/carrier/v1/calls/{Sid}/events", &[], Shape::CarrierList(&carrier_calls::EVENT), run!(carrier_calls::events)).saying("What an external switch reported of a call, newest first.").by(Access::Carrier),
+    row("FetchCarrierCall", Verb::Get, "/carrier/v1/calls/{Sid}", &[], Shape::Carrier(&carrier_calls::CALL), run!(carrier_calls::fetch)).saying("A call: why and by whom it ended, how long it rang, how it sounded.").by(Access::Carrier),
+
+    row("ListGateway", Verb::Get, "/gateways", super::params::PAGING, Shape::Json(&gateways::GATEWAYS), run!(gateways::list)).saying("Gateways: the trunks that register elsewhere, by pages of all trunks.").by(Access::Carrier),
+    row("CreateGateway", Verb::Post, "/gateways", gateways::CREATE, Shape::Json(&gateways::GATEWAY), run!(gateways::create)).saying("Makes a gateway, or replaces the one of this name; it registers at once.").status(201).by(Access::Carrier),
+    row("FetchGateway", Verb::Get, "/gateways/{Id}", &[], Shape::Json(&gateways::GATEWAY), run!(gateways::fetch)).saying("A gateway, by id or name.").by(Access::Carrier),
+    delete("DeleteGateway", "/gateways/{Id}", run!(gateways::delete), "Deletes a gateway, by id or name; its registration is taken back.").by(Access::Carrier),
+
+    row("CreateInboundPhoneCall", Verb::Post, "/services/inbound_phone_calls", services::INBOUND, Shape::Json(&services::TAKEN), run!(services::inbound)).saying("An external switch got a call: which number it is, and what to do with it.").by(Access::Carrier),
+    row("CreatePhoneCallEvent", Verb::Post, "/services/phone_call_events", services::CALL_EVENT, Shape::Json(&services::REPORTED), run!(services::phone_call)).saying("An external switch tells how a call goes.").status(202).by(Access::Carrier),
+    row("CreateMediaStreamEvent", Verb::Post, "/services/media_stream_events", services::STREAM_EVENT, Shape::Json(&services::REPORTED), run!(services::media_stream)).saying("An external switch tells how a media stream goes.").status(202).by(Access::Carrier),
+
     get("FetchTimeline", "/chorus/v1/calls/{Sid}/timeline", &timeline::TIMELINE, run!(timeline::fetch), "Who said what to whom in a call, also while it lives."),
 
     row("Health", Verb::Get, "/healthz", &[], Shape::Text, run!(health::alive)).saying("The process lives.").by(Access::Open),

@@ -64,5 +64,12 @@ pub struct Schema {
     pub props: &'static [Prop],
 }
 
+impl Schema {
+    /// `type` of a JSON:API resource: of `carrier.v1.sip_trunk`, and of what is shown when one is `created`, it is `sip_trunk`.
+    pub fn kind(&self) -> String {
+        self.name.trim_start_matches("carrier.v1.").trim_end_matches(".created").replace('.', "_")
+    }
+}
+
 /// `GET`, `POST`.
 pub const METHODS: &[&str] = &["GET", "POST"];

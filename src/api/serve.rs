@@ -127,7 +127,7 @@ pub async fn handle(req: HttpRequest, payload: web::Payload) -> HttpResponse {
     let answer = match serve(&worker, &head, &route, payload).await {
         Ok((operation, outcome)) => good(operation, form.unwrap_or(Form::Json), outcome),
         Err(refusal) => {
-            let carrier = head.path.starts_with("/carrier/");
+            let carrier = ["/carrier/", "/gateways", "/services/"].iter().any(|p| head.path.starts_with(p));
             let mut answer = built(reply::bad(carrier, form.unwrap_or(Form::Json), &refusal));
             if refusal.status == 405 {
                 allowed(&mut answer, &route);
@@ -324,7 +324,7 @@ async fn body(payload: web::Payload) -> Result<Bytes, Refusal> {
 
 /// The fields of a form body, then of the query. A body of another type is refused, not read as something it is not.
 fn fields(head: &Head, operation: &Operation, body: &[u8]) -> Result<Fields, Refusal> {
-    let json = matches!(operation.shape, Shape::Carrier(_));
+    let json = operation.shape.takes_json();
     let mut fields = Fields::new();
     if !json && !body.is_empty() {
         let kind = head.kind.as_deref().unwrap_or_default().to_ascii_lowercase();
@@ -348,7 +348,7 @@ fn context(
     let fields = fields(head, operation, &body)?;
     // A JSON body is checked by its own handler, by the same tables.
     let params = match operation.shape {
-        Shape::Carrier(_) if operation.verb.has_body() => Params::default(),
+        shape if shape.takes_json() && operation.verb.has_body() => Params::default(),
         _ => parse::parse(operation.id, &operation.tables(), &fields)?,
     };
     let declared = |name: &str| operation.params.iter().any(|p| p.name == name);

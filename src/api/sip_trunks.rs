@@ -1,25 +1,29 @@
 //! (s) `/carrier/v1/sip_trunks`: the operator's trunks. Flat JSON or JSON:API comes in, JSON:API goes out (ruling 2.10).
 
+use super::carrier;
+use super::carrier_body::{Given, unprocessable};
 use super::operation::{Ctx, Outcome, unavailable};
 use super::page::wanted;
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Schema, Type, always};
-use super::trunk_body::{Given, unprocessable};
-use super::trunk_fields::{Live, show};
+use super::trunk_fields::{Live, TRUNK, show};
 use super::trunk_rules::{apply, check, settle};
 use crate::sid::{AccountSid, TrunkSid};
 use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
 use crate::store::tx::{Op, StoreError, Tx};
-use crate::store::{accounts, snapshot, trunks};
+use crate::store::{snapshot, trunks};
 use crate::trunk::Snapshot;
 use crate::trunk::explain::{self, Step};
 use serde_json::{Value, json};
 
 /// What the body makes of a row, and a password that was made up for it.
 async fn changed(ctx: &Ctx, before: Option<TrunkRow>) -> Result<(TrunkRow, Option<String>), Refusal> {
-    let given = Given::read(ctx.operation.id, ctx.operation.params, &ctx.body)?;
+    let given = Given::of(ctx, &TRUNK)?;
+    if given.text("authentication_mode") == Some(None) {
+        return Err(unprocessable("A trunk has a mode: it cannot be cleared.").about("authentication_mode"));
+    }
     let fresh =
         || TrunkRow { sid: TrunkSid::new(&mut super::rng()), created: ctx.now, ..TrunkRow::default() };
     let mut row = before.clone().unwrap_or_else(fresh);
@@ -31,16 +35,18 @@ async fn changed(ctx: &Ctx, before: Option<TrunkRow>) -> Result<(TrunkRow, Optio
     // What else is missing tells more than a missing password.
     check(&row)?;
     let made = made?;
-    if let Some(sid) = row.account
-        && ctx.read(move |r| accounts::get(r, Scope::Operator, sid)).await?.is_none()
-    {
-        return Err(unprocessable("There is no such account.").about("account_sid"));
+    if let Some(sid) = row.account {
+        carrier::account(ctx, sid, "account_sid").await?;
     }
     row.updated = ctx.now;
     Ok((row, made))
 }
 
-async fn write(ctx: &Ctx, row: &TrunkRow) -> Result<(), Refusal> {
+/// Writes a trunk, and tells the switch of it.
+///
+/// # Errors
+/// 422 where another peer registers under its name.
+pub async fn write(ctx: &Ctx, row: &TrunkRow) -> Result<(), Refusal> {
     let tx = Tx::one(Op::PutTrunk(Box::new(row.clone())));
     match ctx.api.store.commit(tx).await {
         Ok(()) => {
@@ -58,7 +64,7 @@ async fn write(ctx: &Ctx, row: &TrunkRow) -> Result<(), Refusal> {
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (row, made) = changed(&ctx, None).await?;
     write(&ctx, &row).await?;
-    Ok(Outcome::Record(json!({ "data": show(&row, &Live::ask(&ctx).await, made.as_deref()) })))
+    Ok(carrier::document(show(&row, &Live::ask(&ctx).await, made.as_deref())))
 }
 
 /// PATCH /carrier/v1/sip_trunks/{Sid}: live calls go on as they began.
@@ -66,7 +72,7 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
     let before = find(&ctx).await?;
     let (row, _) = changed(&ctx, Some(before)).await?;
     write(&ctx, &row).await?;
-    Ok(Outcome::Record(json!({ "data": show(&row, &Live::ask(&ctx).await, None) })))
+    Ok(carrier::document(show(&row, &Live::ask(&ctx).await, None)))
 }
 
 /// GET /carrier/v1/sip_trunks.
@@ -75,12 +81,7 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let asked = page.clone();
     let listed = ctx.read(move |r| trunks::list(r, Scope::Operator, &asked)).await?;
     let live = Live::ask(&ctx).await;
-    let data: Vec<Value> = listed.rows.iter().map(|row| show(row, &live, None)).collect();
-    let next = listed.next.map(|c| {
-        let number = page.number.saturating_add(1);
-        format!("{}?PageSize={}&Page={number}&PageToken={c}", ctx.path, page.size)
-    });
-    Ok(Outcome::Record(json!({ "data": data, "links": { "next": next } })))
+    Ok(carrier::list(&ctx, &page, &listed, |row| show(row, &live, None)))
 }
 
 /// The trunk that the path names.
@@ -92,7 +93,7 @@ pub(super) async fn find(ctx: &Ctx) -> Result<TrunkRow, Refusal> {
 /// GET /carrier/v1/sip_trunks/{Sid}.
 pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
     let row = find(&ctx).await?;
-    Ok(Outcome::Record(json!({ "data": show(&row, &Live::ask(&ctx).await, None) })))
+    Ok(carrier::document(show(&row, &Live::ask(&ctx).await, None)))
 }
 
 /// Of explain.
@@ -133,10 +134,8 @@ pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
     };
     let inbound = explain::inbound(&tables, &trunk, number, ctx.params.text("from"));
     let outbound = explain::outbound(&tables, &trunk, number, account.unwrap_or_default());
-    Ok(Outcome::Record(json!({ "data": {
-        "id": trunk.sid, "type": "sip_trunk_explanation",
-        "attributes": { "inbound": steps(inbound), "outbound": steps(outbound) },
-    }})))
+    let attributes = json!({ "inbound": steps(inbound), "outbound": steps(outbound) });
+    Ok(carrier::document(carrier::resource(&EXPLANATION, trunk.sid, attributes)))
 }
 
 /// DELETE /carrier/v1/sip_trunks/{Sid}: live calls go on, new ones are refused.

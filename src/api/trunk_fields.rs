@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 /// Modes of authentication.
 pub const MODES: &[&str] = &["ip_address", "client_credentials", "outbound_registration"];
 
-const TRANSPORTS: &[&str] = &["udp", "tcp", "tls"];
+/// How a trunk is reached.
+pub const TRANSPORTS: &[&str] = &["udp", "tcp", "tls"];
 const REFER: &[&str] = &["deny", "allow"];
 const BELIEVED: &[&str] = &["from", "asserted"];
 const ASSERTS: &[&str] = &["none", "p_asserted_identity", "remote_party_id"];
@@ -241,7 +242,7 @@ impl Live {
     }
 
     /// Of a trunk that registers elsewhere.
-    fn registration(&self, row: &TrunkRow) -> Value {
+    pub fn registration(&self, row: &TrunkRow) -> Value {
         let found = self.registrations.iter().find(|(sid, _)| *sid == row.sid);
         let Some((_, s)) = found else { return Value::Null };
         json!({
@@ -317,5 +318,5 @@ pub fn show(row: &TrunkRow, live: &Live, password: Option<&str>) -> Value {
     if let (Some(password), Some(all)) = (password, attributes.as_object_mut()) {
         all.insert("password".to_owned(), json!(password));
     }
-    json!({ "id": row.sid, "type": "sip_trunk", "attributes": attributes })
+    super::carrier::resource(&TRUNK, row.sid, attributes)
 }

@@ -1,7 +1,7 @@
 //! From attributes to a row, and what makes a row a trunk: the same for create and update.
 
+use super::carrier_body::{Given, unprocessable};
 use super::refusal::Refusal;
-use super::trunk_body::{Given, unprocessable};
 use crate::media::plan::{Codec, Dtmf};
 use crate::rng::Rng;
 use crate::sid::AccountSid;

@@ -1,11 +1,11 @@
 //! (s) `POST /carrier/v1/sip_trunks/{Sid}/test`: asks the trunk's peer, from sockets of its own, and says what is wrong. A call that
 //! rings is taken back at once.
 
+use super::carrier_body::{Given, unprocessable};
 use super::operation::{Ctx, Outcome, unavailable};
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Schema, Type, always};
-use super::trunk_body::{Given, unprocessable};
 use crate::rng::Rng;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::{self, Protected};
@@ -58,7 +58,7 @@ pub const RESULT: Schema = Schema {
 /// POST /carrier/v1/sip_trunks/{Sid}/test.
 pub async fn test(ctx: Ctx) -> Result<Outcome, Refusal> {
     let trunk = super::sip_trunks::find(&ctx).await?;
-    let given = Given::read(ctx.operation.id, ctx.operation.params, &ctx.body)?;
+    let given = Given::of(&ctx, &super::trunk_fields::TRUNK)?;
     let number = given.text("number").flatten();
     let from = given.text("from").flatten().or_else(|| trunk.default_sender.clone());
     if trunk.outbound_host.is_none() && trunk.outbound_proxy.is_none() {

@@ -16,7 +16,6 @@ use crate::api::command::Answer;
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, SipCmd};
 use crate::store::rows::CallRow;
-use crate::store::tx::Tx;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -58,7 +57,7 @@ impl Call {
             None => call.first_document(cx),
         };
         then.extend(first);
-        let tx = Tx::one(status::begin(&call.row));
+        let tx = status::begin(cx, &mut call.row);
         cx.push(Effect::Commit { tx, then, or_else: vec![busy, Effect::Gone] });
         call
     }
@@ -95,7 +94,7 @@ impl Call {
             or_else.insert(0, Effect::Tell(parent, Word::Over(Box::new(unwritten))));
         }
         call.target = Some(target);
-        let tx = Tx::one(status::begin(&call.row));
+        let tx = status::begin(cx, &mut call.row);
         cx.push(Effect::Commit { tx, then, or_else });
         call
     }
@@ -142,7 +141,7 @@ impl Call {
             warned: BTreeSet::new(),
             pending_record: None,
             trunking: None,
-            created: cx.now.mono,
+            dialled: cx.now.mono,
             answered_at: None,
             ended_at: None,
             transfer: Default::default(),

@@ -50,8 +50,8 @@ pub struct Call {
     pub(super) pending_record: Option<twiml::verb::Record>,
     /// It is of an account's own trunk, until a document takes it over.
     pub(super) trunking: Option<Box<Trunking>>,
-    /// For the post-dial delay.
-    pub(super) created: Mono,
+    /// When it came in, or when its INVITE was given away: for the delays of ringing and answer.
+    pub(super) dialled: Mono,
     /// For the duration, which the wall clock could get wrong.
     pub(super) answered_at: Option<Mono>,
     /// When its leg ended; its last figures and its own recording come a little later.
@@ -188,6 +188,9 @@ impl Call {
         }
         // Kept once it is made: a row with a status that nobody writes would be in progress for ever.
         let mut row = self.row.clone();
+        if to == CallStatus::InProgress {
+            row.answer_delay_ms = self.since_dialled(cx.now.mono);
+        }
         let Some(op) = status::advance(cx, &mut row, to, self.recordings.own()) else {
             return;
         };
@@ -204,6 +207,11 @@ impl Call {
             return cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
         }
         cx.push(Effect::Commit { tx, then, or_else });
+    }
+
+    /// Milliseconds since it was dialled.
+    pub(super) fn since_dialled(&self, now: Mono) -> Option<u64> {
+        u64::try_from(now.since(self.dialled).as_millis()).ok()
     }
 
     /// No file descriptor or port: the call cannot be.
@@ -251,10 +259,14 @@ impl Call {
         match kind {
             TimerKind::TimeLimit => {
                 cx.trace("chorus", "chorus", "time limit reached");
+                self.ends_by("timeout");
                 self.give_up(cx, Cause::new(200, "Time limit"), CallStatus::Completed);
             }
             TimerKind::Ring if self.spare_rang_out(cx) => {}
-            TimerKind::Ring => self.give_up(cx, Cause::new(487, "No answer"), CallStatus::NoAnswer),
+            TimerKind::Ring => {
+                self.ends_by("timeout");
+                self.give_up(cx, Cause::new(487, "No answer"), CallStatus::NoAnswer);
+            }
             TimerKind::Linger => {
                 self.leg.closing = false;
                 self.recordings.abandon(cx, &self.row);

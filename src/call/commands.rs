@@ -42,7 +42,12 @@ impl Call {
                 self.rest_stream(cx, ticket, open);
             }
             Request::StopStream(_, name) => self.rest_stop_stream(cx, ticket, &name),
-            Request::Dial(_) | Request::Timeline(_) | Request::TablesChanged | Request::Registrations => {
+            Request::Dial(_)
+            | Request::External(_)
+            | Request::Reported(..)
+            | Request::Timeline(_)
+            | Request::TablesChanged
+            | Request::Registrations => {
                 cx.push(Effect::Reply(ticket, Box::new(Answer::NotLive)));
             }
         }
@@ -106,6 +111,7 @@ impl Call {
         });
         let cause =
             if answered { Cause::new(200, "Ended by REST") } else { Cause::new(487, "Cancelled by REST") };
+        self.ends_by("api");
         self.give_up(cx, cause, to);
     }
 

@@ -11,6 +11,7 @@ use crate::sip::registrar::Registrar;
 use crate::speech::ClipId;
 use crate::switch::channels::Channels;
 use crate::switch::usage::Usage;
+use crate::webhooks::events;
 use crate::webhooks::request::FetchId;
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ pub struct CallSettings {
     pub silent_after_s: u32,
     /// Digest realm of peers that register here: `sip:user@realm` is one of them.
     pub realm: String,
+    /// Where the operator wants to hear of calls and streams.
+    pub events: Option<events::Target>,
     /// Addresses that we know to be ours: `sip:user@` one of them is the same.
     pub addresses: Vec<std::net::SocketAddr>,
 }

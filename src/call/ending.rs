@@ -37,7 +37,13 @@ impl Call {
             self.bye_headers = parameters.into_iter().filter(|(name, _)| is_custom(name)).collect();
         }
         let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Failed };
+        self.ends_by("twiml");
         self.give_up(cx, Cause::new(200, "Normal Clearing"), to);
+    }
+
+    /// Why we end it; the first reason stays. Without one it is an error.
+    pub(super) fn ends_by(&mut self, how: &str) {
+        self.row.ended_how.get_or_insert_with(|| how.to_owned());
     }
 
     /// Ends the call whatever it is doing: an early leg is refused or cancelled with `cause`, an answered one gets BYE.
@@ -76,6 +82,9 @@ impl Call {
         self.row.ended_by.get_or_insert_with(|| if by == Side::Us { "us" } else { "peer" }.to_owned());
         if self.row.cause.is_none() || by == Side::Peer {
             self.row.cause = Some(cause);
+        }
+        if by == Side::Peer {
+            self.row.ended_how = None;
         }
         self.leg.last_headers = headers;
         self.stop_everything(cx);
@@ -157,6 +166,7 @@ impl Call {
         if self.leg.answered && !self.leg.over {
             let words = format!("no RTP and no RTCP for {} s", cx.settings.silent_after_s);
             notify::write(cx, &self.row, 32014, &words);
+            self.ends_by("timeout");
             self.give_up(
                 cx,
                 Cause { code: 200, words: "RTP timeout".to_owned(), q850: Some(102) },
@@ -239,6 +249,7 @@ impl Call {
             }
             RejectReason::Rejected => (Cause::new(603, "Decline"), CallStatus::NoAnswer),
         };
+        self.ends_by("twiml");
         self.give_up(cx, cause, to);
     }
 

@@ -25,3 +25,4 @@ mod terms;
 pub mod timers;
 pub mod transfer;
 pub mod trunking;
+pub mod verdict;

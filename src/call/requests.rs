@@ -43,6 +43,7 @@ impl Call {
     ) -> Result<FetchRequest, FetchError> {
         let (url, policy) = policy::split(&hook.url)?;
         Ok(FetchRequest {
+            json: None,
             purpose,
             account: self.row.account,
             call: Some(self.row.sid),

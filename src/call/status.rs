@@ -13,7 +13,7 @@ use crate::mutants::{self, Mutant};
 use crate::sip::event::Cause;
 use crate::store::rows::{CallRow, CallStatus, OutboxRow, RecordingRow, Subscription};
 use crate::store::tx::{Op, Tx};
-use crate::webhooks::params;
+use crate::webhooks::{events, params};
 
 /// A change of status with the callbacks that it owes. Its fields are private: only [`advance`] makes one.
 #[derive(Clone, Debug)]
@@ -109,6 +109,9 @@ pub fn advance(
         callbacks.push(callback(cx, row, s, recording));
         row.sequence += 1;
     }
+    if !silent {
+        callbacks.extend(told(cx, row));
+    }
     if mutants::on(Mutant::CallbackOutsideTx) {
         for c in callbacks.drain(..) {
             let tx = Tx::one(Op::Callback(Box::new(c)));
@@ -118,9 +121,24 @@ pub fn advance(
     Some(Op::Status(StatusChange { row: Box::new(row.clone()), callbacks }))
 }
 
-/// A row as it is inserted: its first status, which owes no callback (`queued`, or inbound `ringing`).
-pub fn begin(row: &CallRow) -> Op {
-    Op::InsertCall(Box::new(row.clone()))
+/// A row as it is inserted: its first status, which owes no callback (`queued`, or inbound `ringing`). The operator hears of a call
+/// that rings.
+pub fn begin(cx: &mut Cx<'_>, row: &mut CallRow) -> Tx {
+    let event = told(cx, row).map(|event| Op::Callback(Box::new(event)));
+    let insert = Op::InsertCall(Box::new(row.clone()));
+    Tx { ops: std::iter::once(insert).chain(event).collect() }
+}
+
+/// The event of the row's status for the operator, who may not want any.
+fn told(cx: &mut Cx<'_>, row: &mut CallRow) -> Option<OutboxRow> {
+    let (target, kind) = (cx.settings.events.as_ref()?, events::kind(row.status)?);
+    // What an external switch reports it need not be told.
+    if row.external.is_some() {
+        return None;
+    }
+    let event = events::Event { id: cx.rng.next_u128(), kind, position: row.events, at: cx.now.wall };
+    row.events = row.events.saturating_add(1);
+    Some(event.of_call(target, row))
 }
 
 fn callback(cx: &mut Cx<'_>, row: &CallRow, s: &Subscription, recording: Option<&RecordingRow>) -> OutboxRow {

@@ -10,7 +10,7 @@ use crate::media::plan::{Tap, TapId, Track};
 use crate::sid::StreamSid;
 use crate::store::rows::{Hook, OutboxRow, Part, StreamRow};
 use crate::store::tx::{Op, Tx};
-use crate::webhooks::{params, sign};
+use crate::webhooks::{events, params, sign};
 use std::collections::BTreeMap;
 
 /// Forked tracks of one call (media-streams.md A.1); `both_tracks` counts two.
@@ -126,6 +126,9 @@ impl Call {
             let tx = Tx::one(owed(cx, &row, hook, "stream-error", Some(&words)));
             cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
         }
+        if let Some(op) = told(cx, &mut self.row.events, &row, "connect_failed", Some(&words)) {
+            cx.push(Effect::Commit { tx: Tx::one(op), then: vec![], or_else: vec![] });
+        }
         false
     }
 
@@ -172,7 +175,11 @@ impl Call {
             AgentEvent::Opened => {
                 cx.trace("agent", "chorus", "101");
                 if let Some(r) = self.streams.0.get(&stream) {
-                    let tx = Tx { ops: ops(cx, &r.row, "stream-started", None) };
+                    let mut ops = ops(cx, &r.row, "stream-started", None);
+                    for kind in ["connect", "start"] {
+                        ops.extend(told(cx, &mut self.row.events, &r.row, kind, None));
+                    }
+                    let tx = Tx { ops };
                     cx.push(Effect::Commit { tx, then: vec![], or_else: vec![] });
                 }
                 false
@@ -214,7 +221,7 @@ impl Call {
         let Some(row) = self.streams.0.get(&stream).map(|r| r.row.clone()) else {
             return;
         };
-        let (row, ops) = ended(cx, row, event, error);
+        let (row, ops) = ended(cx, row, &mut self.row.events, event, error);
         self.streams.0.remove(&stream);
         let reply =
             |answer| answers.map(|ticket| Effect::Reply(ticket, Box::new(answer))).into_iter().collect();
@@ -223,12 +230,29 @@ impl Call {
     }
 }
 
-/// The row of a stream that ended, and what is written of it. Also for those that a restart finds.
-pub fn ended(cx: &mut Cx<'_>, mut row: StreamRow, event: &str, error: Option<&str>) -> (StreamRow, Vec<Op>) {
+/// The row of a stream that ended, and what is written of it. Also for those that a restart finds. `events`: how many of its call the
+/// operator was told.
+pub fn ended(
+    cx: &mut Cx<'_>,
+    mut row: StreamRow,
+    events: &mut u32,
+    event: &str,
+    error: Option<&str>,
+) -> (StreamRow, Vec<Op>) {
     row.status = "stopped".to_owned();
     row.updated = cx.now.wall;
-    let ops = ops(cx, &row, event, error);
+    let mut ops = ops(cx, &row, event, error);
+    let kind = if event == "stream-error" { "connect_failed" } else { "disconnect" };
+    ops.extend(told(cx, events, &row, kind, error));
     (row, ops)
+}
+
+/// An event for the operator, who may not want any.
+fn told(cx: &mut Cx<'_>, events: &mut u32, row: &StreamRow, kind: &str, error: Option<&str>) -> Option<Op> {
+    let target = cx.settings.events.as_ref()?;
+    let event = events::Event { id: cx.rng.next_u128(), kind, position: *events, at: cx.now.wall };
+    *events = events.saturating_add(1);
+    Some(Op::Callback(Box::new(event.of_stream(target, row, error))))
 }
 
 /// The row, and the callback if somebody asked for one.

@@ -1,5 +1,6 @@
 //! Values of settings, read.
 
+use crate::webhooks::events;
 use std::net::{IpAddr, SocketAddr};
 
 /// Of DNS, where none is written.
@@ -37,6 +38,23 @@ pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
     let (low, high): (u16, u16) =
         (low.trim().parse().map_err(|_| bad())?, high.trim().parse().map_err(|_| bad())?);
     if low == 0 || high <= low { Err(bad()) } else { Ok((low, high)) }
+}
+
+/// Where events go: a URL that can be requested.
+pub(super) fn events_of(url: Option<String>, bearer: String) -> Result<Option<events::Target>, String> {
+    let Some(url) = url else { return Ok(None) };
+    let bare = url.replace("{resource}", "resource");
+    let web = url::Url::parse(&bare)
+        .is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(|h| !h.is_empty()));
+    // A token that no header can carry would never be sent.
+    let plain = bearer.bytes().all(|b| b.is_ascii_graphic());
+    match (web, plain) {
+        (true, true) => Ok(Some(events::Target { url, bearer })),
+        (false, _) => {
+            Err(format!("CHORUS_EVENTS_URL: '{url}' is not a URL like https://example.com/{{resource}}"))
+        }
+        (true, false) => Err("CHORUS_EVENTS_TOKEN: printable ASCII without spaces is expected".to_owned()),
+    }
 }
 
 /// Networks of proxies.

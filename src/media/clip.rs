@@ -64,6 +64,7 @@ pub fn media_request(
         call,
         url,
         method: Method::Get,
+        json: None,
         params: Vec::new(),
         auth_token: None,
         token: String::new(),

@@ -155,6 +155,16 @@ pub enum Caller {
     Door(DoorSid, Option<String>),
 }
 
+impl Caller {
+    /// The trunk that says how its peer is to be treated; who comes through a door has none.
+    pub fn trunk(&self) -> Option<TrunkSid> {
+        match self {
+            Caller::Trunks(trunks) => trunks.first().copied(),
+            Caller::Door(..) => None,
+        }
+    }
+}
+
 /// What the endpoint reports.
 #[derive(Clone, Debug)]
 pub enum SipEvent {
@@ -319,11 +329,8 @@ impl SipEvent {
             | SipEvent::Ended { leg, .. }
             | SipEvent::Rerouted { leg, .. }
             | SipEvent::Seen { leg, .. } => Some(*leg),
-            SipEvent::Binding(_)
-            | SipEvent::Registration { .. }
-            | SipEvent::TurnedAway { .. }
-            | SipEvent::Ignored(_)
-            | SipEvent::Refused { .. } => None,
+            SipEvent::Binding(_) | SipEvent::Registration { .. } | SipEvent::Refused { .. } => None,
+            SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) => None,
         }
     }
 }

@@ -25,9 +25,13 @@ pub static CALLS: Table = Table {
         "ended",
         "idempotency",
         "node",
+        "external",
     ],
     secrets: &["callbacks", "voice", "fallback", "twiml", "send_digits", "record", "sip_auth"],
-    unique: &[Unique { columns: &["account", "idempotency"], word: "idempotency" }],
+    unique: &[
+        Unique { columns: &["account", "idempotency"], word: "idempotency" },
+        Unique { columns: &["external"], word: "external" },
+    ],
 };
 
 impl Row for CallRow {
@@ -47,6 +51,7 @@ impl Row for CallRow {
             Value::maybe_time(self.ended),
             Value::maybe(self.idempotency.as_ref().map(|(key, _)| key)),
             Value::text(&self.node),
+            Value::maybe(self.external.as_ref()),
         ]
     }
 }
@@ -118,6 +123,11 @@ pub fn talked(r: &mut Reader, from: Wall) -> Result<Vec<(AccountSid, Wall, u64)>
         }
     }
     Ok(all)
+}
+
+/// The call of an external switch by the id that it gave.
+pub fn by_external(r: &mut Reader, id: &str) -> Result<Option<CallRow>, StoreError> {
+    r.one(Query::new::<CallRow>(Scope::Operator).is("external", Some(id)))
 }
 
 /// Calls without a final status, oldest first: what `Switch::recover` takes up.

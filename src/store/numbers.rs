@@ -1,7 +1,7 @@
 //! Numbers of accounts: their table and the questions about them.
 
 use super::page::{Listed, Page};
-use super::query::{Query, Scope};
+use super::query::{Cond, Query, Scope};
 use super::reader::Reader;
 use super::rows::NumberRow;
 use super::table::{Row, Table, Unique, Value};
@@ -51,6 +51,18 @@ pub fn get(r: &mut Reader, scope: Scope, sid: NumberSid) -> Result<Option<Number
 /// The row of a number, written as it is stored.
 pub fn by_number(r: &mut Reader, scope: Scope, number: &str) -> Result<Option<NumberRow>, StoreError> {
     r.one(Query::new::<NumberRow>(scope).is("number", Some(number)))
+}
+
+/// The rows of those of these numbers that somebody has.
+pub fn among<'a>(
+    r: &mut Reader,
+    numbers: impl Iterator<Item = &'a str>,
+) -> Result<Vec<NumberRow>, StoreError> {
+    let numbers: Vec<Value> = numbers.map(Value::text).collect();
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    r.rows(&Query::new::<NumberRow>(Scope::Operator).and(Cond::In("number", numbers)))
 }
 
 /// Numbers, newest first.

@@ -13,7 +13,7 @@ use crate::sid::CallSid;
 pub static OUTBOX: Table = Table {
     name: "outbox",
     columns: &["sid", "account", "created", "live", "call", "position", "state"],
-    secrets: &["hook", "params"],
+    secrets: &["hook", "params", "json"],
     unique: &[],
 };
 

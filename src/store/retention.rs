@@ -3,7 +3,7 @@
 use super::query::Scope;
 use super::reader::Reader;
 use super::tx::{Op, StoreError, Tx};
-use super::{notifications, outbox, recordings};
+use super::{notifications, outbox, recordings, reports};
 use crate::clock::Wall;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub struct Retention {
     pub recordings: Option<Duration>,
     /// Notifications. Twilio's debugger shows 30 days.
     pub notifications: Option<Duration>,
-    /// Callbacks that were delivered or given up; pending ones stay. A week is enough to look into them and resend.
+    /// Callbacks that were delivered or given up, and what external switches reported; pending ones stay. A week is enough to look into them and resend.
     pub outbox: Option<Duration>,
 }
 
@@ -63,6 +63,8 @@ pub fn due(r: &mut Reader, now: Wall, keep: &Retention) -> Result<Due, StoreErro
     if let Some(age) = keep.outbox {
         let rows = outbox::aged(r, scope, limit(now, age), SWEEP_MAX)?;
         due.tx.ops.extend(rows.iter().map(|row| Op::DeleteOutbox(row.id)));
+        let rows = reports::aged(r, scope, limit(now, age), SWEEP_MAX)?;
+        due.tx.ops.extend(rows.iter().map(|row| Op::DeleteReport(row.sid)));
     }
     Ok(due)
 }

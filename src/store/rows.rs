@@ -461,18 +461,30 @@ pub struct CallRow {
     pub dialog: Option<DialogIds>,
     /// Committed before the INVITE is handed to the transport: it may have been dialled.
     pub invited: bool,
+    /// How many events of it the operator was told.
+    #[serde(default)]
+    pub events: u32,
     /// Why it ended.
     pub cause: Option<Cause>,
-    /// `us` or `peer`.
+    /// `us` or `peer`; of an external switch's call `caller` or `callee`.
     pub ended_by: Option<String>,
+    /// Why we ended it, if it was us: `api`, `twiml`, `timeout`, `dial`, `restart`, `error`.
+    #[serde(default)]
+    pub ended_how: Option<String>,
     /// Error of a failed call.
     pub error: Option<u32>,
     /// RTP figures.
     pub stats: Option<Stats>,
     /// Milliseconds from INVITE to the first 18x.
     pub post_dial_delay_ms: Option<u64>,
+    /// Milliseconds from INVITE to the answer.
+    #[serde(default)]
+    pub answer_delay_ms: Option<u64>,
     /// Idempotency-Key and hash of the body (ruling 2.50).
     pub idempotency: Option<(String, String)>,
+    /// The id that an external switch gave it, whose call it is: it has no media here. Unique.
+    #[serde(default)]
+    pub external: Option<String>,
     /// Who forwarded the call here, if its carrier says so.
     #[serde(default)]
     pub forwarded_from: Option<String>,
@@ -493,6 +505,11 @@ pub struct CallRow {
 }
 
 impl CallRow {
+    /// Is it a call of an external switch that is not over?
+    pub fn external_is_live(&self) -> bool {
+        self.external.is_some() && !self.status.is_final()
+    }
+
     /// A row with nothing in it but its account and its age.
     pub fn empty(account: AccountSid, at: Wall, node: &str, status: CallStatus) -> CallRow {
         CallRow {
@@ -524,12 +541,16 @@ impl CallRow {
             sequence: 0,
             dialog: None,
             invited: false,
+            events: 0,
             cause: None,
             ended_by: None,
+            ended_how: None,
             error: None,
             stats: None,
             post_dial_delay_ms: None,
+            answer_delay_ms: None,
             idempotency: None,
+            external: None,
             forwarded_from: None,
             domain: None,
             transferred_to: None,
@@ -651,6 +672,8 @@ pub enum Part {
     Stream(StreamSid),
     /// A recording.
     Recording(RecordingSid),
+    /// What the operator is told of the call and its streams.
+    Events(CallSid),
 }
 
 /// A callback that must be delivered. Rows leave by retention, not on success.
@@ -672,6 +695,9 @@ pub struct OutboxRow {
     pub hook: Hook,
     /// Parameters, complete.
     pub params: Vec<(String, String)>,
+    /// JSON that is sent instead of parameters: to the operator, who gets a token of the settings with it and no signature.
+    #[serde(default)]
+    pub json: Option<String>,
     /// `pending`, `delivered`, `failed`.
     pub state: String,
     /// Rounds tried (a crash is no try).
@@ -703,6 +729,7 @@ impl OutboxRow {
             position: 0,
             hook,
             params,
+            json: None,
             state: "pending".to_owned(),
             rounds: 0,
             next: at,

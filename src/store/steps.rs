@@ -2,11 +2,13 @@
 
 use super::calls::CALLS;
 use super::elastic::{ELASTIC_TRUNKS, ORIGINATION_URLS};
+use super::inventory::INVENTORY;
 use super::keys::KEYS;
 use super::notifications::NOTIFICATIONS;
 use super::numbers::NUMBERS;
 use super::outbox::{self, OUTBOX};
 use super::recordings::RECORDINGS;
+use super::reports::REPORTS;
 use super::sip_domains::{LIST_USES, SIP_DOMAINS};
 use super::sip_lists::{CREDENTIAL_LISTS, CREDENTIALS, IP_ACLS, IP_ADDRESSES};
 use super::sip_rows::key;
@@ -70,6 +72,7 @@ pub fn steps(tx: &Tx) -> Vec<Step> {
             Op::DeleteCall(sid) => {
                 out.push(delete(&TIMELINES, sid));
                 out.push(Step::Delete(&STREAMS, "call", sid.to_string()));
+                out.push(Step::Delete(&REPORTS, "call", sid.to_string()));
                 out.push(delete(&CALLS, sid));
             }
             Op::DeleteElasticTrunk(sid) => {
@@ -135,6 +138,10 @@ fn step(op: &Op) -> Option<Step> {
         Op::DeleteKey(sid) => delete(&KEYS, sid),
         Op::PutNumber(row) => put(&**row),
         Op::DeleteNumber(sid) => delete(&NUMBERS, sid),
+        Op::PutInventory(row) => put(&**row),
+        Op::DeleteInventory(sid) => delete(&INVENTORY, sid),
+        Op::PutReport(row) => put(&**row),
+        Op::DeleteReport(sid) => delete(&REPORTS, sid),
         Op::PutApplication(row) => put(&**row),
         Op::DeleteApplication(sid) => delete(&APPLICATIONS, sid),
         Op::PutTrunk(row) => put(&**row),

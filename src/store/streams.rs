@@ -30,6 +30,11 @@ impl Row for StreamRow {
     }
 }
 
+/// One, whatever its call.
+pub fn get(r: &mut Reader, scope: Scope, sid: StreamSid) -> Result<Option<StreamRow>, StoreError> {
+    r.one(Query::new::<StreamRow>(scope).is("sid", Some(sid)))
+}
+
 /// A stream of a call by its SID or its name; of several with one name, the newest.
 pub fn find(
     r: &mut Reader,

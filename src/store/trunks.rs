@@ -53,6 +53,11 @@ pub fn get(r: &mut Reader, scope: Scope, sid: TrunkSid) -> Result<Option<TrunkRo
     r.one(Query::new::<TrunkRow>(scope).is("sid", Some(sid)))
 }
 
+/// Those of this name.
+pub fn named(r: &mut Reader, name: &str) -> Result<Vec<TrunkRow>, StoreError> {
+    r.rows(&Query::new::<TrunkRow>(Scope::Operator).is("name", Some(name)))
+}
+
 /// All of them, newest first.
 pub fn list(r: &mut Reader, scope: Scope, page: &Page) -> Result<Listed<TrunkRow>, StoreError> {
     r.page(Query::new::<TrunkRow>(scope), page)

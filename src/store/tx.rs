@@ -1,6 +1,8 @@
 //! A transaction is data: everything in it is written, or nothing.
 
 use super::elastic::{ElasticTrunkRow, OriginationUrlRow};
+use super::inventory::InventoryRow;
+use super::reports::ReportRow;
 use super::rows::*;
 use crate::call::status::StatusChange;
 use crate::sid::*;
@@ -48,6 +50,14 @@ pub enum Op {
     PutNumber(Box<NumberRow>),
     /// Deletes one.
     DeleteNumber(NumberSid),
+    /// A number of the inventory. Fails with [`StoreError::Duplicate`] if another row holds the same number.
+    PutInventory(Box<InventoryRow>),
+    /// Deletes one.
+    DeleteInventory(NumberSid),
+    /// What an external switch reported.
+    PutReport(Box<ReportRow>),
+    /// Deletes one.
+    DeleteReport(ReportSid),
     /// An application.
     PutApplication(Box<ApplicationRow>),
     /// Deletes one.

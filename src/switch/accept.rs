@@ -15,14 +15,23 @@ use crate::store::rows::{
 use crate::store::tx::{Op, Tx};
 use crate::trunk::policy::Believed;
 use crate::trunk::{Snapshot, normalise};
+use std::net::IpAddr;
 
 /// A refusal: what the peer is told, and why in a sentence.
 pub(super) struct Refusal {
-    cause: Cause,
-    words: String,
+    pub cause: Cause,
+    pub words: String,
     account: Option<AccountSid>,
     /// Of the notification.
     code: u32,
+}
+
+/// What becomes of a call to a number.
+pub(super) struct Handled {
+    pub number: NumberRow,
+    pub trunk: TrunkSid,
+    /// VoiceUrl, fallback, status callback.
+    pub hooks: (Option<Hook>, Option<Hook>, Option<Hook>),
 }
 
 impl Refusal {
@@ -44,12 +53,7 @@ impl Switch {
             return;
         };
         if let Some(old) = invite.replaces {
-            let trunks = match &caller {
-                Caller::Trunks(trunks) => trunks.as_slice(),
-                // Through a door no call is taken over: its trunk is none of these.
-                Caller::Door(..) => &[],
-            };
-            return self.replace(now, leg, old, invite, trunks);
+            return self.replace(now, leg, old, invite, &caller);
         }
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
@@ -77,8 +81,8 @@ impl Switch {
     }
 
     /// Is there a place for one more?
-    fn place(&self) -> Result<(), Refusal> {
-        if self.under_way() < self.calls_max {
+    pub(super) fn place(&self) -> Result<(), Refusal> {
+        if self.under_way().saturating_add(self.external.len()) < self.calls_max {
             return Ok(());
         }
         let words = format!("{} calls are live", self.calls_max);
@@ -102,43 +106,19 @@ impl Switch {
         trunks: &[TrunkSid],
     ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
-        let source = invite.flow.remote.ip();
         let called = called(&tables.trunks, invite, trunks);
-        let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
         self.place()?;
-        let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
-        let Some(number) = tables.trunks.number_on(trunks, called) else {
-            if let Some(named) = self.admit_by_name(now, invite, trunks, called) {
-                return named.map(|row| (row, None));
-            }
-            let cause = Cause::new(404, "No such number");
-            return Err(Refusal { cause, words: explain(), account: owner(), code: 32100 });
-        };
-        let Some(trunk) = tables.trunks.choose(trunks, number) else {
-            let cause = Cause::new(404, "No such number on this trunk");
-            return Err(Refusal { cause, words: explain(), account: owner(), code: 32100 });
-        };
-        if self.channels.is_full(trunk) {
-            let words =
-                format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
-            let cause = Cause::new(503, "All Channels Busy");
-            return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
+        if tables.trunks.number_on(trunks, called).is_none()
+            && let Some(named) = self.admit_by_name(now, invite, trunks, called)
+        {
+            return named.map(|row| (row, None));
         }
-        let active = tables.account(number.account).is_some_and(|a| a.status == "active");
-        let elastic = number.trunk.and_then(|sid| tables.elastic(sid));
-        let hooks = Call::hooks_of_number(&tables, number);
-        if !active || elastic.is_none() && hooks.0.is_none() {
-            let words = if active {
-                format!("the number {} has no VoiceUrl and no application", number.number)
-            } else {
-                "the account is not active".to_owned()
-            };
-            let cause = Cause::new(480, "No handler for this number");
-            return Err(Refusal { cause, words, account: Some(number.account), code: 32100 });
-        }
+        let Handled { number, trunk, hooks } = self.handler_of(invite.flow.remote.ip(), trunks, called)?;
         let seconds = self.within_rules(now, number.account)?;
-        let row = self.row_of(now, invite, number, trunk.sid);
-        let (mut row, trunking) = match elastic {
+        let from = caller(invite, tables.trunks.trunk(trunk));
+        let mut row = self.row_of(now, &number, trunk, from);
+        row.forwarded_from = Some(invite.diverted_by.clone()).filter(|by| !by.is_empty());
+        let (mut row, trunking) = match number.trunk.and_then(|sid| tables.elastic(sid)) {
             Some(elastic) => elastic::originating(row, elastic),
             None => (asking(row, hooks), None),
         };
@@ -146,13 +126,49 @@ impl Switch {
         Ok((row, trunking))
     }
 
-    fn row_of(&mut self, now: Now, invite: &Invite, number: &NumberRow, trunk: TrunkSid) -> CallRow {
-        let tables = self.tables.clone();
+    /// Which number was called over one of these trunks, and what its account wants done.
+    pub(super) fn handler_of(
+        &self,
+        source: IpAddr,
+        trunks: &[TrunkSid],
+        called: &str,
+    ) -> Result<Handled, Refusal> {
+        let tables = &self.tables;
+        let refuse =
+            |code, phrase: &str, words, account| Err(Refusal::new(Cause::new(code, phrase), words, account));
+        let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
+        let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
+        let Some(number) = tables.trunks.number_on(trunks, called) else {
+            return refuse(404, "No such number", explain(), owner());
+        };
+        let Some(trunk) = tables.trunks.choose(trunks, number) else {
+            return refuse(404, "No such number on this trunk", explain(), owner());
+        };
+        if self.channels.is_full(trunk) {
+            let words =
+                format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
+            return refuse(503, "All Channels Busy", words, Some(number.account));
+        }
+        let active = tables.account(number.account).is_some_and(|a| a.status == "active");
+        let elastic = number.trunk.and_then(|sid| tables.elastic(sid));
+        let hooks = Call::hooks_of_number(tables, number);
+        if !active || elastic.is_none() && hooks.0.is_none() {
+            let words = if active {
+                format!("the number {} has no VoiceUrl and no application", number.number)
+            } else {
+                "the account is not active".to_owned()
+            };
+            return refuse(480, "No handler for this number", words, Some(number.account));
+        }
+        Ok(Handled { number: number.clone(), trunk: trunk.sid, hooks })
+    }
+
+    /// The row of a call that comes in.
+    pub(super) fn row_of(&mut self, now: Now, number: &NumberRow, trunk: TrunkSid, from: String) -> CallRow {
         CallRow {
             sid: CallSid::new(&mut self.rng),
             to: number.number.clone(),
-            from: caller(invite, tables.trunks.trunk(trunk)),
-            forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
+            from,
             number: Some(number.sid),
             application: number.application,
             trunk: Some(trunk),
@@ -199,7 +215,7 @@ impl Switch {
 }
 
 /// The application decides what becomes of the call: VoiceUrl, its fallback, StatusCallback.
-fn asking(row: CallRow, hooks: (Option<Hook>, Option<Hook>, Option<Hook>)) -> CallRow {
+pub(super) fn asking(row: CallRow, hooks: (Option<Hook>, Option<Hook>, Option<Hook>)) -> CallRow {
     let (voice, fallback, status_callback) = hooks;
     let subscription = |hook| Subscription { hook, completed: true, ..Subscription::default() };
     let callbacks = status_callback.map(subscription).into_iter().collect();
@@ -230,14 +246,19 @@ pub(super) fn caller(invite: &Invite, trunk: Option<&TrunkRow>) -> String {
     let asserted = invite.identity.asserted.as_ref().filter(|_| believed);
     let (user, host) =
         asserted.map_or((&invite.from_user, &invite.from_host), |party| (&party.user, &party.host));
+    shown_as(user, host, country)
+}
+
+/// A caller as webhooks name it.
+pub(super) fn shown_as(user: &str, host: &str, country: Option<&str>) -> String {
     let digits = user.strip_prefix('+').unwrap_or(user);
-    match user.as_str() {
+    match user {
         "" => "anonymous".to_owned(),
-        "anonymous" | "unknown" | "restricted" => user.clone(),
+        "anonymous" | "unknown" | "restricted" => user.to_owned(),
         _ if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
             let read = normalise::inbound(user, country);
             // What the country cannot make a number of stays as the peer wrote it.
-            if read.starts_with('+') { read } else { user.clone() }
+            if read.starts_with('+') { read } else { user.to_owned() }
         }
         _ => format!("sip:{user}@{host}"),
     }

@@ -15,7 +15,7 @@ use crate::store::rows::{CallRow, CallStatus, Direction};
 impl Switch {
     pub(super) fn on_command(&mut self, now: Now, ticket: Ticket, request: Request) {
         let sid = match &request {
-            Request::Dial(_) => None,
+            Request::Dial(_) | Request::External(_) | Request::Reported(..) => None,
             Request::TablesChanged => {
                 return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Done)));
             }
@@ -38,6 +38,8 @@ impl Switch {
         match (sid, request) {
             (Some(sid), request) => self.tell(now, sid, Event::Command(ticket, request)),
             (None, Request::Dial(dial)) => self.dial(now, ticket, *dial),
+            (None, Request::External(call)) => self.external_call(now, ticket, *call),
+            (None, Request::Reported(sid, report)) => self.external_report(now, ticket, sid, *report),
             (None, _) => {}
         }
     }

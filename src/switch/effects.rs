@@ -85,6 +85,9 @@ impl Switch {
 
     /// The call holds nothing any more: everything that was its is closed, its timeline is written.
     pub(super) fn let_go(&mut self, now: Now, sid: CallSid) {
+        if self.forget_external(sid) {
+            return;
+        }
         let Some(call) = self.calls.remove(&sid) else {
             return;
         };

@@ -86,11 +86,12 @@ impl Switch {
             let end = TapEnd { recording: row.sid, reason: TapEndReason::Failed, ms: 0 };
             self.end_recording(now, row, &end);
         }
-        for row in remains.streams {
-            self.end_stream(now, row);
+        let mut row = remains.row;
+        for stream in remains.streams {
+            self.end_stream(now, stream, &mut row.events);
         }
-        if !remains.row.status.is_final() {
-            self.end_row(now, remains.row, internal_error());
+        if !row.status.is_final() {
+            self.end_row(now, row, internal_error());
         }
         self.let_go(now, sid);
     }

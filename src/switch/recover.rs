@@ -7,10 +7,11 @@ use crate::call::{recordings, status, streams};
 use crate::clock::Now;
 use crate::media::event::{TapEnd, TapEndReason};
 use crate::mutants::{self, Mutant};
-use crate::sid::RecordingSid;
+use crate::sid::{CallSid, RecordingSid};
 use crate::sip::event::{Cause, SipCmd};
 use crate::store::rows::{CallRow, CallStatus, Direction, RecordingRow, StreamRow};
 use crate::store::tx::{Recovered, Tx};
+use crate::webhooks::events;
 use std::collections::HashMap;
 
 impl Switch {
@@ -27,15 +28,26 @@ impl Switch {
             let end = TapEnd { recording: row.sid, reason, ms };
             self.end_recording(now, row, &end);
         }
-        for row in found.streams {
-            self.end_stream(now, row);
+        let mut calls = found.calls;
+        for call in &mut calls {
+            call.events = call.events.saturating_add(events::RESTART_ROOM);
+        }
+        let external = |call: CallSid| calls.iter().any(|c| c.sid == call && c.external.is_some());
+        // Those of an external switch's call go on there.
+        let streams: Vec<StreamRow> = found.streams.into_iter().filter(|s| !external(s.call)).collect();
+        for row in streams {
+            let call = calls.iter_mut().find(|c| c.sid == row.call);
+            self.end_stream(now, row, call.map_or(&mut events::RESTART_ROOM.clone(), |c| &mut c.events));
         }
         for (account, ended, seconds) in found.talked {
             self.usage.add(account, ended, seconds);
         }
         self.endpoint.command(now, SipCmd::Bindings(found.bindings));
-        for row in found.calls {
-            self.recover_call(now, row);
+        for row in calls {
+            match row.external.is_some() {
+                true => self.recover_external(now, row),
+                false => self.recover_call(now, row),
+            }
         }
         self.settle(now);
     }
@@ -46,8 +58,8 @@ impl Switch {
     }
 
     /// Its connection is gone, as when its call ends: `stream-stopped` (media-streams.md A.5).
-    pub(super) fn end_stream(&mut self, now: Now, row: StreamRow) {
-        let (_, ops) = self.with_cx(now, |cx| streams::ended(cx, row, "stream-stopped", None));
+    pub(super) fn end_stream(&mut self, now: Now, row: StreamRow, events: &mut u32) {
+        let (_, ops) = self.with_cx(now, |cx| streams::ended(cx, row, events, "stream-stopped", None));
         self.commit(now, None, Tx { ops }, vec![], vec![]);
     }
 
@@ -86,6 +98,7 @@ impl Switch {
     pub(super) fn end_row(&mut self, now: Now, mut row: CallRow, cause: Cause) {
         row.cause = Some(cause);
         row.ended_by = Some("us".to_owned());
+        row.ended_how = Some("restart".to_owned());
         row.error = Some(12400);
         let ops = self.with_cx(now, |cx| {
             let first = (row.status == CallStatus::Queued)

@@ -6,7 +6,7 @@ use crate::call::call::Call;
 use crate::call::event::{Event, Word};
 use crate::clock::Now;
 use crate::sid::{CallSid, TrunkSid};
-use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::sip::refer::ReferTo;
 
 impl Switch {
@@ -58,21 +58,21 @@ impl Switch {
     }
 
     /// An INVITE with Replaces, which the endpoint has compared with the dialog: only from the same trunk, or one of the same account.
-    pub(super) fn replace(
-        &mut self,
-        now: Now,
-        leg: LegId,
-        old: LegId,
-        invite: Box<Invite>,
-        trunks: &[TrunkSid],
-    ) {
+    pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: &Caller) {
         let call = self.legs.get(&old).copied();
         let row = call.and_then(|sid| self.calls.get(&sid)).map(Call::row);
         let ours = row.is_some_and(|row| {
             let pinned = |sid: &TrunkSid| {
                 self.tables.trunks.trunk(*sid).is_some_and(|t| t.account == Some(row.account))
             };
-            row.trunk.is_some_and(|t| trunks.contains(&t)) || trunks.iter().any(pinned)
+            match caller {
+                Caller::Trunks(trunks) => {
+                    row.trunk.is_some_and(|t| trunks.contains(&t)) || trunks.iter().any(pinned)
+                }
+                Caller::Door(sid, _) => {
+                    self.tables.trunks.doors().get(*sid).is_some_and(|door| door.account == row.account)
+                }
+            }
         });
         match call.filter(|_| ours) {
             Some(call) => self.tell(now, call, Event::Replaced(leg, invite)),

@@ -218,9 +218,7 @@ impl Fetcher {
         let url = request_url(request, hop, vetted)?;
         let (method, body) = match hop.method {
             Method::Get => (reqwest::Method::GET, None),
-            Method::Post => {
-                (reqwest::Method::POST, Some(if hop.params { form(&request.params) } else { String::new() }))
-            }
+            Method::Post => (reqwest::Method::POST, Some(body(request, hop))),
         };
         let mut builder = self.clients.request(request.policy.sni, method, url).headers(headers);
         if let Some(body) = body {
@@ -233,6 +231,22 @@ impl Fetcher {
         }
         Ok(answer)
     }
+}
+
+/// What a POST carries.
+fn body(request: &FetchRequest, hop: &Hop) -> String {
+    match &request.json {
+        _ if !hop.params => String::new(),
+        Some(json) => json.text.clone(),
+        None => form(&request.params),
+    }
+}
+
+/// The operator's token, where the operator is: a redirect does not take it elsewhere.
+fn bearer(request: &FetchRequest, vetted: &Vetted) -> Option<String> {
+    let token = request.json.as_ref()?.bearer.as_ref()?;
+    let origin = url::Url::parse(&request.url).ok()?.origin();
+    (origin == vetted.url.origin()).then(|| format!("Bearer {token}"))
 }
 
 /// A request by what it was for and how it ended, for metrics.
@@ -303,7 +317,11 @@ fn headers(
     put(header::ACCEPT, "*/*".to_owned())?;
     put(header::CONNECTION, "close".to_owned())?;
     if hop.method == Method::Post {
-        put(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8".to_owned())?;
+        let form = "application/x-www-form-urlencoded; charset=UTF-8";
+        put(header::CONTENT_TYPE, if request.json.is_some() { "application/json" } else { form }.to_owned())?;
+    }
+    if request.json.is_some() {
+        put(header::HeaderName::from_static("idempotency-key"), request.token.clone())?;
     }
     if let Some(auth_token) = &request.auth_token {
         put(header::HeaderName::from_static("x-twilio-signature"), signature(request, hop, auth_token))?;
@@ -313,7 +331,7 @@ fn headers(
     if let Some(value) = cookies::header(&exchange.jar, &vetted.url, wall()) {
         put(header::COOKIE, value)?;
     }
-    if let Some(value) = authorization {
+    if let Some(value) = authorization.or_else(|| bearer(request, vetted)) {
         put(header::AUTHORIZATION, value)?;
     }
     if let Some(known) = exchange.known {

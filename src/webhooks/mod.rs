@@ -8,6 +8,7 @@ pub mod answer;
 pub mod client;
 pub mod cookies;
 pub mod digest;
+pub mod events;
 pub mod fair;
 pub mod fetch;
 pub mod guard;

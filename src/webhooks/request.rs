@@ -89,6 +89,15 @@ pub struct Login {
     pub uses: u32,
 }
 
+/// A body for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json {
+    /// The text.
+    pub text: String,
+    /// For `Authorization`.
+    pub bearer: Option<String>,
+}
+
 /// A complete request.
 #[derive(Clone, Debug)]
 pub struct FetchRequest {
@@ -104,6 +113,8 @@ pub struct FetchRequest {
     pub method: Method,
     /// Parameters. POST: form body, GET: appended to the query (also on each retry and 307/308).
     pub params: Vec<(String, String)>,
+    /// JSON in the body instead of parameters, for the operator.
+    pub json: Option<Json>,
     /// Key of the signature; the shell signs each hop's URL with `webhooks::sign`. None: not signed (Play media).
     pub auth_token: Option<String>,
     /// `I-Twilio-Idempotency-Token`, the same on every retry.

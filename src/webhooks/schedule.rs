@@ -11,7 +11,7 @@
 
 use super::fair::{Class, Fair};
 use super::policy;
-use super::request::{FetchError, FetchRequest, Policy, Purpose};
+use super::request::{FetchError, FetchRequest, Json, Policy, Purpose};
 use super::round::note;
 pub use super::round::{Note, Outcome, RoundResult};
 use super::window;
@@ -257,7 +257,9 @@ impl Schedule {
             url: url.clone(),
             method: held.row.hook.method,
             params: held.row.params.clone(),
-            auth_token: token(held.row.account),
+            json: held.row.json.clone().map(|text| Json { text, bearer: None }),
+            // What goes to the operator is not signed with an account's token.
+            auth_token: token(held.row.account).filter(|_| held.row.json.is_none()),
             token: token_text(if mutants::on(Mutant::TokenChangesOnRetry) {
                 id ^ u128::from(held.row.rounds)
             } else {

@@ -232,7 +232,7 @@ impl Bench {
     }
 
     fn send(&self, op: &Operation, fields: &[(String, String)]) -> Reply {
-        let (auth, json) = (Targets::auth(&self.server, op), matches!(op.shape, Shape::Carrier(_)));
+        let (auth, json) = (Targets::auth(&self.server, op), op.shape.takes_json());
         let (method, path, kind, body) = self.targets.request(op, fields);
         let bad: &[u8] = if json { b"\xff\xc3\x28" } else { b"%FF%C3%28" };
         // The path of a request is ASCII: there the octets are escaped, so text can be cut.
@@ -260,7 +260,7 @@ fn refused(op: &Operation, param: &Param, fault: Fault, reply: &Reply, case: &st
         Fault::OutOfRange if param.kind == Kind::StreamUrl => 31922,
         _ => missing.unwrap_or(param.bad),
     };
-    if !matches!(op.shape, Shape::Carrier(_) | Shape::CarrierList(_)) {
+    if !matches!(op.shape, Shape::Carrier(_) | Shape::CarrierList(_) | Shape::Json(_)) {
         assert_eq!(reply.status, 400, "{case}");
         assert_eq!(reply.json()["code"], code, "{case}");
         assert!(reply.json()["message"].is_string() && reply.json()["more_info"].is_string(), "{case}");
@@ -281,7 +281,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// Parameters of all operations together; changes only with the declarations.
-const PARAMETERS: usize = 500;
+const PARAMETERS: usize = 587;
 
 /// What is no fault, by the declaration and nothing else.
 fn legal(param: &Param, fault: Fault) -> bool {

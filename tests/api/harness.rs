@@ -237,7 +237,9 @@ impl Server {
 
     /// Everything that the API could have changed, as text to compare.
     pub fn dump(&self) -> String {
-        use chorus::store::{Page, accounts, applications, keys, notifications, numbers, sip_lists, trunks};
+        use chorus::store::{
+            Page, accounts, applications, inventory, keys, notifications, numbers, sip_lists, trunks,
+        };
         let all = self.wait(self.store.read(|r| {
             let (s, p) = (Scope::Operator, Page::first(1_000));
             let mut out = String::new();
@@ -249,6 +251,7 @@ impl Server {
             out += &format!("{:?}\n", applications::list(r, s, None, &p)?.rows);
             out += &format!("{:?}\n", notifications::list(r, s, &Default::default(), &p)?.rows);
             out += &format!("{:?}\n", trunks::list(r, s, &p)?.rows);
+            out += &format!("{:?}\n", inventory::list(r, &Default::default(), &p)?.rows);
             out += &format!("{:?}\n", sip_lists::credential_lists(r, s, &p)?.rows);
             out += &format!("{:?}\n", sip_lists::ip_acls(r, s, &p)?.rows);
             let all = chorus::store::snapshot::snapshot(r)?;

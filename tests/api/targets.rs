@@ -20,6 +20,9 @@ pub struct Targets {
     pub application: String,
     pub key: String,
     pub trunk: String,
+    pub inventory: String,
+    pub gateway: String,
+    pub external: String,
     /// A trunk of the account, and where it rings.
     pub elastic: String,
     pub origination: String,
@@ -110,6 +113,16 @@ impl Targets {
             "/carrier/v1/sip_trunks",
             r#"{"authentication_mode":"ip_address","inbound_source_ips":["192.0.2.1"]}"#,
         );
+        let gateway = r#"{"name":"gw","username":"u","password":"p","host":"127.0.0.1","port":"9"}"#;
+        let gateway = server.carrier("POST", "/gateways", gateway);
+        // A call at an external switch, which tells of it.
+        let answered = [("PhoneNumber", "+15005550031"), ("VoiceUrl", "https://example.com/voice")];
+        server.post("/IncomingPhoneNumbers.json", &answered).good(201);
+        let call = r#"{"to":"+15005550031","from":"+15005550099","source_ip":"192.0.2.1","external_id":"switch-call-1"}"#;
+        let external = server.carrier("POST", "/services/inbound_phone_calls", call).good(200);
+        let event = r#"{"phone_call":"switch-call-1","type":"dtmf"}"#;
+        server.carrier("POST", "/services/phone_call_events", event).good(202);
+        let inventory = server.carrier("POST", "/carrier/v1/phone_numbers", r#"{"number":"+15005550021"}"#);
         let number = sid(server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)]));
         let elastic = sid(server.v1("POST", "/v1/Trunks", &[("FriendlyName", "PBX")]));
         let below_trunk = format!("/v1/Trunks/{elastic}");
@@ -141,6 +154,9 @@ impl Targets {
             key: sid(server.post("/Keys.json", &[("FriendlyName", "k")])),
             sip,
             trunk: trunk.json()["data"]["id"].as_str().unwrap().to_string(),
+            external: external["sid"].as_str().unwrap().to_string(),
+            gateway: gateway.json()["id"].as_str().unwrap().to_string(),
+            inventory: inventory.json()["data"]["id"].as_str().unwrap().to_string(),
             account,
             live,
             over,
@@ -175,6 +191,10 @@ impl Targets {
             p if p.starts_with("/v1/Trunks/{Sid}") => self.elastic.clone(),
             p if p.contains("PhoneNumbers/") => self.number.clone(),
             p if p.contains("/Applications/") => self.application.clone(),
+            p if p.ends_with("/events") => self.external.clone(),
+            p if p.contains("/gateways/") => self.gateway.clone(),
+            p if p.contains("/accounts/") => self.account.sid.to_string(),
+            p if p.contains("/phone_numbers/") => self.inventory.clone(),
             p if p.contains("sip_trunks") => self.trunk.clone(),
             _ if matches!(op.id, "UpdateCall" | "FetchTimeline") => self.live.sid.to_string(),
             _ => self.over.sid.to_string(),
@@ -190,7 +210,10 @@ impl Targets {
     pub fn path(&self, op: &Operation) -> String {
         let mut path = op.path.replace("{AccountSid}", &self.account.sid.to_string());
         path = path.replace("{TrunkSid}", &self.elastic);
-        path = path.replace("{CallSid}", &self.call(op).to_string()).replace("{Sid}", &self.sid(op));
+        path = path
+            .replace("{CallSid}", &self.call(op).to_string())
+            .replace("{Sid}", &self.sid(op))
+            .replace("{Id}", &self.sid(op));
         path = path.replace("{CredentialListSid}", &self.sip.credential_list);
         path = path.replace("{IpAccessControlListSid}", &self.sip.acl);
         path = path.replace("{DomainSid}", &self.sip.domain);
@@ -229,7 +252,9 @@ impl Targets {
         let (path, text) = (self.path(op), form(&fields));
         let kind = "application/x-www-form-urlencoded";
         match (op.verb, op.shape) {
-            (Verb::Post, Shape::Carrier(_)) => ("POST", path, "application/json", carrier_body(op, &fields)),
+            (Verb::Post, shape) if shape.takes_json() => {
+                ("POST", path, "application/json", carrier_body(op, &fields))
+            }
             (Verb::Patch, _) => ("PATCH", path, "application/json", carrier_body(op, &fields)),
             (Verb::Post, _) => ("POST", path, kind, text),
             (Verb::Get, _) => ("GET", format!("{path}?{text}"), kind, String::new()),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chorus::clock::Now;
-use chorus::webhooks::request::{FetchError, FetchRequest, Fetched, Method};
+use chorus::webhooks::request::{FetchError, FetchRequest, Fetched, Json, Method};
 use std::collections::{HashMap, VecDeque};
 use url::Url;
 
@@ -43,6 +43,8 @@ pub struct Asked {
     pub method: Method,
     pub path: String,
     pub params: HashMap<String, String>,
+    /// Of the operator's events: text and token.
+    pub json: Option<Json>,
     pub token: String,
 }
 
@@ -78,6 +80,7 @@ impl App {
             method: r.method,
             path: path.clone(),
             params,
+            json: r.json.clone(),
             token: r.token.clone(),
         });
         let improvised = self.improvise.as_mut().map(|f| f(now, r));

@@ -28,6 +28,7 @@ use chorus::sip::event::LegId;
 use chorus::store::memory::Memory;
 use chorus::store::rows::Line;
 use chorus::switch::Switch;
+use chorus::webhooks::events::Target;
 use media::Home;
 use queue::Entry;
 use std::cmp::Reverse;
@@ -85,6 +86,8 @@ pub struct World {
     pub ports_gone: bool,
     /// Milliseconds by which the wall clock has jumped.
     pub skew_ms: i64,
+    /// Where the operator wants to hear of calls.
+    pub events: Option<Target>,
     /// Callbacks that the switch holds in memory, if not as many as usual.
     pub window: Option<usize>,
     /// Calls that were made to panic.
@@ -113,12 +116,13 @@ pub struct World {
 }
 
 /// The switch of a process that has just begun.
-fn switch(rng: &mut Rng) -> Switch {
+fn switch(rng: &mut Rng, events: Option<Target>) -> Switch {
     let settings = CallSettings {
         public_url: "http://chorus.test".to_owned(),
         node: "one".to_owned(),
         silent_after_s: 60,
         realm: "chorus".to_owned(),
+        events,
         addresses: vec!["10.0.0.1:5060".parse().unwrap()],
     };
     Switch::new(rng.fork(), EndpointConfig::default(), settings, ENGINES)
@@ -133,7 +137,7 @@ impl World {
         #[cfg(feature = "mutants")]
         chorus::mutants::no_panic();
         let mut rng = Rng::from_number(seed);
-        let switch = switch(&mut rng);
+        let switch = switch(&mut rng, None);
         let mut w = World {
             now: Now { mono: Mono(0), wall: Wall(WALL0) },
             queue: BinaryHeap::new(),
@@ -162,6 +166,7 @@ impl World {
             agents_down: false,
             ports_gone: false,
             skew_ms: 0,
+            events: None,
             window: None,
             broken: BTreeSet::new(),
             tcp: Tcp::default(),

@@ -197,6 +197,7 @@ fn the_log_about_strangers_is_limited() {
         node: "one".to_owned(),
         silent_after_s: 60,
         realm: String::new(),
+        events: None,
         addresses: Vec::new(),
     };
     let mut switch = Switch::new(Rng::from_number(1), EndpointConfig::default(), settings, 1);

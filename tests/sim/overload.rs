@@ -115,6 +115,7 @@ impl House {
     fn new(told: bool) -> House {
         let mut rng = Rng::from_number(5);
         let settings = CallSettings {
+            events: None,
             public_url: "http://chorus.test".to_owned(),
             node: "one".to_owned(),
             silent_after_s: 60,

@@ -327,6 +327,7 @@ impl Maker {
             position,
             hook: hook("https://app.test/status"),
             params: vec![("CallStatus".to_owned(), "completed".to_owned())],
+            json: None,
             state: "pending".to_owned(),
             rounds: 0,
             next: Wall(self.at),

@@ -5,13 +5,14 @@ use chorus::store::table::Table;
 use chorus::store::*;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-fn tables() -> [&'static Table; 20] {
+fn tables() -> [&'static Table; 22] {
     [
         &accounts::ACCOUNTS,
         &applications::APPLICATIONS,
         &calls::CALLS,
         &elastic::ELASTIC_TRUNKS,
         &elastic::ORIGINATION_URLS,
+        &inventory::INVENTORY,
         &keys::KEYS,
         &notifications::NOTIFICATIONS,
         &numbers::NUMBERS,
@@ -23,6 +24,7 @@ fn tables() -> [&'static Table; 20] {
         &sip_lists::CREDENTIAL_LISTS,
         &sip_lists::IP_ACLS,
         &sip_lists::IP_ADDRESSES,
+        &reports::REPORTS,
         &streams::STREAMS,
         &timeline::TIMELINES,
         &trunks::BINDINGS,

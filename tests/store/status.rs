@@ -22,6 +22,7 @@ fn change(m: &mut Maker, row: &mut CallRow, to: CallStatus) -> Op {
         node: String::new(),
         silent_after_s: 0,
         realm: String::new(),
+        events: None,
         addresses: Vec::new(),
     };
     let (mut ids, tables, mut fx) = (Ids::default(), Arc::default(), Vec::new());

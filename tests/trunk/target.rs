@@ -20,6 +20,7 @@ fn dial(trunks: Vec<TrunkRow>, to: &str, from: &str) -> Result<Target, NoRoute> 
         node: String::new(),
         silent_after_s: 0,
         realm: "chorus".to_owned(),
+        events: None,
         addresses: vec!["192.0.2.1:5060".parse().unwrap()],
     };
     let accounts = vec![account(ACCOUNT, AccountRules::default())];

@@ -16,6 +16,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub fn request(purpose: Purpose, method: Method, url: &str) -> FetchRequest {
     let (url, policy) = policy::split(url).unwrap();
     FetchRequest {
+        json: None,
         purpose,
         account: AccountSid(1),
         call: None,

@@ -25,6 +25,7 @@ pub fn row(id: OutboxId, account: u128, call: u128, position: u32, url: &str) ->
         position,
         hook: Hook { url: url.into(), method: Method::Post },
         params: vec![("SequenceNumber".into(), position.to_string())],
+        json: None,
         state: "pending".into(),
         rounds: 0,
         next: Wall(START),

@@ -52,6 +52,7 @@ impl Call {
                 // What the row says; the CANCEL has its own reason.
                 self.row.cause = Some(Cause { code: 487, ..cause.clone() });
             }
+            self.ends_by("dial");
             self.give_up(cx, cause, to);
         }
     }

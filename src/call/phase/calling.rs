@@ -22,7 +22,7 @@ impl Call {
         self.row.trunk = target.trunk;
         self.row.started = Some(cx.now.wall);
         // Not counting what it waited for its turn.
-        self.created = cx.now.mono;
+        self.dialled = cx.now.mono;
         self.leg.invited = true;
         let ring = Duration::from_secs(self.row.timeout_s.into());
         self.timers.arm(TimerKind::Ring, cx.now.mono + ring);
@@ -36,8 +36,7 @@ impl Call {
             return;
         }
         if self.row.post_dial_delay_ms.is_none() {
-            let ms = cx.now.mono.since(self.created).as_millis();
-            self.row.post_dial_delay_ms = u64::try_from(ms).ok();
+            self.row.post_dial_delay_ms = self.since_dialled(cx.now.mono);
         }
         let early = body.is_some() && self.take_answer(cx, body.as_ref());
         if code == 180 || code == 183 {

@@ -48,10 +48,7 @@ impl Endpoint {
     }
 
     fn new_inbound(&mut self, now: Mono, request: Request, caller: Caller, replaces: Option<LegId>) {
-        let manners = self.manners(match &caller {
-            Caller::Trunks(trunks) => trunks.first().copied(),
-            Caller::Door(..) => None,
-        });
+        let manners = self.manners(caller.trunk());
         let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
         let key = Key::client(request.call_id(), &tag);
         if self.dialogs.contains_key(&key) {

@@ -19,6 +19,7 @@ mod method;
 mod multipart;
 mod name_addr;
 mod params;
+pub mod q850;
 mod rack;
 pub mod reason;
 mod text;

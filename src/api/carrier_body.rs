@@ -1,11 +1,13 @@
-//! The body of a trunk: flat JSON or JSON:API (ruling 2.10), read by the same declarations as every form. A bad attribute is 422 with
-//! a pointer to it.
+//! The body of an operator's request: flat JSON or JSON:API (ruling 2.10), read by the same declarations as every form. A bad
+//! attribute is 422 with a pointer to it.
 
 use super::form::Fields;
 use super::json::{self, Json};
+use super::operation::Ctx;
 use super::params::{Kind, Param, Params, Value};
 use super::parse;
 use super::refusal::Refusal;
+use super::schema::Schema;
 
 /// A refusal of the body: 422.
 pub fn unprocessable(words: impl Into<String>) -> Refusal {
@@ -20,23 +22,15 @@ pub struct Given {
 }
 
 impl Given {
-    /// Reads a body by the declarations of an operation.
+    /// Reads the body of a request by the declarations of its operation; `schema` names the type of the resource.
     ///
     /// # Errors
     /// 422, with the attribute where one is meant.
-    pub fn read(operation: &str, table: &'static [Param], body: &[u8]) -> Result<Given, Refusal> {
+    pub fn of(ctx: &Ctx, schema: &Schema) -> Result<Given, Refusal> {
         let mut cleared = Vec::new();
-        let fields = fields(table, attributes(body)?, &mut cleared)?;
-        let missing = table.iter().find(|p| p.required.is_none() && p.name == "authentication_mode");
-        if let Some(mode) = missing.filter(|p| cleared.contains(&p.name)) {
-            return Err(unprocessable("A trunk has a mode: it cannot be cleared.").about(mode.name));
-        }
-        let params = parse::parse(operation, &[table], &fields).map_err(|r| Refusal {
-            code: 20422,
-            status: 422,
-            ..r
-        })?;
-        Ok(Given { params, cleared })
+        let table = ctx.operation.params;
+        let fields = fields(table, attributes(&ctx.body, &schema.kind())?, &mut cleared)?;
+        Ok(Given { params: checked(ctx.operation.id, table, &fields)?, cleared })
     }
 
     /// A text: None if it was not given, Some(None) if it shall be cleared.
@@ -70,15 +64,27 @@ impl Given {
     }
 }
 
+/// Fields by their declarations; what is refused is unprocessable.
+pub fn checked(operation: &str, table: &'static [Param], fields: &Fields) -> Result<Params, Refusal> {
+    parse::parse(operation, &[table], fields).map_err(|r| Refusal { code: 20422, status: 422, ..r })
+}
+
+/// The members of a body that must be an object.
+pub fn object(body: &[u8]) -> Result<Vec<(String, Json)>, Refusal> {
+    match serde_json::from_slice(body) {
+        Ok(Json::Object(members)) => Ok(members),
+        Ok(_) => Err(unprocessable("The body must be a JSON object.")),
+        Err(e) => Err(unprocessable(format!("The body is not JSON: {e}."))),
+    }
+}
+
 /// The attributes of a body in either form.
-fn attributes(body: &[u8]) -> Result<Vec<(String, Json)>, Refusal> {
-    let value: Json =
-        serde_json::from_slice(body).map_err(|e| unprocessable(format!("The body is not JSON: {e}.")))?;
-    let Json::Object(mut top) = value else { return Err(unprocessable("The body must be a JSON object.")) };
+fn attributes(body: &[u8], kind: &str) -> Result<Vec<(String, Json)>, Refusal> {
+    let mut top = object(body)?;
     let Some(data) = json::take(&mut top, "data") else { return Ok(top) };
     let Json::Object(mut data) = data else { return Err(unprocessable("data must be an object.")) };
-    if json::take(&mut data, "type").is_some_and(|t| t != Json::Text("sip_trunk".to_owned())) {
-        return Err(unprocessable("data.type must be sip_trunk."));
+    if json::take(&mut data, "type").is_some_and(|t| t != Json::Text(kind.to_owned())) {
+        return Err(unprocessable(format!("data.type must be {kind}.")));
     }
     match json::take(&mut data, "attributes") {
         Some(Json::Object(attributes)) => Ok(attributes),
@@ -113,7 +119,7 @@ fn fields(
 }
 
 /// A value as text: a number and a truth are taken as such where one is expected.
-fn text(declared: &Param, value: Json) -> Result<String, Refusal> {
+pub fn text(declared: &Param, value: Json) -> Result<String, Refusal> {
     match (value, declared.kind) {
         (Json::Text(text), _) => Ok(text),
         (Json::Number(number), Kind::Int(..) | Kind::Prefix | Kind::Prefixes) => Ok(number),

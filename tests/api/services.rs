@@ -1,0 +1,202 @@
+//! `/gateways` and `/services`: an external switch reports its calls.
+
+use super::harness::*;
+use serde_json::{Value, json};
+
+const CALLS: &str = "/services/inbound_phone_calls";
+const EVENTS: &str = "/services/phone_call_events";
+const STREAMS: &str = "/services/media_stream_events";
+
+impl Server {
+    /// A trunk of Germany known by its address, and a number with an answer and a status callback.
+    fn switchboard(&self, status: &str) {
+        let trunk = r#"{"authentication_mode":"ip_address","inbound_source_ips":["203.0.113.50"],"inbound_country":"DE"}"#;
+        self.carrier("POST", "/carrier/v1/sip_trunks", trunk).good(201);
+        let number = [
+            ("PhoneNumber", "+4930123456"),
+            ("VoiceUrl", "https://example.com/voice"),
+            ("StatusCallback", status),
+        ];
+        self.post("/IncomingPhoneNumbers.json", &number).good(201);
+    }
+
+    fn incoming(&self, id: &str) -> Value {
+        let body = json!({
+            "to": "030123456", "from": "+14155550100", "source_ip": "203.0.113.50", "external_id": id,
+        });
+        self.carrier("POST", CALLS, &body.to_string()).good(200)
+    }
+
+    #[track_caller]
+    fn told(&self, path: &str, body: Value) -> Value {
+        self.carrier("POST", path, &body.to_string()).good(202)
+    }
+
+    #[track_caller]
+    fn points(&self, path: &str, body: &Value, field: &str) {
+        let reply = self.carrier("POST", path, &body.to_string());
+        assert_eq!(reply.status, 422, "{body}: {}", reply.text());
+        assert_eq!(reply.json()["errors"][0]["source"]["pointer"], format!("/data/attributes/{field}"));
+    }
+}
+
+#[test]
+fn a_gateway_is_a_trunk_that_registers_and_the_reverse() {
+    let server = Server::start();
+    let body =
+        json!({ "name": "main", "username": "u", "password": "s3cret", "host": "127.0.0.1", "port": "9" });
+    let made = server.carrier("POST", "/gateways", &body.to_string());
+    let gateway = made.good(201);
+    assert!(!made.text().contains("s3cret"));
+    assert_eq!((&gateway["status"], &gateway["port"]), (&json!("created"), &json!("9")));
+    let id = gateway["id"].as_str().unwrap().to_owned();
+    let trunk = server.carrier("GET", &format!("/carrier/v1/sip_trunks/{id}"), "").good(200);
+    let attributes = &trunk["data"]["attributes"];
+    assert_eq!(attributes["authentication_mode"], "outbound_registration");
+    assert_eq!((&attributes["name"], &attributes["outbound_host"]), (&json!("main"), &json!("127.0.0.1:9")));
+    // The same name again replaces it; a realm that is another place than the host is the domain.
+    let again = json!({
+        "name": "main", "username": "u", "password": "p", "realm": "pbx.example.com", "proxy": "127.0.0.1:9",
+        "auth_username": "a", "register_transport": "tcp",
+    });
+    let replaced = server.carrier("POST", "/gateways", &again.to_string()).good(201);
+    assert_eq!((&replaced["id"], &replaced["realm"]), (&json!(id), &json!("pbx.example.com")));
+    assert_eq!(
+        (&replaced["outbound_proxy"], &replaced["auth_username"]),
+        (&json!("127.0.0.1:9"), &json!("a"))
+    );
+    // By name, by id, and in the list; a trunk of the other API too, and none that does not register.
+    let other = json!({ "authentication_mode": "outbound_registration", "username": "v", "password": "p",
+        "outbound_host": "127.0.0.1:9", "name": "other" });
+    server.carrier("POST", "/carrier/v1/sip_trunks", &other.to_string()).good(201);
+    let ip =
+        json!({ "authentication_mode": "ip_address", "inbound_source_ips": ["192.0.2.9"], "name": "ip" });
+    server.carrier("POST", "/carrier/v1/sip_trunks", &ip.to_string()).good(201);
+    assert_eq!(server.carrier("GET", "/gateways/main", "").good(200)["id"], id);
+    assert_eq!(server.carrier("GET", "/gateways/other", "").good(200)["username"], "v");
+    assert_eq!(server.carrier("GET", "/gateways/ip", "").status, 404);
+    let listed = server.carrier("GET", "/gateways", "").good(200);
+    assert_eq!(listed["gateways"].as_array().unwrap().len(), 2);
+    assert_eq!(server.carrier("DELETE", &format!("/gateways/{id}"), "").status, 204);
+    assert_eq!(server.carrier("GET", &format!("/carrier/v1/sip_trunks/{id}"), "").status, 404);
+    for (field, value) in
+        [("host", json!("a b")), ("port", json!(0)), ("username", json!(null)), ("host", json!(null))]
+    {
+        let mut bad = body.clone();
+        bad[field] = value;
+        server.points("/gateways", &bad, field);
+    }
+    assert_eq!(server.send("GET", "/gateways", &[("Authorization", &server.auth())], b"").status, 401);
+}
+
+#[test]
+fn an_external_call_is_a_call_until_it_is_reported_over() {
+    let server = Server::start();
+    server.switchboard("");
+    let taken = server.incoming("uuid-1");
+    let sid = taken["call_sid"].as_str().unwrap().to_owned();
+    assert_eq!((&taken["to"], &taken["from"]), (&json!("+4930123456"), &json!("+14155550100")));
+    assert_eq!(taken["voice_url"], "https://example.com/voice");
+    assert_eq!(
+        (&taken["voice_method"], &taken["account_sid"]),
+        (&json!("POST"), &json!(server.account.sid.to_string()))
+    );
+    assert_eq!((&taken["direction"], &taken["call_direction"]), (&json!("inbound"), &json!("inbound")));
+    assert_eq!(server.incoming("uuid-1")["sid"], sid, "once for each id");
+    let path = format!("/Calls/{sid}.json");
+    assert_eq!(server.get(&path).good(200)["status"], "ringing");
+    // What needs media is refused.
+    server.post(&path, &[("Status", "completed")]).bad(400, 21220);
+    server.post(&format!("/Calls/{sid}/Recordings.json"), &[]).bad(400, 21220);
+    let answered = server.told(EVENTS, json!({ "phone_call": "uuid-1", "event": { "type": "answered" } }));
+    assert_eq!((&answered["known"], &answered["call_status"]), (&json!(true), &json!("in-progress")));
+    let strange = server.told(EVENTS, json!({ "call_sid": sid, "type": "moon_rises", "height": [1, 2] }));
+    assert_eq!((&strange["known"], &strange["call_status"]), (&json!(false), &json!("in-progress")));
+    let over = json!({ "phone_call": "uuid-1", "type": "completed", "variables": { "sip_term_status": "200" },
+        "duration": 185, "hung_up_by": "callee" });
+    assert_eq!(server.told(EVENTS, over.clone())["call_status"], "completed");
+    assert_eq!(server.told(EVENTS, over)["call_status"], "completed", "a report that comes twice");
+    let call = server.get(&path).good(200);
+    assert_eq!((&call["status"], &call["duration"]), (&json!("completed"), &json!("185")));
+    let carried = server.carrier("GET", &format!("/carrier/v1/calls/{sid}"), "").good(200);
+    let carried = &carried["data"]["attributes"];
+    assert_eq!((&carried["hung_up_by"], &carried["sip_code"]), (&json!("callee"), &json!(200)));
+    assert_eq!((&carried["external_id"], &carried["mos"]), (&json!("uuid-1"), &Value::Null));
+    let events = server.carrier("GET", &format!("/carrier/v1/calls/{sid}/events"), "").good(200);
+    let kinds: Vec<&Value> =
+        events["data"].as_array().unwrap().iter().map(|e| &e["attributes"]["type"]).collect();
+    assert_eq!(kinds.len(), 4);
+    assert!(kinds.contains(&&json!("moon_rises")) && events["data"].to_string().contains("[1,2]"));
+    assert_eq!(server.delete(&path).status, 204);
+}
+
+#[test]
+fn a_call_that_was_not_answered_ends_as_its_code_says() {
+    let server = Server::start();
+    server.switchboard("");
+    for (id, event, status) in [
+        ("a", json!({ "type": "completed", "sip_term_status": 486 }), "busy"),
+        ("b", json!({ "type": "completed", "sip_term_status": 480 }), "no-answer"),
+        ("c", json!({ "type": "completed" }), "canceled"),
+        ("d", json!({ "type": "no-answer" }), "no-answer"),
+        ("e", json!({ "type": "completed", "duration": 3 }), "completed"),
+        ("f", json!({ "event": "hangup", "variables": { "sip_term_status": 503 } }), "failed"),
+    ] {
+        server.incoming(id);
+        let mut event = event;
+        event["phone_call"] = json!(id);
+        assert_eq!(server.told(EVENTS, event)["call_status"], status, "{id}");
+    }
+}
+
+#[test]
+fn a_stream_of_an_external_call_is_kept_by_its_own_id() {
+    let server = Server::start();
+    server.switchboard("");
+    server.incoming("uuid-1");
+    // The figure's word, with the keys that the figure forgot.
+    let up = server
+        .told(STREAMS, json!({ "type": "connected", "media_stream_id": "s-1", "phone_call": "uuid-1" }));
+    let sid = up["stream_sid"].as_str().unwrap().to_owned();
+    assert!(sid.starts_with("MZ"));
+    let again = json!({ "event": { "type": "disconnect" }, "stream_sid": sid });
+    assert_eq!(server.told(STREAMS, again)["stream_sid"], sid);
+    let later = server
+        .told(STREAMS, json!({ "type": "socket_mark", "media_stream_id": "s-1", "phone_call": "uuid-1" }));
+    assert_eq!((&later["stream_sid"], &later["known"]), (&json!(sid), &json!(false)));
+    let unknown = json!({ "type": "start", "media_stream_id": "s-2" }).to_string();
+    assert_eq!(server.carrier("POST", STREAMS, &unknown).status, 404);
+}
+
+#[test]
+fn reports_that_are_wrong_say_what_is() {
+    let server = Server::start();
+    server.switchboard("");
+    let call = json!({ "to": "030123456", "from": "1", "source_ip": "203.0.113.50" });
+    for (field, value) in
+        [("to", json!(null)), ("source_ip", json!(null)), ("source_ip", json!("x")), ("to", json!(5))]
+    {
+        let mut bad = call.clone();
+        bad[field] = value;
+        server.points(CALLS, &bad, field);
+    }
+    let refused = |change: Value| {
+        let mut body = call.clone();
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let reply = server.carrier("POST", CALLS, &body.to_string());
+        assert_eq!(reply.status, 404, "{}", reply.text());
+        reply.json()["errors"][0]["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(refused(json!({ "to": "030999" })).contains("No number '030999' is configured"));
+    assert!(refused(json!({ "source_ip": "198.51.100.1" })).contains("No trunk has 198.51.100.1"));
+    assert!(refused(json!({ "gateway_id": "none" })).contains("no gateway 'none'"));
+    assert!(refused(json!({ "client_identifier": "nobody" })).contains("registers as 'nobody'"));
+    server.points(EVENTS, &json!({ "type": "ringing" }), "call_sid");
+    server.points(EVENTS, &json!({ "phone_call": "x" }), "type");
+    server.points(EVENTS, &json!({ "phone_call": "x", "type": "completed", "duration": -1 }), "duration");
+    server.points(STREAMS, &json!({ "type": "connect" }), "media_stream_id");
+    assert_eq!(server.carrier("POST", EVENTS, r#"{"phone_call":"x","type":"ringing"}"#).status, 404);
+    assert_eq!(server.carrier("POST", EVENTS, "nonsense").status, 422);
+    let stranger = server.send("POST", EVENTS, &[("Authorization", &server.auth())], b"{}");
+    assert_eq!(stranger.status, 401);
+}
