@@ -76,7 +76,7 @@ fn show(row: &TrunkRow, live: &Live, status: Option<&str>) -> Value {
     let proxy = row.outbound_host.as_deref().unwrap_or_default();
     let (host, port) = split(proxy);
     let registration = live.registration(row);
-    let standing = registration["state"].as_str().unwrap_or("registering").to_owned();
+    let standing = registration.get("state").and_then(Value::as_str).unwrap_or("registering").to_owned();
     json!({
         "id": row.sid,
         "name": row.name,

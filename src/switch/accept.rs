@@ -82,7 +82,7 @@ impl Switch {
 
     /// Is there a place for one more?
     pub(super) fn place(&self) -> Result<(), Refusal> {
-        if self.under_way().saturating_add(self.external.len()) < self.calls_max {
+        if self.under_way().saturating_add(self.external.live()) < self.calls_max {
             return Ok(());
         }
         let words = format!("{} calls are live", self.calls_max);

@@ -34,7 +34,7 @@ pub struct Externals {
 
 impl Externals {
     /// How many.
-    pub fn len(&self) -> usize {
+    pub fn live(&self) -> usize {
         self.rows.len()
     }
 
