@@ -27,8 +27,8 @@ const SECOND: u64 = 1_000_000;
 /// The load is offered for so long, and then looked at for a little while.
 const OFFERED: u64 = 10 * SECOND;
 const TAIL: u64 = 2 * SECOND;
-/// Virtual microseconds. What was chosen (docs/BENCH.md, `signalling`) had the same proportions: a call about 40 times what it
-/// costs to turn one away, and to turn one away is to read two messages and to send one.
+/// Virtual microseconds, chosen and not measured: a call costs about 40 times what it costs to turn one away, and to turn one away
+/// is to read two messages and to send one.
 const READ: u64 = 500;
 const SEND: u64 = 250;
 const COMMIT: u64 = 7_500;
