@@ -6,6 +6,7 @@ mod dialogs;
 mod documents;
 mod domains;
 mod elastic;
+mod events;
 mod faults;
 mod identity;
 mod inbound;
@@ -29,6 +30,7 @@ fn every_ladder_is_shown() {
         include_str!("dialogs.rs"),
         include_str!("domains.rs"),
         include_str!("elastic.rs"),
+        include_str!("events.rs"),
         include_str!("faults.rs"),
         include_str!("identity.rs"),
         include_str!("inbound.rs"),

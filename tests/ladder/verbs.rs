@@ -208,6 +208,18 @@ fn handback() {
 }
 
 #[test]
+fn hangup_parameters() {
+    let mut w = talking(573, "<Hangup><Parameter name=\"X-Outcome\" value=\"to-sales\"/></Hangup>");
+    over(&mut w);
+    assert!(w.phones[0].headers.contains(&("X-Outcome".to_owned(), "to-sales".to_owned())));
+    ladder::check(
+        w,
+        "hangup_parameters",
+        "Handback: BYE on our leg only, with a Reason and the X- headers of Hangup's Parameters; no REFER.",
+    );
+}
+
+#[test]
 fn stream_mark_and_clear() {
     let mut w = talking(515, "<Connect><Stream url=\"wss://agent.test/media\"/></Connect>");
     w.agent.behaviour = crate::kit::agent::Behaviour::Mute;
