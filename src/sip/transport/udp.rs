@@ -19,6 +19,8 @@ const DATAGRAM_MAX: usize = 65_535;
 const AGE_MAX: Duration = Duration::from_secs(10);
 /// Datagrams read before other tasks get their turn.
 const BATCH: usize = 64;
+/// Times that a datagram is tried again because it may have been blamed for another.
+const BLAMED_MAX: usize = 4;
 
 pub(super) struct Udp {
     socket: Arc<UdpSocket>,
@@ -45,11 +47,15 @@ impl Udp {
             IpAddr::V4(v4) if self.mapped => SocketAddr::new(v4.to_ipv6_mapped().into(), remote.port()),
             _ => remote,
         };
-        // The first failure may be of a datagram sent before: the kernel tells it to whoever asks next.
-        let sent = self.socket.try_send_to(bytes, to).or_else(|e| match e.kind() {
-            ErrorKind::WouldBlock => Err(e),
-            _ => self.socket.try_send_to(bytes, to),
-        });
+        // A failure may be of a datagram sent before: the kernel tells it to whoever asks next, once each, and where it is late
+        // with them several wait.
+        let mut sent = self.socket.try_send_to(bytes, to);
+        for _ in 0..BLAMED_MAX {
+            match &sent {
+                Err(e) if e.kind() != ErrorKind::WouldBlock => sent = self.socket.try_send_to(bytes, to),
+                _ => break,
+            }
+        }
         let Err(e) = sent else { return };
         metrics::counter!("chorus_sip_unsent_total", "transport" => "udp").increment(1);
         if e.kind() != ErrorKind::WouldBlock {
