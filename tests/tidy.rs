@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Files that were longer than [`FILE_MAX`] when the rule came. The list may only shrink.
-const LONG_FILES: &[&str] = &["src/error.rs", "src/store/rows.rs"];
+const LONG_FILES: &[&str] = &["src/error.rs"];
 const FILE_MAX: usize = 400;
 const FUNCTION_MAX: usize = 60;
 

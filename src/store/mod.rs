@@ -37,7 +37,6 @@ pub mod rows;
 mod sealed;
 pub mod sip_domains;
 pub mod sip_lists;
-pub mod sip_rows;
 pub mod snapshot;
 pub mod sql;
 pub mod sqlite;

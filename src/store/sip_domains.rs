@@ -3,8 +3,8 @@
 use super::page::{Listed, Page};
 use super::query::{Query, Scope};
 use super::reader::Reader;
+use super::rows::mapping_key;
 use super::rows::{DoorSid, ListSid, ListUseRow, Purpose, SipDomainRow};
-use super::sip_rows::key;
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
 use crate::sid::SipDomainSid;
@@ -82,7 +82,7 @@ pub fn list_use(
     purpose: Purpose,
     list: ListSid,
 ) -> Result<Option<ListUseRow>, StoreError> {
-    r.one(Query::new::<ListUseRow>(scope).is("sid", Some(key(owner, purpose, list))))
+    r.one(Query::new::<ListUseRow>(scope).is("sid", Some(mapping_key(owner, purpose, list))))
 }
 
 /// Does any door use this list?

@@ -9,9 +9,9 @@ use super::numbers::NUMBERS;
 use super::outbox::{self, OUTBOX};
 use super::recordings::RECORDINGS;
 use super::reports::REPORTS;
+use super::rows::mapping_key;
 use super::sip_domains::{LIST_USES, SIP_DOMAINS};
 use super::sip_lists::{CREDENTIAL_LISTS, CREDENTIALS, IP_ACLS, IP_ADDRESSES};
-use super::sip_rows::key;
 use super::streams::STREAMS;
 use super::table::{Record, Row, Table, Value};
 use super::timeline::TIMELINES;
@@ -121,7 +121,7 @@ fn step(op: &Op) -> Option<Step> {
         Op::DeleteIpAddress(sid) => delete(&IP_ADDRESSES, sid),
         Op::PutSipDomain(row) => put(&**row),
         Op::PutListUse(row) => put(&**row),
-        Op::DeleteListUse(owner, purpose, list) => delete(&LIST_USES, key(*owner, *purpose, *list)),
+        Op::DeleteListUse(owner, purpose, list) => delete(&LIST_USES, mapping_key(*owner, *purpose, *list)),
         Op::InsertCall(row) => Step::Insert(Record::of(&**row)),
         Op::PutCall(row) => Step::PutIf(Record::of(&**row), &SAME_STATUS),
         Op::Callback(row) => Step::Add(Record::of(&**row)),

@@ -1,6 +1,6 @@
 //! The rows of Twilio's `SIP` API: lists of who may call, the domains that are called, and which list a domain uses for what.
 
-use super::rows::{Ha1, Hook};
+use super::{Ha1, Hook};
 use crate::clock::Wall;
 use crate::sid::*;
 use serde::{Deserialize, Serialize};
@@ -185,12 +185,12 @@ pub struct ListUseRow {
 impl ListUseRow {
     /// Its key: there is one use of a list for a purpose at a door.
     pub fn key(&self) -> String {
-        key(self.owner, self.purpose, self.list)
+        mapping_key(self.owner, self.purpose, self.list)
     }
 }
 
 /// The key of a use.
-pub fn key(owner: DoorSid, purpose: Purpose, list: ListSid) -> String {
+pub fn mapping_key(owner: DoorSid, purpose: Purpose, list: ListSid) -> String {
     format!("{owner}/{}/{list}", purpose.as_str())
 }
 
