@@ -300,7 +300,7 @@ fn elastic_termination_by_password() {
     ladder::check(
         w,
         "elastic_termination_by_password",
-        "The same by a credential list: 401, then the password.",
+        "The same by a credential list: 407, then the password.",
     );
 }
 
@@ -309,7 +309,7 @@ fn elastic_termination_by_both() {
     let mut w = behind(612, lists(Some("10.0.1.8/29"), Some("asterisk")), |_| {});
     dial_out(&mut w, "+15550001");
     over(&mut w);
-    assert_eq!(w.phones[0].ended[0].code, 401, "the address alone is not enough");
+    assert_eq!(w.phones[0].ended[0].code, 407, "the address alone is not enough");
     knows_password(&mut w);
     dial_out(&mut w, "+15550001");
     answered(&mut w, 1);
