@@ -127,7 +127,7 @@ impl Endpoint {
     pub(super) fn authenticate(&mut self, now: Mono, request: &Request, users: Users) -> Option<Member> {
         let source = request.flow.remote.ip();
         let sources = self.sources.clone();
-        let proofs = std::mem::take(&mut self.proofs);
+        let proofs = &self.proofs;
         let may_come = |owner: Option<Registrant>| match owner {
             Some(Registrant::Trunk(sid)) => {
                 !sources.asks_for_certificate(sid) || proofs.shows(&request.flow, sid)
@@ -138,7 +138,6 @@ impl Endpoint {
             |name: &str| known_user(&sources, users, name, source).filter(|(owner, _)| may_come(*owner));
         let find = |name: &str| here(name).map(|(_, ha1)| ha1);
         let verdict = self.guard.judge(now, source, &request.message, find);
-        self.proofs = proofs;
         match verdict {
             Verdict::Missing => self.challenge(now, request, users, false),
             Verdict::Stale => self.challenge(now, request, users, true),
