@@ -72,6 +72,12 @@ pub const KEYS: &[Key] = &[
         "digest realm of SIP users and of peers that register here; it cannot change once they have passwords",
     ),
     key(
+        "trunk_domain",
+        "CHORUS_TRUNK_DOMAIN",
+        "",
+        "suffix of the DomainNames of trunks and SIP domains; empty: any host name, and chorus.local behind a single word",
+    ),
+    key(
         "events_url",
         "CHORUS_EVENTS_URL",
         "",
@@ -184,6 +190,7 @@ pub struct Config {
     pub public_url: String,
     pub external_ip: Option<IpAddr>,
     pub realm: String,
+    pub trunk_domain: Option<String>,
     pub events: Option<events::Target>,
     pub trusted_proxies: Vec<crate::trunk::Network>,
     pub answer_unknown_options: bool,
@@ -326,6 +333,7 @@ impl Config {
                 None => None,
             },
             realm: realm(v.text("realm"))?,
+            trunk_domain: v.some("trunk_domain").map(read::trunk_domain).transpose()?,
             events: events_of(v.some("events_url"), v.text("events_token"))?,
             trusted_proxies: read::proxies(&v.text("trusted_proxies"))?,
             answer_unknown_options: v.parse("answer_unknown_options", "true or false")?,

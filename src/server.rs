@@ -294,6 +294,7 @@ fn serve_http(
         recordings_dir: config.recordings_dir(),
         carrier_token: credentials.carrier_token.clone(),
         realm: config.realm.clone(),
+        names: config.names(),
         numbers_open: config.numbers_open,
     };
     let draining = Arc::new(AtomicBool::new(false));

@@ -10,6 +10,7 @@ use crate::sid::ElasticTrunkSid;
 use crate::store::elastic::{self, ElasticTrunkRow, TrunkRecording};
 use crate::store::rows::{DoorSid, ListSid, ListUseRow};
 use crate::store::tx::{Op, StoreError, Tx};
+use crate::trunk::names::Names;
 use serde_json::{Value, json};
 
 /// Trunks of one account.
@@ -181,34 +182,18 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
     shown(&ctx, &row).await
 }
 
-/// A host name in lower case: letters, digits and `-` in words that dots join. Never an address, which is every trunk's.
-fn domain(text: &str) -> Result<String, Refusal> {
-    let name = text.trim_end_matches('.').to_ascii_lowercase();
-    let good = |word: &str| {
-        (1..=63).contains(&word.len())
-            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !word.starts_with('-')
-            && !word.ends_with('-')
-    };
-    let words = name.split('.').all(good);
-    let digits = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    match words && !digits && name.contains('.') {
-        true => Ok(name),
-        false => {
-            Err(Refusal::new(NOT_VALID, "DomainName: a host name like pbx.pstn.example.com is expected.")
-                .about("DomainName"))
-        }
-    }
-}
-
-fn apply(row: &mut ElasticTrunkRow, p: &Params) -> Result<(), Refusal> {
+fn apply(row: &mut ElasticTrunkRow, p: &Params, names: &Names) -> Result<(), Refusal> {
     let cleared = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
     if let Some(name) = p.field("FriendlyName") {
         row.friendly_name = cleared(name);
     }
     match p.field("DomainName") {
         Some("") => row.domain_name = None,
-        Some(name) => row.domain_name = Some(domain(name)?),
+        Some(name) => {
+            let words = |words| format!("DomainName: {words} is expected.");
+            let refused = |w| Refusal::new(NOT_VALID, words(w)).about("DomainName");
+            row.domain_name = Some(names.read(name).map_err(refused)?);
+        }
         None => {}
     }
     if let Some(url) = p.field("DisasterRecoveryUrl") {
@@ -243,7 +228,7 @@ async fn write(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<(), Refusal> {
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (account, scope) = (ctx.account()?.sid, ctx.scope()?);
     let mut row = ElasticTrunkRow::new(ElasticTrunkSid::new(&mut super::rng()), account, ctx.now);
-    apply(&mut row, &ctx.params)?;
+    apply(&mut row, &ctx.params, &ctx.api.config.names)?;
     if ctx.read(move |r| elastic::count(r, scope)).await? >= TRUNKS_MAX {
         return Err(Refusal::plain(TOO_MANY));
     }
@@ -254,7 +239,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
 /// POST /v1/Trunks/{Sid}: live calls go on as they began.
 pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
     let mut row = find(&ctx, "Sid").await?;
-    apply(&mut row, &ctx.params)?;
+    apply(&mut row, &ctx.params, &ctx.api.config.names)?;
     row.updated = ctx.now;
     write(&ctx, &row).await?;
     shown(&ctx, &row).await

@@ -78,6 +78,7 @@ pub mod xml;
 use crate::clock::Now;
 use crate::rng::Rng;
 use crate::store::Store;
+use crate::trunk::names::Names;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{path::PathBuf, rc::Rc, sync::Arc};
 use tokio::sync::Semaphore;
@@ -93,6 +94,8 @@ pub struct ApiConfig {
     pub carrier_token: String,
     /// CHORUS_REALM.
     pub realm: String,
+    /// What DomainNames may be.
+    pub names: Names,
     /// CHORUS_NUMBERS=open: an account may claim any E.164 number nobody holds.
     pub numbers_open: bool,
 }

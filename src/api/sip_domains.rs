@@ -11,9 +11,7 @@ use crate::store::reader::Reader;
 use crate::store::rows::{DoorSid, ListSid, Purpose, SipDomainRow};
 use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{Page, Scope, sip_domains};
-use crate::trunk::route::LOCAL_DOMAIN;
 use serde_json::{Map, Value, json};
-use std::net::IpAddr;
 
 /// Domains of an account.
 const DOMAINS_MAX: u32 = 100; // Twilio 21230
@@ -165,14 +163,8 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
 
 /// A host name that can be told from an address of this server and from its realm.
 fn domain_name(ctx: &Ctx) -> Result<Option<String>, Refusal> {
-    let Some(name) = ctx.params.text("DomainName").map(str::to_ascii_lowercase) else { return Ok(None) };
-    let own = [ctx.api.config.realm.as_str(), "chorus", LOCAL_DOMAIN];
-    let words = match () {
-        () if name.contains([':', '[']) || name.parse::<IpAddr>().is_ok() => "a host name without port",
-        () if own.iter().any(|o| o.eq_ignore_ascii_case(&name)) => "not a name of this server itself",
-        () => return Ok(Some(name)),
-    };
-    Err(Refusal::new(21231, format!("DomainName: {words} is expected.")))
+    let name = ctx.params.text("DomainName").map(|text| ctx.api.config.names.read(text)).transpose();
+    name.map_err(|words| Refusal::new(21231, format!("DomainName: {words} is expected.")))
 }
 
 fn apply(row: &mut SipDomainRow, p: &Params) -> Result<(), Refusal> {

@@ -1,5 +1,6 @@
 //! Values of settings, read.
 
+use crate::trunk::names::{Names, is_host_name};
 use crate::webhooks::events;
 use std::net::{IpAddr, SocketAddr};
 
@@ -20,6 +21,15 @@ pub(super) fn realm(text: String) -> Result<String, String> {
     match fits && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b)) {
         true => Ok(text),
         false => Err(format!("CHORUS_REALM: '{text}' is not letters, digits, dots and dashes")),
+    }
+}
+
+/// The suffix of DomainNames, in lower case.
+pub(super) fn trunk_domain(text: String) -> Result<String, String> {
+    let name = text.trim_matches('.').to_ascii_lowercase();
+    match is_host_name(&name) {
+        true => Ok(name),
+        false => Err(format!("CHORUS_TRUNK_DOMAIN: '{text}' is not a host name")),
     }
 }
 
@@ -63,4 +73,12 @@ pub(super) fn proxies(text: &str) -> Result<Vec<crate::trunk::Network>, String> 
     all.map(crate::trunk::Network::parse)
         .collect::<Result<_, _>>()
         .map_err(|e| format!("CHORUS_TRUSTED_PROXIES: {e}"))
+}
+
+impl super::Config {
+    /// What DomainNames may be: none that we are reached under ourselves.
+    pub fn names(&self) -> Names {
+        let public = url::Url::parse(&self.public_url).ok().and_then(|u| u.host_str().map(str::to_owned));
+        Names::new([self.realm.clone()].into_iter().chain(public).collect(), self.trunk_domain.clone())
+    }
 }

@@ -9,6 +9,7 @@ pub mod identify;
 pub mod identity;
 pub mod manners;
 pub mod media;
+pub mod names;
 pub mod normalise;
 pub mod policy;
 pub mod route;

@@ -52,10 +52,13 @@ fn a_domain_belongs_to_one_trunk_and_is_a_host_name() {
     server.v1("POST", "/v1/Trunks", &[("DomainName", "One.Example.com")]).bad(400, 21248);
     let path = format!("/v1/Trunks/{}", sid(&server.v1("POST", "/v1/Trunks", &[]).good(201)));
     server.v1("POST", &path, &[("DomainName", "one.example.com")]).bad(400, 21248);
-    for bad in ["one", "192.0.2.1", "-a.example.com", "a..example.com", "a_b.example.com", "a b.example.com"]
+    for bad in
+        ["chorus", "192.0.2.1", "-a.example.com", "a..example.com", "a_b.example.com", "a b.example.com"]
     {
         server.v1("POST", &path, &[("DomainName", bad)]).bad(400, 21245);
     }
+    let completed = server.v1("POST", &path, &[("DomainName", "one")]).good(200);
+    assert_eq!(completed["domain_name"], "one.chorus.local");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use chorus::store::query::Scope;
 use chorus::store::rows::*;
 use chorus::store::tx::{Op, Tx};
 use chorus::store::{Store, calls, recordings};
+use chorus::trunk::names::Names;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -331,6 +332,7 @@ pub fn unready(path: &str, why: &'static str) -> Reply {
         recordings_dir: dir.clone(),
         carrier_token: CARRIER_TOKEN.to_string(),
         realm: "chorus".to_string(),
+        names: Names::default(),
         numbers_open: true,
     };
     let ready: chorus::api::Ready = Arc::new(move || Err(why.to_owned()));
