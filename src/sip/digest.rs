@@ -71,6 +71,13 @@ pub struct Challenge {
     pub stale: bool,
 }
 
+impl Challenge {
+    /// The field that its answer goes into.
+    pub fn field(&self) -> &'static str {
+        if self.proxy { "Proxy-Authorization" } else { "Authorization" }
+    }
+}
+
 /// Why no answer can be given.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum DigestError {
@@ -158,6 +165,16 @@ fn challenge(params: &[(String, String)], proxy: bool) -> Option<Challenge> {
         qop,
         stale: get("stale").is_some_and(|s| s.eq_ignore_ascii_case("true")),
     })
+}
+
+/// Replaces the answers to the same challengers in the fields of a request; those to others on the way stay. A proxy and whoever is
+/// behind it may have one realm, and each reads a field of its own.
+pub fn renew(fields: &mut Vec<(String, String)>, answers: Vec<(String, String)>, response: &Message) {
+    for challenge in challenges(response) {
+        let (mine, name) = (format!("realm=\"{}\"", challenge.realm), challenge.field());
+        fields.retain(|(field, value)| field != name || !value.contains(&mine));
+    }
+    fields.extend(answers);
 }
 
 /// What one dialog remembers of the realms that challenged it.
@@ -251,8 +268,7 @@ pub fn authorization(
     if let Some(opaque) = &challenge.opaque {
         fields.push(format!("opaque=\"{opaque}\""));
     }
-    let name = if challenge.proxy { "Proxy-Authorization" } else { "Authorization" };
-    (name.to_owned(), format!("Digest {}", fields.join(", ")))
+    (challenge.field().to_owned(), format!("Digest {}", fields.join(", ")))
 }
 
 /// What of a request goes into the hash.

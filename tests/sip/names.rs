@@ -161,7 +161,11 @@ fn a_server_that_is_mute_to_what_it_does_not_know_still_tells_the_address() {
             ((|k| k == A) as fn(u16) -> bool, "carrier.test", vec!["192.0.2.9:5060"]),
             // Mute to NAPTR and AAAA, then to AAAA alone.
             (|k| k == A || k == SRV, "plain.test", vec!["192.0.2.2:5062"]),
-            (|k| k != 28, "carrier.test", vec!["192.0.2.1:5061", "192.0.2.2:5080", "192.0.2.1:5070", "192.0.2.1:5090"]),
+            (
+                |k| k != 28,
+                "carrier.test",
+                vec!["192.0.2.1:5061", "192.0.2.2:5080", "192.0.2.1:5070", "192.0.2.1:5090"],
+            ),
         ] {
             let (to, mut inbox) = mpsc::channel(64);
             let dns = vec![server_that_knows(types).await];

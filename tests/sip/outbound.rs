@@ -312,6 +312,19 @@ fn a_challenge_is_answered_once_for_each_realm() {
 }
 
 #[test]
+fn a_proxy_and_its_peer_may_have_one_realm() {
+    let mut b = Bench::new();
+    b.dial_with(&targets(1), password());
+    b.respond("INVITE", 407, CHALLENGE, "x", "");
+    b.respond("INVITE", 401, "WWW-Authenticate: Digest realm=\"trunk\", nonce=\"n2\"\r\n", "x", "");
+    b.expect(&["INVITE", "ACK", "INVITE", "ACK", "INVITE"]);
+    let (own, proxy) = (b.last().headers.text("Authorization"), b.last().headers.text("Proxy-Authorization"));
+    assert!(own.unwrap().contains("nonce=\"n2\"") && proxy.unwrap().contains("nonce=\"n1\""));
+    b.respond("INVITE", 486, "", "x", "");
+    b.over();
+}
+
+#[test]
 fn a_wrong_password_is_tried_once_and_a_stale_nonce_again() {
     let mut b = Bench::new();
     b.dial_with(&targets(1), password());

@@ -15,13 +15,8 @@ impl Endpoint {
         let (method, uri, body) = (&Method::Invite, &calling.cmd.uri, &calling.cmd.offer);
         let answer = calling.digest.answer(message, &Protected { method, uri, body }, credentials, &cnonce);
         let Ok(fields) = answer else { return false };
-        for challenge in digest::challenges(message) {
-            let mine = format!("realm=\"{}\"", challenge.realm);
-            // Those of other realms on the way stay.
-            calling.authorization.retain(|(_, value)| !value.contains(&mine));
-            calling.realms.push(challenge.realm);
-        }
-        calling.authorization.extend(fields);
+        calling.realms.extend(digest::challenges(message).into_iter().map(|c| c.realm));
+        digest::renew(&mut calling.authorization, fields, message);
         true
     }
 

@@ -185,11 +185,7 @@ impl Registration {
         }
         let request = Protected { method: &Method::Register, uri: &self.wanted.registrar, body: &[] };
         let fields = self.digest.answer(answer, &request, credentials, &cx.rng.hex(16))?;
-        for challenge in digest::challenges(answer) {
-            let mine = format!("realm=\"{}\"", challenge.realm);
-            self.authorization.retain(|(_, value)| !value.contains(&mine));
-        }
-        self.authorization.extend(fields);
+        digest::renew(&mut self.authorization, fields, answer);
         Ok(())
     }
 

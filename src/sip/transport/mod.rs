@@ -84,7 +84,6 @@ impl Config {
 pub struct Transport {
     udp: udp::Udp,
     streams: streams::Streams,
-    tls: Arc<Tls>,
     resolve: Resolve,
     local: SocketAddr,
     tls_local: Option<SocketAddr>,
@@ -107,8 +106,8 @@ impl Transport {
         let tls = Arc::new(Tls::new(config.roots, shown).map_err(io::Error::other)?);
         let udp = udp::Udp::start(socket, local.clone(), inbox.clone());
         let streams = streams::Streams::start(listener, secure, tls.clone(), local.clone(), inbox.clone());
-        let resolve = Resolve::new(local, tls.clone(), &config.dns, rng, inbox);
-        Ok(Transport { udp, streams, tls, resolve, local: bound, tls_local })
+        let resolve = Resolve::new(local, tls, &config.dns, rng, inbox);
+        Ok(Transport { udp, streams, resolve, local: bound, tls_local })
     }
 
     /// Where it listens for UDP and TCP.

@@ -187,7 +187,8 @@ impl Inner {
         if let Ok(ip) = bare.parse::<IpAddr>() {
             return vec![(kind, SocketAddr::new(ip, port))];
         }
-        let direct = |found: Vec<IpAddr>| found.into_iter().map(|ip| (kind, SocketAddr::new(ip, port))).collect();
+        let direct =
+            |found: Vec<IpAddr>| found.into_iter().map(|ip| (kind, SocketAddr::new(ip, port))).collect();
         if hop.port.is_some() {
             return direct(self.addresses(bare).await);
         }

@@ -124,7 +124,8 @@ impl Streams {
         }
         let (ended, shown) = {
             let mut state = self.inner.state();
-            let ended = state.take_all(|key| self.inner.tls.peer(key.0).is_some_and(|t| changed.contains(&t)));
+            let ended =
+                state.take_all(|key| self.inner.tls.peer(key.0).is_some_and(|t| changed.contains(&t)));
             (ended, state.shown())
         };
         let lost = |(key, held): (Key, Held)| {
