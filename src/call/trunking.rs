@@ -27,6 +27,9 @@ pub const TIME_LIMIT_S: u32 = 24 * 3_600;
 /// The trunk has no origination URL that can be rung.
 const NO_URL: u32 = 32_010;
 
+/// What was dialled could not be reached.
+const UNREACHED: u32 = 32_011;
+
 /// Which trunk, and where its call goes.
 #[derive(Clone, Debug)]
 pub struct Trunking {
@@ -80,6 +83,10 @@ impl Call {
         let already = cx.fx.len();
         let (mut dial, way) = (trunking.dial(), trunking.way.clone());
         self.trunking = Some(Box::new(trunking));
+        if self.leg.hops == 0 {
+            self.turn_back(cx);
+            return cx.fx.split_off(already);
+        }
         match way {
             Way::Terminating => {
                 dial.nouns = vec![Noun::Number(Number { number: self.row.to.clone(), ..Number::default() })];
@@ -88,6 +95,14 @@ impl Call {
             Way::Originating(urls) => self.ring_pbx(cx, dial, &urls),
         }
         cx.fx.split_off(already)
+    }
+
+    /// Here we stand where a proxy would, and answer as one (RFC 3261 section 16.3): trunks that dial each other come to an end.
+    fn turn_back(&mut self, cx: &mut Cx<'_>) {
+        notify::write(cx, &self.row, UNREACHED, "the call has taken all the hops it may: look for trunks that dial each other");
+        let cause = Cause::new(483, "Too Many Hops");
+        let to = status::of_refusal(cause.code);
+        self.give_up(cx, cause, to);
     }
 
     fn ring_pbx(&mut self, cx: &mut Cx<'_>, dial: Dial, urls: &[OriginationUrlRow]) {

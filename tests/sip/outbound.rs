@@ -319,7 +319,11 @@ fn a_proxy_and_its_peer_may_have_one_realm() {
     b.respond("INVITE", 401, "WWW-Authenticate: Digest realm=\"trunk\", nonce=\"n2\"\r\n", "x", "");
     b.expect(&["INVITE", "ACK", "INVITE", "ACK", "INVITE"]);
     let (own, proxy) = (b.last().headers.text("Authorization"), b.last().headers.text("Proxy-Authorization"));
-    assert!(own.unwrap().contains("nonce=\"n2\"") && proxy.unwrap().contains("nonce=\"n1\""));
+    assert!(own.unwrap().contains("nonce=\"n2\"") && proxy.as_ref().unwrap().contains("nonce=\"n1\""));
+    // Its nonce was used already: a proxy that looks at the count would take the same one for a replay.
+    assert!(proxy.unwrap().contains("nc=00000002"));
+    b.respond("INVITE", 422, "Min-SE: 3600\r\n", "x", "");
+    assert!(b.last().headers.text("Proxy-Authorization").unwrap().contains("nc=00000003"));
     b.respond("INVITE", 486, "", "x", "");
     b.over();
 }

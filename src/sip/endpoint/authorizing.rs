@@ -16,8 +16,18 @@ impl Endpoint {
         let answer = calling.digest.answer(message, &Protected { method, uri, body }, credentials, &cnonce);
         let Ok(fields) = answer else { return false };
         calling.realms.extend(digest::challenges(message).into_iter().map(|c| c.realm));
-        digest::renew(&mut calling.authorization, fields, message);
+        calling.authorization = fields;
         true
+    }
+
+    /// Another try of an INVITE that was challenged before.
+    pub(super) fn authorize_again(&mut self, id: LegId) {
+        let cnonce = self.rng.hex(16);
+        let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
+        let Some(credentials) = &calling.cmd.credentials else { return };
+        let (method, uri, body) = (&Method::Invite, &calling.cmd.uri, &calling.cmd.offer);
+        calling.authorization =
+            calling.digest.fields(&Protected { method, uri, body }, credentials, &cnonce);
     }
 
     /// Credentials for a challenged BYE, once.
