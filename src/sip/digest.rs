@@ -202,7 +202,11 @@ impl Client {
                 done.push(key);
             }
         }
-        if done.is_empty() { Err(DigestError::NoChallenge) } else { Ok(self.fields(request, credentials, cnonce)) }
+        if done.is_empty() {
+            Err(DigestError::NoChallenge)
+        } else {
+            Ok(self.fields(request, credentials, cnonce))
+        }
     }
 
     /// The fields of one more request, for all that have challenged so far: each count of a nonce serves once (RFC 7616 section 3.4).

@@ -176,7 +176,11 @@ fn elastic_too_many_hops() {
     assert_eq!((w.phones[0].ended[0].code, w.phones[pbx].hops.1), (483, None));
     assert_eq!(outer(&w).status, CallStatus::Failed);
     assert!(w.store.all::<NotificationRow>().any(|n| n.code == 32_011));
-    ladder::check(w, "elastic_too_many_hops", "A call of a trunk that may take no further hop gets 483 (RFC 3261 section 16.3).");
+    ladder::check(
+        w,
+        "elastic_too_many_hops",
+        "A call of a trunk that may take no further hop gets 483 (RFC 3261 section 16.3).",
+    );
 }
 
 #[test]
