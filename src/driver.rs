@@ -95,6 +95,18 @@ pub struct Driver {
     wave: crate::heap::Wave,
 }
 
+impl From<Inbound> for Input {
+    fn from(x: Inbound) -> Input {
+        match x {
+            Inbound::Bytes(flow, bytes, _) => Input::Sip(flow, bytes),
+            Inbound::Lost(flow) => Input::FlowLost(flow),
+            Inbound::Unreachable(flow, words) => Input::Unreachable(flow, words),
+            Inbound::Proved(proof) => Input::Proved(proof),
+            Inbound::Resolved(id, flows) => Input::Resolved(id, flows),
+        }
+    }
+}
+
 impl Driver {
     /// Runs until `Control::Stop`. `counts` is refreshed after every round.
     pub async fn run(parts: Parts, mut control: mpsc::Receiver<Control>, counts: watch::Sender<Counts>) {
@@ -155,26 +167,21 @@ impl Driver {
     fn input(&mut self, input: Input) {
         let now = self.now();
         if let Input::Tables(tables) = &input {
-            self.parts.transport.set_trunks(tables.trunks.trunks());
+            for news in self.parts.transport.set_trunks(tables.trunks.trunks()) {
+                self.parts.switch.handle(now, news.into());
+            }
         }
         self.parts.switch.handle(now, input);
         self.perform_all();
     }
 
     fn on_sip(&mut self, x: Inbound) {
-        let input = match x {
-            Inbound::Bytes(flow, bytes, arrived) => {
-                let now = self.now();
-                self.parts.switch.waited(now, arrived.elapsed());
-                self.traffic.received(flow.transport);
-                Input::Sip(flow, bytes)
-            }
-            Inbound::Lost(flow) => Input::FlowLost(flow),
-            Inbound::Unreachable(flow, words) => Input::Unreachable(flow, words),
-            Inbound::Proved(flow, trunks) => Input::Proved(flow, trunks),
-            Inbound::Resolved(id, flows) => Input::Resolved(id, flows),
-        };
-        self.input(input);
+        if let Inbound::Bytes(flow, _, arrived) = &x {
+            let now = self.now();
+            self.parts.switch.waited(now, arrived.elapsed());
+            self.traffic.received(flow.transport);
+        }
+        self.input(x.into());
     }
 
     fn on_asked(&mut self, request: Request, reply: oneshot::Sender<Answer>) {

@@ -251,7 +251,9 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
 
 async fn load_tables(switch: &mut Switch, store: &Store, transport: &Transport) -> Result<(), String> {
     let s = store.read(snapshot::snapshot).await.map_err(|e| format!("the tables could not be read: {e}"))?;
-    transport.set_trunks(&s.trunks);
+    for news in transport.set_trunks(&s.trunks) {
+        switch.handle(now(), news.into());
+    }
     let tables = Tables::of(s);
     switch.handle(now(), Input::Tables(Arc::new(tables)));
     Ok(())

@@ -165,7 +165,7 @@ impl Switch {
             Input::Sip(flow, bytes) => self.endpoint.on_bytes(now, flow, &bytes),
             Input::FlowLost(flow) => self.endpoint.on_flow_lost(now, flow),
             Input::Unreachable(flow, words) => self.endpoint.on_unreachable(now, flow, words),
-            Input::Proved(flow, trunks) => self.endpoint.on_proved(flow, trunks),
+            Input::Proved(proof) => self.endpoint.on_proved(proof),
             Input::Resolved(id, flows) => self.endpoint.command(now, SipCmd::Resolved(id, flows)),
             Input::Media(event) => self.on_media(now, event),
             Input::Fetched(id, result) => self.on_fetched(now, id, result),

@@ -71,6 +71,13 @@ pub struct Challenge {
     pub stale: bool,
 }
 
+impl Challenge {
+    /// The field that its answer goes into.
+    pub fn field(&self) -> &'static str {
+        if self.proxy { "Proxy-Authorization" } else { "Authorization" }
+    }
+}
+
 /// Why no answer can be given.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum DigestError {
@@ -160,22 +167,26 @@ fn challenge(params: &[(String, String)], proxy: bool) -> Option<Challenge> {
     })
 }
 
-/// What one dialog remembers of the realms that challenged it.
+/// What one dialog remembers of those who challenged it: a proxy and whoever is behind it may have one realm.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     realms: BTreeMap<(bool, String), Realm>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Realm {
-    nonce: String,
+    challenge: Challenge,
+    /// How often its nonce was answered.
     count: u32,
     stale: u8,
 }
 
 impl Client {
-    /// The fields to add to the repeated request, one for each realm that challenged (RFC 3261 section 22.3): the first
-    /// challenge of a realm that we can answer is taken (RFC 8760 section 2.4). `cnonce` is fresh chance, hexadecimal.
+    /// The fields of the repeated request, one for each realm that has challenged (RFC 3261 section 22.3): the first challenge of a
+    /// realm that we can answer is taken (RFC 8760 section 2.4). `cnonce` is fresh chance, hexadecimal.
+    ///
+    /// # Errors
+    /// Nothing in `response` can be answered, or a realm refused what was.
     pub fn answer(
         &mut self,
         response: &Message,
@@ -183,36 +194,50 @@ impl Client {
         credentials: &Credentials,
         cnonce: &str,
     ) -> Result<Vec<(String, String)>, DigestError> {
-        let mut out: Vec<(String, String)> = Vec::new();
         let mut done: Vec<(bool, String)> = Vec::new();
-        for challenge in &challenges(response) {
+        for challenge in challenges(response) {
             let key = (challenge.proxy, challenge.realm.clone());
-            if done.contains(&key) {
-                continue;
+            if !done.contains(&key) {
+                self.take(key.clone(), challenge)?;
+                done.push(key);
             }
-            let count = self.count(&key, challenge)?;
-            out.push(authorization(challenge, request, credentials, cnonce, count));
-            done.push(key);
         }
-        if out.is_empty() { Err(DigestError::NoChallenge) } else { Ok(out) }
+        if done.is_empty() {
+            Err(DigestError::NoChallenge)
+        } else {
+            Ok(self.fields(request, credentials, cnonce))
+        }
     }
 
-    /// The nonce count to use, or the end: a realm that challenges again without `stale` refused our answer.
-    fn count(&mut self, key: &(bool, String), challenge: &Challenge) -> Result<u32, DigestError> {
-        let known = self.realms.entry(key.clone()).or_default();
-        if known.count > 0 {
-            if !challenge.stale || known.stale >= STALE_MAX {
-                return Err(DigestError::Rejected);
-            }
-            known.stale = known.stale.saturating_add(1);
+    /// The fields of one more request, for all that have challenged so far: each count of a nonce serves once (RFC 7616 section 3.4).
+    pub fn fields(
+        &mut self,
+        request: &Protected<'_>,
+        credentials: &Credentials,
+        cnonce: &str,
+    ) -> Vec<(String, String)> {
+        let answer = |realm: &mut Realm| {
+            realm.count = realm.count.saturating_add(1);
+            authorization(&realm.challenge, request, credentials, cnonce, realm.count)
+        };
+        self.realms.values_mut().map(answer).collect()
+    }
+
+    /// Remembers a challenge, or it is the end: a realm that challenges again without `stale` refused our answer.
+    fn take(&mut self, key: (bool, String), challenge: Challenge) -> Result<(), DigestError> {
+        let Some(known) = self.realms.get_mut(&key) else {
+            self.realms.insert(key, Realm { challenge, count: 0, stale: 0 });
+            return Ok(());
+        };
+        if !challenge.stale || known.stale >= STALE_MAX {
+            return Err(DigestError::Rejected);
         }
-        if known.nonce == challenge.nonce {
-            known.count = known.count.saturating_add(1);
-        } else {
-            known.nonce.clone_from(&challenge.nonce);
-            known.count = 1;
+        known.stale = known.stale.saturating_add(1);
+        if known.challenge.nonce != challenge.nonce {
+            known.count = 0;
         }
-        Ok(known.count)
+        known.challenge = challenge;
+        Ok(())
     }
 
     /// A later request of the dialog may be challenged anew: what went well before does not count as refused.
@@ -251,8 +276,7 @@ pub fn authorization(
     if let Some(opaque) = &challenge.opaque {
         fields.push(format!("opaque=\"{opaque}\""));
     }
-    let name = if challenge.proxy { "Proxy-Authorization" } else { "Authorization" };
-    (name.to_owned(), format!("Digest {}", fields.join(", ")))
+    (challenge.field().to_owned(), format!("Digest {}", fields.join(", ")))
 }
 
 /// What of a request goes into the hash.

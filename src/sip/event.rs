@@ -61,6 +61,17 @@ pub struct Flow {
     pub conn: u64,
 }
 
+/// Who is at the other end of a TLS connection, by the certificate that was shown on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The connection.
+    pub flow: Flow,
+    /// The trunks whose peer that is.
+    pub trunks: Vec<TrunkSid>,
+    /// By which of the trunks' rules: they are counted as they change, and of two words on a connection the later rules' counts.
+    pub rules: u64,
+}
+
 /// Everything that is needed to send a request inside a dialog, also after a restart (stored with the call).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DialogIds {

@@ -6,8 +6,8 @@ use crate::call::event::{PortError, StreamConnect, Ticket};
 use crate::call::tables::Tables;
 use crate::media::event::{EngineCommand, MediaEvent};
 use crate::media::plan::Clip;
-use crate::sid::{AccountSid, CallSid, TrunkSid};
-use crate::sip::event::{Flow, LegId, Lookup, ResolveId};
+use crate::sid::{AccountSid, CallSid};
+use crate::sip::event::{Flow, LegId, Lookup, Proof, ResolveId};
 use crate::speech::{ClipId, Speech, SpeechError};
 use crate::store::rows::Line;
 use crate::store::tx::{StoreError, Tx, TxId};
@@ -24,8 +24,8 @@ pub enum Input {
     FlowLost(Flow),
     /// A connection could not be made, and why.
     Unreachable(Flow, String),
-    /// The certificate shown on a connection is that of these trunks' peers.
-    Proved(Flow, Vec<TrunkSid>),
+    /// Who a connection's peer is, by its certificate.
+    Proved(Proof),
     /// A host lookup came back.
     Resolved(ResolveId, Vec<Flow>),
     /// From a worker.

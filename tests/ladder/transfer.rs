@@ -1,9 +1,10 @@
 //! REFER from the peer, and INVITE with Replaces.
 
 use super::scene::*;
+use crate::kit::doors::{acl, domain};
 use crate::kit::phone::OnCall;
 use crate::kit::rows::trunk;
-use crate::kit::world::hook;
+use crate::kit::world::{ACCOUNT, hook};
 use crate::kit::{Reply, World, ladder};
 use chorus::sip::event::SipCmd;
 use chorus::store::rows::{CallRow, NotificationRow, TrunkRow};
@@ -271,4 +272,29 @@ fn replaces_that_fits_nothing_is_refused() {
     w.until("refused", |w| !w.phones[2].ended.is_empty());
     assert_eq!(w.phones[2].ended[0].code, 481);
     hear_each_other(&mut w, 0, 1);
+}
+
+/// A user of a SIP domain takes over calls of its account, and of no other.
+#[test]
+fn a_call_is_taken_over_through_a_door_of_its_account_alone() {
+    for (account, refused) in [(ACCOUNT, None), (chorus::sid::AccountSid(9), Some(481))] {
+        let mut w = three(553, "<Say>one</Say><Pause length=\"3\"/><Say>two</Say>", OnCall::Ring);
+        let mut rows = acl(domain(false), "10.0.1.0/28");
+        rows.domains[0].account = account;
+        w.domain(rows);
+        w.phones[1].calls = Some("sip:bot@acme.example".to_owned());
+        w.until("answered", |w| w.phones[0].answered);
+        w.run_ms(1_000);
+        let named = replaces(&w, 0);
+        w.dial_with(1, "bot", "desk12", vec![("Replaces".to_owned(), named)]);
+        match refused {
+            None => w.until("the caller has left", |w| !w.phones[0].ended.is_empty()),
+            Some(code) => {
+                w.until("refused", |w| !w.phones[1].ended.is_empty());
+                assert_eq!(w.phones[1].ended[0].code, code);
+                assert!(w.phones[0].ended.is_empty());
+            }
+        }
+        w.until("the document goes on", |w| w.phones[usize::from(refused.is_none())].rtp_loud > 5);
+    }
 }

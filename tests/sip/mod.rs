@@ -9,6 +9,7 @@ mod doors;
 mod fuzz;
 mod inbound;
 mod ipv6;
+mod keepalive;
 mod late;
 mod lost;
 mod machines;

@@ -81,13 +81,25 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// The type that a query asks for.
+fn kind(query: &[u8]) -> Option<u16> {
+    let name = query.get(12..)?.iter().position(|b| *b == 0)?;
+    query.get(12 + name + 1..12 + name + 3).map(|k| u16::from_be_bytes([k[0], k[1]]))
+}
+
 async fn server() -> SocketAddr {
+    server_that_knows(|_| true).await
+}
+
+/// One that leaves unanswered what it is asked of other types.
+async fn server_that_knows(types: fn(u16) -> bool) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let at = socket.local_addr().unwrap();
     tokio::spawn(async move {
         let mut buffer = [0; 1_500];
         while let Ok((n, from)) = socket.recv_from(&mut buffer).await {
-            if let Some(bytes) = answer(&buffer[..n]) {
+            let known = kind(&buffer[..n]).is_some_and(types);
+            if let Some(bytes) = answer(&buffer[..n]).filter(|_| known) {
                 let _ = socket.send_to(&bytes, from).await;
             }
         }
@@ -138,6 +150,33 @@ fn names_are_found_by_naptr_srv_and_addresses_in_their_order() {
             // Whoever DNS names must prove to be whom we asked for.
             let tls = flows.iter().filter(|f| f.transport == Kind::Tls);
             assert!(tls.clone().all(|f| f.conn == named(None, host)));
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_mute_to_what_it_does_not_know_still_tells_the_address() {
+    run(async {
+        for (types, host, want) in [
+            ((|k| k == A) as fn(u16) -> bool, "carrier.test", vec!["192.0.2.9:5060"]),
+            // Mute to NAPTR and AAAA, then to AAAA alone.
+            (|k| k == A || k == SRV, "plain.test", vec!["192.0.2.2:5062"]),
+            (
+                |k| k != 28,
+                "carrier.test",
+                vec!["192.0.2.1:5061", "192.0.2.2:5080", "192.0.2.1:5070", "192.0.2.1:5090"],
+            ),
+        ] {
+            let (to, mut inbox) = mpsc::channel(64);
+            let dns = vec![server_that_knows(types).await];
+            let config = Config { dns, ..Config::new(([127, 0, 0, 1], 0).into()) };
+            let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
+            let hop = Lookup { host: host.into(), ..Lookup::default() };
+            transport.resolve(ResolveId(1), hop);
+            let found = tokio::time::timeout(Duration::from_secs(20), inbox.recv()).await.unwrap().unwrap();
+            let Inbound::Resolved(_, flows) = found else { panic!() };
+            let seen: Vec<String> = flows.iter().map(|f| f.remote.to_string()).collect();
+            assert_eq!(seen, want, "{host}");
         }
     });
 }

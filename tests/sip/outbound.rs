@@ -3,6 +3,7 @@
 use super::net::udp;
 use super::peer::{Bench, OUT, PEER, SDP, US, response};
 use chorus::sip::EndpointConfig;
+use chorus::sip::digest::{Hash, hex};
 use chorus::sip::event::{Cause, Credentials, DialogIds, Flow, LegId, SipCmd, SipEvent, Transport};
 use chorus::sip::wire::Message;
 
@@ -308,6 +309,43 @@ fn a_challenge_is_answered_once_for_each_realm() {
     assert_eq!(b.take()[0], "ACK");
     assert!(b.last().headers.has("Proxy-Authorization"), "the ACK carries what the INVITE did");
     b.tell(hangup());
+    b.over();
+}
+
+#[test]
+fn a_proxy_and_its_peer_may_have_one_realm() {
+    let mut b = Bench::new();
+    b.dial_with(&targets(1), password());
+    b.respond("INVITE", 407, CHALLENGE, "x", "");
+    b.respond("INVITE", 401, "WWW-Authenticate: Digest realm=\"trunk\", nonce=\"n2\"\r\n", "x", "");
+    b.expect(&["INVITE", "ACK", "INVITE", "ACK", "INVITE"]);
+    let (own, proxy) = (b.last().headers.text("Authorization"), b.last().headers.text("Proxy-Authorization"));
+    assert!(own.unwrap().contains("nonce=\"n2\"") && proxy.as_ref().unwrap().contains("nonce=\"n1\""));
+    // Its nonce was used already: a proxy that looks at the count would take the same one for a replay.
+    assert!(proxy.unwrap().contains("nc=00000002"));
+    b.respond("INVITE", 422, "Min-SE: 3600\r\n", "x", "");
+    assert!(b.last().headers.text("Proxy-Authorization").unwrap().contains("nc=00000003"));
+    b.respond("INVITE", 486, "", "x", "");
+    b.over();
+}
+
+#[test]
+fn auth_int_protects_the_body_that_is_sent() {
+    let mut b = Bench::new();
+    b.dial_with(&targets(1), password());
+    b.respond("INVITE", 407, &CHALLENGE.replace("\"auth\"", "\"auth-int\""), "x", "");
+    let value = b.last().headers.text("Proxy-Authorization").unwrap().into_owned();
+    let param = |name: &str| {
+        let rest = value.split(&format!("{name}=\"")).nth(1).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let h = |text: &[u8]| hex(Hash::Md5, text);
+    let ha1 = h(b"user:trunk:secret");
+    let ha2 = h(format!("INVITE:{}:{}", b.last().uri_text(), h(&b.last().body)).as_bytes());
+    let want = h(format!("{ha1}:n1:00000001:{}:auth-int:{ha2}", param("cnonce")).as_bytes());
+    assert_eq!(param("response"), want);
+    assert_ne!(b.last().body, SDP.as_bytes(), "it says our address on this flow");
+    b.respond("INVITE", 486, "", "x", "");
     b.over();
 }
 

@@ -305,3 +305,16 @@ fn an_invite_names_its_extensions_once_and_as_its_trunk_wants_it() {
         }
     }
 }
+
+#[test]
+fn where_the_trunk_says_off_nothing_is_reliable_but_what_the_peer_requires() {
+    for (with, reliable) in [("Supported: 100rel", false), ("Require: 100rel", true)] {
+        let mut b = Bench::new();
+        let off = TrunkRow { reliability: Reliability::Off, ..super::net::trunk(1, &["10.0.0.2"]) };
+        b.sources(Arc::new(Snapshot::new(vec![off], vec![])));
+        b.get(&Req::new("INVITE").sdp().with(with).text());
+        b.tell(SipCmd::Ring { leg: IN, body: Some(SDP.into()) });
+        b.expect(&["100 INVITE", "Incoming 1", "183 INVITE"]);
+        assert_eq!(b.last().rseq().is_some(), reliable, "{with}");
+    }
+}

@@ -146,6 +146,15 @@ fn a_407_and_a_401_and_a_stale_nonce_are_answered_together() {
 }
 
 #[test]
+fn a_proxy_and_the_registrar_may_have_one_realm() {
+    let mut b = asked();
+    b.respond("REGISTER", 407, &CHALLENGE.replace("WWW", "Proxy"), "pbx", "");
+    b.respond("REGISTER", 401, CHALLENGE, "pbx", "");
+    b.expect(&["REGISTER", "REGISTER"]);
+    assert!(b.last().headers.has("Authorization") && b.last().headers.has("Proxy-Authorization"));
+}
+
+#[test]
 fn what_is_granted_counts_and_half_of_it_is_waited() {
     let mut b = asked();
     let ours = b.last().contact().unwrap().uri.to_string();

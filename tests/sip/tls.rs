@@ -1,13 +1,15 @@
 //! TLS on real loopback: whole calls, whom we believe, whom we let in.
 
-use super::peer::SDP;
+use super::net::udp;
+use super::peer::{Bench, PEER, Req, SDP, US};
 use super::transport::{Phone, dial, run, until};
 use crate::kit::rows::trunk;
 use chorus::certificate::Reloader;
 use chorus::sid::TrunkSid;
-use chorus::sip::event::{Caller, Cause, InviteCmd, SipCmd, SipEvent, Transport as Kind};
+use chorus::sip::event::{Caller, Cause, Flow, InviteCmd, Proof, SipCmd, SipEvent, Transport as Kind};
 use chorus::sip::transport::Config;
 use chorus::store::rows::{TrunkRow, TrunkTls};
+use chorus::trunk::Snapshot;
 use chorus::trunk::tls::fingerprint;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::CertificateDer;
@@ -338,4 +340,99 @@ fn a_pem_file_with_an_authority_of_no_use_is_named() {
     let roots = Arc::new(rustls::RootCertStore::empty());
     let (field, words) = chorus::trunk::tls::Rules::of(&row, &roots).unwrap_err();
     assert_eq!((field, words.as_str()), ("tls_ca", "tls_ca holds no certificate in PEM form"));
+}
+
+/// The same peer is called again.
+fn call_again(n: u64, at: SocketAddr) -> SipCmd {
+    let SipCmd::Invite(cmd) = over_trunk(format!("sip:bob@localhost:{};transport=tls", at.port())) else {
+        unreachable!()
+    };
+    let call_id = format!("again{n}@127.0.0.1");
+    SipCmd::Invite(Box::new(InviteCmd { call_id, leg: chorus::sip::event::LegId(n * 2 + 2), ..*cmd }))
+}
+
+#[test]
+fn a_connection_of_ours_ends_when_its_trunk_believes_somebody_else() {
+    run(async {
+        let house = Authority::new();
+        let cert = house.certificate("localhost", false);
+        let (mut b, at, _shown) = listener(2, &cert, vec![trunk(1, &["127.0.0.0/8"])]).await;
+        let row = |n: u128, print: &str| TrunkRow {
+            tls: TrunkTls { fingerprints: vec![print.to_owned()], ..TrunkTls::default() },
+            transport: "tls".into(),
+            ..trunk(n, &["127.0.0.0/8"])
+        };
+        let print = fingerprint(&cert.der);
+        let other = "00".repeat(32);
+        let mut a =
+            Phone::with(1, Config::new(([127, 0, 0, 1], 0).into()), vec![row(1, &print), row(2, &print)])
+                .await;
+        let refuse = |leg| SipCmd::Refuse { leg, cause: Cause::new(486, "Busy"), headers: vec![] };
+        let SipEvent::Incoming { leg, .. } = rings(&mut a, &mut b, at).await else { unreachable!() };
+        b.tell(refuse(leg));
+        until(&mut a, &mut b, |e| matches!(e, SipEvent::Ended { .. })).await;
+        // Another trunk's rules are none of its business, nor is the rest of its own row.
+        let name = TrunkRow { name: "renamed".into(), ..row(1, &print) };
+        a.trunks(vec![name, row(2, &other)]);
+        assert_eq!(a.transport.connections(), 1);
+        a.trunks(vec![row(1, &other), row(2, &other)]);
+        assert_eq!(a.transport.connections(), 0);
+        a.tell(call_again(1, at));
+        let ended = until(&mut a, &mut b, |e| matches!(e, SipEvent::Ended { .. })).await;
+        let SipEvent::Ended { cause, .. } = ended else { unreachable!() };
+        assert!(cause.words.contains("none of tls_peer_fingerprints"), "{cause:?}");
+        a.trunks(vec![row(1, &print), row(2, &other)]);
+        a.tell(call_again(2, at));
+        until(&mut b, &mut a, |e| matches!(e, SipEvent::Incoming { .. })).await;
+    });
+}
+
+#[test]
+fn a_call_that_is_up_goes_on_over_a_connection_by_the_new_rules() {
+    run(async {
+        let house = Authority::new();
+        let cert = house.certificate("localhost", false);
+        let (mut b, at, _shown) = listener(2, &cert, vec![trunk(1, &["127.0.0.0/8"])]).await;
+        let mut a = caller(1, authority(&house.pem), None).await;
+        let SipEvent::Incoming { leg, .. } = rings(&mut a, &mut b, at).await else { unreachable!() };
+        b.tell(SipCmd::Answer { leg, body: SDP.into(), headers: vec![] });
+        until(&mut a, &mut b, |e| matches!(e, SipEvent::Answered { .. })).await;
+        until(&mut b, &mut a, |e| matches!(e, SipEvent::Confirmed { .. })).await;
+        let tls = TrunkTls { fingerprints: vec![fingerprint(&cert.der)], ..TrunkTls::default() };
+        a.trunks(vec![TrunkRow { tls, transport: "tls".into(), ..trunk(1, &["127.0.0.0/8"]) }]);
+        assert!(a.take(|e| matches!(e, SipEvent::Ended { .. })).is_none());
+        let leg = chorus::sip::event::LegId(2);
+        a.tell(SipCmd::Hangup { leg, cause: Cause::new(200, "Done"), headers: vec![] });
+        until(&mut b, &mut a, |e| matches!(e, SipEvent::Ended { .. })).await;
+        let ended = until(&mut a, &mut b, |e| matches!(e, SipEvent::Ended { .. })).await;
+        let SipEvent::Ended { cause, .. } = ended else { unreachable!() };
+        assert_eq!(cause.code, 200);
+    });
+}
+
+#[test]
+fn of_two_words_on_a_connection_that_by_the_later_rules_counts() {
+    let mut b = Bench::new();
+    let row = TrunkRow { tls: TrunkTls { client_auth: true, ..TrunkTls::default() }, ..trunk(1, &[]) };
+    b.sources(Arc::new(Snapshot::new(vec![row], vec![])));
+    let flow = Flow { transport: Kind::Tls, conn: 7, ..udp(US, PEER) };
+    let says = |trunks: &[TrunkSid], rules| Proof { flow, trunks: trunks.to_vec(), rules };
+    let mut n = 0;
+    let mut is_known = |b: &mut Bench| {
+        n += 1;
+        let text = Req::new("OPTIONS").call_id(&format!("o{n}")).branch(&format!("o{n}")).text();
+        b.get_on(flow, text.replace("SIP/2.0/UDP", "SIP/2.0/TLS").as_bytes());
+        b.take() == ["200 OPTIONS"]
+    };
+    assert!(!is_known(&mut b));
+    b.endpoint.on_proved(says(&[OURS], 1));
+    assert!(is_known(&mut b));
+    b.endpoint.on_proved(says(&[], 2));
+    assert!(!is_known(&mut b));
+    b.endpoint.on_proved(says(&[OURS], 1));
+    assert!(!is_known(&mut b), "what the handshake said was judged by the rules of before");
+    b.endpoint.on_proved(says(&[OURS], 3));
+    assert!(is_known(&mut b));
+    b.lost(flow);
+    assert!(!is_known(&mut b));
 }

@@ -49,7 +49,11 @@ impl Phone {
     }
 
     pub fn trunks(&mut self, trunks: Vec<TrunkRow>) {
-        self.transport.set_trunks(&trunks);
+        for news in self.transport.set_trunks(&trunks) {
+            let now = self.now();
+            news.give(&mut self.endpoint, now);
+        }
+        self.flush();
         self.endpoint.set_sources(Now::default(), Arc::new(Snapshot::new(trunks, vec![])));
     }
 

@@ -1,28 +1,45 @@
 //! Credentials for whoever challenges our INVITE, and later requests of its dialog (ruling 2.27).
 
 use super::Endpoint;
-use super::leg::Phase;
+use super::leg::{Calling, Phase, Stage};
 use crate::sip::digest::{self, Protected};
 use crate::sip::event::{Flow, LegId};
 use crate::sip::wire::{Message, Method};
+use bytes::Bytes;
+
+impl Calling {
+    /// The offer as its present target reads it.
+    fn body(&self) -> Bytes {
+        match &self.stage {
+            Stage::Sent { flow, .. } => crate::sdp::facing(&self.cmd.offer, flow.local.ip()),
+            Stage::New | Stage::Resolving(_) => self.cmd.offer.clone(),
+        }
+    }
+}
 
 impl Endpoint {
     /// Answers a challenge if we can: once for each realm, again for a stale nonce.
     pub(super) fn authorize(&mut self, id: LegId, message: &Message) -> bool {
         let cnonce = self.rng.hex(16);
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return false };
+        let body = &calling.body();
         let Some(credentials) = &calling.cmd.credentials else { return false };
-        let (method, uri, body) = (&Method::Invite, &calling.cmd.uri, &calling.cmd.offer);
+        let (method, uri) = (&Method::Invite, &calling.cmd.uri);
         let answer = calling.digest.answer(message, &Protected { method, uri, body }, credentials, &cnonce);
         let Ok(fields) = answer else { return false };
-        for challenge in digest::challenges(message) {
-            let mine = format!("realm=\"{}\"", challenge.realm);
-            // Those of other realms on the way stay.
-            calling.authorization.retain(|(_, value)| !value.contains(&mine));
-            calling.realms.push(challenge.realm);
-        }
-        calling.authorization.extend(fields);
+        calling.realms.extend(digest::challenges(message).into_iter().map(|c| c.realm));
+        calling.authorization = fields;
         true
+    }
+
+    /// Another try of an INVITE that was challenged before.
+    pub(super) fn authorize_again(&mut self, id: LegId) {
+        let cnonce = self.rng.hex(16);
+        let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
+        let body = &calling.body();
+        let Some(credentials) = &calling.cmd.credentials else { return };
+        let (method, uri) = (&Method::Invite, &calling.cmd.uri);
+        calling.authorization = calling.digest.fields(&Protected { method, uri, body }, credentials, &cnonce);
     }
 
     /// Credentials for a challenged BYE, once.

@@ -3,13 +3,13 @@
 
 use super::Endpoint;
 use crate::sid::TrunkSid;
-use crate::sip::event::Flow;
+use crate::sip::event::{Flow, Proof};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
 /// By connection; the transport has no more of them than it takes connections.
 #[derive(Debug, Default)]
-pub(super) struct Proofs(HashMap<(SocketAddr, u64), Vec<TrunkSid>>);
+pub(super) struct Proofs(HashMap<(SocketAddr, u64), Proof>);
 
 impl Proofs {
     /// Is the peer of this trunk at the other end?
@@ -19,7 +19,7 @@ impl Proofs {
 
     /// The trunks whose peer is at the other end.
     fn of(&self, flow: &Flow) -> &[TrunkSid] {
-        self.0.get(&(flow.remote, flow.conn)).map(Vec::as_slice).unwrap_or_default()
+        self.0.get(&(flow.remote, flow.conn)).map(|p| p.trunks.as_slice()).unwrap_or_default()
     }
 
     /// The connection is gone.
@@ -29,10 +29,13 @@ impl Proofs {
 }
 
 impl Endpoint {
-    /// The certificate that was shown on a connection is that of these trunks' peers; it counts until the connection ends, or until
-    /// the rules change.
-    pub fn on_proved(&mut self, flow: Flow, trunks: Vec<TrunkSid>) {
-        self.proofs.0.insert((flow.remote, flow.conn), trunks);
+    /// What the certificate that was shown on a connection proves; it counts until the connection ends, or until it is judged by
+    /// later rules. A word by earlier ones comes too late.
+    pub fn on_proved(&mut self, proof: Proof) {
+        let key = (proof.flow.remote, proof.flow.conn);
+        if self.proofs.0.get(&key).is_none_or(|known| known.rules <= proof.rules) {
+            self.proofs.0.insert(key, proof);
+        }
     }
 
     /// The trunks that a flow stands for, by the rows: those of its address, and those whose certificate was shown and that may come

@@ -36,7 +36,7 @@ const WAITING_MAX: usize = 8;
 /// When 101-199 must be acknowledged.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Demand {
-    /// The peer does not know of it.
+    /// The peer does not know of it, or the trunk does not want it.
     Never,
     /// With SDP.
     WithSdp,
@@ -80,7 +80,8 @@ impl Reliable {
             _ if invite.requires("100rel") => Demand::Always,
             _ if !invite.supports("100rel") => Demand::Never,
             Reliability::Required => Demand::Always,
-            Reliability::Off | Reliability::Supported => Demand::WithSdp,
+            Reliability::Supported => Demand::WithSdp,
+            Reliability::Off => Demand::Never,
         };
         let cseq = invite.cseq().map_or(0, |c| c.number);
         let waiting = VecDeque::new();

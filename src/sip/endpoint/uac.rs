@@ -166,6 +166,7 @@ impl Endpoint {
             return self.send_invite(now, id, self.present_flow(id, txn).unwrap_or(flow));
         }
         if free && code == 422 && self.take_longer(id, message) {
+            self.authorize_again(id);
             return self.send_invite(now, id, self.present_flow(id, txn).unwrap_or(flow));
         }
         if free && (300..400).contains(&code) && self.redirect(id, message) {

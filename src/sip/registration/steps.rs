@@ -177,19 +177,14 @@ impl Registration {
         }
     }
 
-    /// Answers the challenge in the next REGISTER; the answers to other realms on the way stay.
+    /// Answers the challenge in the next REGISTER, and those before it anew.
     fn authorize(&mut self, cx: &mut Cx<'_>, answer: &Message) -> Result<(), DigestError> {
         let credentials = self.wanted.credentials.as_ref().ok_or(DigestError::NoChallenge)?;
         if self.tries >= TRIES_MAX {
             return Err(DigestError::Rejected);
         }
         let request = Protected { method: &Method::Register, uri: &self.wanted.registrar, body: &[] };
-        let fields = self.digest.answer(answer, &request, credentials, &cx.rng.hex(16))?;
-        for challenge in digest::challenges(answer) {
-            let mine = format!("realm=\"{}\"", challenge.realm);
-            self.authorization.retain(|(_, value)| !value.contains(&mine));
-        }
-        self.authorization.extend(fields);
+        self.authorization = self.digest.answer(answer, &request, credentials, &cx.rng.hex(16))?;
         Ok(())
     }
 

@@ -13,9 +13,8 @@ mod undelivered;
 use crate::certificate;
 use crate::clock::Now;
 use crate::rng::Rng;
-use crate::sid::TrunkSid;
 use crate::sip::Endpoint;
-use crate::sip::event::{Flow, Lookup, ResolveId, SipCmd, Transport as Kind};
+use crate::sip::event::{Flow, Lookup, Proof, ResolveId, SipCmd, Transport as Kind};
 use crate::store::rows::TrunkRow;
 use bytes::Bytes;
 use local::Local;
@@ -39,8 +38,8 @@ pub enum Inbound {
     Lost(Flow),
     /// A connection could not be made, and why: for `Endpoint::on_unreachable`.
     Unreachable(Flow, String),
-    /// The certificate of a connection's peer is that of these trunks: for `Endpoint::on_proved`.
-    Proved(Flow, Vec<TrunkSid>),
+    /// Who a connection's peer is, by its certificate: for `Endpoint::on_proved`.
+    Proved(Proof),
     /// A lookup is done: for `SipCmd::Resolved`.
     Resolved(ResolveId, Vec<Flow>),
 }
@@ -52,7 +51,7 @@ impl Inbound {
             Inbound::Bytes(flow, bytes, _) => endpoint.on_bytes(now, flow, &bytes),
             Inbound::Lost(flow) => endpoint.on_flow_lost(now, flow),
             Inbound::Unreachable(flow, words) => endpoint.on_unreachable(now, flow, words),
-            Inbound::Proved(flow, trunks) => endpoint.on_proved(flow, trunks),
+            Inbound::Proved(proof) => endpoint.on_proved(proof),
             Inbound::Resolved(id, flows) => endpoint.command(now, SipCmd::Resolved(id, flows)),
         }
     }
@@ -85,7 +84,6 @@ impl Config {
 pub struct Transport {
     udp: udp::Udp,
     streams: streams::Streams,
-    tls: Arc<Tls>,
     resolve: Resolve,
     local: SocketAddr,
     tls_local: Option<SocketAddr>,
@@ -108,8 +106,8 @@ impl Transport {
         let tls = Arc::new(Tls::new(config.roots, shown).map_err(io::Error::other)?);
         let udp = udp::Udp::start(socket, local.clone(), inbox.clone());
         let streams = streams::Streams::start(listener, secure, tls.clone(), local.clone(), inbox.clone());
-        let resolve = Resolve::new(local, tls.clone(), &config.dns, rng, inbox);
-        Ok(Transport { udp, streams, tls, resolve, local: bound, tls_local })
+        let resolve = Resolve::new(local, tls, &config.dns, rng, inbox);
+        Ok(Transport { udp, streams, resolve, local: bound, tls_local })
     }
 
     /// Where it listens for UDP and TCP.
@@ -122,10 +120,11 @@ impl Transport {
         self.tls_local
     }
 
-    /// Takes the trunks' rules: whom each believes over TLS, and what it shows. Connections that stand are judged by them anew.
-    pub fn set_trunks(&self, trunks: &[TrunkRow]) {
-        self.tls.set_trunks(trunks);
-        self.streams.judge_anew();
+    /// Takes the trunks' rules: whom each believes over TLS, and what it shows. What they mean for connections that stand is to be
+    /// given to the endpoint before it hears the new tables: of whom nothing is in the channel may be newer.
+    #[must_use]
+    pub fn set_trunks(&self, trunks: &[TrunkRow]) -> Vec<Inbound> {
+        self.streams.set_trunks(trunks)
     }
 
     /// Sends without waiting. What a datagram socket does not take is lost, as on the network; a stream that does not

@@ -4,6 +4,7 @@ use super::connection::{Connection, prepare};
 use super::tls::{Certificates, Stream, Tls};
 use super::{Inbound, local::Local};
 use crate::sip::event::{Flow, Transport as Kind};
+use crate::store::rows::TrunkRow;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -29,6 +30,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// number of its own.
 type Key = (u64, SocketAddr);
 
+/// A connection, told from the one before and after it under the same key.
+#[derive(Copy, Clone)]
+struct Place {
+    key: Key,
+    serial: u64,
+}
+
 pub(super) struct Streams {
     inner: Arc<Inner>,
     acceptors: Vec<AbortHandle>,
@@ -52,6 +60,7 @@ struct State {
 
 struct Held {
     kind: Kind,
+    serial: u64,
     queue: mpsc::Sender<Bytes>,
     /// We asked for it by a flow without number: a failure to connect is reported so.
     ours: bool,
@@ -106,16 +115,28 @@ impl Streams {
         self.inner.state().connections.len()
     }
 
-    /// The trunks' rules changed: who is at the other end of the connections that stand?
-    pub(super) fn judge_anew(&self) {
-        let state = self.inner.state();
-        for ((number, remote), held) in &state.connections {
-            let Some(shown) = held.shown.clone() else { continue };
-            let flow = self.inner.flow(held.kind, *remote, *number);
-            let proved = Inbound::Proved(flow, self.inner.tls.judge(&shown));
-            let inbox = self.inner.inbox.clone();
-            tokio::spawn(async move { inbox.send(proved).await });
+    /// The trunks' rules. Where they changed, connections of ours end, since who is at the other end was believed by the old ones;
+    /// of the others it is judged anew. The words are for the caller to hand on: through the channel one could overtake another.
+    pub(super) fn set_trunks(&self, rows: &[TrunkRow]) -> Vec<Inbound> {
+        let changed = self.inner.tls.set_trunks(rows);
+        if changed.is_empty() {
+            return Vec::new();
         }
+        let (ended, shown) = {
+            let mut state = self.inner.state();
+            let ended =
+                state.take_all(|key| self.inner.tls.peer(key.0).is_some_and(|t| changed.contains(&t)));
+            (ended, state.shown())
+        };
+        let lost = |(key, held): (Key, Held)| {
+            held.stop();
+            Inbound::Lost(self.inner.flow(held.kind, key.1, key.0))
+        };
+        let judged = |(key, certificates): (Key, Certificates)| {
+            let flow = self.inner.flow(Kind::Tls, key.1, key.0);
+            Inbound::Proved(self.inner.tls.judge(flow, &certificates))
+        };
+        ended.into_iter().map(lost).chain(shown.into_iter().map(judged)).collect()
     }
 }
 
@@ -135,6 +156,28 @@ impl Held {
 }
 
 impl State {
+    /// The very connection of this place, while it stands.
+    fn at(&mut self, place: Place) -> Option<&mut Held> {
+        self.connections.get_mut(&place.key).filter(|held| held.serial == place.serial)
+    }
+
+    /// Ends it; None: it has ended already.
+    fn leave(&mut self, place: Place) -> Option<Held> {
+        self.at(place)?;
+        self.remove(place.key)
+    }
+
+    /// Ends those whose key is so.
+    fn take_all(&mut self, is: impl Fn(&Key) -> bool) -> Vec<(Key, Held)> {
+        let keys: Vec<Key> = self.connections.keys().filter(|key| is(key)).copied().collect();
+        keys.into_iter().filter_map(|key| Some((key, self.remove(key)?))).collect()
+    }
+
+    /// What peers that connected have shown.
+    fn shown(&self) -> Vec<(Key, Certificates)> {
+        self.connections.iter().filter_map(|(key, held)| Some((*key, held.shown.clone()?))).collect()
+    }
+
     fn remove(&mut self, key: Key) -> Option<Held> {
         let held = self.connections.remove(&key)?;
         if self.by_remote.get(&key.1) == Some(&key.0) {
@@ -150,24 +193,25 @@ impl State {
         remote: SocketAddr,
         named: Option<u64>,
         ours: bool,
-    ) -> Option<(Key, mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>)> {
+    ) -> Option<(Place, mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>)> {
         while self.tasks.try_join_next().is_some() {}
         if self.connections.len() >= CONNECTIONS_MAX {
             return None;
         }
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         self.last = self.last.saturating_add(1);
-        let key = (named.unwrap_or(self.last), remote);
-        let held = Held { kind, queue: queue.clone(), ours, shown: None, task: None };
+        let serial = self.last;
+        let key = (named.unwrap_or(serial), remote);
+        let held = Held { kind, serial, queue: queue.clone(), ours, shown: None, task: None };
         self.connections.insert(key, held);
         if kind == Kind::Tcp {
             self.by_remote.insert(remote, key.0);
         }
-        Some((key, queue, waiting))
+        Some((Place { key, serial }, queue, waiting))
     }
 
-    fn runs(&mut self, key: Key, task: AbortHandle) {
-        if let Some(held) = self.connections.get_mut(&key) {
+    fn runs(&mut self, place: Place, task: AbortHandle) {
+        if let Some(held) = self.at(place) {
             held.task = Some(task);
         }
     }
@@ -192,7 +236,7 @@ impl Inner {
     fn connect(self: &Arc<Self>, state: &mut State, flow: Flow, first: Bytes) {
         let (kind, remote) = (flow.transport, flow.remote);
         let named = flow.is_named().then_some(flow.conn);
-        let Some((key, queue, waiting)) = state.add(kind, remote, named, true) else {
+        let Some((place, queue, waiting)) = state.add(kind, remote, named, true) else {
             return self.lost(self.flow(kind, remote, flow.conn));
         };
         // The queue is empty and has room.
@@ -203,36 +247,54 @@ impl Inner {
                 let stream = TcpStream::connect(remote).await.map_err(|e| e.to_string())?;
                 prepare(&stream);
                 match kind {
-                    Kind::Tls => inner.tls.connect(key.0, stream).await,
+                    Kind::Tls => inner.tls.connect(place.key.0, stream).await,
                     Kind::Udp | Kind::Tcp => Ok(Stream::Plain(stream)),
                 }
             };
             match timeout(CONNECT_TIMEOUT, made).await {
-                Ok(Ok(stream)) => inner.serve(key, kind, true, stream, waiting).await,
-                Ok(Err(why)) => inner.never(key, kind, why).await,
-                Err(_) => inner.never(key, kind, "nothing answered in time".to_owned()).await,
+                Ok(Ok(stream)) => inner.serve(place, kind, true, stream, waiting).await,
+                Ok(Err(why)) => inner.never(place, kind, why).await,
+                Err(_) => inner.never(place, kind, "nothing answered in time".to_owned()).await,
             }
         });
-        state.runs(key, task);
+        state.runs(place, task);
     }
 
-    async fn serve(&self, key: Key, kind: Kind, ours: bool, stream: Stream, waiting: mpsc::Receiver<Bytes>) {
-        let flow = self.flow(kind, key.1, key.0);
-        let proved = match stream.certificates() {
+    /// Says whose peer is at the other end, if it is a trunk's. Not if the connection has ended by then: the word would come behind
+    /// that of its end, and nobody would ever forget it.
+    async fn introduce(&self, place: Place, flow: Flow, stream: &Stream) {
+        let proof = match stream.certificates() {
             // Who it must be was known before it was connected to.
-            _ if flow.is_named() => self.tls.peer(key.0).into_iter().collect(),
+            _ if flow.is_named() => self.tls.vouch(flow),
             Some(shown) => {
-                let proved = self.tls.judge(&shown);
-                if let Some(held) = self.state().connections.get_mut(&key) {
-                    held.shown = Some(shown);
+                // Kept before it is judged: rules that change meanwhile find it.
+                if let Some(held) = self.state().at(place) {
+                    held.shown = Some(shown.clone());
                 }
-                proved
+                self.tls.judge(flow, &shown)
             }
-            None => Vec::new(),
+            None => return,
         };
-        if !proved.is_empty() {
-            let _ = self.inbox.send(Inbound::Proved(flow, proved)).await;
+        if proof.trunks.is_empty() {
+            return;
         }
+        let Ok(room) = self.inbox.reserve().await else { return };
+        let mut state = self.state();
+        if state.at(place).is_some() {
+            room.send(Inbound::Proved(proof));
+        }
+    }
+
+    async fn serve(
+        &self,
+        place: Place,
+        kind: Kind,
+        ours: bool,
+        stream: Stream,
+        waiting: mpsc::Receiver<Bytes>,
+    ) {
+        let flow = self.flow(kind, place.key.1, place.key.0);
+        self.introduce(place, flow, &stream).await;
         let connection = Connection { flow, ours, inbox: &self.inbox };
         let end = match stream {
             Stream::Plain(stream) => {
@@ -245,17 +307,17 @@ impl Inner {
             }
         };
         let words = end.err().and_then(|e| self.tls.refused_us(&flow, &e));
-        if self.state().remove(key).is_some() {
+        if self.state().leave(place).is_some() {
             let _ =
                 self.inbox.send(words.map_or(Inbound::Lost(flow), |w| Inbound::Unreachable(flow, w))).await;
         }
     }
 
     /// It did not come about.
-    async fn never(&self, key: Key, kind: Kind, why: String) {
-        let removed = self.state().remove(key);
+    async fn never(&self, place: Place, kind: Kind, why: String) {
+        let removed = self.state().leave(place);
         let Some(held) = removed else { return };
-        let flow = self.flow(kind, key.1, key.0);
+        let flow = self.flow(kind, place.key.1, place.key.0);
         let flow = if held.ours && !flow.is_named() { Flow { conn: 0, ..flow } } else { flow };
         let words = self.tls.words(&flow, &why);
         let _ = self.inbox.send(Inbound::Unreachable(flow, words)).await;
@@ -298,17 +360,17 @@ async fn accept(listener: TcpListener, kind: Kind, inner: Arc<Inner>) {
         }
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
         let mut state = inner.state();
-        let Some((key, _, waiting)) = state.add(kind, remote, None, false) else {
+        let Some((place, _, waiting)) = state.add(kind, remote, None, false) else {
             metrics::counter!("chorus_sip_connections_refused_total").increment(1);
             continue;
         };
         let served = inner.clone();
         let task = state.tasks.spawn(async move {
             match greet(&served, kind, stream).await {
-                Some(stream) => served.serve(key, kind, false, stream, waiting).await,
-                None => drop(served.state().remove(key)),
+                Some(stream) => served.serve(place, kind, false, stream, waiting).await,
+                None => drop(served.state().leave(place)),
             }
         });
-        state.runs(key, task);
+        state.runs(place, task);
     }
 }

@@ -8,22 +8,23 @@ mod words;
 
 use crate::certificate::Current;
 use crate::sid::TrunkSid;
-use crate::sip::event::{Flow, Transport as Kind};
+use crate::sip::event::{Flow, Proof, Transport as Kind};
 use crate::sip::flow;
 use crate::sip::wire::Uri;
-use crate::store::rows::TrunkRow;
+use crate::store::rows::{TrunkRow, TrunkTls};
 use crate::trunk::tls::Rules;
 use guests::Guests;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{RootCertStore, ServerConfig};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-/// Most names of no trunk that are remembered; then they are forgotten, and a dialog that has lost its connection stays without.
+/// Most names that are remembered; then all but those of the trunks' rows are forgotten, and a dialog that has lost its connection to
+/// one of them stays without.
 const NAMES_MAX: usize = 10_000;
 
 /// What a peer showed: its certificate, and what is between it and its authority.
@@ -49,6 +50,33 @@ impl Stream {
 struct Peer {
     name: String,
     trunk: Option<TrunkSid>,
+    /// A trunk's row names it: it is not forgotten, for dialogs of a former life.
+    listed: bool,
+}
+
+/// What a trunk wants, and what that was made of.
+struct Ruled {
+    tls: TrunkTls,
+    key: Option<String>,
+    /// Where its calls go.
+    hop: Option<String>,
+    /// Or why there are none.
+    rules: Result<Rules, String>,
+}
+
+fn hop(row: &TrunkRow) -> Option<&String> {
+    row.outbound_proxy.as_ref().or(row.outbound_host.as_ref())
+}
+
+impl Ruled {
+    fn new(row: &TrunkRow, roots: &Arc<RootCertStore>) -> Ruled {
+        let rules = Rules::of(row, roots).map_err(|(_, words)| words);
+        Ruled { tls: row.tls.clone(), key: row.tls_key.clone(), hop: None, rules }
+    }
+
+    fn is_of(&self, row: &TrunkRow) -> bool {
+        self.tls == row.tls && self.key == row.tls_key
+    }
 }
 
 pub(super) struct Tls {
@@ -61,9 +89,29 @@ pub(super) struct Tls {
 
 #[derive(Default)]
 struct Known {
-    /// Rules, or why there are none.
-    trunks: HashMap<TrunkSid, Result<Rules, String>>,
+    trunks: HashMap<TrunkSid, Ruled>,
     peers: HashMap<u64, Peer>,
+    /// How often they have changed.
+    changes: u64,
+}
+
+impl Known {
+    /// Names the host of each trunk whose host is another one than before.
+    fn list_hosts(&mut self, rows: &[TrunkRow]) {
+        for row in rows {
+            let Some(ruled) = self.trunks.get_mut(&row.sid).filter(|r| r.hop.as_ref() != hop(row)) else {
+                continue;
+            };
+            ruled.hop = hop(row).cloned();
+            let of_it = |peer: &&mut Peer| peer.trunk == Some(row.sid);
+            self.peers.values_mut().filter(of_it).for_each(|peer| peer.listed = false);
+            let uri = hop(row).and_then(|host| Uri::parse(&format!("sip:{host}")).ok());
+            if let Some(uri) = uri {
+                let (trunk, name) = (Some(row.sid), uri.bare_host().to_owned());
+                self.peers.insert(flow::named(trunk, &name), Peer { name, trunk, listed: true });
+            }
+        }
+    }
 }
 
 impl Tls {
@@ -90,22 +138,27 @@ impl Tls {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The trunks as they are now. Their hosts are named here too, for dialogs of a former life.
-    pub(super) fn set_trunks(&self, rows: &[TrunkRow]) {
+    /// The trunks as they are now; those whose rules are new or others than before. Certificates are read of these alone: every
+    /// change of any table comes by here.
+    pub(super) fn set_trunks(&self, rows: &[TrunkRow]) -> HashSet<TrunkSid> {
+        let new = {
+            let known = self.known();
+            let same = |row: &&TrunkRow| known.trunks.get(&row.sid).is_some_and(|ruled| ruled.is_of(row));
+            rows.iter().filter(|row| !same(row)).collect::<Vec<_>>()
+        };
+        let new: HashMap<TrunkSid, Ruled> =
+            new.into_iter().map(|row| (row.sid, Ruled::new(row, &self.roots))).collect();
+        let changed = new.keys().copied().collect();
+        let here: HashSet<TrunkSid> = rows.iter().map(|row| row.sid).collect();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.trunks.clear();
-        known.peers.retain(|_, peer| peer.trunk.is_none());
-        for row in rows {
-            let rules = Rules::of(row, &self.roots).map_err(|(_, words)| words);
-            known.trunks.insert(row.sid, rules);
-            let hop = row.outbound_proxy.as_ref().or(row.outbound_host.as_ref());
-            if let Some(uri) = hop.and_then(|host| Uri::parse(&format!("sip:{host}")).ok()) {
-                let peer = Peer { name: uri.bare_host().to_owned(), trunk: Some(row.sid) };
-                known.peers.insert(flow::named(peer.trunk, &peer.name), peer);
-            }
-        }
-        let asks = known.trunks.values().flatten().any(Rules::asks);
+        known.trunks.retain(|sid, _| here.contains(sid));
+        known.peers.retain(|_, peer| peer.trunk.is_none_or(|sid| here.contains(&sid)));
+        known.changes = known.changes.saturating_add(u64::from(!new.is_empty()));
+        known.trunks.extend(new);
+        known.list_hosts(rows);
+        let asks = known.trunks.values().filter_map(|t| t.rules.as_ref().ok()).any(Rules::asks);
         self.guests.asked.store(asks, Ordering::Relaxed);
+        changed
     }
 
     /// The number of a peer that is to be connected to.
@@ -113,10 +166,17 @@ impl Tls {
         let number = flow::named(trunk, name);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.peers.len() >= NAMES_MAX {
-            known.peers.retain(|_, peer| peer.trunk.is_some());
+            known.peers.retain(|_, peer| peer.listed);
         }
-        known.peers.insert(number, Peer { name: name.to_owned(), trunk });
+        known.peers.entry(number).or_insert_with(|| Peer { name: name.to_owned(), trunk, listed: false });
         number
+    }
+
+    /// Whoever is at the end of a connection of ours has proven to be whom its flow names.
+    pub(super) fn vouch(&self, flow: Flow) -> Proof {
+        let known = self.known();
+        let trunk = known.peers.get(&flow.conn).and_then(|peer| peer.trunk);
+        Proof { flow, trunks: trunk.into_iter().collect(), rules: known.changes }
     }
 
     /// The trunk of a named peer.
@@ -124,12 +184,13 @@ impl Tls {
         self.known().peers.get(&number)?.trunk
     }
 
-    /// The trunks that the owner of this certificate stands for.
-    pub(super) fn judge(&self, shown: &[CertificateDer<'static>]) -> Vec<TrunkSid> {
+    /// The trunks that the owner of this certificate stands for, as the rules are now.
+    pub(super) fn judge(&self, flow: Flow, shown: &[CertificateDer<'static>]) -> Proof {
         let now = UnixTime::now();
         let known = self.known();
-        let knows = |rules: &Result<Rules, String>| rules.as_ref().is_ok_and(|r| r.knows(shown, now));
-        known.trunks.iter().filter(|(_, rules)| knows(rules)).map(|(sid, _)| *sid).collect()
+        let knows = |ruled: &Ruled| ruled.rules.as_ref().is_ok_and(|r| r.knows(shown, now));
+        let trunks = known.trunks.iter().filter(|(_, ruled)| knows(ruled)).map(|(sid, _)| *sid).collect();
+        Proof { flow, trunks, rules: known.changes }
     }
 
     /// Shakes hands with a named peer. Errors: why it is not believed, or does not believe us.
@@ -138,7 +199,7 @@ impl Tls {
             let known = self.known();
             let peer = known.peers.get(&number).ok_or("nobody remembers whose certificate it should show")?;
             let rules = match peer.trunk.and_then(|sid| known.trunks.get(&sid)) {
-                Some(rules) => rules.as_ref().map_err(String::clone)?,
+                Some(ruled) => ruled.rules.as_ref().map_err(String::clone)?,
                 None => &self.usual,
             };
             (rules.client.clone(), peer.name.clone())
