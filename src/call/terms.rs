@@ -18,6 +18,13 @@ pub(super) struct Way {
     offer: Bytes,
 }
 
+/// What whom a spare leg calls was offered, on the way that is taken and on the others.
+pub(super) struct Offers {
+    terms: Terms,
+    offer: Bytes,
+    ways: Vec<Way>,
+}
+
 /// The terms of calls over a trunk.
 pub(super) fn of(cx: &mut Cx<'_>, trunk: Option<TrunkSid>) -> Terms {
     let tables = cx.tables.clone();
@@ -39,20 +46,56 @@ impl Call {
     pub(super) fn offer_to(&mut self, cx: &mut Cx<'_>, target: &mut Target) -> Option<Bytes> {
         self.leg.terms = of(cx, target.trunk);
         let offer = self.leg.own_offer()?;
-        for way in &mut target.alternatives {
-            let terms = of(cx, way.trunk);
-            way.offer = self.leg.offer_in(&terms)?;
-            let (uri, offer) = (way.uri.clone(), way.offer.clone());
-            self.leg.ways.push(Way { trunk: way.trunk, uri, terms, offer });
-        }
+        self.leg.ways = ways(cx, &self.leg, target)?;
         Some(offer)
     }
 
     /// The call goes another way.
     pub(super) fn rerouted(&mut self, trunk: Option<TrunkSid>, uri: &str) {
-        let at = self.leg.ways.iter().position(|way| way.trunk == trunk && way.uri == uri);
-        let Some(way) = at.map(|at| self.leg.ways.swap_remove(at)) else { return };
+        let Some(way) = take(&mut self.leg.ways, trunk, uri) else { return };
         self.leg.terms = way.terms;
         self.leg.offered_instead(&way.offer);
     }
+}
+
+impl Offers {
+    /// To somebody else than the leg's peer: neither its trunk's terms nor its key are theirs.
+    pub(super) fn beside(cx: &mut Cx<'_>, leg: &Leg, target: &mut Target) -> Option<Offers> {
+        let terms = of(cx, target.trunk);
+        let offer = leg.offer_in(&terms)?;
+        Some(Offers { terms, offer, ways: ways(cx, leg, target)? })
+    }
+
+    /// The offer on the way that is taken.
+    pub(super) fn offer(&self) -> Bytes {
+        self.offer.clone()
+    }
+
+    /// The call goes another way.
+    pub(super) fn rerouted(&mut self, trunk: Option<TrunkSid>, uri: &str) {
+        let Some(way) = take(&mut self.ways, trunk, uri) else { return };
+        (self.terms, self.offer) = (way.terms, way.offer);
+    }
+
+    /// Whom they were made to is the leg's peer from now on, as soon as its answer is read.
+    pub(super) fn are_taken(self, leg: &mut Leg) {
+        leg.terms = self.terms;
+        leg.offered_instead(&self.offer);
+        leg.forget_peer();
+    }
+}
+
+/// The other ways of a call get their offers, each on the terms of its trunk and with keys of its own.
+fn ways(cx: &mut Cx<'_>, leg: &Leg, target: &mut Target) -> Option<Vec<Way>> {
+    let made = target.alternatives.iter_mut().map(|way| {
+        let terms = of(cx, way.trunk);
+        way.offer = leg.offer_in(&terms)?;
+        Some(Way { trunk: way.trunk, uri: way.uri.clone(), terms, offer: way.offer.clone() })
+    });
+    made.collect()
+}
+
+fn take(ways: &mut Vec<Way>, trunk: Option<TrunkSid>, uri: &str) -> Option<Way> {
+    let at = ways.iter().position(|way| way.trunk == trunk && way.uri == uri)?;
+    Some(ways.swap_remove(at))
 }

@@ -166,6 +166,20 @@ fn elastic_caller_gives_up() {
     ladder::check(w, "elastic_caller_gives_up", "CANCEL of the caller crosses to the PBX.");
 }
 
+/// RFC 3398 section 7.2.4.1, cause 19: nobody cancelled it, and another way would only make it ring again.
+#[test]
+fn elastic_nobody_answers() {
+    let mut w = trunk(616, &[url(3, 10, 10)], |_| {});
+    pbx(&mut w, 3, OnCall::Ring);
+    w.dial(0, "+15550001");
+    w.run_ms(100_000);
+    over(&mut w);
+    assert_eq!((w.phones[0].ended[0].code, outer(&w).status), (480, CallStatus::NoAnswer));
+    let sentence =
+        "A PBX that rings and is not answered for 180 s: 480 goes back, and the call is no-answer.";
+    ladder::check(w, "elastic_nobody_answers", sentence);
+}
+
 #[test]
 fn among_equals_the_weight_decides() {
     let mut first = 0;

@@ -18,6 +18,7 @@ mod registering;
 mod rest;
 pub mod scene;
 mod signalling;
+mod spare;
 mod transfer;
 mod users;
 mod verbs;
@@ -41,6 +42,7 @@ fn every_ladder_is_shown() {
         include_str!("refer.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
+        include_str!("spare.rs"),
         include_str!("transfer.rs"),
         include_str!("users.rs"),
         include_str!("verbs.rs"),
