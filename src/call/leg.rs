@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::cx::Cx;
 use super::event::Effect;
+use super::terms::Unusable;
 use crate::media::plan::{Keys, MediaPlan, Peer, Source, SourceId};
 use crate::sdp;
 use crate::sip::dialog::MAX_FORWARDS;
@@ -10,9 +11,6 @@ use crate::sip::event::{Cause, DialogIds, Invite, LegId, OfferId, SipCmd};
 use crate::store::rows::{CallStatus, Direction};
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
-
-/// Our name in a Warning.
-const AGENT: &str = "chorus";
 
 /// Signalling and media state of a leg.
 pub struct Leg {
@@ -61,27 +59,6 @@ pub struct Leg {
     pub(super) terms: sdp::Terms,
     /// The same for the other ways that an outbound call may go.
     pub(super) ways: Vec<super::terms::Way>,
-}
-
-/// An SDP that cannot be answered.
-pub(super) struct Unusable {
-    words: String,
-    warning: Option<sdp::NoCommonCodec>,
-}
-
-impl Unusable {
-    fn plain(words: &str) -> Unusable {
-        Unusable { words: words.to_owned(), warning: None }
-    }
-
-    /// For the 488 (RFC 3261 section 20.43). What cannot be read at all is a miscellaneous one.
-    pub(super) fn warning(&self) -> (String, String) {
-        let value = match &self.warning {
-            Some(none) => none.warning(AGENT),
-            None => format!("399 {AGENT} {}", crate::sip::wire::quote(&self.words)),
-        };
-        ("Warning".to_owned(), value)
-    }
 }
 
 impl Leg {

@@ -1,14 +1,17 @@
-//! On what terms a leg speaks: its trunk's, and those of another trunk if the call goes another way.
+//! On what terms a leg speaks: its trunk's, and those of another trunk if the call goes another way; and what cannot be agreed on.
 
 use super::call::Call;
 use super::cx::Cx;
 use super::leg::Leg;
 use super::target::Target;
 use crate::media::plan::Peer;
-use crate::sdp::Terms;
+use crate::sdp::{NoCommonCodec, Terms};
 use crate::sid::TrunkSid;
 use crate::trunk::media;
 use bytes::Bytes;
+
+/// Our name in a Warning.
+const AGENT: &str = "chorus";
 
 /// Another way of an outbound call: what was offered there, and on what terms.
 pub(super) struct Way {
@@ -23,6 +26,27 @@ pub(super) struct Offers {
     terms: Terms,
     offer: Bytes,
     ways: Vec<Way>,
+}
+
+/// An SDP that cannot be answered.
+pub(super) struct Unusable {
+    pub(super) words: String,
+    pub(super) warning: Option<NoCommonCodec>,
+}
+
+impl Unusable {
+    pub(super) fn plain(words: &str) -> Unusable {
+        Unusable { words: words.to_owned(), warning: None }
+    }
+
+    /// For the 488 (RFC 3261 section 20.43). What cannot be read at all is a miscellaneous one.
+    pub(super) fn warning(&self) -> (String, String) {
+        let value = match &self.warning {
+            Some(none) => none.warning(AGENT),
+            None => format!("399 {AGENT} {}", crate::sip::wire::quote(&self.words)),
+        };
+        ("Warning".to_owned(), value)
+    }
 }
 
 /// The terms of calls over a trunk.

@@ -298,7 +298,7 @@ fn elastic_rings_for_ever() {
     dial_out(&mut w, "+15550001");
     w.run_ms(185_000);
     over(&mut w);
-    let sentence = "Timer C between trunks: an INVITE that only rings for three minutes is taken back.";
+    let sentence = "Timer C between trunks: an INVITE that only rings for three minutes is taken back, and 480 goes back.";
     ladder::check(w, "elastic_rings_for_ever", sentence);
 }
 
