@@ -62,6 +62,11 @@ impl Call {
             let words = "Call is not in-progress. Cannot redirect.";
             return cx.push(Effect::Reply(ticket, Box::new(refused(21220, words))));
         }
+        if update.document.is_some() && self.is_vacant() {
+            let words = "The caller has transferred the call and left: it can be redirected once the new party \
+                         has answered.";
+            return cx.push(Effect::Reply(ticket, Box::new(refused(21220, words))));
+        }
         self.row.updated = cx.now.wall;
         if let Some(hook) = update.fallback {
             self.row.fallback = Some(hook);

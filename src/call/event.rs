@@ -5,7 +5,7 @@ use crate::media::{
     event::{EngineCommand, MediaEvent},
     plan::{Clip, MediaPlan},
 };
-use crate::sid::{AccountSid, CallSid, StreamSid};
+use crate::sid::{AccountSid, CallSid, StreamSid, TrunkSid};
 use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::speech::{ClipId, Speech, SpeechError};
 use crate::store::rows::{CallRow, CallStatus};
@@ -38,8 +38,8 @@ pub enum Event {
     Told(CallSid, Word),
     /// A commit that something waited for failed.
     NotStored(StoreError),
-    /// An INVITE on this leg wants to take the place of the call's own (Replaces).
-    Replaced(LegId, Box<Invite>),
+    /// An INVITE on this leg, over this trunk if over any, wants to take the place of the call's own (Replaces).
+    Replaced(LegId, Box<Invite>, Option<TrunkSid>),
     /// A timer of its may be due.
     Time,
 }

@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::cx::Cx;
 use super::event::Effect;
+use super::terms::Unusable;
 use crate::media::plan::{Keys, MediaPlan, Peer, Source, SourceId};
 use crate::sdp;
 use crate::sip::dialog::MAX_FORWARDS;
@@ -10,9 +11,6 @@ use crate::sip::event::{Cause, DialogIds, Invite, LegId, OfferId, SipCmd};
 use crate::store::rows::{CallStatus, Direction};
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
-
-/// Our name in a Warning.
-const AGENT: &str = "chorus";
 
 /// Signalling and media state of a leg.
 pub struct Leg {
@@ -61,27 +59,6 @@ pub struct Leg {
     pub(super) terms: sdp::Terms,
     /// The same for the other ways that an outbound call may go.
     pub(super) ways: Vec<super::terms::Way>,
-}
-
-/// An SDP that cannot be answered.
-pub(super) struct Unusable {
-    words: String,
-    warning: Option<sdp::NoCommonCodec>,
-}
-
-impl Unusable {
-    fn plain(words: &str) -> Unusable {
-        Unusable { words: words.to_owned(), warning: None }
-    }
-
-    /// For the 488 (RFC 3261 section 20.43). What cannot be read at all is a miscellaneous one.
-    pub(super) fn warning(&self) -> (String, String) {
-        let value = match &self.warning {
-            Some(none) => none.warning(AGENT),
-            None => format!("399 {AGENT} {}", crate::sip::wire::quote(&self.words)),
-        };
-        ("Warning".to_owned(), value)
-    }
 }
 
 impl Leg {
@@ -155,12 +132,25 @@ impl Leg {
         }
     }
 
-    /// Our answer to the offer of whoever takes the peer's place, or an offer of ours.
-    pub(super) fn answer_anew(&mut self, offer: Option<&Bytes>) -> Result<Bytes, Unusable> {
-        match offer {
+    /// Our answer to the offer of whoever takes the peer's place, or an offer of ours, on these terms and under the address at which
+    /// it sees us. The peer before is forgotten; if it cannot be answered all stays as it was.
+    pub(super) fn answer_anew(
+        &mut self,
+        offer: Option<&Bytes>,
+        terms: sdp::Terms,
+        seen: IpAddr,
+    ) -> Result<Bytes, Unusable> {
+        let terms = std::mem::replace(&mut self.terms, terms);
+        let (local, peer) = (self.local, self.plan.peer.take());
+        self.seen_at(seen);
+        let answer = match offer {
             Some(offer) => self.answer_to(offer),
             None => self.own_offer().ok_or_else(|| Unusable::plain("no RTP port is open")),
+        };
+        if answer.is_err() {
+            (self.terms, self.local, self.plan.peer) = (terms, local, peer);
         }
+        answer
     }
 
     /// Nobody is there for a while.
@@ -339,9 +329,9 @@ impl Call {
     /// ACK: what waited for the answer begins.
     pub(super) fn on_confirmed(&mut self, cx: &mut Cx<'_>, body: Option<Bytes>) {
         if self.leg.confirmed || self.leg.over {
-            // The ACK of an INVITE that took this leg's place may bring the answer to our offer.
-            if !self.leg.over && body.is_some() {
-                self.take_answer(cx, body.as_ref());
+            // The ACK of an INVITE that took this leg's place brings the answer, if the offer was ours.
+            if !self.leg.over && !self.take_answer(cx, body.as_ref()) {
+                self.give_up(cx, Cause::new(488, "Not Acceptable Here"), CallStatus::Completed);
             }
             return;
         }

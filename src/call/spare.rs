@@ -11,6 +11,7 @@ use super::cx::Cx;
 use super::event::Effect;
 use super::phase::calling::early_dialog;
 use super::target::Target;
+use super::terms::{self, Offers};
 use super::timers::TimerKind;
 use super::transfer::Transfer;
 use crate::sid::TrunkSid;
@@ -26,20 +27,27 @@ const RING: Duration = Duration::from_secs(60);
 pub struct Spare {
     leg: LegId,
     trunk: Option<TrunkSid>,
+    offers: Offers,
+    /// What its last 1xx said of media.
+    early: Option<Bytes>,
     /// The referrer has left: how.
     left: Option<(Cause, Vec<(String, String)>)>,
 }
 
 impl Call {
     /// Calls the new party; what it hears and says will be this leg's.
-    pub(super) fn call_spare(&mut self, cx: &mut Cx<'_>, target: Target) {
+    pub(super) fn call_spare(&mut self, cx: &mut Cx<'_>, mut target: Target) {
         let leg = cx.ids.leg();
-        let Some(offer) = self.leg.own_offer() else { return };
+        let Some(offers) = Offers::beside(cx, &self.leg, &mut target) else {
+            return self.on_transferring(cx, 488, "There is no RTP port".to_owned());
+        };
         let dialog = early_dialog(cx, &target.uri);
         let mut row = self.row.clone();
         row.dialog = Some(dialog.clone());
         self.row.spare_dialog = Some(dialog);
-        self.transfer = Transfer::Spare(Box::new(Spare { leg, trunk: target.trunk, left: None }));
+        let offer = offers.offer();
+        let spare = Spare { leg, trunk: target.trunk, offers, early: None, left: None };
+        self.transfer = Transfer::Spare(Box::new(spare));
         self.timers.arm(TimerKind::Ring, cx.now.mono + RING);
         let invite = Effect::Sip(SipCmd::Invite(Box::new(target.invite(leg, &row, offer))));
         let unwritten = Effect::Trace { from: "chorus", to: "chorus", what: "not written".to_owned() };
@@ -53,23 +61,43 @@ impl Call {
             let (from, to) = if sent { ("chorus", "phone") } else { ("phone", "chorus") };
             return cx.trace(from, to, what);
         }
-        if !matches!(&self.transfer, Transfer::Spare(s) if s.leg == leg) {
+        if !self.has_spare(leg) {
             return;
         }
         match event {
-            SipEvent::Progress { code: 180 | 183, .. } => self.notify_referrer(cx, 180, String::new()),
+            SipEvent::Progress { code, body, .. } => self.spare_progressed(cx, code, body),
             SipEvent::Answered { dialog, body, .. } => self.spare_answered(cx, *dialog, body),
             SipEvent::Ended { cause, .. } => self.spare_failed(cx, cause),
-            SipEvent::Rerouted { trunk, .. } => {
+            SipEvent::Rerouted { trunk, uri, .. } => {
                 if let Transfer::Spare(spare) = &mut self.transfer {
-                    spare.trunk = trunk;
+                    (spare.trunk, spare.early) = (trunk, None);
+                    spare.offers.rerouted(trunk, &uri);
                 }
             }
             _ => {}
         }
     }
 
-    fn notify_referrer(&self, cx: &mut Cx<'_>, code: u16, words: String) {
+    fn has_spare(&self, leg: LegId) -> bool {
+        matches!(&self.transfer, Transfer::Spare(spare) if spare.leg == leg)
+    }
+
+    /// Does it still want this leg called?
+    pub fn wants(&self, leg: LegId) -> bool {
+        !self.is_ending() && (self.leg.id == leg || self.has_spare(leg))
+    }
+
+    /// An answer in a reliable 1xx is the only one (RFC 3262 section 5).
+    fn spare_progressed(&mut self, cx: &mut Cx<'_>, code: u16, body: Option<Bytes>) {
+        if let (Transfer::Spare(spare), Some(_)) = (&mut self.transfer, &body) {
+            spare.early = body;
+        }
+        if code == 180 || code == 183 {
+            self.notify_referrer(cx, 180, String::new());
+        }
+    }
+
+    pub(super) fn notify_referrer(&self, cx: &mut Cx<'_>, code: u16, words: String) {
         cx.push(Effect::Sip(SipCmd::NotifyRefer { leg: self.leg.id, code, words }));
     }
 
@@ -77,12 +105,15 @@ impl Call {
     fn spare_answered(&mut self, cx: &mut Cx<'_>, dialog: DialogIds, body: Option<Bytes>) {
         let Transfer::Spare(spare) = std::mem::take(&mut self.transfer) else { return };
         self.timers.disarm(TimerKind::Ring);
-        let (own, with) = (self.leg.id, spare.leg);
+        let Spare { leg: with, trunk, offers, early, .. } = *spare;
+        let own = self.leg.id;
+        offers.are_taken(&mut self.leg);
+        self.leg.seen_at(dialog.flow.local.ip());
         self.notify_referrer(cx, 200, String::new());
         cx.push(Effect::Sip(SipCmd::Swap { leg: own, with }));
         self.row.dialog = Some(dialog);
         self.row.spare_dialog = None;
-        self.row.trunk = spare.trunk;
+        self.row.trunk = trunk;
         // As after every 2xx: who is ACKed must be found in the row.
         let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: own })];
         let commit = self.write_row(ack(), ack());
@@ -91,7 +122,7 @@ impl Call {
         // The legs have changed places: this is the referrer's.
         let cause = Cause::new(200, "Transferred");
         cx.push(Effect::Sip(SipCmd::Hangup { leg: with, cause, headers: vec![] }));
-        if !self.take_answer(cx, body.as_ref()) {
+        if !self.take_answer(cx, body.or(early).as_ref()) {
             self.give_up(cx, Cause::new(488, "Not Acceptable Here"), CallStatus::Completed);
         }
     }
@@ -138,30 +169,44 @@ impl Call {
     }
 
     /// Is there nobody at its own leg?
-    pub(super) fn is_vacant(&self) -> bool {
+    pub fn is_vacant(&self) -> bool {
         matches!(&self.transfer, Transfer::Spare(spare) if spare.left.is_some())
     }
 
     /// Nobody wants the new party any more.
     pub(super) fn drop_spare(&mut self, cx: &mut Cx<'_>, spare: &Spare) {
-        self.row.spare_dialog = None;
+        self.timers.disarm(TimerKind::Ring);
+        (self.row.transferred_to, self.row.spare_dialog) = (None, None);
+        self.notify_referrer(cx, 487, String::new());
         let cause = Cause::new(487, "Call is over");
         cx.push(Effect::Sip(SipCmd::Hangup { leg: spare.leg, cause, headers: vec![] }));
+        if !self.is_ending() {
+            let commit = self.write_row(vec![], vec![]);
+            cx.push(commit);
+        }
     }
 
-    /// An INVITE with Replaces: its sender is the call's peer from now on.
-    pub(super) fn on_replaced(&mut self, cx: &mut Cx<'_>, leg: LegId, invite: &Invite) {
+    /// An INVITE with Replaces over this trunk: its sender is the call's peer from now on.
+    pub(super) fn on_replaced(
+        &mut self,
+        cx: &mut Cx<'_>,
+        leg: LegId,
+        invite: &Invite,
+        trunk: Option<TrunkSid>,
+    ) {
         let refuse = |code: u16, words: &str, headers| {
             Effect::Sip(SipCmd::Refuse { leg, cause: Cause::new(code, words), headers })
         };
         if !self.leg.answered || self.is_ending() || self.is_vacant() {
             return cx.push(refuse(481, "Call/Transaction Does Not Exist", vec![]));
         }
-        let body = match self.leg.answer_anew(invite.offer.as_ref()) {
+        let terms = terms::of(cx, trunk);
+        let seen = invite.flow.local.ip();
+        let body = match self.leg.answer_anew(invite.offer.as_ref(), terms, seen) {
             Ok(body) => body,
             Err(unusable) => return cx.push(refuse(488, "Not Acceptable Here", vec![unusable.warning()])),
         };
-        self.row.dialog = Some(invite.dialog.clone());
+        (self.row.dialog, self.row.trunk) = (Some(invite.dialog.clone()), trunk);
         self.leg.near = Some(invite.flow.remote);
         let own = self.leg.id;
         let cause = Cause::new(200, "Replaced");

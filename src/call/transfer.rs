@@ -292,14 +292,17 @@ impl Call {
         self.give_up(cx, Cause::new(200, "Transferred"), CallStatus::Completed);
     }
 
-    /// It ends: nobody is called for it any more.
+    /// It ends, or does something else: nobody is called for it any more. A referrer that stays has to hear it, or it would wait for
+    /// the outcome for ever.
     pub(super) fn abandon_transfer(&mut self, cx: &mut Cx<'_>) {
+        self.tell_referrer(cx, Word::Transferring { code: 487, words: String::new() });
         match std::mem::take(&mut self.transfer) {
             Transfer::Calling { child, .. } => {
                 cx.push(Effect::Tell(child, Word::Release(Cause::new(487, "Caller hung up"))));
             }
             Transfer::Spare(spare) => self.drop_spare(cx, &spare),
-            Transfer::None | Transfer::Asked => {}
+            Transfer::Asked => self.notify_referrer(cx, 487, String::new()),
+            Transfer::None => {}
         }
     }
 

@@ -149,8 +149,11 @@ fn unreached(outcome: &Outcome) -> bool {
 
 /// The far end's final answer, as our own: what it says of our credentials there is none of the caller's business.
 fn passed_on(outcome: Option<Outcome>) -> Cause {
+    // The CANCEL was ours: the caller wanted it to ring on.
+    let unanswered = outcome.as_ref().is_some_and(|o| o.status == CallStatus::NoAnswer);
     match outcome.map(|o| o.cause) {
         None => Cause::new(480, "No way to this number"),
+        Some(cause) if unanswered && cause.code == 487 => Cause::new(480, "No answer"),
         Some(cause) => match cause.code {
             ..300 => Cause { code: 480, ..cause },
             300..=399 | 401 | 407 => Cause::new(503, "Service Unavailable"),

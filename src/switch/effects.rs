@@ -18,7 +18,7 @@ impl Switch {
 
     fn perform_one(&mut self, now: Now, sid: CallSid, effect: Effect) {
         match effect {
-            Effect::Sip(SipCmd::Invite(cmd)) if !self.wants_to_dial(sid) => {
+            Effect::Sip(SipCmd::Invite(cmd)) if !self.wants_to_dial(sid, cmd.leg) => {
                 self.not_dialled(now, sid, cmd.leg)
             }
             Effect::Sip(command) => {
@@ -72,9 +72,9 @@ impl Switch {
         }
     }
 
-    /// It may have been cancelled while its INVITE waited for the commit.
-    fn wants_to_dial(&self, sid: CallSid) -> bool {
-        self.calls.get(&sid).is_some_and(|call| !call.is_ending())
+    /// It may have been cancelled while its INVITE waited for the commit; or whom it would have called, alone.
+    fn wants_to_dial(&self, sid: CallSid, leg: LegId) -> bool {
+        self.calls.get(&sid).is_some_and(|call| call.wants(leg))
     }
 
     fn not_dialled(&mut self, now: Now, sid: CallSid, leg: LegId) {

@@ -8,6 +8,7 @@ use crate::clock::Now;
 use crate::sid::{CallSid, TrunkSid};
 use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::sip::refer::ReferTo;
+use crate::store::rows::CallRow;
 
 impl Switch {
     /// REFER: to whichever call it concerns.
@@ -42,7 +43,9 @@ impl Switch {
         let (one, two) = (self.calls.get(&call).ok_or_else(gone)?, self.calls.get(&other).ok_or_else(gone)?);
         one.may_transfer()?;
         let same = one.row().account == two.row().account;
-        let stays = |c: &Call| c.partner().filter(|p| self.calls.get(p).is_some_and(|p| !p.is_ending()));
+        let stays = |c: &Call| {
+            c.partner().filter(|p| self.calls.get(p).is_some_and(|p| !p.is_ending() && !p.is_vacant()))
+        };
         match (same, stays(one), stays(two)) {
             (true, Some(first), Some(second)) if first != second && call != other && first != other => {
                 let party = self.calls.get(&second).map(|c| c.row());
@@ -59,23 +62,10 @@ impl Switch {
 
     /// An INVITE with Replaces, which the endpoint has compared with the dialog: only from the same trunk, or one of the same account.
     pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: &Caller) {
-        let call = self.legs.get(&old).copied();
-        let row = call.and_then(|sid| self.calls.get(&sid)).map(Call::row);
-        let ours = row.is_some_and(|row| {
-            let pinned = |sid: &TrunkSid| {
-                self.tables.trunks.trunk(*sid).is_some_and(|t| t.account == Some(row.account))
-            };
-            match caller {
-                Caller::Trunks(trunks) => {
-                    row.trunk.is_some_and(|t| trunks.contains(&t)) || trunks.iter().any(pinned)
-                }
-                Caller::Door(sid, _) => {
-                    self.tables.trunks.doors().get(*sid).is_some_and(|door| door.account == row.account)
-                }
-            }
-        });
-        match call.filter(|_| ours) {
-            Some(call) => self.tell(now, call, Event::Replaced(leg, invite)),
+        let call = self.legs.get(&old).and_then(|sid| self.calls.get(sid)).map(Call::row);
+        let found = call.and_then(|row| Some((row.sid, self.comes_over(row, caller)?)));
+        match found {
+            Some((call, trunk)) => self.tell(now, call, Event::Replaced(leg, invite, trunk)),
             None => {
                 self.on_refused_call(
                     now,
@@ -85,6 +75,24 @@ impl Switch {
                 );
                 let cause = Cause::new(481, "Call/Transaction Does Not Exist");
                 self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
+            }
+        }
+    }
+
+    /// Over which trunk somebody comes who may take the place of a call's peer: the call's own, else one of its account; none if
+    /// through a door of the account. None: it may not.
+    fn comes_over(&self, row: &CallRow, caller: &Caller) -> Option<Option<TrunkSid>> {
+        match caller {
+            Caller::Trunks(trunks) => {
+                let own = row.trunk.filter(|t| trunks.contains(t));
+                let pinned = |sid: &TrunkSid| {
+                    self.tables.trunks.trunk(*sid).is_some_and(|t| t.account == Some(row.account))
+                };
+                own.or_else(|| trunks.iter().copied().find(pinned)).map(Some)
+            }
+            Caller::Door(sid, _) => {
+                let door = self.tables.trunks.doors().get(*sid)?;
+                (door.account == row.account).then_some(None)
             }
         }
     }

@@ -166,6 +166,20 @@ fn elastic_caller_gives_up() {
     ladder::check(w, "elastic_caller_gives_up", "CANCEL of the caller crosses to the PBX.");
 }
 
+/// RFC 3398 section 7.2.4.1, cause 19: nobody cancelled it, and another way would only make it ring again.
+#[test]
+fn elastic_nobody_answers() {
+    let mut w = trunk(616, &[url(3, 10, 10)], |_| {});
+    pbx(&mut w, 3, OnCall::Ring);
+    w.dial(0, "+15550001");
+    w.run_ms(100_000);
+    over(&mut w);
+    assert_eq!((w.phones[0].ended[0].code, outer(&w).status), (480, CallStatus::NoAnswer));
+    let sentence =
+        "A PBX that rings and is not answered for 180 s: 480 goes back, and the call is no-answer.";
+    ladder::check(w, "elastic_nobody_answers", sentence);
+}
+
 #[test]
 fn elastic_too_many_hops() {
     let mut w = trunk(608, &[url(3, 10, 10)], |_| {});
@@ -290,7 +304,7 @@ fn elastic_rings_for_ever() {
     dial_out(&mut w, "+15550001");
     w.run_ms(185_000);
     over(&mut w);
-    let sentence = "Timer C between trunks: an INVITE that only rings for three minutes is taken back.";
+    let sentence = "Timer C between trunks: an INVITE that only rings for three minutes is taken back, and 480 goes back.";
     ladder::check(w, "elastic_rings_for_ever", sentence);
 }
 

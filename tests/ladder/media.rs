@@ -13,13 +13,13 @@ use chorus::sdp::{Direction, Srtp, Terms};
 use chorus::store::rows::{CallRow, TrunkRow};
 use chorus::trunk::media::SrtpPolicy;
 
-const WORDS: &str = "hello, this is an encrypted call";
+pub(super) const WORDS: &str = "hello, this is an encrypted call";
 
 fn keys(n: u64) -> Box<OwnKeys> {
     Box::new(OwnKeys::new(Rng::from_number(n)))
 }
 
-fn required(n: u64) -> Terms {
+pub(super) fn required(n: u64) -> Terms {
     Terms { srtp: Srtp::Required(keys(n)), ..Terms::default() }
 }
 
@@ -32,7 +32,7 @@ fn pcm(bytes: &[u8]) -> Vec<i16> {
 }
 
 /// The phone heard these words: the very samples, whatever stood on the wire.
-fn heard(w: &World, phone: usize, words: &str) {
+pub(super) fn heard(w: &World, phone: usize, words: &str) {
     let said: Vec<i16> = spoken(words).ulaw.iter().map(|o| g711::pcm_from_ulaw(*o)).collect();
     let (_, value) = audio::correlate(&said, &pcm(&w.phones[phone].heard));
     assert!(value > 0.95, "{value} of {words:?} in {} octets", w.phones[phone].heard.len());
@@ -47,7 +47,7 @@ fn secure(seed: u64, policy: SrtpPolicy, terms: Terms, document: &str) -> World 
     w
 }
 
-fn is_encrypted(w: &World, phone: usize) -> bool {
+pub(super) fn is_encrypted(w: &World, phone: usize) -> bool {
     w.phones[phone].peer.as_ref().is_some_and(|p| p.crypto.is_some())
 }
 

@@ -19,6 +19,7 @@ mod registering;
 mod rest;
 pub mod scene;
 mod signalling;
+mod spare;
 mod survives;
 mod transfer;
 mod users;
@@ -44,6 +45,7 @@ fn every_ladder_is_shown() {
         include_str!("refusals.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
+        include_str!("spare.rs"),
         include_str!("survives.rs"),
         include_str!("transfer.rs"),
         include_str!("users.rs"),

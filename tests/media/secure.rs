@@ -24,6 +24,10 @@ struct Phone {
     heard: Vec<i16>,
     /// SSRCs that were heard.
     ssrcs: Vec<u32>,
+    /// Under each of them.
+    packets: Vec<u32>,
+    /// Of each sender report: SSRC, packets and octets.
+    reports: Vec<(u32, u32, u32)>,
     /// Nothing is protected any more.
     clear: bool,
 }
@@ -47,7 +51,19 @@ impl Phone {
         rig.plan(leg, |p| p.peer = Some(agreed(1, 2, 1)));
         let (out, inn) = (Outbound::new(&key(2)).unwrap(), Inbound::new(&key(1)).unwrap());
         let address = PHONE.parse().unwrap();
-        Phone { rig, leg, address, out, inn, seq: 65_530, heard: vec![], ssrcs: vec![], clear: false }
+        Phone {
+            rig,
+            leg,
+            address,
+            out,
+            inn,
+            seq: 65_530,
+            heard: vec![],
+            ssrcs: vec![],
+            packets: vec![],
+            reports: vec![],
+            clear: false,
+        }
     }
 
     fn packet(&mut self, payload: &[u8]) -> Vec<u8> {
@@ -91,13 +107,20 @@ impl Phone {
                 let p = Packet::parse(&bytes[..len]).unwrap();
                 if self.ssrcs.last() != Some(&p.ssrc) {
                     self.ssrcs.push(p.ssrc);
+                    self.packets.push(0);
                 }
+                *self.packets.last_mut().unwrap() += 1;
                 self.heard.extend(p.payload.iter().map(|o| chorus::media::codec::g711::pcm_from_ulaw(*o)));
             }
             Item::SendRtcp(..) => {
                 let mut bytes = bytes.to_vec();
                 assert_eq!(chorus::media::rtcp::read(&bytes).is_some(), clear, "a report in clear");
-                assert_eq!(self.inn.rtcp(&mut bytes).is_some(), !clear);
+                let opened = self.inn.rtcp(&mut bytes);
+                assert_eq!(opened.is_some(), !clear);
+                if opened.is_some() && bytes[1] == 200 {
+                    let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+                    self.reports.push((word(4), word(20), word(24)));
+                }
             }
             Item::Event(e) => self.rig.events.push((self.rig.now_us, e)),
             _ => {}
@@ -200,6 +223,25 @@ fn a_new_key_of_the_peer_is_taken_while_the_old_one_is_still_on_its_way() {
         (23, 1),
         "the last one under the old key came behind the first under the new"
     );
+}
+
+/// RFC 3550 section 6.4.1: what a sender report counts begins anew with the SSRC. The figures of the call do not.
+#[test]
+fn a_new_ssrc_counts_what_was_sent_under_it() {
+    let mut phone = Phone::new();
+    phone.run(9_000);
+    phone.rig.plan(phone.leg, |p| p.peer = Some(agreed(3, 4, 2)));
+    (phone.out, phone.inn) = (Outbound::new(&key(4)).unwrap(), Inbound::new(&key(3)).unwrap());
+    let before = phone.reports.len();
+    phone.run(20_000);
+    let [first, second] = phone.packets[..] else { panic!("{:?}", phone.ssrcs) };
+    assert!(before > 0 && phone.reports.len() > before + 1);
+    for (ssrc, packets, octets) in phone.reports.split_off(before) {
+        assert_eq!(ssrc, phone.ssrcs[1]);
+        assert!(packets > 0 && packets <= second && octets == packets * 160, "{packets} of {second}");
+    }
+    let sent = phone.figures().sent;
+    assert_eq!(sent, u64::from(first + second));
 }
 
 #[test]

@@ -206,6 +206,24 @@ fn more_than_half_a_circle_may_be_lost_and_the_first_packets_too() {
     }
 }
 
+/// The first packets came, then more than half a circle was lost: no wrap lies behind the sender, one may lie before it.
+#[test]
+fn more_than_half_a_circle_may_be_lost_behind_the_first_packets() {
+    for suite in Suite::ALL {
+        for wrapped in [false, true] {
+            let mut line = Line::new(suite);
+            line.arrives(5);
+            _ = line.sends(20_000);
+            if wrapped {
+                _ = line.sends(50_000);
+                _ = line.sends(10_000);
+            }
+            line.arrives(40_000);
+            line.arrives(40_001);
+        }
+    }
+}
+
 #[test]
 fn a_receiver_that_comes_late_understands_a_sender_that_has_wrapped() {
     for suite in Suite::ALL {

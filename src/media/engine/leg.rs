@@ -220,7 +220,8 @@ impl LegState {
     /// The figures up to now.
     pub(super) fn figures(&self) -> Stats {
         let mut s = self.stats;
-        s.sent = self.sender.packets;
+        // Those under SSRCs of before are in it.
+        s.sent = s.sent.saturating_add(self.sender.packets);
         s.lost = self.reception.lost();
         s.jitter_us = u64::from(self.reception.jitter()) * 125;
         if s.received > 0 {

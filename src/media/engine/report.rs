@@ -36,6 +36,11 @@ impl Reports {
         Reports { next: None, chance: rng.next_u64(), cname, offset_us, sent_at_last: 0, peer_sr: None }
     }
 
+    /// Our SSRC is another one, under which nothing was sent.
+    pub(super) fn forget_sent(&mut self) {
+        self.sent_at_last = 0;
+    }
+
     /// NTP time: seconds and fractions. By the monotonic clock, so that a round trip never sees a jump.
     fn ntp(&self, now: Mono) -> u64 {
         let us = now.0.wrapping_add(self.offset_us);

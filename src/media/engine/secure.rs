@@ -63,6 +63,8 @@ impl LegState {
     }
 
     fn new_outbound(&mut self, crypto: &Crypto, rng: &mut Rng) {
+        self.stats.sent = self.stats.sent.saturating_add(self.sender.packets);
+        self.reports.forget_sent();
         self.sender.restart(rng);
         self.sender.secure = Outbound::new(&crypto.ours).map(Box::new);
     }

@@ -60,9 +60,9 @@ struct Map {
 pub struct Sender {
     /// Ours.
     pub ssrc: u32,
-    /// Packets sent.
+    /// Packets sent under this SSRC.
     pub packets: u64,
-    /// Octets of payload sent.
+    /// Octets of payload sent under it.
     pub octets: u64,
     seq: u16,
     ts: u32,
@@ -103,11 +103,13 @@ impl Sender {
         }
     }
 
-    /// Begins anew under another SSRC: the peer may have become another, which counts from 0 how often our sequence ran over.
+    /// Begins anew under another SSRC: the peer may have become another, which counts from 0 how often our sequence ran over. What
+    /// was sent is counted anew with it (RFC 3550 section 6.4.1).
     pub fn restart(&mut self, rng: &mut Rng) {
         let chance = rng.next_u64();
         self.ssrc = (chance >> 32) as u32;
         self.seq = (chance % FRESH_SEQ) as u16;
+        (self.packets, self.octets) = (0, 0);
         self.map = None;
     }
 

@@ -88,7 +88,7 @@ impl Inbound {
         let ssrc = u32::from_be_bytes(*packet.get(8..)?.first_chunk()?);
         let known = self.streams.iter().find(|s| s.ssrc == ssrc).and_then(|s| s.rtp);
         let guess = |n: u64| match known {
-            Some(replay) => guesses(replay.highest, seq).get(n as usize).copied().flatten(),
+            Some(replay) => guesses(replay.highest, seq).get(n as usize).copied(),
             None => (n < ROLLOVERS_TRIED).then_some(n << 16 | u64::from(seq)),
         };
         let indexes = (0..).map_while(guess).filter(|i| known.is_none_or(|r| r.is_fresh(*i)));
@@ -127,9 +127,9 @@ impl Inbound {
 }
 
 /// The index that a sequence number most likely has after `highest` (RFC 3711 section 3.3.1), and the one after the next wrap: more
-/// than half a circle may have been lost.
-fn guesses(highest: u64, seq: u16) -> [Option<u64>; 2] {
+/// than half a circle may have been lost. No rollover lies before the first one: what would be of that is of the first.
+fn guesses(highest: u64, seq: u16) -> [u64; 2] {
     let ahead = i64::from(seq.wrapping_sub(highest as u16) as i16);
-    let likely = highest.checked_add_signed(ahead);
-    [likely, likely.unwrap_or(highest).checked_add(1 << 16)]
+    let likely = highest.checked_add_signed(ahead).unwrap_or(u64::from(seq));
+    [likely, likely.saturating_add(1 << 16)]
 }
