@@ -9,12 +9,12 @@ use super::refusal::Refusal;
 use super::schema::{Schema, Type, always};
 use super::trunk_fields::{Live, TRUNK, show};
 use super::trunk_rules::{apply, check, settle};
+use crate::call::tables::Tables;
 use crate::sid::{AccountSid, TrunkSid};
 use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
 use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{snapshot, trunks};
-use crate::trunk::Snapshot;
 use crate::trunk::explain::{self, Step};
 use serde_json::{Value, json};
 
@@ -125,15 +125,16 @@ pub const STEP: Schema = Schema {
 pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
     let trunk = find(&ctx).await?;
     let all = ctx.read(snapshot::snapshot).await?;
-    let tables = Snapshot::new(all.trunks, all.numbers);
+    let all = Tables::of(all);
+    let tables = &all.trunks;
     let number = ctx.params.text("number").unwrap_or_default();
     let account = ctx.params.text("account_sid").and_then(AccountSid::parse).or(trunk.account);
     let account = account.or_else(|| tables.number_on(&[trunk.sid], number).map(|n| n.account));
     let steps = |steps: Vec<Step>| -> Vec<Value> {
         steps.into_iter().map(|s| json!({ "ok": s.ok, "words": s.words })).collect()
     };
-    let inbound = explain::inbound(&tables, &trunk, number, ctx.params.text("from"));
-    let outbound = explain::outbound(&tables, &trunk, number, account.unwrap_or_default());
+    let inbound = explain::inbound(&all, &trunk, number, ctx.params.text("from"));
+    let outbound = explain::outbound(tables, &trunk, number, account.unwrap_or_default());
     let attributes = json!({ "inbound": steps(inbound), "outbound": steps(outbound) });
     Ok(carrier::document(carrier::resource(&EXPLANATION, trunk.sid, attributes)))
 }

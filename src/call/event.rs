@@ -224,6 +224,8 @@ pub enum Effect {
         /// What.
         what: String,
     },
+    /// The INVITE of this leg does not leave: its call hears that the leg has ended.
+    Undialled(LegId, Cause),
     /// The call is over and holds nothing any more.
     Gone,
 }

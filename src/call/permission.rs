@@ -1,12 +1,15 @@
 //! Which countries an account may dial. One function for every call that leaves: of the REST API, of a Dial, of a transfer, of a
 //! PBX that dials out through us.
 
-use super::target::{NoRoute, user_of};
+use super::target::{NoRoute, address};
 use crate::call::tables::Tables;
 use crate::sid::AccountSid;
+use crate::sip::telephone;
+use crate::sip::wire::Uri;
 use crate::store::account_rules::{AccountRules, EVERYWHERE};
 use crate::store::rows::AccountRow;
 use crate::trunk::destination::{self, Zone};
+use std::borrow::Cow;
 
 /// May this account dial `to`: a number, an extension or a `sip:` URI? Nothing has happened yet when it may not.
 ///
@@ -21,6 +24,7 @@ pub fn may_dial(tables: &Tables, public_url: &str, account: AccountSid, to: &str
         return Ok(());
     }
     let Some(number) = number_of(tables, to) else { return Ok(()) };
+    let number = number.as_ref();
     let home = row.and_then(|row| home(tables, row));
     match destination::zone(number) {
         Zone::Inside => Ok(()),
@@ -31,17 +35,16 @@ pub fn may_dial(tables: &Tables, public_url: &str, account: AccountSid, to: &str
     }
 }
 
-/// The number that would be charged for. Of a `sip:` URI only one at a carrier of ours is: there we are let in by our address.
-fn number_of<'a>(tables: &Tables, to: &'a str) -> Option<&'a str> {
-    let lower = to.get(..5).unwrap_or(to).to_ascii_lowercase();
-    if !lower.starts_with("sip:") && !lower.starts_with("sips:") {
-        return Some(to);
-    }
-    let rest = to.split_once(':').map_or("", |(_, rest)| rest);
-    let (_, host) = rest.split_once('@')?;
-    let host = host.split([';', '?']).next().unwrap_or(host);
-    let user = user_of(to).split([';', ':']).next()?;
-    tables.trunks.is_carrier(host).then_some(user)
+/// The number that would be charged for. Of a `sip:` URI only one at a carrier of ours is: there we are let in by our address. It is
+/// read as whoever gets it reads it, escapes and `phone-context` resolved, and sent where the wire sends it (`maddr`).
+fn number_of<'a>(tables: &Tables, to: &'a str) -> Option<Cow<'a, str>> {
+    let Some((uri, _)) = address(to) else { return Some(Cow::Borrowed(to)) };
+    // What cannot be read is dialled by nobody.
+    let uri = Uri::parse(uri).ok()?;
+    tables.trunks.is_carrier(uri.next_host()).then(|| {
+        let user = telephone::user(&uri);
+        user.split([';', '?']).next().unwrap_or_default().to_owned().into()
+    })
 }
 
 /// The zone that is open without being named.

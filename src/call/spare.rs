@@ -34,7 +34,9 @@ impl Call {
     /// Calls the new party; what it hears and says will be this leg's.
     pub(super) fn call_spare(&mut self, cx: &mut Cx<'_>, target: Target) {
         let leg = cx.ids.leg();
-        let Some(offer) = self.leg.own_offer() else { return };
+        let Some(offer) = self.leg.own_offer() else {
+            return self.on_transferring(cx, 500, "No RTP port is open".to_owned());
+        };
         let dialog = early_dialog(cx, &target.uri);
         let mut row = self.row.clone();
         row.dialog = Some(dialog.clone());
@@ -42,7 +44,7 @@ impl Call {
         self.transfer = Transfer::Spare(Box::new(Spare { leg, trunk: target.trunk, left: None }));
         self.timers.arm(TimerKind::Ring, cx.now.mono + RING);
         let invite = Effect::Sip(SipCmd::Invite(Box::new(target.invite(leg, &row, offer))));
-        let unwritten = Effect::Trace { from: "chorus", to: "chorus", what: "not written".to_owned() };
+        let unwritten = Effect::Undialled(leg, Cause::new(503, "The database is not available"));
         let commit = self.write_row(vec![invite], vec![unwritten]);
         cx.push(commit);
     }

@@ -45,7 +45,7 @@ impl Switch {
     }
 
     fn dial(&mut self, now: Now, ticket: Ticket, dial: DialRequest) {
-        if self.draining || self.endpoint.is_overloaded(now) || self.under_way() >= self.calls_max {
+        if self.draining || self.endpoint.is_overloaded(now) || !self.has_place() {
             return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
         }
         let (sid, account, left_out) = (dial.sid, dial.account, dial.twiml_left_out);

@@ -193,6 +193,7 @@ impl Switch {
     /// Takes fewer calls than [`CALLS_MAX`], for tests: to fill the house takes minutes.
     pub fn limit_calls(&mut self, calls: usize) {
         self.calls_max = calls.min(CALLS_MAX);
+        self.external.limit(calls);
     }
 
     /// The SIP message that is handed over next has waited so long since it reached the socket. What has waited longer for the
@@ -202,9 +203,10 @@ impl Switch {
         self.endpoint.waited(now, waited.max(oldest));
     }
 
-    /// Calls that are under way: those that wait for their turn take no room.
-    pub(super) fn under_way(&self) -> usize {
-        self.calls.len().saturating_sub(self.pacing.len())
+    /// Is there a place for one more call? Those that wait for their turn take none, and those of external switches have a cap of
+    /// their own: they cost neither a port nor a worker.
+    pub(super) fn has_place(&self) -> bool {
+        self.calls.len().saturating_sub(self.pacing.len()) < self.calls_max
     }
 
     fn trace(&mut self, now: Now, sid: CallSid, what: &str) {

@@ -15,6 +15,7 @@ mod media;
 mod outbound;
 mod refer;
 mod refusals;
+mod refused_calls;
 mod registering;
 mod rest;
 pub mod scene;

@@ -88,6 +88,11 @@ impl Direction {
         }
     }
 
+    /// Was a number of the account called? Otherwise the account's number calls.
+    pub fn is_to_own(self) -> bool {
+        matches!(self, Direction::Inbound | Direction::TrunkingOriginating)
+    }
+
     /// Its INVITE came to us.
     pub fn came_in(self) -> bool {
         matches!(self, Direction::Inbound | Direction::TrunkingTerminating | Direction::TrunkingOriginating)

@@ -91,8 +91,13 @@ impl Switch {
             (route::is_open(caller, account) && route::is_open(callee, account)).then_some((caller, account))
         })?;
         let active = tables.account(account).is_some_and(|a| a.status == "active");
-        if !active || self.channels.is_full(caller) {
-            return None;
+        if !active {
+            let words = "the account is not active".to_owned();
+            let cause = Cause::new(480, "No handler for this user");
+            return Some(Err(Refusal::new(cause, words, Some(account))));
+        }
+        if self.channels.is_full(caller) {
+            return Some(Err(self.channels_are_busy(caller, account)));
         }
         let seconds = match self.within_rules(now, account) {
             Ok(seconds) => seconds,
