@@ -22,7 +22,7 @@ impl<'a> Handler<'a> {
     /// # Errors
     /// Why nothing answers there, in a sentence for its account: the caller gets 480 (ruling 2.9).
     pub fn of(tables: &'a Tables, number: &NumberRow) -> Result<Handler<'a>, String> {
-        if tables.account(number.account).is_none_or(|a| a.status != "active") {
+        if !tables.is_active(number.account) {
             return Err("the account is not active".to_owned());
         }
         if let Some(trunk) = number.trunk.and_then(|sid| tables.elastic(sid)) {

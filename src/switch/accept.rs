@@ -23,11 +23,11 @@ pub(super) struct Refusal {
     pub cause: Cause,
     /// For the log.
     pub words: String,
-    account: Option<AccountSid>,
+    pub account: Option<AccountSid>,
     /// What that account is told, if it is less: the log is the operator's, who may know everybody's trunks and numbers.
     told: Option<Box<Told>>,
     /// Of the notification.
-    code: u32,
+    pub code: u32,
 }
 
 /// Words for an account.
