@@ -2,19 +2,19 @@
 
 use super::carrier;
 use super::carrier_body::{Given, unprocessable};
-use super::operation::{Ctx, Outcome, unavailable};
+use super::operation::{Ctx, Outcome};
 use super::page::wanted;
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Schema, Type, always};
 use super::trunk_fields::{Live, TRUNK, show};
 use super::trunk_rules::{apply, check, settle};
+use crate::call::tables::Tables;
 use crate::sid::{AccountSid, TrunkSid};
 use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
-use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::tx::{Op, Tx};
 use crate::store::{snapshot, trunks};
-use crate::trunk::Snapshot;
 use crate::trunk::explain::{self, Step};
 use serde_json::{Value, json};
 
@@ -48,16 +48,8 @@ async fn changed(ctx: &Ctx, before: Option<TrunkRow>) -> Result<(TrunkRow, Optio
 /// 422 where another peer registers under its name.
 pub async fn write(ctx: &Ctx, row: &TrunkRow) -> Result<(), Refusal> {
     let tx = Tx::one(Op::PutTrunk(Box::new(row.clone())));
-    match ctx.api.store.commit(tx).await {
-        Ok(()) => {
-            ctx.api.tables_changed().await;
-            Ok(())
-        }
-        Err(StoreError::Duplicate(_)) => {
-            Err(unprocessable("Another trunk's peer registers under this username.").about("username"))
-        }
-        Err(e) => Err(unavailable(&e)),
-    }
+    let taken = |_| unprocessable("Another trunk's peer registers under this username.").about("username");
+    ctx.commit_unique(tx, taken).await
 }
 
 /// POST /carrier/v1/sip_trunks.
@@ -125,15 +117,16 @@ pub const STEP: Schema = Schema {
 pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
     let trunk = find(&ctx).await?;
     let all = ctx.read(snapshot::snapshot).await?;
-    let tables = Snapshot::new(all.trunks, all.numbers);
+    let all = Tables::of(all);
+    let tables = &all.trunks;
     let number = ctx.params.text("number").unwrap_or_default();
     let account = ctx.params.text("account_sid").and_then(AccountSid::parse).or(trunk.account);
     let account = account.or_else(|| tables.number_on(&[trunk.sid], number).map(|n| n.account));
     let steps = |steps: Vec<Step>| -> Vec<Value> {
         steps.into_iter().map(|s| json!({ "ok": s.ok, "words": s.words })).collect()
     };
-    let inbound = explain::inbound(&tables, &trunk, number, ctx.params.text("from"));
-    let outbound = explain::outbound(&tables, &trunk, number, account.unwrap_or_default());
+    let inbound = explain::inbound(&all, &trunk, number, ctx.params.text("from"));
+    let outbound = explain::outbound(tables, &trunk, number, account.unwrap_or_default());
     let attributes = json!({ "inbound": steps(inbound), "outbound": steps(outbound) });
     Ok(carrier::document(carrier::resource(&EXPLANATION, trunk.sid, attributes)))
 }

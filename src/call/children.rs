@@ -138,12 +138,12 @@ fn at_uri<'a>(s: &'a Sip, uri: &'a SipUri) -> Party<'a> {
 
 /// The number that its account answers for: the one that was called, or calls.
 fn own_number(parent: &Call) -> &str {
-    if parent.row.direction == Direction::Inbound { &parent.row.to } else { &parent.row.from }
+    if parent.row.direction.is_to_own() { &parent.row.to } else { &parent.row.from }
 }
 
 /// A call that is passed on under its caller's number was forwarded by the number that was called.
 fn forwarders(parent: &Call, caller: &str) -> Vec<String> {
-    let passed_on = parent.row.direction == Direction::Inbound && caller == parent.row.from;
+    let passed_on = parent.row.direction.is_to_own() && caller == parent.row.from;
     let before = parent.row.forwarded_from.clone();
     if passed_on { std::iter::once(parent.row.to.clone()).chain(before).collect() } else { Vec::new() }
 }
@@ -222,7 +222,7 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         diverted_by: forwarders(parent, caller),
     };
     let account = parent.row.account;
-    if let Some(Err((code, words))) = cx.tables.account(account).map(|a| cx.usage.room(cx.now.wall, a)) {
+    if let Err((code, words)) = cx.usage.room(cx.now.wall, cx.tables, account) {
         return Err(NoRoute { code, words });
     }
     let mut target = target::find(cx, account, &wish).map_err(in_a_dial)?;

@@ -10,7 +10,7 @@ use super::timers::TimerKind;
 use crate::api::command::{Answer, CallUpdate, Document, EndWish, RecordingChange, RecordingRef, Request};
 use crate::sid::{RecordingSid, StreamSid};
 use crate::sip::event::Cause;
-use crate::store::rows::{CallStatus, Hook, RecordWish, RecordingRow, Subscription};
+use crate::store::rows::{CallStatus, RecordWish, RecordingRow, Subscription};
 use crate::store::tx::{Op, Tx};
 use std::time::Duration;
 use twiml::verb::{Channels, Recording, Trim};
@@ -266,17 +266,6 @@ impl Call {
             self.record_wish(cx, sid, &wish, "StartCallRecordingTwiML");
         } else {
             notify::write(cx, &self.row, 12400, "the call has as many recordings as it may");
-        }
-    }
-
-    /// Where an application's hooks replace those of a number.
-    pub fn hooks_of_number(
-        tables: &super::tables::Tables,
-        number: &crate::store::rows::NumberRow,
-    ) -> (Option<Hook>, Option<Hook>, Option<Hook>) {
-        match number.application.and_then(|sid| tables.application(sid)) {
-            Some(app) => (app.voice.clone(), app.fallback.clone(), app.status_callback.clone()),
-            None => (number.voice.clone(), number.fallback.clone(), number.status_callback.clone()),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod cx;
 pub mod ending;
 pub mod event;
+pub mod handler;
 pub mod leg;
 pub mod notify;
 pub mod permission;

@@ -39,7 +39,7 @@ impl Call {
     pub(super) fn call_spare(&mut self, cx: &mut Cx<'_>, mut target: Target) {
         let leg = cx.ids.leg();
         let Some(offers) = Offers::beside(cx, &self.leg, &mut target) else {
-            return self.on_transferring(cx, 488, "There is no RTP port".to_owned());
+            return self.on_transferring(cx, 500, "No RTP port is open".to_owned());
         };
         let dialog = early_dialog(cx, &target.uri);
         let mut row = self.row.clone();
@@ -50,7 +50,7 @@ impl Call {
         self.transfer = Transfer::Spare(Box::new(spare));
         self.timers.arm(TimerKind::Ring, cx.now.mono + RING);
         let invite = Effect::Sip(SipCmd::Invite(Box::new(target.invite(leg, &row, offer))));
-        let unwritten = Effect::Trace { from: "chorus", to: "chorus", what: "not written".to_owned() };
+        let unwritten = Effect::Undialled(leg, Cause::new(503, "The database is not available"));
         let commit = self.write_row(vec![invite], vec![unwritten]);
         cx.push(commit);
     }

@@ -5,10 +5,10 @@ use super::permission::may_dial;
 use crate::sid::{AccountSid, TrunkSid};
 use crate::sip::dialog::MAX_FORWARDS;
 use crate::sip::event::{Alternative, Credentials, InviteCmd, LegId};
-use crate::sip::wire::Uri;
+use crate::sip::wire::{Params, Uri};
 use crate::store::rows::{CallRow, TrunkRow};
 use crate::trunk::identity::{self, Caller};
-use crate::trunk::route;
+use crate::trunk::{normalise, route};
 use bytes::Bytes;
 
 /// Everything of an INVITE but its dialog and its SDP.
@@ -71,12 +71,23 @@ pub struct NoRoute {
 /// Finds the way.
 pub fn find(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
     may_dial(cx.tables, &cx.settings.public_url, account, wish.to)?;
-    let lower = wish.to.get(..5).unwrap_or(wish.to).to_ascii_lowercase();
-    if lower.starts_with("sip:") || lower.starts_with("sips:") {
-        to_uri(cx, account, wish)
-    } else {
-        to_number(cx, account, wish)
+    match address(wish.to) {
+        Some((uri, query)) => to_uri(cx, account, wish, uri, query),
+        None => to_number(cx, account, wish),
     }
+}
+
+/// A callee that is an address: its URI, and the header fields that stood behind its `?`. None: a number. A `?` before the first `@`
+/// is of the user (RFC 3261 section 25.1), as the reader of URIs has it.
+pub fn address(to: &str) -> Option<(&str, &str)> {
+    let scheme = to.split_once(':').map(|(scheme, _)| scheme)?;
+    if !["sip", "sips"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let behind = to.find('@').unwrap_or(0);
+    let at = to.get(behind..)?.find('?').map(|at| behind.saturating_add(at));
+    let (uri, query) = to.split_at_checked(at.unwrap_or(to.len()))?;
+    Some((uri, query.strip_prefix('?').unwrap_or("")))
 }
 
 /// The user part of a caller ID.
@@ -102,30 +113,30 @@ fn escaped(user: &str) -> String {
     })
 }
 
-fn to_uri(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target, NoRoute> {
-    let (uri, query) = match wish.to.split_once('?') {
-        Some((uri, query)) => (uri, query),
-        None => (wish.to, ""),
-    };
-    let bad = |words: &str| NoRoute { code: 13243, words: format!("{words}: expected sip:user@host") };
-    let host =
-        uri.split_once(':').map(|(_, rest)| rest.split_once('@').map_or(rest, |(_, h)| h)).unwrap_or("");
-    if host.is_empty() || uri.bytes().any(|b| b <= b' ' || b"<>\"".contains(&b)) {
-        return Err(bad("the SIP address cannot be read"));
-    }
+fn to_uri(
+    cx: &Cx<'_>,
+    account: AccountSid,
+    wish: &Wish<'_>,
+    uri: &str,
+    query: &str,
+) -> Result<Target, NoRoute> {
+    let bare = Uri::parse(uri).map(|uri| Uri { params: Params::default(), ..uri }.to_string());
+    let bare = bare.map_err(|e| {
+        let words = format!("the SIP address cannot be read ({e}): expected sip:user@host");
+        NoRoute { code: 13243, words }
+    })?;
     let mut headers = wish.headers.clone();
     headers.extend(super::requests::uri_headers(query));
     let from = escaped_user(wish.from);
     let credentials = wish.auth.clone().map(|(username, password)| Credentials { username, password });
-    let bare = uri.split(';').next().unwrap_or(uri);
-    let peer = registers(cx, account, bare);
+    let peer = registers(cx, account, &bare);
     if peer.is_some_and(|t| cx.channels.is_full(t)) {
         let words = "the user's trunk has as many calls as its max_channels allows".to_owned();
         return Err(NoRoute { code: 13224, words });
     }
     let user = match peer.and_then(TrunkRow::registers) {
         Some(user) => Some(user.to_owned()),
-        None => user_of_domain(cx, account, bare)?,
+        None => user_of_domain(cx, account, &bare)?,
     };
     Ok(Target {
         uri: uri.to_owned(),
@@ -149,10 +160,11 @@ pub fn is_registered(cx: &Cx<'_>, account: AccountSid, uri: &str) -> bool {
     registers(cx, account, uri).is_some()
 }
 
-/// An address at the house of a trunk, whatever its host says.
+/// An address at the house of a trunk, whatever its host says. `wish.to`: its user, who must be one whom the account may dial there as
+/// well as from anywhere else.
 ///
 /// # Errors
-/// 13224 if the trunk is full.
+/// 21215; 13224 if the trunk is full.
 pub fn at_house(
     cx: &Cx<'_>,
     account: AccountSid,
@@ -160,6 +172,8 @@ pub fn at_house(
     uri: &str,
     wish: &Wish<'_>,
 ) -> Result<Target, NoRoute> {
+    let number = normalise::inbound(wish.to, trunk.country.as_deref());
+    may_dial(cx.tables, &cx.settings.public_url, account, &number)?;
     if cx.channels.is_full(trunk) || !route::dials(trunk) {
         let words = format!("trunk {} ({}) takes no call now", trunk.sid, trunk.name);
         return Err(NoRoute { code: 13224, words });

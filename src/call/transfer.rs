@@ -85,11 +85,25 @@ impl Call {
             Ok(_) if matches!(&self.phase, Phase::Dialling(d) if d.connected().is_none()) => {
                 refused(603, "REFER while another party is being called")
             }
-            Ok(trunk) => self.way_to(cx, &trunk, &to).map_err(|e| (Cause::new(404, "Not Found"), e.words)),
+            Ok(trunk) => self
+                .way_to(cx, &trunk, &to)
+                .map_err(|e| (Cause::new(404, "Not Found"), e.words))
+                .and_then(|(number, target)| Ok((number, self.one_hop_further(target)?))),
         };
         match way {
             Ok((number, target)) => self.begin_transfer(cx, number, target),
             Err((cause, words)) => self.refuse_refer(cx, cause, &words),
+        }
+    }
+
+    /// Calls that transfer each other go round no longer than calls that dial each other (RFC 7332).
+    fn one_hop_further(&self, target: Target) -> Result<Target, (Cause, String)> {
+        match self.leg.hops.checked_sub(1) {
+            Some(max_forwards) => Ok(Target { max_forwards, ..target }),
+            None => {
+                let words = "REFER on a call that has taken all the hops it may".to_owned();
+                Err((Cause::new(483, "Too Many Hops"), words))
+            }
         }
     }
 
@@ -133,12 +147,8 @@ impl Call {
 
     /// As whom the new party is called: the caller of the Dial that this call is of, else the account's own number.
     fn transferee(&self) -> &str {
-        let inbound = self.row.direction == Direction::Inbound;
-        match (self.parent.is_some(), inbound) {
-            (true, _) => &self.row.from,
-            (false, true) => &self.row.to,
-            (false, false) => &self.row.from,
-        }
+        let called = self.parent.is_none() && self.row.direction.is_to_own();
+        if called { &self.row.to } else { &self.row.from }
     }
 
     /// 202: whoever stays reports how it goes.

@@ -36,6 +36,8 @@ pub struct Trunking {
     pub trunk: ElasticTrunkRow,
     /// Where it goes.
     pub way: Way,
+    /// The caller does not want to be known.
+    pub withheld: bool,
 }
 
 /// Where a call of a trunk goes.
@@ -60,6 +62,7 @@ impl Trunking {
         };
         let trim = if recording.trim == "trim-silence" { Trim::TrimSilence } else { Trim::DoNotTrim };
         Dial {
+            caller_id: self.withheld.then(|| "anonymous".to_owned()),
             answer_on_bridge: true,
             timeout: RING_S,
             time_limit: TIME_LIMIT_S,

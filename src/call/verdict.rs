@@ -1,7 +1,7 @@
 //! Who ended a call and why, as its row tells it.
 
 use crate::sip::wire::q850;
-use crate::store::rows::{CallRow, Direction};
+use crate::store::rows::CallRow;
 
 /// Who may end a call.
 pub const PARTIES: &[&str] = &["caller", "callee", "chorus"];
@@ -15,7 +15,7 @@ pub fn hung_up(row: &CallRow) -> (Option<&'static str>, Option<&str>) {
         // As an external switch told it.
         (Some("caller"), _) => (Some("caller"), None),
         (Some("callee"), _) => (Some("callee"), None),
-        (Some("peer"), Direction::Inbound) => (Some("caller"), None),
+        (Some("peer"), direction) if direction.came_in() => (Some("caller"), None),
         (Some("peer"), _) => (Some("callee"), None),
         (Some(_), _) => (Some("chorus"), Some(row.ended_how.as_deref().unwrap_or("error"))),
     }

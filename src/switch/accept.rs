@@ -4,13 +4,14 @@ mod admit;
 
 use super::{Switch, elastic};
 use crate::call::call::Call;
+use crate::call::handler::{Handler, Hooks};
+use crate::call::tables::Tables;
 use crate::call::trunking::Trunking;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
 use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::store::rows::{
-    CallRow, CallStatus, Direction, DoorSid, Hook, NotificationRow, NumberRow, Subscription, TrunkMode,
-    TrunkRow,
+    CallRow, CallStatus, Direction, DoorSid, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
 };
 use crate::store::tx::{Op, Tx};
 use crate::trunk::policy::Believed;
@@ -20,24 +21,34 @@ use std::net::IpAddr;
 /// A refusal: what the peer is told, and why in a sentence.
 pub(super) struct Refusal {
     pub cause: Cause,
+    /// For the log.
     pub words: String,
-    account: Option<AccountSid>,
+    pub account: Option<AccountSid>,
+    /// What that account is told, if it is less: the log is the operator's, who may know everybody's trunks and numbers.
+    told: Option<Box<Told>>,
     /// Of the notification.
-    code: u32,
+    pub code: u32,
 }
 
+/// Words for an account.
+struct Told(String);
+
 /// What becomes of a call to a number.
-pub(super) struct Handled {
-    pub number: NumberRow,
-    pub trunk: TrunkSid,
-    /// VoiceUrl, fallback, status callback.
-    pub hooks: (Option<Hook>, Option<Hook>, Option<Hook>),
+pub(super) struct Handled<'a> {
+    pub number: &'a NumberRow,
+    pub trunk: &'a TrunkRow,
+    pub handler: Handler<'a>,
 }
 
 impl Refusal {
     /// With the account whose debugger is told.
     pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
-        Refusal { cause, words, account, code: 32100 }
+        Refusal { cause, words, account, told: None, code: 32100 }
+    }
+
+    /// With other words for the account.
+    fn telling(self, told: String) -> Refusal {
+        Refusal { told: Some(Box::new(Told(told))), ..self }
     }
 
     /// With another code in the debugger.
@@ -57,13 +68,10 @@ impl Switch {
         }
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
-            Caller::Door(DoorSid::Domain(sid), user) => self
-                .place()
-                .and_then(|()| self.admit_at_domain(now, &invite, sid, user))
-                .map(|row| (row, None)),
-            Caller::Door(DoorSid::Trunk(sid), _) => {
-                self.place().and_then(|()| self.admit_terminating(now, &invite, sid))
-            }
+            Caller::Door(door, user) => self.place(self.owner_of(door)).and_then(|()| match door {
+                DoorSid::Domain(sid) => self.admit_at_domain(now, &invite, sid, user).map(|row| (row, None)),
+                DoorSid::Trunk(sid) => self.admit_terminating(now, &invite, sid),
+            }),
         };
         match admitted {
             Ok((row, trunking)) => {
@@ -80,22 +88,32 @@ impl Switch {
         }
     }
 
-    /// Is there a place for one more?
-    pub(super) fn place(&self) -> Result<(), Refusal> {
-        if self.under_way().saturating_add(self.external.live()) < self.calls_max {
+    /// Is there a place for one more? If not, this account hears of it.
+    fn place(&self, account: Option<AccountSid>) -> Result<(), Refusal> {
+        if self.has_place() {
             return Ok(());
         }
-        let words = format!("{} calls are live", self.calls_max);
-        Err(Refusal::new(Cause::new(503, "Service Unavailable"), words, None))
+        let words = format!("{} calls are live, as many as this server takes", self.calls_max);
+        Err(Refusal::new(Cause::new(503, "Service Unavailable"), words, account))
+    }
+
+    /// The account whose door it is.
+    fn owner_of(&self, door: DoorSid) -> Option<AccountSid> {
+        self.tables.trunks.doors().get(door).map(|door| door.account)
+    }
+
+    /// The account that is told of what a caller does, before it is known whom it calls.
+    pub(super) fn account_of(&self, caller: &Caller) -> Option<AccountSid> {
+        match caller {
+            Caller::Trunks(trunks) => self.tables.trunks.pinned(trunks),
+            Caller::Door(door, _) => self.owner_of(*door),
+        }
     }
 
     /// How many seconds an account's call may last by its rules. 486, not 503: another way here would find the same account.
     pub(super) fn within_rules(&mut self, now: Now, account: AccountSid) -> Result<u32, Refusal> {
-        self.room(now, account).map_err(|(code, words)| Refusal {
-            cause: Cause::new(486, "Account Limit Reached"),
-            words,
-            account: Some(account),
-            code,
+        self.room(now, account).map_err(|(code, words)| {
+            Refusal::new(Cause::new(486, "Account Limit Reached"), words, Some(account)).noted_as(code)
         })
     }
 
@@ -107,60 +125,59 @@ impl Switch {
     ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
         let called = called(&tables.trunks, invite, trunks);
-        self.place()?;
+        self.place(tables.trunks.pinned(trunks))?;
         if tables.trunks.number_on(trunks, called).is_none()
             && let Some(named) = self.admit_by_name(now, invite, trunks, called)
         {
             return named.map(|row| (row, None));
         }
-        let Handled { number, trunk, hooks } = self.handler_of(invite.flow.remote.ip(), trunks, called)?;
+        let Handled { number, trunk, handler } =
+            self.handler_of(&tables, invite.flow.remote.ip(), trunks, called)?;
         let seconds = self.within_rules(now, number.account)?;
-        let from = caller(invite, tables.trunks.trunk(trunk));
-        let mut row = self.row_of(now, &number, trunk, from);
+        let from = caller(invite, Some(trunk));
+        let mut row = self.row_of(now, number, trunk.sid, from);
         row.forwarded_from = Some(invite.diverted_by.clone()).filter(|by| !by.is_empty());
-        let (mut row, trunking) = match number.trunk.and_then(|sid| tables.elastic(sid)) {
-            Some(elastic) => elastic::originating(row, elastic),
-            None => (asking(row, hooks), None),
+        let (mut row, trunking) = match handler {
+            Handler::Trunk(elastic) => elastic::originating(row, elastic),
+            Handler::Document(hooks) => (asking(row, hooks), None),
         };
         row.time_limit_s = row.time_limit_s.min(seconds);
         Ok((row, trunking))
     }
 
-    /// Which number was called over one of these trunks, and what its account wants done.
-    pub(super) fn handler_of(
+    /// Which number was called over one of these trunks, and what its account wants done. That a number is another account's looks like
+    /// a number that is nobody's, to the peer and to the account.
+    pub(super) fn handler_of<'t>(
         &self,
+        tables: &'t Tables,
         source: IpAddr,
         trunks: &[TrunkSid],
         called: &str,
-    ) -> Result<Handled, Refusal> {
-        let tables = &self.tables;
+    ) -> Result<Handled<'t>, Refusal> {
         let refuse =
-            |code, phrase: &str, words, account| Err(Refusal::new(Cause::new(code, phrase), words, account));
-        let explain = || tables.trunks.explain_number(source, trunks, called).join(" ");
-        let owner = || trunks.iter().filter_map(|t| tables.trunks.trunk(*t)).find_map(|t| t.account);
-        let Some(number) = tables.trunks.number_on(trunks, called) else {
-            return refuse(404, "No such number", explain(), owner());
-        };
-        let Some(trunk) = tables.trunks.choose(trunks, number) else {
-            return refuse(404, "No such number on this trunk", explain(), owner());
+            |code, phrase: &str, words, account| Refusal::new(Cause::new(code, phrase), words, account);
+        let found = tables.trunks.number_on(trunks, called);
+        let Some((number, trunk)) = found.and_then(|n| Some((n, tables.trunks.choose(trunks, n)?))) else {
+            let words = tables.trunks.explain_number(source, trunks, called).join(" ");
+            let account = tables.trunks.pinned(trunks);
+            let refusal = refuse(404, "No such number", words, account);
+            let told = account.map(|account| tables.trunks.missing(account, called));
+            return Err(told.into_iter().fold(refusal, Refusal::telling));
         };
         if self.channels.is_full(trunk) {
-            let words =
-                format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
-            return refuse(503, "All Channels Busy", words, Some(number.account));
+            return Err(self.channels_are_busy(trunk, number.account));
         }
-        let active = tables.account(number.account).is_some_and(|a| a.status == "active");
-        let elastic = number.trunk.and_then(|sid| tables.elastic(sid));
-        let hooks = Call::hooks_of_number(tables, number);
-        if !active || elastic.is_none() && hooks.0.is_none() {
-            let words = if active {
-                format!("the number {} has no VoiceUrl and no application", number.number)
-            } else {
-                "the account is not active".to_owned()
-            };
-            return refuse(480, "No handler for this number", words, Some(number.account));
+        match Handler::of(tables, number) {
+            Ok(handler) => Ok(Handled { number, trunk, handler }),
+            Err(words) => Err(refuse(480, "No handler for this number", words, Some(number.account))),
         }
-        Ok(Handled { number: number.clone(), trunk: trunk.sid, hooks })
+    }
+
+    /// The caller's trunk has no channel left.
+    fn channels_are_busy(&self, trunk: &TrunkRow, account: AccountSid) -> Refusal {
+        let words =
+            format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
+        Refusal::new(Cause::new(503, "All Channels Busy"), words, Some(account))
     }
 
     /// The row of a call that comes in.
@@ -178,16 +195,17 @@ impl Switch {
         }
     }
 
-    fn refuse(&mut self, now: Now, leg: LegId, invite: &Invite, r: Refusal) {
+    /// With a reason, a line of the log and, where it is known whose call it was, one of its account's debugger.
+    pub(super) fn refuse(&mut self, now: Now, leg: LegId, invite: &Invite, r: Refusal) {
         let mut headers = Vec::new();
         if r.cause.code == 503 {
             headers.push(("Retry-After".to_owned(), (1 + self.rng.below(8)).to_string()));
         }
         self.on_refused_call(now, &invite.flow, r.cause.code, &r.words);
         if let Some(account) = r.account {
-            let words =
-                format!("a call to {} was refused with {}: {}", invite.to_user, r.cause.code, r.words);
-            self.note(now, account, r.code, words);
+            let why = r.told.map_or(r.words, |told| told.0);
+            let words = format!("a call to {} was refused with {}: {why}", invite.to_user, r.cause.code);
+            self.note_limited(now, account, r.code, words);
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
     }
@@ -215,7 +233,7 @@ impl Switch {
 }
 
 /// The application decides what becomes of the call: VoiceUrl, its fallback, StatusCallback.
-pub(super) fn asking(row: CallRow, hooks: (Option<Hook>, Option<Hook>, Option<Hook>)) -> CallRow {
+pub(super) fn asking(row: CallRow, hooks: Hooks) -> CallRow {
     let (voice, fallback, status_callback) = hooks;
     let subscription = |hook| Subscription { hook, completed: true, ..Subscription::default() };
     let callbacks = status_callback.map(subscription).into_iter().collect();

@@ -19,8 +19,9 @@ impl Switch {
     fn perform_one(&mut self, now: Now, sid: CallSid, effect: Effect) {
         match effect {
             Effect::Sip(SipCmd::Invite(cmd)) if !self.wants_to_dial(sid, cmd.leg) => {
-                self.not_dialled(now, sid, cmd.leg)
+                self.not_dialled(now, sid, cmd.leg, Cause::new(487, "Cancelled before it was dialled"))
             }
+            Effect::Undialled(leg, cause) => self.not_dialled(now, sid, leg, cause),
             Effect::Sip(command) => {
                 if let SipCmd::Invite(cmd) = &command {
                     self.legs.insert(cmd.leg, sid);
@@ -77,8 +78,7 @@ impl Switch {
         self.calls.get(&sid).is_some_and(|call| call.wants(leg))
     }
 
-    fn not_dialled(&mut self, now: Now, sid: CallSid, leg: LegId) {
-        let cause = Cause::new(487, "Cancelled before it was dialled");
+    fn not_dialled(&mut self, now: Now, sid: CallSid, leg: LegId, cause: Cause) {
         let ended = SipEvent::Ended { leg, by: Side::Us, cause, headers: vec![] };
         self.tell(now, sid, Event::Sip(ended));
     }

@@ -23,7 +23,9 @@ pub(super) fn originating(row: CallRow, trunk: &ElasticTrunk) -> (CallRow, Optio
         time_limit_s: TIME_LIMIT_S,
         ..row
     };
-    (row, Some(Trunking { trunk: trunk.row.clone(), way: Way::Originating(trunk.urls.clone()) }))
+    // Who calls stands in the row, and is `anonymous` where that was wished.
+    let way = Way::Originating(trunk.urls.clone());
+    (row, Some(Trunking { trunk: trunk.row.clone(), way, withheld: false }))
 }
 
 impl Switch {
@@ -41,7 +43,7 @@ impl Switch {
         let refuse = |code, phrase: &str, error, words| {
             Err(Refusal::new(Cause::new(code, phrase), words, Some(trunk.account)).noted_as(error))
         };
-        if tables.account(trunk.account).is_none_or(|a| a.status != "active") {
+        if !tables.is_active(trunk.account) {
             return refuse(480, "No handler for this domain", 32100, "the account is not active".to_owned());
         }
         if trunk.secure && invite.flow.transport != Transport::Tls {
@@ -73,7 +75,9 @@ impl Switch {
             started: Some(now.wall),
             ..row
         };
-        Ok((row, Some(Trunking { trunk: trunk.clone(), way: Way::Terminating })))
+        // The account's own list names its number all the same.
+        let withheld = invite.identity.withheld;
+        Ok((row, Some(Trunking { trunk: trunk.clone(), way: Way::Terminating, withheld })))
     }
 }
 

@@ -7,11 +7,12 @@
 //!  nothing heard for a day --> failed
 //! ```
 
-use super::accept::{asking, shown_as};
+use super::accept::{Refusal, asking, shown_as};
 use super::{Output, Switch};
 use crate::api::command::Answer;
 use crate::api::command_external::{CallReport, ExternalCall, Origin, Progress};
 use crate::call::event::{Effect, Ticket};
+use crate::call::handler::Handler;
 use crate::call::status;
 use crate::clock::{Mono, Now, Wall};
 use crate::sid::{CallSid, TrunkSid};
@@ -25,14 +26,28 @@ use std::time::Duration;
 /// A call of which nothing is heard for so long is over: the switch has lost it, or its last report.
 pub const SILENCE_MAX: Duration = Duration::from_secs(24 * 3_600);
 
+/// Calls of external switches that may be live at once: a row in memory each. More are refused with 503.
+pub const EXTERNAL_MAX: usize = 20_000;
+
 /// Those that are not over.
-#[derive(Default)]
 pub struct Externals {
     rows: BTreeMap<CallSid, (CallRow, Mono)>,
     timers: BTreeSet<(Mono, CallSid)>,
+    max: usize,
+}
+
+impl Default for Externals {
+    fn default() -> Externals {
+        Externals { rows: BTreeMap::new(), timers: BTreeSet::new(), max: EXTERNAL_MAX }
+    }
 }
 
 impl Externals {
+    /// Takes fewer, for tests.
+    pub(super) fn limit(&mut self, max: usize) {
+        self.max = max.min(EXTERNAL_MAX);
+    }
+
     /// How many.
     pub fn live(&self) -> usize {
         self.rows.len()
@@ -96,20 +111,35 @@ impl Switch {
             }
             _ => {}
         }
-        let handled =
-            self.place().and_then(|()| self.handler_of(source, &trunks, &call.to)).map_err(|refusal| {
-                let code = if refusal.cause.code == 503 { 20503 } else { 20404 };
-                Answer::Refused { code, words: refusal.words }
-            })?;
-        // A number of an account's own trunk rings there, and an external switch cannot do that for us.
-        if handled.hooks.0.is_none() {
-            let words = format!("the number {} has no VoiceUrl and no application", handled.number.number);
-            return Err(unknown(words));
+        if self.external.live() >= self.external.max {
+            let words = format!("{} calls of external switches are live.", self.external.max);
+            return Err(Answer::Refused { code: 20503, words });
         }
-        let country = tables.trunks.trunk(handled.trunk).and_then(|t| t.country.as_deref());
-        let from = shown_as(&call.from, &call.host, country);
-        let row = asking(self.row_of(now, &handled.number, handled.trunk, from), handled.hooks);
-        Ok(CallRow { external: call.external, ..row })
+        let handled = self.handler_of(&tables, source, &trunks, &call.to).map_err(|refusal| {
+            let code = if refusal.cause.code == 503 { 20503 } else { 20404 };
+            Answer::Refused { code, words: refusal.words }
+        })?;
+        // A number of an account's own trunk rings there, and an external switch cannot do that for us.
+        let Handler::Document(hooks) = handled.handler else {
+            let words = format!("the number {} rings at a trunk of its account", handled.number.number);
+            return Err(unknown(words));
+        };
+        let from = shown_as(&call.from, &call.host, handled.trunk.country.as_deref());
+        self.within_rules(now, handled.number.account)
+            .map_err(|refusal| self.over_its_cap(now, &call, refusal))?;
+        let row = asking(self.row_of(now, handled.number, handled.trunk.sid, from), hooks);
+        // A switch that has no name for it calls it as we do.
+        let external = call.external.unwrap_or_else(|| row.sid.to_string());
+        Ok(CallRow { external: Some(external), ..row })
+    }
+
+    /// The account has as many calls as it may: it hears of it, as of a call of our own.
+    fn over_its_cap(&mut self, now: Now, call: &ExternalCall, refusal: Refusal) -> Answer {
+        let (code, words) = (refusal.code, refusal.words);
+        if let Some(account) = refusal.account {
+            self.note_limited(now, account, code, format!("a call to {} was refused: {words}", call.to));
+        }
+        Answer::Refused { code, words }
     }
 
     /// Keeps it and counts it on its trunk.

@@ -91,7 +91,7 @@ impl Switch {
             self.end_stream(now, stream, &mut row.events);
         }
         if !row.status.is_final() {
-            self.end_row(now, row, internal_error());
+            self.end_row(now, row, internal_error(), "error");
         }
         self.let_go(now, sid);
     }

@@ -3,14 +3,18 @@
 
 use super::{Output, Switch};
 use crate::clock::{Mono, Now};
+use crate::sid::AccountSid;
 use crate::sip::event::{Flow, SipEvent};
 use crate::telemetry::redact;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Lines about refused packets and requests in one window; the others are counted and told at its end.
 pub const LINES_MAX: u64 = 20;
 /// The window.
 pub const WINDOW: Duration = Duration::from_secs(10);
+/// Accounts and codes that have a limit of their own; the others share one.
+pub const KINDS_MAX: usize = 1_024;
 
 /// What was refused, for metrics; only ever added to.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +53,41 @@ impl Limit {
     }
 }
 
+/// A limit for each account and code of its debugger: what one peer does a thousand times hides nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    of: HashMap<(AccountSid, u32), Limit>,
+    others: Limit,
+}
+
+impl Limits {
+    fn take(&mut self, now: Mono, account: AccountSid, code: u32) -> Option<u64> {
+        let key = (account, code);
+        if self.of.len() >= KINDS_MAX && !self.of.contains_key(&key) {
+            self.of.retain(|_, limit| now.since(limit.since) < WINDOW);
+        }
+        match self.of.len() < KINDS_MAX || self.of.contains_key(&key) {
+            true => self.of.entry(key).or_default().take(now),
+            false => self.others.take(now),
+        }
+    }
+}
+
+/// A limit of lines for strangers, one for whom we know, and those of the debuggers: what strangers send takes nothing from the others.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    strangers: Limit,
+    known: Limit,
+    notes: Limits,
+}
+
+fn with_unsaid(words: String, unsaid: u64) -> String {
+    match unsaid {
+        0 => words,
+        n => format!("{words} ({n} more like it were not logged)"),
+    }
+}
+
 impl Switch {
     /// A line of the log.
     pub(super) fn log(&mut self, words: &str) {
@@ -57,10 +96,22 @@ impl Switch {
 
     /// A line that strangers can cause as often as they like.
     fn log_limited(&mut self, now: Now, words: impl FnOnce(&Switch) -> String) {
-        match self.limit.take(now.mono) {
-            Some(0) => self.log(&words(self)),
-            Some(n) => self.log(&format!("{} ({n} more like it were not logged)", words(self))),
-            None => {}
+        if let Some(unsaid) = self.said.strangers.take(now.mono) {
+            self.log(&with_unsaid(words(self), unsaid));
+        }
+    }
+
+    /// A line that a known peer can cause as often as it likes.
+    fn log_of_known(&mut self, now: Now, words: String) {
+        if let Some(unsaid) = self.said.known.take(now.mono) {
+            self.log(&with_unsaid(words, unsaid));
+        }
+    }
+
+    /// The same in an account's debugger.
+    pub(super) fn note_limited(&mut self, now: Now, account: AccountSid, code: u32, words: String) {
+        if let Some(unsaid) = self.said.notes.take(now.mono, account, code) {
+            self.note(now, account, code, with_unsaid(words, unsaid));
         }
     }
 
@@ -81,7 +132,7 @@ impl Switch {
     }
 
     /// A header that names somebody, from an address that may not: it changed nothing. Or a call or a registration that was turned
-    /// away at the door: whoever sends may send as often as it likes, so the debugger has as many lines as the log.
+    /// away at the door.
     pub(super) fn on_turned_away(&mut self, now: Now, event: &SipEvent) {
         let (flow, what, why) = match event {
             SipEvent::TurnedAway { flow, what, why } => (flow, what, why),
@@ -93,19 +144,19 @@ impl Switch {
             _ => return,
         };
         self.refusals.calls = self.refusals.calls.saturating_add(1);
-        let Some(unsaid) = self.limit.take(now.mono) else { return };
-        let more =
-            if unsaid > 0 { format!(" ({unsaid} more like it were not logged)") } else { String::new() };
         let words = format!("{what} from {} was refused with {}: {}", flow.remote, why.code, why.words);
-        self.log(&format!("{words}{more}"));
-        if let Some(account) = why.account {
-            self.note(now, account, why.error, words);
+        match why.account {
+            Some(account) => {
+                self.note_limited(now, account, why.error, words.clone());
+                self.log_of_known(now, words);
+            }
+            None => self.log_limited(now, |_| words),
         }
     }
 
     /// A call that was refused, with the reason.
     pub(super) fn on_refused_call(&mut self, now: Now, flow: &Flow, code: u16, words: &str) {
         self.refusals.calls = self.refusals.calls.saturating_add(1);
-        self.log_limited(now, |_| format!("refused a call from {} with {code}: {words}", flow.remote));
+        self.log_of_known(now, format!("refused a call from {} with {code}: {words}", flow.remote));
     }
 }

@@ -91,14 +91,16 @@ impl Switch {
             self.endpoint
                 .command(now, SipCmd::Orphan { leg, dialog: Box::new(dialog), cause: cause.clone() });
         }
-        self.end_row(now, row, cause);
+        self.end_row(now, row, cause, "restart");
     }
 
-    /// `failed`, with the callbacks that are owed on the way there.
-    pub(super) fn end_row(&mut self, now: Now, mut row: CallRow, cause: Cause) {
+    /// `failed`, with the callbacks that are owed on the way there. `how`: for what reason we end it. What was talked until now counts
+    /// among the account's minutes.
+    pub(super) fn end_row(&mut self, now: Now, mut row: CallRow, cause: Cause, how: &str) {
+        self.usage.see(&row);
         row.cause = Some(cause);
         row.ended_by = Some("us".to_owned());
-        row.ended_how = Some("restart".to_owned());
+        row.ended_how = Some(how.to_owned());
         row.error = Some(12400);
         let ops = self.with_cx(now, |cx| {
             let first = (row.status == CallStatus::Queued)
@@ -107,6 +109,7 @@ impl Switch {
             let last = status::advance(cx, &mut row, CallStatus::Failed, None);
             first.into_iter().chain(last).collect::<Vec<_>>()
         });
+        self.usage.see(&row);
         self.commit(now, None, Tx { ops }, vec![], vec![]);
     }
 

@@ -2,11 +2,12 @@
 //! and an INVITE with Replaces.
 
 use super::Switch;
+use super::accept::Refusal;
 use crate::call::call::Call;
 use crate::call::event::{Event, Word};
 use crate::clock::Now;
 use crate::sid::{CallSid, TrunkSid};
-use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::sip::event::{Caller, Cause, Invite, LegId, SipEvent};
 use crate::sip::refer::ReferTo;
 use crate::store::rows::CallRow;
 
@@ -49,8 +50,7 @@ impl Switch {
         match (same, stays(one), stays(two)) {
             (true, Some(first), Some(second)) if first != second && call != other && first != other => {
                 let party = self.calls.get(&second).map(|c| c.row());
-                let inbound = party.is_some_and(|r| r.direction == crate::store::rows::Direction::Inbound);
-                let to = party.map(|r| if inbound { r.from.clone() } else { r.to.clone() });
+                let to = party.map(|r| if r.direction.came_in() { r.from.clone() } else { r.to.clone() });
                 Ok((first, second, to.unwrap_or_default()))
             }
             (false, ..) => Err("REFER with a Replaces that names no call of the account".to_owned()),
@@ -67,14 +67,10 @@ impl Switch {
         match found {
             Some((call, trunk)) => self.tell(now, call, Event::Replaced(leg, invite, trunk)),
             None => {
-                self.on_refused_call(
-                    now,
-                    &invite.flow,
-                    481,
-                    "Replaces names no call of this trunk's account",
-                );
                 let cause = Cause::new(481, "Call/Transaction Does Not Exist");
-                self.endpoint.command(now, SipCmd::Refuse { leg, cause, headers: vec![] });
+                let words = "Replaces names no call of its sender's trunk or account".to_owned();
+                let refusal = Refusal::new(cause, words, self.account_of(caller));
+                self.refuse(now, leg, &invite, refusal);
             }
         }
     }

@@ -29,8 +29,10 @@ pub fn zone(number: &str) -> Zone {
     let bare: String = number.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
     let digits = bare.strip_prefix('+').unwrap_or(&bare);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        // `+882x` is no name, and a carrier may make a number of it.
-        return if bare.starts_with('+') { Zone::Unknown } else { Zone::Inside };
+        // `+882x` is no name, and a carrier may make a number of it; nor is `00882...#`, or a star code that ends in a number.
+        let number = digits.bytes().filter(u8::is_ascii_digit).count() > EXTENSION_MAX;
+        let named = digits.chars().any(char::is_alphabetic);
+        return if bare.starts_with('+') || number && !named { Zone::Unknown } else { Zone::Inside };
     }
     let international = ["011", "00"].iter().find_map(|prefix| digits.strip_prefix(prefix));
     match international {

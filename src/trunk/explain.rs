@@ -2,6 +2,9 @@
 
 use super::snapshot::Snapshot;
 use super::{media::SrtpPolicy, normalise, route};
+use crate::call::handler::Handler;
+use crate::call::requests::shown;
+use crate::call::tables::Tables;
 use crate::sid::AccountSid;
 use crate::store::rows::{NumberRow, TrunkMode, TrunkRow};
 
@@ -23,7 +26,8 @@ fn no(words: impl Into<String>) -> Step {
 }
 
 /// A call that comes in over `trunk` to `number`, from `from`.
-pub fn inbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, from: Option<&str>) -> Vec<Step> {
+pub fn inbound(all: &Tables, trunk: &TrunkRow, number: &str, from: Option<&str>) -> Vec<Step> {
+    let tables = &all.trunks;
     let mut steps = vec![known_by(trunk)];
     if trunk.tls.client_auth {
         let whose = believed(trunk, "an authority of this machine", "any name");
@@ -42,9 +46,9 @@ pub fn inbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, from: Option<&
     match tables.number_on(&[trunk.sid], number) {
         None => {
             steps.push(no("No number of this deployment is written so: 404."));
-            steps.extend(tables.near(&read).map(no));
+            steps.extend(tables.near(&read, None).map(no));
         }
-        Some(row) => steps.extend(owned(tables, trunk, row)),
+        Some(row) => steps.extend(owned(all, trunk, row)),
     }
     steps
 }
@@ -76,15 +80,19 @@ fn known_by(trunk: &TrunkRow) -> Step {
     }
 }
 
-fn owned(tables: &Snapshot, trunk: &TrunkRow, row: &NumberRow) -> Vec<Step> {
+fn owned(tables: &Tables, trunk: &TrunkRow, row: &NumberRow) -> Vec<Step> {
     let mut steps = vec![yes(format!("It is the number {} of account {}.", row.number, row.account))];
-    if tables.choose(&[trunk.sid], row).is_none() {
+    if tables.trunks.choose(&[trunk.sid], row).is_none() {
         steps.push(no("The trunk is pinned to another account: 404."));
         return steps;
     }
-    steps.push(match row.voice.is_some() || row.application.is_some() {
-        true => yes("The number has a VoiceUrl or an application: the call is taken."),
-        false => no("The number has no VoiceUrl and no application: 480."),
+    steps.push(match Handler::of(tables, row) {
+        Ok(Handler::Document((voice, ..))) => {
+            let url = voice.map(|hook| shown(&hook.url)).unwrap_or_default();
+            yes(format!("The call is taken, and {url} is asked what becomes of it."))
+        }
+        Ok(Handler::Trunk(own)) => yes(format!("The call rings at the account's own trunk {}.", own.row.sid)),
+        Err(words) => no(format!("480: {words}.")),
     });
     steps
 }

@@ -3,7 +3,7 @@
 use super::door::Doors;
 use super::identify::{Network, Sources};
 use super::normalise;
-use crate::sid::TrunkSid;
+use crate::sid::{AccountSid, TrunkSid};
 use crate::store::rows::{Ha1, NumberRow, TrunkMode, TrunkRow};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -131,11 +131,9 @@ impl Snapshot {
 
     /// Is this host a peer that takes calls from us because they come from us? Its names are compared, never resolved.
     pub fn is_carrier(&self, host: &str) -> bool {
-        let named = without_port(host);
-        let sends = named.trim_matches(['[', ']']).parse().is_ok_and(|ip| !self.identify(ip).is_empty());
-        let is = |own: &Option<String>| {
-            own.as_deref().is_some_and(|own| without_port(own).eq_ignore_ascii_case(named))
-        };
+        let named = comparable(host);
+        let sends = named.parse().is_ok_and(|ip| !self.identify(ip).is_empty());
+        let is = |own: &Option<String>| own.as_deref().is_some_and(|own| comparable(own) == named);
         sends || self.trunks.iter().any(|t| is(&t.outbound_host) || is(&t.outbound_proxy))
     }
 
@@ -146,8 +144,8 @@ impl Snapshot {
         found().find(|t| t.account == Some(number.account)).or_else(|| found().find(|t| t.account.is_none()))
     }
 
-    /// Why a call from `source` to `user` is refused, for the log and the debugger: which trunk, which number, and
-    /// what would have matched. Empty if nothing stands in its way.
+    /// Why a call from `source` to `user` is refused, for the log, which is the operator's: which trunk, which number, and what would
+    /// have matched, whoever's they are. Empty if nothing stands in its way.
     pub fn explain(&self, source: IpAddr, user: &str) -> Vec<String> {
         let candidates = self.identify(source);
         self.explain_number(source, &candidates, user)
@@ -163,7 +161,7 @@ impl Snapshot {
         match self.number_on(candidates, user) {
             None => {
                 out.push(format!("No number '{user}' is configured (looked up as '{}').", canonical(user)));
-                out.extend(self.near(user));
+                out.extend(self.near(user, None));
             }
             Some(number) if self.choose(candidates, number).is_none() => out.push(format!(
                 "The number {} belongs to account {}, to which none of these trunks is open; a trunk pinned to that \
@@ -188,8 +186,25 @@ impl Snapshot {
         out
     }
 
-    /// A number that differs only in how much of the prefix was dialled.
-    pub fn near(&self, user: &str) -> Option<String> {
+    /// The account that these trunks are pinned to, if it is one: it hears of what is refused on them. Where several accounts share an
+    /// address nobody knows whose call it was.
+    pub fn pinned(&self, trunks: &[TrunkSid]) -> Option<AccountSid> {
+        let mut accounts = trunks.iter().filter_map(|sid| self.trunk(*sid)?.account);
+        let first = accounts.next()?;
+        accounts.all(|account| account == first).then_some(first)
+    }
+
+    /// Why a call to a number that an account does not have is refused, for that account: nothing of what others have.
+    pub fn missing(&self, account: AccountSid, user: &str) -> String {
+        let near = self.near(user, Some(account)).map(|near| format!(" {near}")).unwrap_or_default();
+        format!(
+            "no number '{user}' of this account is configured (looked up as '{}').{near}",
+            canonical(user)
+        )
+    }
+
+    /// A number, of this account if one is named, that differs only in how much of the prefix was dialled.
+    pub fn near(&self, user: &str, account: Option<AccountSid>) -> Option<String> {
         let dialled = canonical(user);
         let tail = dialled.trim_start_matches('0');
         if tail.len() < 4 {
@@ -198,6 +213,7 @@ impl Snapshot {
         let mut close: Vec<&str> = self
             .numbers
             .iter()
+            .filter(|(_, row)| account.is_none_or(|account| row.account == account))
             .filter(|(key, _)| key.ends_with(tail) || dialled.ends_with(key.as_str()))
             .map(|(_, row)| row.number.as_str())
             .collect();
@@ -214,6 +230,16 @@ fn without_port(host: &str) -> &str {
         Some((name, port)) if !port.contains(']') => name,
         _ => host,
     }
+}
+
+/// A host in the one spelling that is compared: an address as we write it, a name in lower case, without the dot that may end it; no
+/// port, no brackets.
+fn comparable(host: &str) -> String {
+    let address = |text: &str| text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical().to_string());
+    let bare = without_port(host).trim_matches(['[', ']']);
+    // An IPv6 address without brackets has colons, and no port.
+    let name = || bare.trim_end_matches('.').to_ascii_lowercase();
+    address(host).or_else(|| address(bare)).unwrap_or_else(name)
 }
 
 fn describe(trunk: &TrunkRow) -> String {

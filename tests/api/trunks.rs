@@ -344,4 +344,23 @@ fn a_trunk_explains_what_happens_to_a_number() {
     assert!(out.iter().any(|s| s.contains("INVITE sip:+447700900123@")), "{out:#?}");
     assert!(out.iter().any(|s| s.contains("where 'alice' has registered")), "{out:#?}");
     assert_eq!(server.carrier("GET", &format!("{}/explain", path(&made)), "").status, 400);
+    // What answers a number is what would answer a call to it.
+    let numbered = |number: &str, params: &[(&str, &str)]| {
+        let params: Vec<_> = [("PhoneNumber", number)].into_iter().chain(params.iter().copied()).collect();
+        server.post("/IncomingPhoneNumbers.json", &params).good(201);
+        told(&asked(&format!("number={}", number.replace('+', "%2B")))["inbound"]).pop().unwrap()
+    };
+    let made = server.v1("POST", "/v1/Trunks", &[("FriendlyName", "own")]);
+    let own = made.good(201)["sid"].as_str().unwrap().to_owned();
+    let app = server.post("/Applications.json", &[("FriendlyName", "silent")]).good(201)["sid"].clone();
+    let silent = [("VoiceApplicationSid", app.as_str().unwrap())];
+    assert_eq!(
+        numbered("+442079460019", &[("TrunkSid", &own)]),
+        format!("true The call rings at the account's own trunk {own}.")
+    );
+    assert!(numbered("+442079460020", &silent).starts_with("false 480: the application AP"));
+    assert!(
+        numbered("+442079460021", &[])
+            .ends_with("480: the number +442079460021 has no VoiceUrl and no application.")
+    );
 }

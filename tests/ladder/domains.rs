@@ -3,13 +3,14 @@
 use super::scene::*;
 use crate::kit::doors::{acl, domain, list, user};
 use crate::kit::phone::OnCall;
-use crate::kit::world::spoken;
+use crate::kit::world::{ACCOUNT, spoken};
 use crate::kit::{Reply, World, ladder, rows};
 use crate::security::secrets;
 use chorus::sid::TrunkSid;
 use chorus::sip::digest::server::ha1;
 use chorus::sip::event::Credentials;
-use chorus::store::rows::{NotificationRow, Purpose, TrunkMode, TrunkRow};
+use chorus::store::rows::{AccountRow, NotificationRow, Purpose, TrunkMode, TrunkRow};
+use chorus::store::tx::Op;
 use chorus::trunk::Snapshot;
 use std::sync::Arc;
 
@@ -196,6 +197,31 @@ fn extension_calls_extension() {
     let sentence =
         "Extension calls extension: a registered user dials another by name, media through Chorus.";
     ladder::check(w, "extension_calls_extension", sentence);
+}
+
+/// It is there, but nobody may call it now (ruling 2.9).
+#[test]
+fn an_extension_that_may_not_be_called_now_is_not_a_number_that_is_not_there() {
+    let mut w = World::new(708);
+    w.phone("alice", 10);
+    w.without_trunk();
+    w.another_trunk(TrunkRow { max_channels: Some(0), ..extension(0x81, "alice") });
+    w.another_trunk(extension(0x82, "bob"));
+    register(&mut w, 0, "alice", "chorus");
+    w.dial_with(0, "bob", "alice", vec![]);
+    over(&mut w);
+    let mut account = w.store.get::<AccountRow>(ACCOUNT).unwrap().clone();
+    w.another_trunk(TrunkRow { account: Some(ACCOUNT), ..extension(0x81, "alice") });
+    account.status = "suspended".to_owned();
+    w.put(vec![Op::PutAccount(Box::new(account))]);
+    w.dial_with(0, "bob", "alice", vec![]);
+    w.until("refused", |w| w.phones[0].ended.len() == 2);
+    assert_eq!(w.phones[0].ended.iter().map(|e| e.code).collect::<Vec<_>>(), [503, 480]);
+    w.run_ms(100);
+    let words: Vec<&str> = w.store.all::<NotificationRow>().map(|n| n.words.as_str()).collect();
+    for told in ["max_channels", "not active"] {
+        assert!(words.iter().any(|w| w.contains(told)), "{words:?}");
+    }
 }
 
 #[test]

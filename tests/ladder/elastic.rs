@@ -6,12 +6,14 @@ use crate::kit::phone::OnCall;
 use crate::kit::world::{ACCOUNT, spoken};
 use crate::kit::{Reply, World, ladder};
 use crate::security::secrets;
+use chorus::call::verdict;
 use chorus::sid::{ElasticTrunkSid, OriginationUrlSid};
 use chorus::sip::event::{Credentials, SipCmd};
 use chorus::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
 use chorus::store::rows::{CallRow, CallStatus, Direction, DoorSid, NotificationRow, Purpose, RecordingRow};
 use chorus::store::snapshot::Snapshot as Rows;
 use chorus::store::tx::Op;
+use chorus::trunk::policy::{Asserts, Refer};
 
 const TRUNK: ElasticTrunkSid = ElasticTrunkSid(0xe1);
 
@@ -361,6 +363,52 @@ fn an_asserted_identity_is_a_caller_id() {
     assert_eq!(outer(&w).from, "+15550001");
     w.hang_up(0);
     over(&mut w);
+}
+
+/// Privacy crosses: the carrier is told whose call it is, the callee is not.
+#[test]
+fn who_is_withheld_at_the_pbx_is_withheld_from_the_callee() {
+    let mut w = behind(618, lists(Some("10.0.1.8/29"), None), |_| {});
+    w.trunk(|t| t.identity.outbound = Asserts::PAssertedIdentity);
+    let fields = [("P-Asserted-Identity", "<sip:+15550001@pbx.example.com>"), ("Privacy", "id")];
+    let fields = fields.map(|(n, v)| (n.to_owned(), v.to_owned())).to_vec();
+    w.dial_with(0, "+15550002", "anonymous", fields);
+    answered(&mut w, 1);
+    let invite = w.phones[1].invite.clone().unwrap();
+    assert_eq!((invite.from_user.as_str(), invite.identity.withheld), ("anonymous", true));
+    assert_eq!(invite.identity.asserted.unwrap().user, "+15550001");
+    assert_eq!(outer(&w).from, "+15550001", "its own account knows");
+    w.hang_up(0);
+    over(&mut w);
+    w.run_ms(1_000);
+    assert_eq!(verdict::hung_up(&outer(&w)), (Some("caller"), None), "the PBX called, and hung up");
+}
+
+/// As on a call to any number of the account: the number that was called is the account's, whatever the PBX says after it.
+#[test]
+fn whose_number_a_trunks_call_has_is_known_to_what_follows_from_it() {
+    let mut w =
+        trunk(619, &[url(3, 10, 10)], |t| t.disaster_recovery_url = Some(secrets::url("app.test", "/dr")));
+    w.trunk(|t| {
+        t.refer = Refer::Allow;
+        t.identity.diversion = true;
+    });
+    pbx(&mut w, 3, OnCall::Refuse(500));
+    let callee = callee(&mut w, OnCall::Answer(100));
+    w.app.on("/dr", Reply::twiml("<Dial><Number>+15550002</Number></Dial>"));
+    w.dial(0, "+15550001");
+    answered(&mut w, callee);
+    assert_eq!(w.phones[callee].invite.as_ref().unwrap().diverted_by, "+15550001");
+    let third = w.phone("third", 4);
+    w.phones[third].on_call = OnCall::Answer(100);
+    w.trunk(|t| t.outbound_host = Some("10.0.1.4:5060".to_owned()));
+    w.run_ms(500);
+    w.with_phone(0, |p, now| {
+        let to = "sip:+15550003@10.0.0.1".to_owned();
+        p.endpoint.command(now, SipCmd::Refer { leg: p.leg.unwrap(), to });
+    });
+    answered(&mut w, third);
+    assert_eq!(w.phones[third].invite.as_ref().unwrap().from_user, "+15550001");
 }
 
 #[test]

@@ -175,6 +175,23 @@ fn limit_concurrent_calls() {
     );
 }
 
+/// Nor does one that ends a call which goes on: what was talked counts.
+#[test]
+fn minutes_of_a_call_that_a_restart_ends_are_talked() {
+    let mut w = caller(907, "<Say>hi</Say><Pause length=\"600\"/>");
+    w.rules(|r| r.max_minutes_per_day = Some(2));
+    w.dial(0, "+15550001");
+    answered(&mut w, 0);
+    w.run_ms(90_000);
+    w.crash();
+    w.until("left", |w| !w.phones[0].ended.is_empty());
+    w.phones[0].ended.clear();
+    w.dial(0, "+15550001");
+    answered(&mut w, 0);
+    w.run_ms(40_000);
+    assert!(!w.phones[0].ended.is_empty(), "half a minute was left");
+}
+
 /// Minutes are counted from the rows: a restart gives none back, the next day does.
 #[test]
 fn minutes_of_a_day_survive_a_restart() {

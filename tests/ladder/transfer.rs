@@ -7,6 +7,7 @@ use crate::kit::rows::trunk;
 use crate::kit::world::{ACCOUNT, hook};
 use crate::kit::{Reply, World, ladder};
 use chorus::sip::event::SipCmd;
+use chorus::store::account_rules::AccountRules;
 use chorus::store::rows::{CallRow, NotificationRow, TrunkRow};
 use chorus::trunk::policy::Refer;
 
@@ -15,6 +16,13 @@ pub(super) const NEW_PARTY: &str = "sip:+15550003@10.0.0.1";
 
 /// A caller (phone 0), a callee (phone 1), and a third (phone 2) who is reached at +15550003.
 pub(super) fn three(seed: u64, document: &str, third: OnCall) -> World {
+    let mut w = ready(seed, document, third);
+    w.dial(0, "+15550001");
+    w
+}
+
+/// The same before the call.
+fn ready(seed: u64, document: &str, third: OnCall) -> World {
     let mut w = caller(seed, document);
     w.trunk(|t| t.refer = Refer::Allow);
     w.another_trunk(TrunkRow {
@@ -27,7 +35,6 @@ pub(super) fn three(seed: u64, document: &str, third: OnCall) -> World {
     let third_phone = w.phone("third", 3);
     w.phones[third_phone].on_call = third;
     w.app.on("/dialled", Reply::twiml("<Hangup/>"));
-    w.dial(0, "+15550001");
     w
 }
 
@@ -169,6 +176,26 @@ fn a_document_waits_for_its_new_party_or_ends() {
     }
 }
 
+/// The new party is not called before the row says so; without it the transfer is over, and the next one may be tried.
+#[test]
+fn a_transfer_that_cannot_be_written_fails_and_leaves_the_way_free() {
+    let mut w = three(556, "<Say>one</Say><Pause length=\"60\"/>", OnCall::Answer(200));
+    w.until("answered", |w| w.phones[0].answered);
+    w.run_ms(1_000);
+    w.database_down = true;
+    refer(&mut w, 0, NEW_PARTY);
+    w.run_ms(2_000);
+    assert_eq!(w.phones[0].transfer, [202, 100, 503]);
+    assert!(w.phones[2].invite.is_none());
+    w.database_down = false;
+    w.run_ms(30_000);
+    assert!(transferred_to(&w).is_empty(), "nor says its row that it was");
+    w.phones[0].transfer.clear();
+    refer(&mut w, 0, NEW_PARTY);
+    w.until("the document goes on with the third", |w| w.phones[2].rtp_loud > 0 || w.phones[2].answered);
+    assert_eq!(w.phones[0].transfer, [202, 100, 180, 200]);
+}
+
 #[test]
 fn transfer_attended() {
     let mut w = connected(548, OnCall::Answer(100));
@@ -233,6 +260,49 @@ fn a_transfer_goes_where_the_account_may_call() {
     over(&mut w);
 }
 
+/// Nor by the way of the trunk's own house, where an extension is called as it stands: with a prefix that leads abroad, or a Replaces
+/// that names nothing here.
+#[test]
+fn a_transfer_to_the_trunks_own_house_is_no_way_around_a_country() {
+    let mut w = connected(554, OnCall::Answer(100));
+    w.rules(|r| *r = AccountRules::of_new());
+    for to in [
+        "sip:00442079460018@10.0.1.2",
+        "sip:011442079460018@10.0.1.2",
+        "sip:%30%30442079460018@10.0.1.2",
+        "sip:+442079460018@10.0.1.2",
+        "sip:+442079460018@10.0.1.2?Replaces=none%3Bto-tag%3Da%3Bfrom-tag%3Db",
+        "sip:4420794600;phone-context=+44@10.0.1.2",
+    ] {
+        w.phones[1].transfer.clear();
+        refer(&mut w, 1, to);
+        w.run_ms(300);
+        assert_eq!(w.phones[1].transfer, [404], "{to}");
+    }
+    assert!(w.store.all::<NotificationRow>().all(|n| n.code == 13802));
+    // An extension there is nobody's expense.
+    w.phones[1].transfer.clear();
+    refer(&mut w, 1, "sip:204@10.0.1.2");
+    w.run_ms(300);
+    assert_eq!(w.phones[1].transfer[0], 202);
+}
+
+/// Two that transfer to each other do not go on for ever.
+#[test]
+fn a_transfer_is_one_hop_further() {
+    for (hops, left, codes) in [(70, 68, 202), (2, 0, 202), (1, 0, 483)] {
+        let mut w = ready(555, DIAL, OnCall::Ring);
+        w.phones[0].hops.0 = hops;
+        w.dial(0, "+15550001");
+        answered(&mut w, 1);
+        w.run_ms(500);
+        refer(&mut w, 1, NEW_PARTY);
+        w.run_ms(500);
+        assert_eq!(w.phones[1].transfer[0], codes, "{hops} hops");
+        assert_eq!(w.phones[2].hops.1, (codes == 202).then_some(left), "{hops} hops");
+    }
+}
+
 #[test]
 fn replaces_in() {
     let mut w = three(551, "<Say>one</Say><Pause length=\"3\"/><Say>two</Say>", OnCall::Ring);
@@ -272,6 +342,8 @@ fn replaces_that_fits_nothing_is_refused() {
     w.until("refused", |w| !w.phones[2].ended.is_empty());
     assert_eq!(w.phones[2].ended[0].code, 481);
     hear_each_other(&mut w, 0, 1);
+    let told = |n: &NotificationRow| n.words.contains("Replaces") && n.account == chorus::sid::AccountSid(9);
+    assert!(w.store.all::<NotificationRow>().any(told), "the account of the trunk that it came over");
 }
 
 /// A user of a SIP domain takes over calls of its account, and of no other.

@@ -79,6 +79,7 @@ fn check(effects: u32, again: Option<u32>) -> bool {
     w.run(Duration::from_secs(12 * 3_600));
     if let Some(row) = w.store.get::<CallRow>(victim).filter(|_| fired) {
         assert!(row.status.is_final(), "{what}: {:?}", row.status);
+        assert_ne!(row.ended_how.as_deref(), Some("restart"), "{what}");
     }
     // What it still waited for, its recording perhaps, it waits for with a limit.
     assert!(w.switch.call(victim).is_none(), "{what}: the call is still there");

@@ -25,10 +25,12 @@ fn a_zone_is_a_calling_code_and_in_north_america_an_island() {
         assert_eq!(zone(number), Zone::Code(code.to_owned()), "{number}");
         assert!(is_zone(code));
     }
-    for inside in ["1001", "alice", "911", "123456"] {
+    for inside in ["1001", "alice", "911", "123456", "*98", "alice-1234567"] {
         assert_eq!(zone(inside), Zone::Inside, "{inside}");
     }
-    for unknown in ["02079460018", "+2101234567", "+882x", "1234567", "00"] {
+    for unknown in
+        ["02079460018", "+2101234567", "+882x", "1234567", "00", "00442079460018#", "*72*4155552671"]
+    {
         let expected = if unknown == "00" { Zone::Inside } else { Zone::Unknown };
         assert_eq!(zone(unknown), expected, "{unknown}");
     }
@@ -38,7 +40,13 @@ fn a_zone_is_a_calling_code_and_in_north_america_an_island() {
 fn tables(rules: AccountRules) -> Tables {
     let carrier =
         TrunkRow { outbound_host: Some("gw.carrier.example:5070".to_owned()), ..trunk(1, &["192.0.2.0/24"]) };
-    Tables::new(vec![carrier], vec![number(1, "+15550001", ACCOUNT.0)], vec![], vec![account(ACCOUNT, rules)])
+    let proxied = TrunkRow { outbound_proxy: Some("[2001:db8::7]:5060".to_owned()), ..trunk(2, &[]) };
+    Tables::new(
+        vec![carrier, proxied],
+        vec![number(1, "+15550001", ACCOUNT.0)],
+        vec![],
+        vec![account(ACCOUNT, rules)],
+    )
 }
 
 fn code(rules: &AccountRules, to: &str) -> Option<u32> {
@@ -55,6 +63,8 @@ fn a_new_account_dials_its_own_country_and_extensions() {
         "sip:1001@gw.carrier.example",
         // Whoever takes the call there is paid by nobody here.
         "sip:+442079460018@elsewhere.example",
+        "sip:+442079460018@gw.carrier.example;maddr=198.51.100.1",
+        "sip:+442079460018@[2001:db8::8]:5060",
     ] {
         assert_eq!(code(&new, open), None, "{open}");
     }
@@ -66,6 +76,20 @@ fn a_new_account_dials_its_own_country_and_extensions() {
         "sip:+442079460018;npdi@GW.carrier.example:5080;transport=tcp",
         "sips:00442079460018@192.0.2.9",
         "sip:00442079460018:secret@192.0.2.9",
+        // However it is written, it is read and sent as this.
+        "sip:%2B442079460018@gw.carrier.example",
+        "sip:%30%30442079460018@gw.carrier.example",
+        "sip:00442079460018%23@gw.carrier.example",
+        "sip:00442079460018?x=y@gw.carrier.example",
+        "sip:20794600;phone-context=+44@gw.carrier.example",
+        "sip:123456;phone-context=+4420@gw.carrier.example",
+        "sip:+442079460018?X-a=b@gw.carrier.example",
+        "sip:+442079460018@gw.carrier.example.",
+        "SIP:+442079460018@gw.carrier.example.:5070",
+        "sip:+442079460018@[::ffff:192.0.2.9]:5060",
+        "sip:+442079460018@elsewhere.example;maddr=192.0.2.9",
+        "sip:+442079460018@elsewhere.example;maddr=gw.carrier.example.",
+        "sip:+442079460018@[2001:db8:0::7]",
     ] {
         assert_eq!(code(&new, shut), Some(21215), "{shut}");
     }

@@ -24,6 +24,7 @@ impl Call {
         // Not counting what it waited for its turn.
         self.dialled = cx.now.mono;
         self.leg.invited = true;
+        self.leg.hops = target.max_forwards;
         let ring = Duration::from_secs(self.row.timeout_s.into());
         self.timers.arm(TimerKind::Ring, cx.now.mono + ring);
         let invite = Effect::Sip(SipCmd::Invite(Box::new(target.invite(self.leg.id, &self.row, offer))));
