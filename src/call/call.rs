@@ -99,7 +99,7 @@ impl Call {
             Event::Command(t, c) => self.on_command(cx, t, c),
             Event::Told(from, w) => self.on_word(cx, from, w),
             Event::NotStored(_) => self.on_not_stored(cx),
-            Event::Replaced(leg, invite) => self.on_replaced(cx, leg, &invite),
+            Event::Replaced(leg, invite, caller) => self.on_replaced(cx, leg, &invite, &caller),
             Event::Time => self.on_time(cx),
         }
     }

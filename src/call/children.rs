@@ -67,6 +67,7 @@ struct Party<'a> {
     digits: Option<String>,
     whisper: Option<(&'a str, twiml::Method)>,
     callback: Option<(&'a str, twiml::Method, &'a [CallEvent])>,
+    secure: bool,
 }
 
 /// Addresses in the order in which they are tried: by priority, the lowest first, among equals by their share, as DNS SRV does
@@ -100,6 +101,7 @@ fn parties<'a>(cx: &mut Cx<'_>, noun: &'a Noun) -> Result<Vec<Party<'a>>, NoRout
                 .status_callback
                 .as_deref()
                 .map(|u| (u, n.status_callback_method, &*n.status_callback_event)),
+            secure: false,
         }]),
         Noun::Sip(s) if s.uris.is_empty() => {
             Err(NoRoute { code: 13243, words: "<Sip> has no URI".to_owned() })
@@ -133,6 +135,7 @@ fn at_uri<'a>(s: &'a Sip, uri: &'a SipUri) -> Party<'a> {
             .status_callback
             .as_deref()
             .map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
+        secure: false,
     }
 }
 
@@ -188,9 +191,14 @@ pub fn at_addresses(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, addresses: &[St
             digits: None,
             whisper: None,
             callback: None,
+            secure: parent.trunking.as_ref().is_some_and(|t| t.trunk.secure),
         };
         match (spawn(cx, parent, dial, &caller, party), &mut first) {
-            (Ok(spawn), None) => first = Some(spawn),
+            (Ok(mut spawn), None) => {
+                spawn.target.hasty =
+                    parent.trunking.as_ref().is_some_and(|t| t.disaster_recovery().is_some());
+                first = Some(spawn);
+            }
             (Ok(spawn), Some(first)) => first.target.alternatives.push(spawn.target.into_alternative()),
             (Err(e), _) => notify::write(cx, &parent.row, e.code, &e.words),
         }
@@ -220,6 +228,7 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         headers: p.headers,
         behind: Some(own_number(parent)),
         diverted_by: forwarders(parent, caller),
+        secure: p.secure,
     };
     let account = parent.row.account;
     if let Some(Err((code, words))) = cx.tables.account(account).map(|a| cx.usage.room(cx.now.wall, a)) {

@@ -6,7 +6,7 @@ use crate::media::{
     plan::{Clip, MediaPlan},
 };
 use crate::sid::{AccountSid, CallSid, StreamSid};
-use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::speech::{ClipId, Speech, SpeechError};
 use crate::store::rows::{CallRow, CallStatus};
 use crate::store::tx::{StoreError, Tx};
@@ -39,7 +39,7 @@ pub enum Event {
     /// A commit that something waited for failed.
     NotStored(StoreError),
     /// An INVITE on this leg wants to take the place of the call's own (Replaces).
-    Replaced(LegId, Box<Invite>),
+    Replaced(LegId, Box<Invite>, Caller),
     /// A timer of its may be due.
     Time,
 }

@@ -16,6 +16,7 @@ pub mod phase;
 pub mod program;
 pub mod recordings;
 pub mod requests;
+pub mod secure;
 pub mod spare;
 pub mod status;
 pub mod streams;

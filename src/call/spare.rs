@@ -11,10 +11,11 @@ use super::cx::Cx;
 use super::event::Effect;
 use super::phase::calling::early_dialog;
 use super::target::Target;
+use super::terms::{self, Ways};
 use super::timers::TimerKind;
 use super::transfer::Transfer;
 use crate::sid::TrunkSid;
-use crate::sip::event::{Cause, DialogIds, Invite, LegId, Side, SipCmd, SipEvent};
+use crate::sip::event::{Caller, Cause, DialogIds, Invite, LegId, Side, SipCmd, SipEvent};
 use crate::store::rows::CallStatus;
 use bytes::Bytes;
 use std::time::Duration;
@@ -26,20 +27,22 @@ const RING: Duration = Duration::from_secs(60);
 pub struct Spare {
     leg: LegId,
     trunk: Option<TrunkSid>,
+    ways: Ways,
     /// The referrer has left: how.
     left: Option<(Cause, Vec<(String, String)>)>,
 }
 
 impl Call {
     /// Calls the new party; what it hears and says will be this leg's.
-    pub(super) fn call_spare(&mut self, cx: &mut Cx<'_>, target: Target) {
+    pub(super) fn call_spare(&mut self, cx: &mut Cx<'_>, mut target: Target) {
         let leg = cx.ids.leg();
-        let Some(offer) = self.leg.own_offer() else { return };
+        let Some(ways) = self.offer_to_spare(cx, &mut target) else { return };
+        let offer = ways.offer();
         let dialog = early_dialog(cx, &target.uri);
         let mut row = self.row.clone();
         row.dialog = Some(dialog.clone());
         self.row.spare_dialog = Some(dialog);
-        self.transfer = Transfer::Spare(Box::new(Spare { leg, trunk: target.trunk, left: None }));
+        self.transfer = Transfer::Spare(Box::new(Spare { leg, trunk: target.trunk, ways, left: None }));
         self.timers.arm(TimerKind::Ring, cx.now.mono + RING);
         let invite = Effect::Sip(SipCmd::Invite(Box::new(target.invite(leg, &row, offer))));
         let unwritten = Effect::Trace { from: "chorus", to: "chorus", what: "not written".to_owned() };
@@ -60,9 +63,10 @@ impl Call {
             SipEvent::Progress { code: 180 | 183, .. } => self.notify_referrer(cx, 180, String::new()),
             SipEvent::Answered { dialog, body, .. } => self.spare_answered(cx, *dialog, body),
             SipEvent::Ended { cause, .. } => self.spare_failed(cx, cause),
-            SipEvent::Rerouted { trunk, .. } => {
+            SipEvent::Rerouted { trunk, uri, .. } => {
                 if let Transfer::Spare(spare) = &mut self.transfer {
                     spare.trunk = trunk;
+                    spare.ways.rerouted(trunk, &uri);
                 }
             }
             _ => {}
@@ -83,6 +87,7 @@ impl Call {
         self.row.dialog = Some(dialog);
         self.row.spare_dialog = None;
         self.row.trunk = spare.trunk;
+        self.take_terms(spare.ways);
         // As after every 2xx: who is ACKed must be found in the row.
         let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: own })];
         let commit = self.write_row(ack(), ack());
@@ -150,17 +155,22 @@ impl Call {
     }
 
     /// An INVITE with Replaces: its sender is the call's peer from now on.
-    pub(super) fn on_replaced(&mut self, cx: &mut Cx<'_>, leg: LegId, invite: &Invite) {
+    pub(super) fn on_replaced(&mut self, cx: &mut Cx<'_>, leg: LegId, invite: &Invite, caller: &Caller) {
         let refuse = |code: u16, words: &str, headers| {
             Effect::Sip(SipCmd::Refuse { leg, cause: Cause::new(code, words), headers })
         };
         if !self.leg.answered || self.is_ending() || self.is_vacant() {
             return cx.push(refuse(481, "Call/Transaction Does Not Exist", vec![]));
         }
+        let before = std::mem::replace(&mut self.leg.terms, terms::of_caller(cx, caller));
         let body = match self.leg.answer_anew(invite.offer.as_ref()) {
             Ok(body) => body,
-            Err(unusable) => return cx.push(refuse(488, "Not Acceptable Here", vec![unusable.warning()])),
+            Err(unusable) => {
+                self.leg.terms = before;
+                return cx.push(refuse(488, "Not Acceptable Here", vec![unusable.warning()]));
+            }
         };
+        self.row.trunk = caller.trunk();
         self.row.dialog = Some(invite.dialog.clone());
         self.leg.near = Some(invite.flow.remote);
         let own = self.leg.id;

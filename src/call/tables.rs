@@ -78,6 +78,14 @@ impl Tables {
         self.elastic.get(&sid)
     }
 
+    /// Does this door take encrypted calls alone?
+    pub fn is_secure(&self, door: DoorSid) -> bool {
+        match door {
+            DoorSid::Domain(sid) => self.trunks.doors().domain(sid).is_some_and(|d| d.secure),
+            DoorSid::Trunk(sid) => self.elastic(sid).is_some_and(|t| t.row.secure),
+        }
+    }
+
     /// The zone of an account's oldest number.
     pub fn first_zone(&self, account: AccountSid) -> Option<&str> {
         self.first_zones.get(&account).map(String::as_str)

@@ -7,6 +7,7 @@ use super::target::Target;
 use crate::media::plan::Peer;
 use crate::sdp::Terms;
 use crate::sid::TrunkSid;
+use crate::sip::event::Caller;
 use crate::trunk::media;
 use bytes::Bytes;
 
@@ -18,10 +19,36 @@ pub(super) struct Way {
     offer: Bytes,
 }
 
-/// The terms of calls over a trunk.
-pub(super) fn of(cx: &mut Cx<'_>, trunk: Option<TrunkSid>) -> Terms {
+/// The terms of calls over a trunk; `secure`: encrypted, whatever it says.
+pub(super) fn of(cx: &mut Cx<'_>, trunk: Option<TrunkSid>, secure: bool) -> Terms {
     let tables = cx.tables.clone();
-    media::terms(trunk.and_then(|sid| tables.trunks.trunk(sid)), cx.rng)
+    media::terms(trunk.and_then(|sid| tables.trunks.trunk(sid)), secure, cx.rng)
+}
+
+/// The terms of whoever sends an INVITE.
+pub(super) fn of_caller(cx: &mut Cx<'_>, caller: &Caller) -> Terms {
+    let secure = matches!(caller, Caller::Door(door, _) if cx.tables.is_secure(*door));
+    of(cx, caller.trunk(), secure)
+}
+
+/// The ways of a call to a new party.
+pub(super) struct Ways {
+    taken: Way,
+    others: Vec<Way>,
+}
+
+impl Ways {
+    /// The first offer.
+    pub(super) fn offer(&self) -> Bytes {
+        self.taken.offer.clone()
+    }
+
+    /// It goes another way.
+    pub(super) fn rerouted(&mut self, trunk: Option<TrunkSid>, uri: &str) {
+        if let Some(at) = self.others.iter().position(|way| way.trunk == trunk && way.uri == uri) {
+            self.taken = self.others.swap_remove(at);
+        }
+    }
 }
 
 impl Leg {
@@ -37,15 +64,36 @@ impl Leg {
 impl Call {
     /// The offer of the first way; the other ways get theirs, each with keys of its own.
     pub(super) fn offer_to(&mut self, cx: &mut Cx<'_>, target: &mut Target) -> Option<Bytes> {
-        self.leg.terms = of(cx, target.trunk);
+        self.leg.terms = of(cx, target.trunk, target.secure);
         let offer = self.leg.own_offer()?;
+        self.leg.ways = self.ways_of(cx, target)?;
+        Some(offer)
+    }
+
+    /// What is offered on the other ways of a target.
+    fn ways_of(&self, cx: &mut Cx<'_>, target: &mut Target) -> Option<Vec<Way>> {
+        let mut ways = Vec::with_capacity(target.alternatives.len());
         for way in &mut target.alternatives {
-            let terms = of(cx, way.trunk);
+            let terms = of(cx, way.trunk, way.secure);
             way.offer = self.leg.offer_in(&terms)?;
             let (uri, offer) = (way.uri.clone(), way.offer.clone());
-            self.leg.ways.push(Way { trunk: way.trunk, uri, terms, offer });
+            ways.push(Way { trunk: way.trunk, uri, terms, offer });
         }
-        Some(offer)
+        Some(ways)
+    }
+
+    /// The same to a new party that may take the peer's place: the leg's own terms stay until it does.
+    pub(super) fn offer_to_spare(&self, cx: &mut Cx<'_>, target: &mut Target) -> Option<Ways> {
+        let terms = of(cx, target.trunk, target.secure);
+        let offer = self.leg.offer_in(&terms)?;
+        let first = Way { trunk: target.trunk, uri: target.uri.clone(), terms, offer };
+        Some(Ways { others: self.ways_of(cx, target)?, taken: first })
+    }
+
+    /// The new party has taken the place: what it was offered is what the leg has said.
+    pub(super) fn take_terms(&mut self, ways: Ways) {
+        self.leg.terms = ways.taken.terms;
+        self.leg.offered_instead(&ways.taken.offer);
     }
 
     /// The call goes another way.

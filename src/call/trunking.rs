@@ -67,7 +67,8 @@ impl Trunking {
         }
     }
 
-    fn disaster_recovery(&self) -> Option<Hook> {
+    /// What is asked for a document if nobody can be reached.
+    pub(super) fn disaster_recovery(&self) -> Option<Hook> {
         let Way::Originating(_) = &self.way else { return None };
         let (url, method) = (self.trunk.disaster_recovery_url.clone()?, self.trunk.disaster_recovery_method);
         Some(Hook { url, method })
@@ -125,7 +126,7 @@ impl Call {
 /// Was it the peer that failed, rather than whom it would have called?
 fn unreached(outcome: &Outcome) -> bool {
     let of_peer = (500..600).contains(&outcome.cause.code);
-    outcome.status == CallStatus::Failed && (of_peer || outcome.error.is_some())
+    outcome.error.is_some() || outcome.status == CallStatus::Failed && of_peer
 }
 
 /// The far end's final answer, as our own: what it says of our credentials there is none of the caller's business.

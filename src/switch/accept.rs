@@ -1,6 +1,7 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
 mod admit;
+mod secure;
 
 use super::{Switch, elastic};
 use crate::call::call::Call;
@@ -24,6 +25,8 @@ pub(super) struct Refusal {
     account: Option<AccountSid>,
     /// Of the notification.
     code: u32,
+    /// A further field of the answer.
+    header: Option<Box<(String, String)>>,
 }
 
 /// What becomes of a call to a number.
@@ -37,12 +40,18 @@ pub(super) struct Handled {
 impl Refusal {
     /// With the account whose debugger is told.
     pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
-        Refusal { cause, words, account, code: 32100 }
+        Refusal { cause, words, account, code: 32100, header: None }
     }
 
     /// With another code in the debugger.
     pub(super) fn noted_as(self, code: u32) -> Refusal {
         Refusal { code, ..self }
+    }
+
+    /// With a field in the answer.
+    fn with_header(mut self, name: &str, value: String) -> Refusal {
+        self.header = Some(Box::new((name.to_owned(), value)));
+        self
     }
 }
 
@@ -53,17 +62,26 @@ impl Switch {
             return;
         };
         if let Some(old) = invite.replaces {
-            return self.replace(now, leg, old, invite, &caller);
+            let fits = match caller {
+                Caller::Door(door, _) => self.encrypted_as_wanted(&invite, door),
+                Caller::Trunks(_) => Ok(()),
+            };
+            return match fits {
+                Ok(()) => self.replace(now, leg, old, invite, caller),
+                Err(refusal) => self.refuse(now, leg, &invite, refusal),
+            };
         }
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
             Caller::Door(DoorSid::Domain(sid), user) => self
                 .place()
+                .and_then(|()| self.encrypted_as_wanted(&invite, DoorSid::Domain(sid)))
                 .and_then(|()| self.admit_at_domain(now, &invite, sid, user))
                 .map(|row| (row, None)),
-            Caller::Door(DoorSid::Trunk(sid), _) => {
-                self.place().and_then(|()| self.admit_terminating(now, &invite, sid))
-            }
+            Caller::Door(DoorSid::Trunk(sid), _) => self
+                .place()
+                .and_then(|()| self.encrypted_as_wanted(&invite, DoorSid::Trunk(sid)))
+                .and_then(|()| self.admit_terminating(now, &invite, sid)),
         };
         match admitted {
             Ok((row, trunking)) => {
@@ -96,6 +114,7 @@ impl Switch {
             words,
             account: Some(account),
             code,
+            header: None,
         })
     }
 
@@ -179,7 +198,7 @@ impl Switch {
     }
 
     fn refuse(&mut self, now: Now, leg: LegId, invite: &Invite, r: Refusal) {
-        let mut headers = Vec::new();
+        let mut headers: Vec<(String, String)> = r.header.into_iter().map(|field| *field).collect();
         if r.cause.code == 503 {
             headers.push(("Retry-After".to_owned(), (1 + self.rng.below(8)).to_string()));
         }

@@ -58,14 +58,14 @@ impl Switch {
     }
 
     /// An INVITE with Replaces, which the endpoint has compared with the dialog: only from the same trunk, or one of the same account.
-    pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: &Caller) {
+    pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: Caller) {
         let call = self.legs.get(&old).copied();
         let row = call.and_then(|sid| self.calls.get(&sid)).map(Call::row);
         let ours = row.is_some_and(|row| {
             let pinned = |sid: &TrunkSid| {
                 self.tables.trunks.trunk(*sid).is_some_and(|t| t.account == Some(row.account))
             };
-            match caller {
+            match &caller {
                 Caller::Trunks(trunks) => {
                     row.trunk.is_some_and(|t| trunks.contains(&t)) || trunks.iter().any(pinned)
                 }
@@ -75,7 +75,7 @@ impl Switch {
             }
         });
         match call.filter(|_| ours) {
-            Some(call) => self.tell(now, call, Event::Replaced(leg, invite)),
+            Some(call) => self.tell(now, call, Event::Replaced(leg, invite, caller)),
             None => {
                 self.on_refused_call(
                     now,

@@ -53,6 +53,8 @@ pub struct Phone {
     pub calls: Option<String>,
     /// It signals over TCP.
     pub tcp: bool,
+    /// It signals over TLS.
+    pub tls: bool,
     /// It sends no RTP although it could.
     pub silent: bool,
     /// For challenges of its INVITE.
@@ -126,6 +128,7 @@ impl Phone {
             registrar: None,
             calls: None,
             tcp: false,
+            tls: false,
             silent: false,
             credentials: None,
             offer_with: None,

@@ -13,7 +13,7 @@ use chorus::store::rows::{NotificationRow, Purpose, TrunkMode, TrunkRow};
 use chorus::trunk::Snapshot;
 use std::sync::Arc;
 
-const PASSWORD: &str = "Mellon0815tirith";
+pub(super) const PASSWORD: &str = "Mellon0815tirith";
 const BOT: &str = "sip:bot@acme.example";
 
 /// Phone 0 calls a domain that its address may call.
@@ -79,7 +79,7 @@ fn domain_not_listed() {
 }
 
 /// A telephone that registers as `user` at `host`, by way of Chorus.
-fn register(w: &mut World, phone: usize, user: &str, host: &str) {
+pub(super) fn register(w: &mut World, phone: usize, user: &str, host: &str) {
     secrets::plant(PASSWORD);
     let there = TrunkRow {
         authentication_mode: TrunkMode::OutboundRegistration,

@@ -17,6 +17,7 @@ mod refer;
 mod registering;
 mod rest;
 pub mod scene;
+mod secure;
 mod signalling;
 mod transfer;
 mod users;
@@ -40,6 +41,7 @@ fn every_ladder_is_shown() {
         include_str!("registering.rs"),
         include_str!("refer.rs"),
         include_str!("rest.rs"),
+        include_str!("secure.rs"),
         include_str!("signalling.rs"),
         include_str!("transfer.rs"),
         include_str!("users.rs"),

@@ -134,6 +134,7 @@ impl Calling {
             offer,
             registered,
             keep_user,
+            secure,
         } = next;
         if !offer.is_empty() {
             self.cmd.offer = offer;
@@ -149,6 +150,7 @@ impl Calling {
         self.manners = manners;
         self.cmd.registered = registered;
         self.cmd.keep_user = keep_user;
+        self.cmd.secure = secure;
         self.authorization.clear();
         self.realms.clear();
         self.digest = digest::Client::default();

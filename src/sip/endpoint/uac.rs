@@ -82,8 +82,9 @@ impl Endpoint {
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         calling.stage = Stage::Resolving(lookup);
         let trunk = calling.cmd.trunk;
+        let transport = if calling.cmd.secure { Some(Transport::Tls) } else { transport(hop) };
         self.resolving.insert(lookup, id);
-        let (host, port, transport) = (hop.next_host().to_owned(), hop.port, transport(hop));
+        let (host, port) = (hop.next_host().to_owned(), hop.port);
         self.out.push_back(SipOut::Resolve(lookup, Lookup { host, port, transport, trunk }));
     }
 
@@ -137,7 +138,8 @@ impl Endpoint {
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
             calling.stage = Stage::Sent { txn, flow, branch, cseq, provisional: false };
             calling.timer_c = None;
-            calling.impatient = (!calling.cmd.alternatives.is_empty()).then_some(now + TRUNK_PATIENCE);
+            let other = calling.cmd.hasty || !calling.cmd.alternatives.is_empty();
+            calling.impatient = other.then_some(now + TRUNK_PATIENCE);
         }
     }
 
