@@ -123,6 +123,7 @@ impl Call {
     /// A child of a Dial.
     pub fn child(cx: &mut Cx<'_>, spawn: Spawn) -> Call {
         let mut call = Call::dialled(cx, spawn.row, spawn.target, None, Some(spawn.parent));
+        (call.pbx, call.refer_url) = (spawn.pbx, spawn.refer_url);
         call.whisper = spawn.whisper;
         call
     }
@@ -148,6 +149,8 @@ impl Call {
             dialled: cx.now.mono,
             answered_at: None,
             ended_at: None,
+            pbx: None,
+            refer_url: None,
             transfer: Default::default(),
             before: None,
         }

@@ -4,6 +4,8 @@ use super::call::Call;
 use super::cx::Cx;
 use super::event::Spawn;
 use super::notify;
+use super::refer_url::ReferUrl;
+use super::rights::Pbx;
 use super::target::{self, NoRoute, Wish};
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook, Subscription};
@@ -57,6 +59,12 @@ pub fn recording(dial: &Dial, base: Option<&str>) -> Option<DialRecording> {
 fn hook(base: Option<&str>, href: &str, method: twiml::Method) -> Option<Hook> {
     let url = policy::resolve(base, href).ok()?;
     Some(Hook { url, method: super::program::method_of(method) })
+}
+
+/// Whom a REFER of the Dial's parties is told to.
+pub fn refer_url(dial: &Dial, base: Option<&str>) -> Option<ReferUrl> {
+    let hook = hook(base, dial.refer_url.as_deref()?, dial.refer_method)?;
+    Some(ReferUrl { hook, keep: dial.answer_on_bridge })
 }
 
 /// What a noun says, whichever it is.
@@ -195,8 +203,10 @@ pub fn at_addresses(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, addresses: &[St
         };
         match (spawn(cx, parent, dial, &caller, party), &mut first) {
             (Ok(mut spawn), None) => {
-                spawn.target.hasty =
-                    parent.trunking.as_ref().is_some_and(|t| t.disaster_recovery().is_some());
+                if let Some(t) = &parent.trunking {
+                    spawn.target.hasty = t.disaster_recovery().is_some();
+                    spawn.pbx = Some(Box::new(Pbx::new(&t.trunk, &parent.row.to)));
+                }
                 first = Some(spawn);
             }
             (Ok(spawn), Some(first)) => first.target.alternatives.push(spawn.target.into_alternative()),
@@ -265,5 +275,6 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         ..CallRow::empty(parent.row.account, cx.now.wall, &cx.settings.node, CallStatus::Queued)
     };
     let whisper = p.whisper.and_then(|(url, method)| hook(base, url, method));
-    Ok(Spawn { row, target, whisper, parent: parent.row.sid })
+    let refer_url = refer_url(dial, base);
+    Ok(Spawn { row, target, whisper, parent: parent.row.sid, pbx: None, refer_url })
 }

@@ -16,7 +16,7 @@ use super::timers::TimerKind;
 use super::transfer::Transfer;
 use crate::sid::TrunkSid;
 use crate::sip::event::{Caller, Cause, DialogIds, Invite, LegId, Side, SipCmd, SipEvent};
-use crate::store::rows::CallStatus;
+use crate::store::rows::{CallStatus, DoorSid};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -88,6 +88,7 @@ impl Call {
         self.row.spare_dialog = None;
         self.row.trunk = spare.trunk;
         self.take_terms(spare.ways);
+        (self.pbx, self.refer_url) = (None, None);
         // As after every 2xx: who is ACKed must be found in the row.
         let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: own })];
         let commit = self.write_row(ack(), ack());
@@ -171,6 +172,7 @@ impl Call {
             }
         };
         self.row.trunk = caller.trunk();
+        self.pbx = self.pbx.take().filter(|_| matches!(caller, Caller::Door(DoorSid::Trunk(_), _)));
         self.row.dialog = Some(invite.dialog.clone());
         self.leg.near = Some(invite.flow.remote);
         let own = self.leg.id;

@@ -13,6 +13,7 @@ use super::call::Call;
 use super::children;
 use super::cx::Cx;
 use super::event::{Effect, Outcome};
+use super::rights::Pbx;
 use super::{notify, status};
 use crate::sip::event::{Cause, SipCmd};
 use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
@@ -81,7 +82,7 @@ impl Call {
     /// The effects that dial the far end.
     pub(super) fn begin_trunking(&mut self, cx: &mut Cx<'_>, trunking: Trunking) -> Vec<Effect> {
         let already = cx.fx.len();
-        let (mut dial, way) = (trunking.dial(), trunking.way.clone());
+        let (mut dial, way, trunking_row) = (trunking.dial(), trunking.way.clone(), trunking.trunk.clone());
         self.trunking = Some(Box::new(trunking));
         if self.leg.hops == 0 {
             // As a proxy would say (RFC 3261 section 16.3, step 3): between two trunks a call may go round and round.
@@ -96,6 +97,7 @@ impl Call {
         }
         match way {
             Way::Terminating => {
+                self.pbx = Some(Box::new(Pbx::new(&trunking_row, &self.row.from)));
                 dial.nouns = vec![Noun::Number(Number { number: self.row.to.clone(), ..Number::default() })];
                 self.begin_dial(cx, dial);
             }

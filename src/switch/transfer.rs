@@ -4,6 +4,8 @@
 use super::Switch;
 use crate::call::call::Call;
 use crate::call::event::{Event, Word};
+use crate::call::rights::NO_REFER_URL;
+use crate::call::target::NoRoute;
 use crate::clock::Now;
 use crate::sid::{CallSid, TrunkSid};
 use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
@@ -23,8 +25,8 @@ impl Switch {
     fn attend(&mut self, now: Now, call: CallSid, other: CallSid) {
         let (first, second, to) = match self.partners(call, other) {
             Ok(found) => found,
-            Err(words) => {
-                let word = Word::NotTransferred { cause: Cause::new(603, "Decline"), words };
+            Err(NoRoute { code, words }) => {
+                let word = Word::NotTransferred { cause: Cause::new(603, "Decline"), code, words };
                 return self.tell(now, call, Event::Told(call, word));
             }
         };
@@ -37,8 +39,9 @@ impl Switch {
     }
 
     /// Who stays on either side, and the address of the second.
-    fn partners(&self, call: CallSid, other: CallSid) -> Result<(CallSid, CallSid, String), String> {
-        let gone = || "the call is over".to_owned();
+    fn partners(&self, call: CallSid, other: CallSid) -> Result<(CallSid, CallSid, String), NoRoute> {
+        let no = |words: &str| NoRoute { code: NO_REFER_URL, words: words.to_owned() };
+        let gone = || no("the call is over");
         let (one, two) = (self.calls.get(&call).ok_or_else(gone)?, self.calls.get(&other).ok_or_else(gone)?);
         one.may_transfer()?;
         let same = one.row().account == two.row().account;
@@ -50,10 +53,8 @@ impl Switch {
                 let to = party.map(|r| if inbound { r.from.clone() } else { r.to.clone() });
                 Ok((first, second, to.unwrap_or_default()))
             }
-            (false, ..) => Err("REFER with a Replaces that names no call of the account".to_owned()),
-            _ => {
-                Err("REFER with a Replaces: both calls must be connected with somebody by a Dial".to_owned())
-            }
+            (false, ..) => Err(no("REFER with a Replaces that names no call of the account")),
+            _ => Err(no("REFER with a Replaces: both calls must be connected with somebody by a Dial")),
         }
     }
 

@@ -14,9 +14,11 @@ mod limits;
 mod media;
 mod outbound;
 mod refer;
+mod refer_url;
 mod refusals;
 mod registering;
 mod rest;
+mod rights;
 pub mod scene;
 mod secure;
 mod signalling;
@@ -43,6 +45,8 @@ fn every_ladder_is_shown() {
         include_str!("registering.rs"),
         include_str!("refer.rs"),
         include_str!("refusals.rs"),
+        include_str!("refer_url.rs"),
+        include_str!("rights.rs"),
         include_str!("rest.rs"),
         include_str!("secure.rs"),
         include_str!("signalling.rs"),

@@ -10,10 +10,10 @@ use chorus::store::rows::{CallRow, NotificationRow, TrunkRow};
 use chorus::trunk::policy::Refer;
 
 const DIAL: &str = "<Dial action=\"/dialled\"><Number>+15550002</Number></Dial>";
-const NEW_PARTY: &str = "sip:+15550003@10.0.0.1";
+pub(super) const NEW_PARTY: &str = "sip:+15550003@10.0.0.1";
 
 /// A caller (phone 0), a callee (phone 1), and a third (phone 2) who is reached at +15550003.
-fn three(seed: u64, document: &str, third: OnCall) -> World {
+pub(super) fn three(seed: u64, document: &str, third: OnCall) -> World {
     let mut w = caller(seed, document);
     w.trunk(|t| t.refer = Refer::Allow);
     w.another_trunk(TrunkRow {
@@ -38,19 +38,19 @@ fn connected(seed: u64, third: OnCall) -> World {
     w
 }
 
-fn refer(w: &mut World, phone: usize, to: &str) {
+pub(super) fn refer(w: &mut World, phone: usize, to: &str) {
     let to = to.to_owned();
     w.with_phone(phone, |p, now| p.endpoint.command(now, SipCmd::Refer { leg: p.leg.unwrap(), to }));
 }
 
 /// `Replaces` that names the dialog of a phone.
-fn replaces(w: &World, phone: usize) -> String {
+pub(super) fn replaces(w: &World, phone: usize) -> String {
     let d = w.phones[phone].dialog.clone().unwrap();
     format!("{};to-tag={};from-tag={}", d.call_id, d.remote_tag, d.local_tag)
 }
 
 /// They hear each other.
-fn hear_each_other(w: &mut World, one: usize, other: usize) {
+pub(super) fn hear_each_other(w: &mut World, one: usize, other: usize) {
     for (speaks, hears) in [(one, other), (other, one)] {
         let before = w.phones[hears].rtp_loud;
         w.talk(speaks, Some(crate::kit::world::spoken("a word")));
