@@ -409,6 +409,10 @@ entries! {
     32019, 32019, Warning, 0, 0, Caller, false, "Both Url and Twiml were given; Twiml was left out.";
     32201, 32201, Error, 0, 403, Caller, false, "The source address is in no IP access control list.";
     32202, 32202, Error, 0, 403, Caller, false, "The SIP credentials are wrong.";
+    32207, 32207, Error, 0, 488, Caller, false, "SRTP is not taken here: Secure is off.";
+    32208, 32208, Error, 0, 488, Caller, false, "SRTP is required here: Secure is on.";
+    32209, 32209, Error, 0, 403, Caller, false, "TLS is required here: Secure is on.";
+    32218, 32218, Error, 0, 603, Caller, false, "The TransferMode of the trunk does not allow this transfer.";
     32400, 32409, Error, 0, 503, Carrier, true, "The BYOC trunk failed.";
     32600, 32605, Error, 0, 0, App, true, "The virtual agent failed.";
     32702, 32702, Error, 400, 0, Caller, false, "The content of the user-defined message is not valid.";

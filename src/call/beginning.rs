@@ -11,11 +11,11 @@ use super::status;
 use super::streams::Streams;
 use super::target::Target;
 use super::timers::{TimerKind, Timers};
-use super::trunking::Trunking;
+use super::trunking::{Trunking, Way};
 use crate::api::command::Answer;
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, Invite, LegId, SipCmd};
-use crate::store::rows::CallRow;
+use crate::store::rows::{CallRow, DoorSid};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -39,7 +39,11 @@ impl Call {
     ) -> Call {
         let mut call = Call::new(cx, row, leg);
         call.heard_headers = invite.headers.clone();
-        call.leg.terms = super::terms::of(cx, call.row.trunk);
+        let door = call.row.domain.as_ref().map(|d| DoorSid::Domain(d.sid));
+        let dials_out = |t: &&Trunking| matches!(t.way, Way::Terminating);
+        let door = door.or(trunking.as_ref().filter(dials_out).map(|t| DoorSid::Trunk(t.trunk.sid)));
+        let secure = door.is_some_and(|door| cx.tables.is_secure(door));
+        call.leg.terms = super::terms::of(cx, call.row.trunk, secure);
         call.leg.offered(invite);
         call.row.dialog = Some(invite.dialog.clone());
         cx.trace("phone", "chorus", "INVITE");
@@ -119,6 +123,7 @@ impl Call {
     /// A child of a Dial.
     pub fn child(cx: &mut Cx<'_>, spawn: Spawn) -> Call {
         let mut call = Call::dialled(cx, spawn.row, spawn.target, None, Some(spawn.parent));
+        (call.pbx, call.refer_url) = (spawn.pbx, spawn.refer_url);
         call.whisper = spawn.whisper;
         call
     }
@@ -144,6 +149,8 @@ impl Call {
             dialled: cx.now.mono,
             answered_at: None,
             ended_at: None,
+            pbx: None,
+            refer_url: None,
             transfer: Default::default(),
             before: None,
         }

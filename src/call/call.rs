@@ -7,9 +7,11 @@ use super::leg::Leg;
 use super::phase::Phase;
 use super::program::Program;
 use super::recordings::Recordings;
+use super::refer_url::ReferUrl;
+use super::rights::Pbx;
 use super::streams::Streams;
 use super::tables::Tables;
-use super::target::Target;
+use super::target::{NoRoute, Target};
 use super::timers::{TimerKind, Timers};
 use super::transfer::Transfer;
 use super::trunking::Trunking;
@@ -56,6 +58,10 @@ pub struct Call {
     pub(super) answered_at: Option<Mono>,
     /// When its leg ended; its last figures and its own recording come a little later.
     pub(super) ended_at: Option<Mono>,
+    /// Its peer is the PBX behind a trunk of the account.
+    pub(super) pbx: Option<Box<Pbx>>,
+    /// What the Dial that made it says of a REFER of its peer.
+    pub(super) refer_url: Option<ReferUrl>,
     /// What it has to do with a transfer.
     pub(super) transfer: Transfer,
     /// The row before a change of status that something waits for: what it falls back to if that is not written.
@@ -103,7 +109,7 @@ impl Call {
             Event::Command(t, c) => self.on_command(cx, t, c),
             Event::Told(from, w) => self.on_word(cx, from, w),
             Event::NotStored(_) => self.on_not_stored(cx),
-            Event::Replaced(leg, invite, trunk) => self.on_replaced(cx, leg, &invite, trunk),
+            Event::Replaced(leg, invite, trunk, caller) => self.on_replaced(cx, leg, &invite, trunk, &caller),
             Event::Time => self.on_time(cx),
         }
     }
@@ -299,7 +305,12 @@ impl Call {
             Word::Transferring { code, words } => self.on_transferring(cx, code, words),
             Word::Transferred => self.on_transferred(cx),
             Word::TransferAccepted { to } => self.accept_refer(cx, to),
-            Word::NotTransferred { cause, words } => self.refuse_refer(cx, cause, &words),
+            Word::NotTransferred { cause, code, words } => {
+                self.refuse_refer(cx, cause, &NoRoute { code, words });
+            }
+            Word::AskApp { ask, target } => self.on_ask_app(cx, from, ask, target),
+            Word::Hold => self.on_hold(cx, from),
+            Word::Resume { leg } => self.on_resume(cx, from, leg),
             Word::Join => self.on_join(cx, from),
             Word::Adopt { leg } => self.adopt(cx, from, leg),
         }

@@ -4,6 +4,8 @@ use super::call::Call;
 use super::cx::Cx;
 use super::event::Spawn;
 use super::notify;
+use super::refer_url::ReferUrl;
+use super::rights::Pbx;
 use super::target::{self, NoRoute, Wish};
 use crate::sid::CallSid;
 use crate::store::rows::{CallRow, CallStatus, Direction, Hook, Subscription};
@@ -59,6 +61,12 @@ fn hook(base: Option<&str>, href: &str, method: twiml::Method) -> Option<Hook> {
     Some(Hook { url, method: super::program::method_of(method) })
 }
 
+/// Whom a REFER of the Dial's parties is told to.
+pub fn refer_url(dial: &Dial, base: Option<&str>) -> Option<ReferUrl> {
+    let hook = hook(base, dial.refer_url.as_deref()?, dial.refer_method)?;
+    Some(ReferUrl { hook, keep: dial.answer_on_bridge })
+}
+
 /// What a noun says, whichever it is.
 struct Party<'a> {
     to: String,
@@ -67,6 +75,7 @@ struct Party<'a> {
     digits: Option<String>,
     whisper: Option<(&'a str, twiml::Method)>,
     callback: Option<(&'a str, twiml::Method, &'a [CallEvent])>,
+    secure: bool,
 }
 
 /// Addresses in the order in which they are tried: by priority, the lowest first, among equals by their share, as DNS SRV does
@@ -100,6 +109,7 @@ fn parties<'a>(cx: &mut Cx<'_>, noun: &'a Noun) -> Result<Vec<Party<'a>>, NoRout
                 .status_callback
                 .as_deref()
                 .map(|u| (u, n.status_callback_method, &*n.status_callback_event)),
+            secure: false,
         }]),
         Noun::Sip(s) if s.uris.is_empty() => {
             Err(NoRoute { code: 13243, words: "<Sip> has no URI".to_owned() })
@@ -133,6 +143,7 @@ fn at_uri<'a>(s: &'a Sip, uri: &'a SipUri) -> Party<'a> {
             .status_callback
             .as_deref()
             .map(|u| (u, s.status_callback_method, &*s.status_callback_event)),
+        secure: false,
     }
 }
 
@@ -188,9 +199,16 @@ pub fn at_addresses(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, addresses: &[St
             digits: None,
             whisper: None,
             callback: None,
+            secure: parent.trunking.as_ref().is_some_and(|t| t.trunk.secure),
         };
         match (spawn(cx, parent, dial, &caller, party), &mut first) {
-            (Ok(spawn), None) => first = Some(spawn),
+            (Ok(mut spawn), None) => {
+                if let Some(t) = &parent.trunking {
+                    spawn.target.hasty = t.disaster_recovery().is_some();
+                    spawn.pbx = Some(Box::new(Pbx::new(&t.trunk, &parent.row.to)));
+                }
+                first = Some(spawn);
+            }
             (Ok(spawn), Some(first)) => first.target.alternatives.push(spawn.target.into_alternative()),
             (Err(e), _) => notify::write(cx, &parent.row, e.code, &e.words),
         }
@@ -220,6 +238,7 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         headers: p.headers,
         behind: Some(own_number(parent)),
         diverted_by: forwarders(parent, caller),
+        secure: p.secure,
     };
     let account = parent.row.account;
     if let Err((code, words)) = cx.usage.room(cx.now.wall, cx.tables, account) {
@@ -256,5 +275,6 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         ..CallRow::empty(parent.row.account, cx.now.wall, &cx.settings.node, CallStatus::Queued)
     };
     let whisper = p.whisper.and_then(|(url, method)| hook(base, url, method));
-    Ok(Spawn { row, target, whisper, parent: parent.row.sid })
+    let refer_url = refer_url(dial, base);
+    Ok(Spawn { row, target, whisper, parent: parent.row.sid, pbx: None, refer_url })
 }

@@ -105,6 +105,7 @@ impl Call {
             return;
         }
         let (code, words) = match (by, cause.code) {
+            (Side::Us, 480) => (32009, cause.words.clone()),
             (Side::Us, _) => (32011, cause.words.clone()),
             (Side::Peer, 401 | 407) => (13249, "the callee did not accept user and password".to_owned()),
             (Side::Peer, _) => return,

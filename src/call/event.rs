@@ -1,12 +1,13 @@
 //! What happens to a call, and what it wants done. A call answers each event with effects; it does nothing itself (law 2).
 
+use super::refer_url::ReferUrl;
 use crate::api::command::{Answer, Request};
 use crate::media::{
     event::{EngineCommand, MediaEvent},
     plan::{Clip, MediaPlan},
 };
 use crate::sid::{AccountSid, CallSid, StreamSid, TrunkSid};
-use crate::sip::event::{Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
 use crate::speech::{ClipId, Speech, SpeechError};
 use crate::store::rows::{CallRow, CallStatus};
 use crate::store::tx::{StoreError, Tx};
@@ -40,8 +41,8 @@ pub enum Event {
     Told(CallSid, Word),
     /// A commit that something waited for failed.
     NotStored(StoreError),
-    /// An INVITE on this leg, over this trunk if over any, wants to take the place of the call's own (Replaces).
-    Replaced(LegId, Box<Invite>, Option<TrunkSid>),
+    /// An INVITE on this leg, over this trunk if over any, from whom it came, wants to take the place of the call's own (Replaces).
+    Replaced(LegId, Box<Invite>, Option<TrunkSid>, Caller),
     /// A timer of its may be due.
     Time,
 }
@@ -107,8 +108,24 @@ pub enum Word {
     NotTransferred {
         /// What the peer is told.
         cause: Cause,
+        /// Twilio's code for it.
+        code: u32,
         /// What its account is told.
         words: String,
+    },
+    /// To the call that stays: the application says what it shall do.
+    AskApp {
+        /// Whom to ask.
+        ask: ReferUrl,
+        /// Refer-To as it came.
+        target: String,
+    },
+    /// From the call that stays: it hears a document, wait.
+    Hold,
+    /// From the call that stays: it is back.
+    Resume {
+        /// Its leg.
+        leg: LegId,
     },
     /// Belong to the sender from now on, as a child does.
     Join,
@@ -256,4 +273,8 @@ pub struct Spawn {
     pub whisper: Option<crate::store::rows::Hook>,
     /// Base for a relative whisper href and the parent's cookies are not shared.
     pub parent: CallSid,
+    /// It rings at the PBX of this trunk.
+    pub pbx: Option<Box<super::rights::Pbx>>,
+    /// What the Dial says of a REFER.
+    pub refer_url: Option<ReferUrl>,
 }

@@ -68,6 +68,25 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Another program of the same call, for a while.
+    pub fn beside(&self) -> Program {
+        let (cookies, login) = (self.cookies.clone(), self.login.clone());
+        Program { cookies, login, documents: self.documents, ..Program::default() }
+    }
+
+    /// It goes on after the one beside it.
+    pub fn after(self, beside: Program) -> Program {
+        Program { cookies: beside.cookies, login: beside.login, documents: beside.documents, ..self }
+    }
+
+    /// One more document is within the budget; it is taken from it.
+    pub fn has_room(&mut self) -> bool {
+        self.documents += 1;
+        self.documents <= DOCUMENTS_MAX
+    }
+}
+
 impl Call {
     /// The effects that ask for the first document (or begin the inline one at once).
     pub(super) fn first_document(&mut self, cx: &mut Cx<'_>) -> Vec<Effect> {
@@ -90,8 +109,7 @@ impl Call {
 
     /// Requests a document by an absolute URL.
     pub(super) fn fetch_hook(&mut self, cx: &mut Cx<'_>, hook: &Hook, extra: Vec<(String, String)>) {
-        self.program.documents += 1;
-        if self.program.documents > DOCUMENTS_MAX {
+        if !self.program.has_room() {
             notify::write(
                 cx,
                 &self.row,
@@ -193,7 +211,7 @@ impl Call {
     fn end_of_document(&mut self, cx: &mut Cx<'_>) {
         if self.program.whisper {
             self.ready(cx);
-        } else {
+        } else if !self.unpark(cx) {
             self.run(cx, Verb::Hangup(Hangup::default()));
         }
     }
@@ -214,6 +232,9 @@ impl Call {
     ) {
         notify::about_fetch(cx, &self.row, url, request, e);
         self.row.error = Some(e.code);
+        if self.unpark(cx) {
+            return;
+        }
         match self.row.fallback.clone() {
             Some(hook) if self.program.fallback == Fallback::Ready && !self.program.whisper => {
                 self.program.fallback = Fallback::Asked;
@@ -242,6 +263,9 @@ impl Call {
         id: crate::webhooks::request::FetchId,
         result: Result<crate::webhooks::request::Fetched, FetchError>,
     ) {
+        if self.is_told_of_refer(cx, id, &result) {
+            return;
+        }
         let Phase::Fetching(f) = &self.phase else {
             return;
         };

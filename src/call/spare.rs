@@ -15,8 +15,8 @@ use super::terms::{self, Offers};
 use super::timers::TimerKind;
 use super::transfer::Transfer;
 use crate::sid::TrunkSid;
-use crate::sip::event::{Cause, DialogIds, Invite, LegId, Side, SipCmd, SipEvent};
-use crate::store::rows::CallStatus;
+use crate::sip::event::{Caller, Cause, DialogIds, Invite, LegId, Side, SipCmd, SipEvent};
+use crate::store::rows::{CallStatus, DoorSid};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -114,6 +114,7 @@ impl Call {
         self.row.dialog = Some(dialog);
         self.row.spare_dialog = None;
         self.row.trunk = trunk;
+        (self.pbx, self.refer_url) = (None, None);
         // As after every 2xx: who is ACKed must be found in the row.
         let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: own })];
         let commit = self.write_row(ack(), ack());
@@ -193,6 +194,7 @@ impl Call {
         leg: LegId,
         invite: &Invite,
         trunk: Option<TrunkSid>,
+        caller: &Caller,
     ) {
         let refuse = |code: u16, words: &str, headers| {
             Effect::Sip(SipCmd::Refuse { leg, cause: Cause::new(code, words), headers })
@@ -200,13 +202,14 @@ impl Call {
         if !self.leg.answered || self.is_ending() || self.is_vacant() {
             return cx.push(refuse(481, "Call/Transaction Does Not Exist", vec![]));
         }
-        let terms = terms::of(cx, trunk);
+        let terms = terms::of_caller(cx, trunk, caller);
         let seen = invite.flow.local.ip();
         let body = match self.leg.answer_anew(invite.offer.as_ref(), terms, seen) {
             Ok(body) => body,
             Err(unusable) => return cx.push(refuse(488, "Not Acceptable Here", vec![unusable.warning()])),
         };
         (self.row.dialog, self.row.trunk) = (Some(invite.dialog.clone()), trunk);
+        self.pbx = self.pbx.take().filter(|_| matches!(caller, Caller::Door(DoorSid::Trunk(_), _)));
         self.leg.near = Some(invite.flow.remote);
         let own = self.leg.id;
         let cause = Cause::new(200, "Replaced");

@@ -112,6 +112,14 @@ impl Tables {
         row.is_some_and(|row| row.standing(self.owner(row)) == Standing::Active)
     }
 
+    /// Does this door take encrypted calls alone?
+    pub fn is_secure(&self, door: DoorSid) -> bool {
+        match door {
+            DoorSid::Domain(sid) => self.trunks.doors().domain(sid).is_some_and(|d| d.secure),
+            DoorSid::Trunk(sid) => self.elastic(sid).is_some_and(|t| t.row.secure),
+        }
+    }
+
     /// All accounts.
     pub fn accounts(&self) -> impl Iterator<Item = &AccountRow> {
         self.accounts.values()

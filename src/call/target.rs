@@ -2,9 +2,10 @@
 
 use super::cx::Cx;
 use super::permission::may_dial;
+use super::secure;
 use crate::sid::{AccountSid, TrunkSid};
 use crate::sip::dialog::MAX_FORWARDS;
-use crate::sip::event::{Alternative, Credentials, InviteCmd, LegId};
+use crate::sip::event::{Alternative, Credentials, InviteCmd, LegId, Transport};
 use crate::sip::wire::{Params, Uri};
 use crate::store::rows::{CallRow, TrunkRow};
 use crate::trunk::identity::{self, Caller};
@@ -40,6 +41,10 @@ pub struct Target {
     pub alternatives: Vec<Alternative>,
     /// Hops that it may take.
     pub max_forwards: u8,
+    /// Over TLS with SRTP, or not at all.
+    pub secure: bool,
+    /// As in [`InviteCmd::hasty`].
+    pub hasty: bool,
 }
 
 /// What a call is to be made of.
@@ -57,6 +62,8 @@ pub struct Wish<'a> {
     pub behind: Option<&'a str>,
     /// Who forwarded the call, the last one first.
     pub diverted_by: Vec<String>,
+    /// A `sip:` callee is called over TLS with SRTP, or not at all.
+    pub secure: bool,
 }
 
 /// Why a call cannot be placed: Twilio's code and a sentence that says what to do.
@@ -120,7 +127,8 @@ fn to_uri(
     uri: &str,
     query: &str,
 ) -> Result<Target, NoRoute> {
-    let bare = Uri::parse(uri).map(|uri| Uri { params: Params::default(), ..uri }.to_string());
+    let (uri, asked) = secure::split(uri);
+    let bare = Uri::parse(&uri).map(|uri| Uri { params: Params::default(), ..uri }.to_string());
     let bare = bare.map_err(|e| {
         let words = format!("the SIP address cannot be read ({e}): expected sip:user@host");
         NoRoute { code: 13243, words }
@@ -134,24 +142,33 @@ fn to_uri(
         let words = "the user's trunk has as many calls as its max_channels allows".to_owned();
         return Err(NoRoute { code: 13224, words });
     }
-    let user = match peer.and_then(TrunkRow::registers) {
-        Some(user) => Some(user.to_owned()),
+    let (user, inside) = match peer.and_then(TrunkRow::registers) {
+        Some(user) => (Some(user.to_owned()), false),
         None => user_of_domain(cx, account, &bare)?,
     };
+    let secure = asked || wish.secure || inside;
+    let to = format!("<{bare}>");
+    let uri = match &user {
+        _ if !secure => uri,
+        Some(user) => secure::can_be_rung(cx, user).map(|()| uri)?,
+        None => secure::over_tls(uri)?,
+    };
     Ok(Target {
-        uri: uri.to_owned(),
+        uri,
         next_hop: None,
         from: format!("<sip:{from}@LOCAL>"),
-        to: format!("<{bare}>"),
+        to,
         headers,
         identity: Vec::new(),
         credentials,
         trunk: peer.map(|t| t.sid),
-        near: near(cx, user.as_deref()),
+        near: near(cx, user.as_deref(), secure),
         registered: user,
         keep_user: false,
         alternatives: Vec::new(),
         max_forwards: MAX_FORWARDS,
+        secure,
+        hasty: false,
     })
 }
 
@@ -188,11 +205,13 @@ pub fn at_house(
         identity: way.identity,
         credentials: way.credentials,
         trunk: Some(trunk.sid),
-        near: near(cx, way.registered.as_deref()),
+        near: near(cx, way.registered.as_deref(), false),
         registered: way.registered,
         keep_user: way.keep_user,
         alternatives: Vec::new(),
         max_forwards: MAX_FORWARDS,
+        secure: false,
+        hasty: false,
     })
 }
 
@@ -210,12 +229,16 @@ fn registers<'a>(cx: &'a Cx<'_>, account: AccountSid, uri: &str) -> Option<&'a T
     cx.tables.trunks.owner(user).filter(|t| route::is_open(t, account))
 }
 
-/// The address of record of a user of a SIP domain of the account. None: the host is no domain of ours.
-fn user_of_domain(cx: &Cx<'_>, account: AccountSid, uri: &str) -> Result<Option<String>, NoRoute> {
-    let Ok(uri) = Uri::parse(uri) else { return Ok(None) };
-    let Some(door) = cx.tables.trunks.doors().at(&uri.host) else { return Ok(None) };
+/// The address of record of a user of a SIP domain of the account, and whether that domain is Secure. None: the host is no domain of
+/// ours.
+fn user_of_domain(cx: &Cx<'_>, account: AccountSid, uri: &str) -> Result<(Option<String>, bool), NoRoute> {
+    let Ok(uri) = Uri::parse(uri) else { return Ok((None, false)) };
+    let Some(door) = cx.tables.trunks.doors().at(&uri.host) else { return Ok((None, false)) };
     match door.account == account {
-        true => Ok(Some(door.address_of_record(&uri.user_decoded()))),
+        true => {
+            let user = door.address_of_record(&uri.user_decoded());
+            Ok((Some(user), cx.tables.is_secure(door.sid)))
+        }
         false => {
             let words = format!("{} is a domain of this server, and none of this account", door.host);
             Err(NoRoute { code: 13255, words })
@@ -245,17 +268,21 @@ fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target
         identity: first.identity,
         credentials: first.credentials,
         trunk: first.trunk,
-        near: near(cx, first.registered.as_deref()),
+        near: near(cx, first.registered.as_deref(), false),
         registered: first.registered,
         keep_user: first.keep_user,
         alternatives: ways.collect(),
         max_forwards: MAX_FORWARDS,
+        secure: false,
+        hasty: false,
     })
 }
 
-/// Where a user has registered from.
-fn near(cx: &Cx<'_>, user: Option<&str>) -> Option<std::net::SocketAddr> {
-    cx.registrar.find(user?).first().map(|binding| binding.flow.remote)
+/// Where a user has registered from; `secure`: over TLS.
+fn near(cx: &Cx<'_>, user: Option<&str>, secure: bool) -> Option<std::net::SocketAddr> {
+    let bindings = cx.registrar.find(user?);
+    let fit = bindings.iter().find(|b| !secure || b.flow.transport == Transport::Tls);
+    fit.map(|binding| binding.flow.remote)
 }
 
 /// The way of a number over one trunk. From and To keep the number as it is, whatever the Request-URI makes of it.
@@ -285,6 +312,7 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
         // A number behind a PBX, not the user that registered.
         keep_user: registered.is_some(),
         registered,
+        secure: false,
     }
 }
 
@@ -341,6 +369,7 @@ impl Target {
             offer: Bytes::new(),
             registered: self.registered,
             keep_user: self.keep_user,
+            secure: self.secure,
         }
     }
 
@@ -367,6 +396,8 @@ impl Target {
             credentials: self.credentials,
             registered: self.registered,
             alternatives: self.alternatives,
+            secure: self.secure,
+            hasty: self.hasty,
         }
     }
 }

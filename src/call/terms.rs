@@ -7,6 +7,7 @@ use super::target::Target;
 use crate::media::plan::Peer;
 use crate::sdp::{NoCommonCodec, Terms};
 use crate::sid::TrunkSid;
+use crate::sip::event::Caller;
 use crate::trunk::media;
 use bytes::Bytes;
 
@@ -49,10 +50,16 @@ impl Unusable {
     }
 }
 
-/// The terms of calls over a trunk.
-pub(super) fn of(cx: &mut Cx<'_>, trunk: Option<TrunkSid>) -> Terms {
+/// The terms of calls over a trunk; `secure`: encrypted, whatever it says.
+pub(super) fn of(cx: &mut Cx<'_>, trunk: Option<TrunkSid>, secure: bool) -> Terms {
     let tables = cx.tables.clone();
-    media::terms(trunk.and_then(|sid| tables.trunks.trunk(sid)), cx.rng)
+    media::terms(trunk.and_then(|sid| tables.trunks.trunk(sid)), secure, cx.rng)
+}
+
+/// The terms of whoever sends an INVITE, over this trunk if over any.
+pub(super) fn of_caller(cx: &mut Cx<'_>, trunk: Option<TrunkSid>, caller: &Caller) -> Terms {
+    let secure = matches!(caller, Caller::Door(door, _) if cx.tables.is_secure(*door));
+    of(cx, trunk, secure)
 }
 
 impl Leg {
@@ -68,7 +75,7 @@ impl Leg {
 impl Call {
     /// The offer of the first way; the other ways get theirs, each with keys of its own.
     pub(super) fn offer_to(&mut self, cx: &mut Cx<'_>, target: &mut Target) -> Option<Bytes> {
-        self.leg.terms = of(cx, target.trunk);
+        self.leg.terms = of(cx, target.trunk, target.secure);
         let offer = self.leg.own_offer()?;
         self.leg.ways = ways(cx, &self.leg, target)?;
         Some(offer)
@@ -85,7 +92,7 @@ impl Call {
 impl Offers {
     /// To somebody else than the leg's peer: neither its trunk's terms nor its key are theirs.
     pub(super) fn beside(cx: &mut Cx<'_>, leg: &Leg, target: &mut Target) -> Option<Offers> {
-        let terms = of(cx, target.trunk);
+        let terms = of(cx, target.trunk, target.secure);
         let offer = leg.offer_in(&terms)?;
         Some(Offers { terms, offer, ways: ways(cx, leg, target)? })
     }
@@ -112,7 +119,7 @@ impl Offers {
 /// The other ways of a call get their offers, each on the terms of its trunk and with keys of its own.
 fn ways(cx: &mut Cx<'_>, leg: &Leg, target: &mut Target) -> Option<Vec<Way>> {
     let made = target.alternatives.iter_mut().map(|way| {
-        let terms = of(cx, way.trunk);
+        let terms = of(cx, way.trunk, way.secure);
         way.offer = leg.offer_in(&terms)?;
         Some(Way { trunk: way.trunk, uri: way.uri.clone(), terms, offer: way.offer.clone() })
     });

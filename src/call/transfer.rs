@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!  the referrer's call                          the call that stays
-//!  REFER --not allowed, no way--> 603, 404
+//!  REFER --referUrl of the Dial--> `refer_url.rs`
+//!    |--not allowed (`rights.rs`), no way--> 603, 404
 //!    |--blind--> 202, spawns the new party ---> Transfer: it is being called
 //!    |<- Transferring: NOTIFY 180, 486 ... ----- it rings, it does not want to
 //!    |<- Transferred: NOTIFY 200, BYE ---------- it was answered: adopted
@@ -16,17 +17,17 @@ use super::cx::Cx;
 use super::event::{Effect, Outcome, Spawn, Word};
 use super::notify;
 use super::phase::{Phase, dialling::Dialling};
+use super::refer_url::{Asking, Parked};
+use super::rights::{NO_REFER_URL, NOT_BY_MODE};
 use super::spare::Spare;
-use super::target::{self, NoRoute, Target, Wish};
+use super::target::{NoRoute, Target};
 use crate::media::plan::{Keys, Source};
 use crate::media::tone;
 use crate::sid::CallSid;
 use crate::sip::event::{Cause, LegId, SipCmd};
 use crate::sip::refer::ReferTo;
-use crate::store::rows::{CallRow, CallStatus, Direction, TrunkRow};
+use crate::store::rows::{CallRow, CallStatus, Direction};
 use crate::store::tx::{Op, Tx};
-use crate::trunk::policy::Refer;
-use crate::trunk::{normalise, route};
 
 /// Seconds that the new party may ring.
 const RING: u32 = 60;
@@ -48,6 +49,10 @@ pub enum Transfer {
     },
     /// Its document stays, and goes on with this leg once it is answered.
     Spare(Box<Spare>),
+    /// It stays, and the application is asked what it shall do.
+    Asking(Box<Asking>),
+    /// It stays, and a document of the application runs, while who has asked waits.
+    Parked(Box<Parked>),
 }
 
 impl Call {
@@ -60,95 +65,46 @@ impl Call {
         }
     }
 
-    /// May its peer transfer it (ruling 2.25)? What comes without a trunk may not: nobody vouches for it.
-    pub fn may_transfer(&self) -> Result<&TrunkRow, String> {
-        let Some(trunk) = self.row.trunk.and_then(|sid| self.tables.trunks.trunk(sid)) else {
-            return Err("REFER on a call that came over no trunk".to_owned());
-        };
-        match trunk.refer {
-            Refer::Allow => Ok(trunk),
-            Refer::Deny => Err(format!(
-                "REFER of trunk {} ({}), which may not transfer: PATCH it with \"refer\": \"allow\"",
-                trunk.sid, trunk.name
-            )),
-        }
-    }
-
     /// REFER, without a Replaces that names a call here.
     pub(super) fn on_refer(&mut self, cx: &mut Cx<'_>, to: ReferTo) {
-        let refused = |code: u16, words: &str| Err((Cause::new(code, "Decline"), words.to_owned()));
-        let way = match self.may_transfer().cloned() {
-            Err(words) => refused(603, &words),
+        if self.asks_app(cx, &to) {
+            return;
+        }
+        let busy = |words: &str| NoRoute { code: NO_REFER_URL, words: words.to_owned() };
+        let refused = match self.may_transfer() {
+            Err(no) => Some(no),
             Ok(_) if self.is_ending() || !matches!(self.transfer, Transfer::None) => {
-                refused(603, "REFER while the call ends or is being transferred")
+                Some(busy("REFER while the call ends or is being transferred"))
             }
             Ok(_) if matches!(&self.phase, Phase::Dialling(d) if d.connected().is_none()) => {
-                refused(603, "REFER while another party is being called")
+                Some(busy("REFER while another party is being called"))
             }
-            Ok(trunk) => self
-                .way_to(cx, &trunk, &to)
-                .map_err(|e| (Cause::new(404, "Not Found"), e.words))
-                .and_then(|(number, target)| Ok((number, self.one_hop_further(target)?))),
+            Ok(_) => None,
         };
-        match way {
-            Ok((number, target)) => self.begin_transfer(cx, number, target),
-            Err((cause, words)) => self.refuse_refer(cx, cause, &words),
+        let decline = Cause::new(603, "Decline");
+        if let Some(no) = refused {
+            return self.refuse_refer(cx, decline, &no);
+        }
+        match self.way_to(cx, &to).map(|(callee, target)| (callee, self.one_hop_further(target))) {
+            Ok((callee, Some(target))) => self.begin_transfer(cx, callee, target),
+            Ok((_, None)) => {
+                let no = busy("REFER on a call that has taken all the hops it may");
+                self.refuse_refer(cx, Cause::new(483, "Too Many Hops"), &no);
+            }
+            Err(no) if no.code == NOT_BY_MODE => self.refuse_refer(cx, decline, &no),
+            Err(no) => self.refuse_refer(cx, Cause::new(404, "Not Found"), &no),
         }
     }
 
     /// Calls that transfer each other go round no longer than calls that dial each other (RFC 7332).
-    fn one_hop_further(&self, target: Target) -> Result<Target, (Cause, String)> {
-        match self.leg.hops.checked_sub(1) {
-            Some(max_forwards) => Ok(Target { max_forwards, ..target }),
-            None => {
-                let words = "REFER on a call that has taken all the hops it may".to_owned();
-                Err((Cause::new(483, "Too Many Hops"), words))
-            }
-        }
+    fn one_hop_further(&self, target: Target) -> Option<Target> {
+        Some(Target { max_forwards: self.leg.hops.checked_sub(1)?, ..target })
     }
 
     /// The transfer will not be; the call stays as it is.
-    pub(super) fn refuse_refer(&mut self, cx: &mut Cx<'_>, cause: Cause, words: &str) {
-        notify::write(cx, &self.row, 13802, words);
+    pub(super) fn refuse_refer(&mut self, cx: &mut Cx<'_>, cause: Cause, no: &NoRoute) {
+        notify::write(cx, &self.row, no.code, &no.words);
         cx.push(Effect::Sip(SipCmd::RefuseRefer { leg: self.leg.id, cause }));
-    }
-
-    /// The new party by the account's own ways: a number, a user that registered here, or an address at the house that the REFER came from.
-    fn way_to(&self, cx: &Cx<'_>, trunk: &TrunkRow, to: &ReferTo) -> Result<(String, Target), NoRoute> {
-        let host = |named: &str| {
-            let bare = named.rsplit_once(':').map_or(named, |(host, _)| host);
-            bare.trim_matches(['[', ']']).eq_ignore_ascii_case(&to.host)
-        };
-        let theirs = trunk.outbound_host.as_deref().is_some_and(host);
-        let digits = to.user.strip_prefix('+').unwrap_or(&to.user);
-        let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        let local = format!("sip:{}@{}", to.user, route::LOCAL_DOMAIN);
-        if to.replaces.is_some() || (theirs && !to.user.starts_with('+')) {
-            let target = target::at_house(cx, self.row.account, trunk, &to.uri, &self.wish(&to.user, to))?;
-            return Ok((to.uri.clone(), with_replaces(target, to)));
-        }
-        if target::is_registered(cx, self.row.account, &local) {
-            return Ok((local.clone(), target::find(cx, self.row.account, &self.wish(&local, to))?));
-        }
-        if number {
-            let number = normalise::inbound(&to.user, trunk.country.as_deref());
-            return Ok((number.clone(), target::find(cx, self.row.account, &self.wish(&number, to))?));
-        }
-        let words = format!(
-            "REFER to {}: neither a number, nor a user that registers here, nor an address at the trunk's host",
-            to.uri
-        );
-        Err(NoRoute { code: 13802, words })
-    }
-
-    fn wish<'a>(&'a self, number: &'a str, to: &ReferTo) -> Wish<'a> {
-        Wish { to: number, from: self.transferee(), headers: to.headers.clone(), ..Wish::default() }
-    }
-
-    /// As whom the new party is called: the caller of the Dial that this call is of, else the account's own number.
-    fn transferee(&self) -> &str {
-        let called = self.parent.is_none() && self.row.direction.is_to_own();
-        if called { &self.row.to } else { &self.row.from }
     }
 
     /// 202: whoever stays reports how it goes.
@@ -168,7 +124,7 @@ impl Call {
             sid: CallSid::new(cx.rng),
             parent: Some(stays),
             to: number,
-            from: self.transferee().to_owned(),
+            from: self.shown().to_owned(),
             direction: Direction::OutboundDial,
             timeout_s: RING,
             time_limit_s: self.row.time_limit_s,
@@ -176,7 +132,14 @@ impl Call {
             ..CallRow::empty(self.row.account, cx.now.wall, &cx.settings.node, CallStatus::Queued)
         };
         let child = row.sid;
-        cx.push(Effect::Spawn(Box::new(Spawn { row, target, whisper: None, parent: stays })));
+        cx.push(Effect::Spawn(Box::new(Spawn {
+            row,
+            target,
+            whisper: None,
+            parent: stays,
+            pbx: None,
+            refer_url: None,
+        })));
         cx.push(Effect::Tell(stays, Word::Transfer { child }));
     }
 
@@ -242,6 +205,11 @@ impl Call {
     pub(super) fn referrer_left(&mut self, cx: &mut Cx<'_>, from: CallSid) -> bool {
         match &mut self.transfer {
             Transfer::Calling { referrer, .. } if *referrer == Some(from) => *referrer = None,
+            Transfer::Asking(asking) => {
+                if !asking.left(from) {
+                    return false;
+                }
+            }
             _ => return false,
         }
         self.parent = self.parent.filter(|parent| *parent != from);
@@ -311,8 +279,9 @@ impl Call {
                 cx.push(Effect::Tell(child, Word::Release(Cause::new(487, "Caller hung up"))));
             }
             Transfer::Spare(spare) => self.drop_spare(cx, &spare),
+            Transfer::Parked(parked) => self.drop_parked(cx, &parked),
             Transfer::Asked => self.notify_referrer(cx, 487, String::new()),
-            Transfer::None => {}
+            Transfer::None | Transfer::Asking(_) => {}
         }
     }
 
@@ -320,15 +289,4 @@ impl Call {
     pub(super) fn write_row(&self, then: Vec<Effect>, or_else: Vec<Effect>) -> Effect {
         Effect::Commit { tx: Tx::one(Op::PutCall(Box::new(self.row.clone()))), then, or_else }
     }
-}
-
-/// An attended transfer to a house that is not ours: it finds the call by its Replaces.
-fn with_replaces(mut target: Target, to: &ReferTo) -> Target {
-    if let Some(r) = &to.replaces {
-        let early = if r.early_only { ";early-only" } else { "" };
-        let value = format!("{};to-tag={};from-tag={}{early}", r.call_id, r.to_tag, r.from_tag);
-        target.headers.push(("Replaces".to_owned(), value));
-        target.headers.push(("Require".to_owned(), "replaces".to_owned()));
-    }
-    target
 }

@@ -13,6 +13,7 @@ use super::call::Call;
 use super::children;
 use super::cx::Cx;
 use super::event::{Effect, Outcome};
+use super::rights::Pbx;
 use super::{notify, status};
 use crate::sip::event::{Cause, SipCmd};
 use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
@@ -72,7 +73,8 @@ impl Trunking {
         }
     }
 
-    fn disaster_recovery(&self) -> Option<Hook> {
+    /// What is asked for a document if nobody can be reached.
+    pub(super) fn disaster_recovery(&self) -> Option<Hook> {
         let Way::Originating(_) = &self.way else { return None };
         let (url, method) = (self.trunk.disaster_recovery_url.clone()?, self.trunk.disaster_recovery_method);
         Some(Hook { url, method })
@@ -83,7 +85,7 @@ impl Call {
     /// The effects that dial the far end.
     pub(super) fn begin_trunking(&mut self, cx: &mut Cx<'_>, trunking: Trunking) -> Vec<Effect> {
         let already = cx.fx.len();
-        let (mut dial, way) = (trunking.dial(), trunking.way.clone());
+        let (mut dial, way, trunking_row) = (trunking.dial(), trunking.way.clone(), trunking.trunk.clone());
         self.trunking = Some(Box::new(trunking));
         if self.leg.hops == 0 {
             self.turn_back(cx);
@@ -91,6 +93,7 @@ impl Call {
         }
         match way {
             Way::Terminating => {
+                self.pbx = Some(Box::new(Pbx::new(&trunking_row, &self.row.from)));
                 dial.nouns = vec![Noun::Number(Number { number: self.row.to.clone(), ..Number::default() })];
                 self.begin_dial(cx, dial);
             }
@@ -147,7 +150,7 @@ impl Call {
 /// Was it the peer that failed, rather than whom it would have called?
 fn unreached(outcome: &Outcome) -> bool {
     let of_peer = (500..600).contains(&outcome.cause.code);
-    outcome.status == CallStatus::Failed && (of_peer || outcome.error.is_some())
+    outcome.error.is_some() || outcome.status == CallStatus::Failed && of_peer
 }
 
 /// The far end's final answer, as our own: what it says of our credentials there is none of the caller's business.

@@ -171,6 +171,11 @@ pub struct InviteCmd {
     pub identity: Vec<(String, String)>,
     /// For 401 and 407.
     pub credentials: Option<Credentials>,
+    /// Over TLS or not at all.
+    pub secure: bool,
+    /// Where nobody answers at all, not even 100, the call is given up after the seconds that a trunk has: its owner has something else
+    /// in store. Otherwise only where there is another way.
+    pub hasty: bool,
 }
 
 /// Another way of the same call, over another trunk or to another address: what stands in for the fields of the same name.
@@ -196,4 +201,6 @@ pub struct Alternative {
     pub registered: Option<String>,
     /// As in [`InviteCmd::keep_user`].
     pub keep_user: bool,
+    /// As in [`InviteCmd::secure`].
+    pub secure: bool,
 }

@@ -47,6 +47,8 @@ impl Replaces {
 /// Whom a REFER names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReferTo {
+    /// The field as it came, brackets and all.
+    pub header: String,
     /// The address without the fields behind `?`.
     pub uri: String,
     /// Its number or name.
@@ -97,6 +99,7 @@ impl ReferTo {
         let headers =
             fields.iter().filter(|(n, v)| passes(n) && super::wire::is_token(n) && clean(v)).cloned();
         Ok(ReferTo {
+            header: text.trim().to_owned(),
             user: telephone::user(&address.uri),
             host: address.uri.bare_host().to_owned(),
             port: address.uri.port,

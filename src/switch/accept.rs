@@ -1,6 +1,7 @@
 //! An INVITE from a known source: which number, whose, by which trunk; or why not (rulings 2.7, 2.9).
 
 mod admit;
+mod secure;
 
 use super::{Switch, elastic};
 use crate::call::call::Call;
@@ -28,6 +29,8 @@ pub(super) struct Refusal {
     told: Option<Box<Told>>,
     /// Of the notification.
     pub code: u32,
+    /// A further field of the answer.
+    header: Option<Box<(String, String)>>,
 }
 
 /// Words for an account.
@@ -43,7 +46,7 @@ pub(super) struct Handled<'a> {
 impl Refusal {
     /// With the account whose debugger is told.
     pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
-        Refusal { cause, words, account, told: None, code: 32100 }
+        Refusal { cause, words, account, told: None, code: 32100, header: None }
     }
 
     /// With other words for the account.
@@ -55,6 +58,12 @@ impl Refusal {
     pub(super) fn noted_as(self, code: u32) -> Refusal {
         Refusal { code, ..self }
     }
+
+    /// With a field in the answer.
+    fn with_header(mut self, name: &str, value: String) -> Refusal {
+        self.header = Some(Box::new((name.to_owned(), value)));
+        self
+    }
 }
 
 impl Switch {
@@ -64,14 +73,26 @@ impl Switch {
             return;
         };
         if let Some(old) = invite.replaces {
-            return self.replace(now, leg, old, invite, &caller);
+            let fits = match caller {
+                Caller::Door(door, _) => self.encrypted_as_wanted(&invite, door),
+                Caller::Trunks(_) => Ok(()),
+            };
+            return match fits {
+                Ok(()) => self.replace(now, leg, old, invite, caller),
+                Err(refusal) => self.refuse(now, leg, &invite, refusal),
+            };
         }
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
-            Caller::Door(door, user) => self.place(self.owner_of(door)).and_then(|()| match door {
-                DoorSid::Domain(sid) => self.admit_at_domain(now, &invite, sid, user).map(|row| (row, None)),
-                DoorSid::Trunk(sid) => self.admit_terminating(now, &invite, sid),
-            }),
+            Caller::Door(door, user) => self
+                .place(self.owner_of(door))
+                .and_then(|()| self.encrypted_as_wanted(&invite, door))
+                .and_then(|()| match door {
+                    DoorSid::Domain(sid) => {
+                        self.admit_at_domain(now, &invite, sid, user).map(|row| (row, None))
+                    }
+                    DoorSid::Trunk(sid) => self.admit_terminating(now, &invite, sid),
+                }),
         };
         match admitted {
             Ok((row, trunking)) => {
@@ -197,7 +218,7 @@ impl Switch {
 
     /// With a reason, a line of the log and, where it is known whose call it was, one of its account's debugger.
     pub(super) fn refuse(&mut self, now: Now, leg: LegId, invite: &Invite, r: Refusal) {
-        let mut headers = Vec::new();
+        let mut headers: Vec<(String, String)> = r.header.into_iter().map(|field| *field).collect();
         if r.cause.code == 503 {
             headers.push(("Retry-After".to_owned(), (1 + self.rng.below(8)).to_string()));
         }

@@ -6,7 +6,7 @@ use crate::call::tables::ElasticTrunk;
 use crate::call::trunking::{TIME_LIMIT_S, Trunking, Way};
 use crate::clock::Now;
 use crate::sid::{CallSid, ElasticTrunkSid};
-use crate::sip::event::{Cause, Invite, Transport};
+use crate::sip::event::{Cause, Invite};
 use crate::store::rows::{CallRow, CallStatus, Direction, NumberRow};
 use crate::trunk::normalise;
 
@@ -45,9 +45,6 @@ impl Switch {
         };
         if !tables.is_active(trunk.account) {
             return refuse(480, "No handler for this domain", 32100, "the account is not active".to_owned());
-        }
-        if trunk.secure && invite.flow.transport != Transport::Tls {
-            return refuse(403, "TLS Required", 32100, "the trunk is Secure: it takes TLS alone".to_owned());
         }
         let Some(caller) = own_number(&tables.trunks, invite, trunk.account) else {
             let words = format!(

@@ -5,6 +5,8 @@ use super::Switch;
 use super::accept::Refusal;
 use crate::call::call::Call;
 use crate::call::event::{Event, Word};
+use crate::call::rights::NO_REFER_URL;
+use crate::call::target::NoRoute;
 use crate::clock::Now;
 use crate::sid::{CallSid, TrunkSid};
 use crate::sip::event::{Caller, Cause, Invite, LegId, SipEvent};
@@ -25,8 +27,8 @@ impl Switch {
     fn attend(&mut self, now: Now, call: CallSid, other: CallSid) {
         let (first, second, to) = match self.partners(call, other) {
             Ok(found) => found,
-            Err(words) => {
-                let word = Word::NotTransferred { cause: Cause::new(603, "Decline"), words };
+            Err(NoRoute { code, words }) => {
+                let word = Word::NotTransferred { cause: Cause::new(603, "Decline"), code, words };
                 return self.tell(now, call, Event::Told(call, word));
             }
         };
@@ -39,8 +41,9 @@ impl Switch {
     }
 
     /// Who stays on either side, and the address of the second.
-    fn partners(&self, call: CallSid, other: CallSid) -> Result<(CallSid, CallSid, String), String> {
-        let gone = || "the call is over".to_owned();
+    fn partners(&self, call: CallSid, other: CallSid) -> Result<(CallSid, CallSid, String), NoRoute> {
+        let no = |words: &str| NoRoute { code: NO_REFER_URL, words: words.to_owned() };
+        let gone = || no("the call is over");
         let (one, two) = (self.calls.get(&call).ok_or_else(gone)?, self.calls.get(&other).ok_or_else(gone)?);
         one.may_transfer()?;
         let same = one.row().account == two.row().account;
@@ -53,23 +56,21 @@ impl Switch {
                 let to = party.map(|r| if r.direction.came_in() { r.from.clone() } else { r.to.clone() });
                 Ok((first, second, to.unwrap_or_default()))
             }
-            (false, ..) => Err("REFER with a Replaces that names no call of the account".to_owned()),
-            _ => {
-                Err("REFER with a Replaces: both calls must be connected with somebody by a Dial".to_owned())
-            }
+            (false, ..) => Err(no("REFER with a Replaces that names no call of the account")),
+            _ => Err(no("REFER with a Replaces: both calls must be connected with somebody by a Dial")),
         }
     }
 
     /// An INVITE with Replaces, which the endpoint has compared with the dialog: only from the same trunk, or one of the same account.
-    pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: &Caller) {
+    pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: Caller) {
         let call = self.legs.get(&old).and_then(|sid| self.calls.get(sid)).map(Call::row);
-        let found = call.and_then(|row| Some((row.sid, self.comes_over(row, caller)?)));
+        let found = call.and_then(|row| Some((row.sid, self.comes_over(row, &caller)?)));
         match found {
-            Some((call, trunk)) => self.tell(now, call, Event::Replaced(leg, invite, trunk)),
+            Some((call, trunk)) => self.tell(now, call, Event::Replaced(leg, invite, trunk, caller)),
             None => {
                 let cause = Cause::new(481, "Call/Transaction Does Not Exist");
                 let words = "Replaces names no call of its sender's trunk or account".to_owned();
-                let refusal = Refusal::new(cause, words, self.account_of(caller));
+                let refusal = Refusal::new(cause, words, self.account_of(&caller));
                 self.refuse(now, leg, &invite, refusal);
             }
         }

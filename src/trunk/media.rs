@@ -53,11 +53,16 @@ pub struct TrunkMedia {
     pub dtmf: Dtmf,
 }
 
-/// The terms of a call over `trunk`. Keys are made only where they may be needed, so that `chance` stands still otherwise.
-pub fn terms(trunk: Option<&TrunkRow>, chance: &mut Rng) -> Terms {
-    let Some(media) = trunk.map(|t| &t.media) else { return Terms::default() };
+/// The terms of a call over `trunk`; `secure`: encrypted, whatever the trunk says. Keys are made only where they may be needed, so
+/// that `chance` stands still otherwise.
+pub fn terms(trunk: Option<&TrunkRow>, secure: bool, chance: &mut Rng) -> Terms {
     let mut keys = || Box::new(OwnKeys::new(chance.fork()));
+    let Some(media) = trunk.map(|t| &t.media) else {
+        let srtp = if secure { Srtp::Required(keys()) } else { Srtp::Off };
+        return Terms { srtp, ..Terms::default() };
+    };
     let srtp = match media.srtp {
+        _ if secure => Srtp::Required(keys()),
         SrtpPolicy::Off => Srtp::Off,
         SrtpPolicy::Optional => Srtp::Optional(keys()),
         SrtpPolicy::Required => Srtp::Required(keys()),

@@ -14,11 +14,11 @@ use chorus::store::tx::Op;
 use chorus::trunk::Snapshot;
 use std::sync::Arc;
 
-const PASSWORD: &str = "Mellon0815tirith";
+pub(super) const PASSWORD: &str = "Mellon0815tirith";
 const BOT: &str = "sip:bot@acme.example";
 
 /// Phone 0 calls a domain that its address may call.
-fn office(seed: u64, document: &str) -> World {
+pub(super) fn office(seed: u64, document: &str) -> World {
     let mut w = caller(seed, document);
     w.without_trunk();
     w.domain(acl(domain(false), "10.0.1.0/28"));
@@ -80,7 +80,7 @@ fn domain_not_listed() {
 }
 
 /// A telephone that registers as `user` at `host`, by way of Chorus.
-fn register(w: &mut World, phone: usize, user: &str, host: &str) {
+pub(super) fn register(w: &mut World, phone: usize, user: &str, host: &str) {
     secrets::plant(PASSWORD);
     let there = TrunkRow {
         authentication_mode: TrunkMode::OutboundRegistration,
@@ -98,7 +98,7 @@ fn register(w: &mut World, phone: usize, user: &str, host: &str) {
 }
 
 /// It is switched off.
-fn off(w: &mut World, phone: usize) {
+pub(super) fn off(w: &mut World, phone: usize) {
     w.with_phone(phone, |p, now| p.endpoint.set_sources(now, Arc::new(Snapshot::new(vec![], vec![]))));
     w.run_ms(1_000);
 }

@@ -18,7 +18,7 @@ use chorus::trunk::policy::{Asserts, Refer};
 const TRUNK: ElasticTrunkSid = ElasticTrunkSid(0xe1);
 
 /// Where the trunk rings: host of 10.0.1.x, priority, weight.
-fn url(host: u8, priority: u16, weight: u16) -> OriginationUrlRow {
+pub(super) fn url(host: u8, priority: u16, weight: u16) -> OriginationUrlRow {
     OriginationUrlRow {
         sid: OriginationUrlSid(host.into()),
         account: ACCOUNT,
@@ -34,7 +34,11 @@ fn url(host: u8, priority: u16, weight: u16) -> OriginationUrlRow {
 }
 
 /// A caller at a carrier (phone 0), and +15550001 on a trunk that rings at these URLs.
-fn trunk(seed: u64, urls: &[OriginationUrlRow], change: impl FnOnce(&mut ElasticTrunkRow)) -> World {
+pub(super) fn trunk(
+    seed: u64,
+    urls: &[OriginationUrlRow],
+    change: impl FnOnce(&mut ElasticTrunkRow),
+) -> World {
     let mut w = caller(seed, "<Say>nobody hears this</Say>");
     let mut row = ElasticTrunkRow::new(TRUNK, ACCOUNT, w.now.wall);
     row.domain_name = Some("pbx.example.com".to_owned());
@@ -47,14 +51,14 @@ fn trunk(seed: u64, urls: &[OriginationUrlRow], change: impl FnOnce(&mut Elastic
 }
 
 /// A PBX at 10.0.1.`host`.
-fn pbx(w: &mut World, host: u8, does: OnCall) -> usize {
+pub(super) fn pbx(w: &mut World, host: u8, does: OnCall) -> usize {
     let phone = w.phone("pbx", host);
     w.phones[phone].on_call = does;
     phone
 }
 
 /// The call that came in, as it was written last.
-fn outer(w: &World) -> CallRow {
+pub(super) fn outer(w: &World) -> CallRow {
     w.store.all::<CallRow>().find(|r| r.parent.is_none()).unwrap().clone()
 }
 
@@ -250,7 +254,7 @@ fn a_user_part_of_the_url_is_kept() {
 const PASSWORD: &str = "Speak4Friend0and0enter";
 
 /// Which lists open the trunk.
-fn lists(addresses: Option<&str>, user_of: Option<&str>) -> Rows {
+pub(super) fn lists(addresses: Option<&str>, user_of: Option<&str>) -> Rows {
     let mut rows = Rows::default();
     if let Some(cidr) = addresses {
         rows = acl(rows, cidr);
@@ -264,7 +268,7 @@ fn lists(addresses: Option<&str>, user_of: Option<&str>) -> Rows {
 }
 
 /// A PBX at 10.0.1.10 (phone 0) that dials out through `pbx.example.com`; the carrier is phone 1.
-fn behind(seed: u64, lists: Rows, change: impl FnOnce(&mut ElasticTrunkRow)) -> World {
+pub(super) fn behind(seed: u64, lists: Rows, change: impl FnOnce(&mut ElasticTrunkRow)) -> World {
     let mut w = trunk(seed, &[], change);
     w.number(|n| n.trunk = None);
     w.trunk(|t| t.inbound_source_ips = vec!["10.0.1.2".to_owned()]);
@@ -274,7 +278,7 @@ fn behind(seed: u64, lists: Rows, change: impl FnOnce(&mut ElasticTrunkRow)) -> 
     w
 }
 
-fn dial_out(w: &mut World, from: &str) {
+pub(super) fn dial_out(w: &mut World, from: &str) {
     w.dial_with(0, "+15550002", from, vec![]);
 }
 
@@ -441,9 +445,26 @@ fn elastic_busy_callee() {
 }
 
 #[test]
-fn a_secure_trunk_takes_tls_alone() {
-    let mut w = behind(617, lists(Some("10.0.1.8/29"), None), |t| t.secure = true);
-    dial_out(&mut w, "+15550001");
+fn elastic_silent_target() {
+    let mut w = trunk(618, &[url(77, 10, 10)], |t| {
+        t.disaster_recovery_url = Some(secrets::url("app.test", "/dr"));
+    });
+    w.app.on("/dr", Reply::twiml("<Say>our office cannot be reached</Say>"));
+    w.dial(0, "+15550001");
     over(&mut w);
-    assert_eq!(w.phones[0].ended[0].code, 403);
+    assert!(w.phones[0].rtp_loud > 15);
+    let sentence = "A single origination URL that does not even say 100 within 4 s: disaster recovery.";
+    ladder::check(w, "elastic_silent_target", sentence);
+}
+
+/// Nobody else could be asked: the INVITE has the 32 s of RFC 3261.
+#[test]
+fn without_disaster_recovery_a_single_target_has_its_time() {
+    let mut w = trunk(619, &[url(77, 10, 10)], |_| {});
+    w.dial(0, "+15550001");
+    w.run_ms(31_000);
+    assert!(w.phones[0].ended.is_empty());
+    over(&mut w);
+    assert_eq!(w.phones[0].ended[0].code, 408);
+    assert!(w.store.all::<NotificationRow>().any(|n| n.code == 32_011));
 }

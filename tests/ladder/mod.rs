@@ -15,11 +15,14 @@ mod limits;
 mod media;
 mod outbound;
 mod refer;
+mod refer_url;
 mod refusals;
 mod refused_calls;
 mod registering;
 mod rest;
+mod rights;
 pub mod scene;
+mod secure;
 mod signalling;
 mod spare;
 mod survives;
@@ -45,7 +48,10 @@ fn every_ladder_is_shown() {
         include_str!("registering.rs"),
         include_str!("refer.rs"),
         include_str!("refusals.rs"),
+        include_str!("refer_url.rs"),
+        include_str!("rights.rs"),
         include_str!("rest.rs"),
+        include_str!("secure.rs"),
         include_str!("signalling.rs"),
         include_str!("spare.rs"),
         include_str!("survives.rs"),

@@ -121,6 +121,8 @@ fn user_is_not_there() {
     api(&mut w, |d| d.to = "sip:alice@chorus".to_owned());
     w.until("it is over", |w| w.switch.calls().count() == 0);
     w.run_ms(1_000);
+    let notes: Vec<u32> = w.store.all::<chorus::store::rows::NotificationRow>().map(|n| n.code).collect();
+    assert_eq!(notes, [32009]);
     ladder::check(w, "user_is_not_there", "Who is not registered cannot be called: 480.");
 }
 

@@ -10,7 +10,7 @@ fn dial_with_everything() {
     let inside = "<Dial action='/after' method='GET' timeout='20' timeLimit='60' hangupOnStar='true' callerId='+15550100'
         record='record-from-ringing-dual' trim='trim-silence' recordingTrack='inbound'
         recordingStatusCallback='/rec' recordingStatusCallbackMethod='GET' recordingStatusCallbackEvent='absent'
-        answerOnBridge='true' ringTone='us-old' sequential='true'>
+        answerOnBridge='true' ringTone='us-old' sequential='true' referUrl='/refer' referMethod='GET'>
         <Number sendDigits='1W2' url='/whisper' method='GET' statusCallback='/s' statusCallbackMethod='GET'
             statusCallbackEvent='initiated ringing answered completed'> +1 (555) 010-1234 </Number>
         <Sip username='u' password='p'>sip:bob@pbx.example;transport=tcp?X-A=1%202&amp;X-B=</Sip></Dial>";
@@ -54,6 +54,8 @@ fn dial_with_everything() {
         answer_on_bridge: true,
         ring_tone: text("us-old"),
         sequential: true,
+        refer_url: text("/refer"),
+        refer_method: Get,
         nouns: vec![Noun::Number(number), Noun::Sip(sip)],
     };
     assert_eq!(verb(inside), Verb::Dial(Box::new(expected)));

@@ -46,7 +46,7 @@ impl Call {
 
     /// The parent does not want it any more.
     pub(in crate::call) fn on_release(&mut self, cx: &mut Cx<'_>, from: CallSid, cause: Cause) {
-        if self.parent == Some(from) && !self.referrer_left(cx, from) {
+        if self.parent == Some(from) && !self.referrer_left(cx, from) && !self.parked_left(from) {
             let to = if self.leg.answered { CallStatus::Completed } else { CallStatus::Canceled };
             if !self.leg.answered {
                 // What the row says; the CANCEL has its own reason.

@@ -217,6 +217,7 @@ impl Call {
         cx.trace("chorus", "chorus", "bridged");
         self.play(cx, Source::Leg(leg), keys);
         cx.push(Effect::Tell(child, Word::Bridge { leg: own }));
+        self.leave_parked(cx);
     }
 
     /// Dial's record: from ringing it starts with the verb, or with early media where the caller rings still; else with the bridge.
@@ -269,6 +270,9 @@ impl Call {
         if let Some(code) = outcome.error.filter(|_| outcome.status != CallStatus::Completed) {
             let words = format!("the dialled party could not be reached: {}", outcome.cause.words);
             notify::write(cx, &self.row, code, &words);
+        }
+        if self.parked_left(from) {
+            return;
         }
         if self.referrer_left(cx, from) {
             return self.dialling().into_iter().for_each(Dialling::leave_partner);

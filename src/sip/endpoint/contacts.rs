@@ -15,7 +15,7 @@ use super::leg::{Calling, Cancel, GIVE_UP, Hop, Phase, Stage, Verdict};
 use super::outgoing::{begin, invite_on};
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sip::event::{Cause, Flow, InviteCmd, LegId, Side, SipEvent};
+use crate::sip::event::{Cause, Flow, InviteCmd, LegId, Side, SipEvent, Transport};
 use crate::sip::transaction::{Key, TxnId};
 use crate::sip::wire::{Message, Method};
 use bytes::Bytes;
@@ -56,9 +56,11 @@ impl Endpoint {
 
     /// All of them. Nobody is asked over a connection of its own because a message is long: behind a NAT only the flow leads there.
     pub(super) fn ring_contacts(&mut self, now: Mono, id: LegId, user: &str) {
+        let secure = matches!(self.legs.get(&id).map(|l| &l.phase), Some(Phase::Calling(c)) if c.cmd.secure);
         let rows = self.registrar.find(user);
         let mut hops: Vec<Hop> = rows
             .iter()
+            .filter(|r| !secure || r.flow.transport == Transport::Tls)
             .map(|r| Hop { flow: r.flow, contact: Some((r.contact.clone(), r.path.clone())) })
             .collect();
         // A trunk whose peer is not there cannot be reached.

@@ -149,6 +149,7 @@ impl Calling {
             offer,
             registered,
             keep_user,
+            secure,
         } = next;
         if !offer.is_empty() {
             self.cmd.offer = offer;
@@ -164,6 +165,7 @@ impl Calling {
         self.manners = manners;
         self.cmd.registered = registered;
         self.cmd.keep_user = keep_user;
+        self.cmd.secure = secure;
         // What the trunk before told us counts for it alone.
         self.redirections.clear();
         self.redirected.clear();

@@ -81,8 +81,9 @@ impl Endpoint {
         calling.stage = Stage::Resolving(lookup);
         // A stranger that a 3xx names is believed and shown what everybody is.
         let trunk = calling.cmd.trunk.filter(|_| calling.aside.is_none());
+        let transport = if calling.cmd.secure { Some(Transport::Tls) } else { transport(hop) };
         self.resolving.insert(lookup, id);
-        let (host, port, transport) = (hop.next_host().to_owned(), hop.port, transport(hop));
+        let (host, port) = (hop.next_host().to_owned(), hop.port);
         self.out.push_back(SipOut::Resolve(lookup, Lookup { host, port, transport, trunk }));
     }
 
@@ -138,7 +139,8 @@ impl Endpoint {
         if let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) {
             calling.stage = Stage::Sent { txn, flow, branch, cseq, provisional: false };
             calling.timer_c = None;
-            calling.impatient = (!calling.cmd.alternatives.is_empty()).then_some(now + TRUNK_PATIENCE);
+            let other = calling.cmd.hasty || !calling.cmd.alternatives.is_empty();
+            calling.impatient = other.then_some(now + TRUNK_PATIENCE);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Refusal;
 use crate::clock::Now;
 use crate::sid::{CallSid, SipDomainSid, TrunkSid};
-use crate::sip::event::{Cause, Invite, Transport};
+use crate::sip::event::{Cause, Invite};
 use crate::store::rows::{CallRow, CallStatus, DomainCall, Subscription};
 use crate::switch::Switch;
 use crate::trunk::route;
@@ -38,9 +38,6 @@ impl Switch {
         let refuse = |code, phrase: &str, words: String| {
             Err(Refusal::new(Cause::new(code, phrase), words, Some(domain.account)))
         };
-        if domain.secure && invite.flow.transport != Transport::Tls {
-            return refuse(403, "TLS Required", format!("{} is Secure: it takes TLS alone", domain.name));
-        }
         if !tables.is_active(domain.account) {
             return refuse(480, "No handler for this domain", "the account is not active".to_owned());
         }

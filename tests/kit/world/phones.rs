@@ -102,7 +102,7 @@ impl World {
 
     /// Over its connection, or as a datagram.
     fn phone_sends(&mut self, i: usize, conn: u64, bytes: Bytes) {
-        if self.phones[i].tcp || conn != 0 {
+        if self.phones[i].tcp || self.phones[i].tls || conn != 0 {
             return self.tcp_from_phone(i, conn, &bytes);
         }
         let flow = flow_to(self.phones[i].addr);
@@ -135,11 +135,11 @@ impl World {
             let what = self.named(phone, &bytes);
             self.line("chorus", "phone", &what);
         }
-        if flow.transport == Transport::Tls {
+        if flow.transport == Transport::Tls && !phone.is_some_and(|i| self.phones[i].tls) {
             // Nobody here has a certificate that could be believed.
             let words = format!("no TLS connection to {}: its certificate has expired", flow.remote);
             self.at(200, Ev::Switch(Box::new(Input::Unreachable(flow, words))));
-        } else if flow.transport == Transport::Tcp {
+        } else if matches!(flow.transport, Transport::Tcp | Transport::Tls) {
             self.tcp_from_chorus(flow, &bytes);
         } else if let Some(phone) = phone.filter(|i| self.phones[*i].addr == flow.remote) {
             for after in self.net.deliveries(&mut self.rng) {
@@ -168,9 +168,13 @@ impl World {
                         self.phone_sends(i, flow.conn, bytes);
                     }
                     SipOut::Resolve(id, _) => {
-                        let tcp = self.phones[i].tcp;
+                        let transport = match (self.phones[i].tls, self.phones[i].tcp) {
+                            (true, _) => Transport::Tls,
+                            (false, true) => Transport::Tcp,
+                            (false, false) => Transport::Udp,
+                        };
                         let flow = Flow {
-                            transport: if tcp { Transport::Tcp } else { Transport::Udp },
+                            transport,
                             remote: CHORUS.parse().unwrap(),
                             local: self.phones[i].addr,
                             conn: 0,

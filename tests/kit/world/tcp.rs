@@ -1,4 +1,4 @@
-//! TCP between phones and Chorus: nothing is lost and nothing overtakes, but segments are cut anywhere, and connections break.
+//! TCP between phones and Chorus, also as TLS would carry it (whose certificates all are believed here): nothing is lost and nothing overtakes, but segments are cut anywhere, and connections break.
 
 use super::queue::Ev;
 use super::{CHORUS, World};
@@ -20,6 +20,7 @@ struct Connection {
     phone: usize,
     /// As Chorus sees the phone: its own port if Chorus connected, one of the kernel's if the phone did.
     remote: SocketAddr,
+    kind: Transport,
     to_phone: Way,
     to_chorus: Way,
 }
@@ -63,19 +64,24 @@ impl World {
     fn connect_phone(&mut self, phone: usize, remote: SocketAddr) -> u64 {
         self.tcp.last += 1;
         let (to_phone, to_chorus) = (Way::default(), Way::default());
-        self.tcp.open.insert(self.tcp.last, Connection { phone, remote, to_phone, to_chorus });
+        let kind = if self.phones[phone].tls { Transport::Tls } else { Transport::Tcp };
+        self.tcp.open.insert(self.tcp.last, Connection { phone, remote, kind, to_phone, to_chorus });
         self.tcp.last
     }
 
     fn flow_of_phone(&self, phone: usize, conn: u64) -> Flow {
         let local = self.phones[phone].addr;
-        Flow { transport: Transport::Tcp, remote: CHORUS.parse().unwrap(), local, conn }
+        let transport = if self.phones[phone].tls { Transport::Tls } else { Transport::Tcp };
+        Flow { transport, remote: CHORUS.parse().unwrap(), local, conn }
     }
 
-    /// 0: the latest connection, or a new one. What belongs to one that is gone is reported as lost.
+    /// 0, or the name of a TLS peer: the latest connection, or a new one. What belongs to one that is gone is reported as lost.
     pub(super) fn tcp_from_phone(&mut self, phone: usize, conn: u64, bytes: &[u8]) {
+        let named = Flow { conn, ..self.flow_of_phone(phone, conn) }.is_named();
         let conn = match conn {
-            0 => self.tcp.open.iter().rev().find(|(_, c)| c.phone == phone).map(|(id, _)| *id),
+            _ if conn == 0 || named => {
+                self.tcp.open.iter().rev().find(|(_, c)| c.phone == phone).map(|(id, _)| *id)
+            }
             id if self.tcp.open.contains_key(&id) => Some(id),
             id => {
                 let flow = self.flow_of_phone(phone, id);
@@ -92,11 +98,14 @@ impl World {
 
     /// As the transport does it: a flow without a number means the latest connection to that address, or a new one.
     pub(super) fn tcp_from_chorus(&mut self, flow: Flow, bytes: &[u8]) {
+        let connects = flow.conn == 0 || flow.is_named();
         let conn = match flow.conn {
-            0 => self.tcp.open.iter().rev().find(|(_, c)| c.remote == flow.remote).map(|(id, _)| *id),
+            _ if connects => {
+                self.tcp.open.iter().rev().find(|(_, c)| c.remote == flow.remote).map(|(id, _)| *id)
+            }
             id => self.tcp.open.contains_key(&id).then_some(id),
         };
-        let listens = || self.phones.iter().position(|p| p.addr == flow.remote && flow.conn == 0);
+        let listens = || self.phones.iter().position(|p| p.addr == flow.remote && connects);
         let conn = match (conn, listens()) {
             (Some(conn), _) => conn,
             (None, Some(phone)) => {
@@ -125,7 +134,7 @@ impl World {
 
     pub(super) fn segment_to_chorus(&mut self, conn: u64, bytes: &[u8]) {
         let Some(c) = self.tcp.open.get_mut(&conn) else { return };
-        let flow = Flow { transport: Transport::Tcp, remote: c.remote, local: CHORUS.parse().unwrap(), conn };
+        let flow = Flow { transport: c.kind, remote: c.remote, local: CHORUS.parse().unwrap(), conn };
         for message in messages(&mut c.to_chorus, bytes) {
             self.oracle.received(&message);
             self.input(Input::Sip(flow, message));
@@ -149,9 +158,15 @@ impl World {
     /// Both ends learn that a connection broke; what was on its way is gone.
     pub fn break_connection(&mut self, conn: u64) {
         let Some(c) = self.tcp.open.remove(&conn) else { return };
-        let flow = Flow { transport: Transport::Tcp, remote: c.remote, local: CHORUS.parse().unwrap(), conn };
+        let flow = Flow { transport: c.kind, remote: c.remote, local: CHORUS.parse().unwrap(), conn };
         self.at(200, Ev::Switch(Box::new(Input::FlowLost(flow))));
         self.forget_connection(c.phone, conn);
+    }
+
+    /// All of them break.
+    pub fn break_all(&mut self) {
+        self.connections().into_iter().for_each(|conn| self.break_connection(conn));
+        self.run_ms(100);
     }
 
     fn forget_connection(&mut self, phone: usize, conn: u64) {

@@ -25,8 +25,8 @@ impl World {
     /// A message in short, with the phone's name if there are several.
     pub(super) fn named(&self, phone: Option<usize>, bytes: &Bytes) -> String {
         match phone.filter(|i| *i > 0) {
-            Some(i) => format!("{}: {}", self.phones[i].name, sip_line(bytes)),
-            None => sip_line(bytes),
+            Some(i) => format!("{}: {}{}", self.phones[i].name, sip_line(bytes), tls(bytes)),
+            None => format!("{}{}", sip_line(bytes), tls(bytes)),
         }
     }
 
@@ -46,6 +46,14 @@ pub(super) fn answer_line(answer: &chorus::api::command::Answer) -> String {
         Answer::NotLive => "not live".to_owned(),
         _ => "done".to_owned(),
     }
+}
+
+/// A request that goes over TLS says so.
+fn tls(bytes: &[u8]) -> &'static str {
+    let text = String::from_utf8_lossy(bytes);
+    let request = !text.starts_with("SIP/2.0 ");
+    let via = text.lines().find(|l| l.starts_with("Via:")).unwrap_or("");
+    if request && via.contains("SIP/2.0/TLS") { ", TLS" } else { "" }
 }
 
 /// `INVITE`, `200 INVITE`.

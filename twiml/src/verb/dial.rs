@@ -100,14 +100,16 @@ element! {
         ring_tone: Option<String> = optional("ringTone", choice(RING_TONES), 13220);
         /// Whether the parties are rung one after another.
         sequential: bool = attribute("sequential", Kind::Bool, "false", 13218);
+        /// Asked for a document when a party transfers the other by REFER; None: it may not, unless its trunk lets it.
+        refer_url: Option<String> = optional("referUrl", Kind::Url, SCHEMA);
+        /// Of that request.
+        refer_method: Method = attribute("referMethod", Kind::Method, "POST", SCHEMA);
     }
     with {
         /// Whom to ring, in the order of the document; empty: the Dial fails.
         nouns: Vec<Noun>;
     }
     not_offered {
-        optional("referUrl", Kind::Url, SCHEMA);
-        attribute("referMethod", Kind::Method, "POST", SCHEMA);
         optional("callReason", Kind::Text, SCHEMA);
         optional("events", Kind::Text, SCHEMA);
         optional("passports", Kind::Text, SCHEMA);

@@ -2,13 +2,16 @@
 
 use super::Dialling;
 use crate::call::call::Call;
+use crate::call::children;
 use crate::call::event::Outcome;
 use crate::call::phase::Phase;
+use crate::call::refer_url::ReferUrl;
 use crate::clock::Mono;
-use crate::media::plan::Keys;
+use crate::media::plan::{Keys, TapId};
 use crate::sid::CallSid;
 use crate::sip::event::LegId;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 use twiml::verb::Dial;
 
 impl Dialling {
@@ -32,6 +35,26 @@ impl Dialling {
     /// Who is connected.
     pub fn connected(&self) -> Option<CallSid> {
         self.bridged.and(self.ready).and(self.winner)
+    }
+
+    /// The leg that is heard.
+    pub fn leg(&self) -> Option<LegId> {
+        self.ready
+    }
+
+    /// Its recording.
+    pub fn tap(&self) -> Option<TapId> {
+        self.recording.map(|(tap, _)| tap)
+    }
+
+    /// When its time is over.
+    pub fn limit(&self, now: Mono) -> Mono {
+        self.bridged.unwrap_or(now) + Duration::from_secs(self.dial.time_limit.into())
+    }
+
+    /// Whom a REFER is told to.
+    pub fn refer_url(&self, base: Option<&str>) -> Option<ReferUrl> {
+        children::refer_url(&self.dial, base)
     }
 
     /// This one takes the place of whoever was connected.
