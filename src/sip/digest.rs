@@ -93,6 +93,19 @@ pub fn challenges(response: &Message) -> Vec<Challenge> {
     out
 }
 
+/// The realms that a request of ours shows credentials for.
+pub fn realms(request: &Message) -> Vec<String> {
+    let mut out = Vec::new();
+    for name in ["Authorization", "Proxy-Authorization"] {
+        for value in request.headers.all(name) {
+            let shown = groups(&String::from_utf8_lossy(value));
+            let named = shown.iter().flatten().filter(|(name, _)| name == "realm");
+            out.extend(named.map(|(_, realm)| bare(realm).to_owned()));
+        }
+    }
+    out
+}
+
 /// The Digest challenges of one field value; several may stand in it, divided by commas as their parameters are.
 pub fn read_challenges(value: &str, proxy: bool) -> Vec<Challenge> {
     groups(value).iter().filter_map(|params| challenge(params, proxy)).collect()
@@ -171,6 +184,8 @@ struct Realm {
     nonce: String,
     count: u32,
     stale: u8,
+    /// Our answer is out, and nothing good was heard of it yet.
+    tried: bool,
 }
 
 impl Client {
@@ -200,12 +215,13 @@ impl Client {
     /// The nonce count to use, or the end: a realm that challenges again without `stale` refused our answer.
     fn count(&mut self, key: &(bool, String), challenge: &Challenge) -> Result<u32, DigestError> {
         let known = self.realms.entry(key.clone()).or_default();
-        if known.count > 0 {
+        if known.tried {
             if !challenge.stale || known.stale >= STALE_MAX {
                 return Err(DigestError::Rejected);
             }
             known.stale = known.stale.saturating_add(1);
         }
+        known.tried = true;
         if known.nonce == challenge.nonce {
             known.count = known.count.saturating_add(1);
         } else {
@@ -215,9 +231,15 @@ impl Client {
         Ok(known.count)
     }
 
-    /// A later request of the dialog may be challenged anew: what went well before does not count as refused.
+    /// A later request of the dialog may be challenged anew: what went well before does not count as refused. A nonce that comes again
+    /// is counted on (RFC 7616 section 3.4: the same count twice is taken for a replay).
     pub fn accepted(&mut self) {
-        self.realms.clear();
+        if self.realms.len() > CHALLENGES_MAX {
+            self.realms.clear();
+        }
+        for realm in self.realms.values_mut() {
+            (realm.tried, realm.stale) = (false, 0);
+        }
     }
 }
 

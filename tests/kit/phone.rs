@@ -55,6 +55,8 @@ pub struct Phone {
     pub calls: Option<String>,
     /// It signals over TCP.
     pub tcp: bool,
+    /// It listens for datagrams alone.
+    pub takes_no_connection: bool,
     /// It sends no RTP although it could.
     pub silent: bool,
     /// For challenges of its INVITE.
@@ -129,6 +131,7 @@ impl Phone {
             by_hand: None,
             calls: None,
             tcp: false,
+            takes_no_connection: false,
             silent: false,
             credentials: None,
             offer_with: None,

@@ -2,6 +2,7 @@
 
 use super::queue::Ev;
 use super::{CHORUS, World};
+use crate::kit::phone::Phone;
 use bytes::Bytes;
 use chorus::sip::event::{Flow, Transport};
 use chorus::sip::wire::{Frame, Framer};
@@ -96,7 +97,8 @@ impl World {
             0 => self.tcp.open.iter().rev().find(|(_, c)| c.remote == flow.remote).map(|(id, _)| *id),
             id => self.tcp.open.contains_key(&id).then_some(id),
         };
-        let listens = || self.phones.iter().position(|p| p.addr == flow.remote && flow.conn == 0);
+        let takes = |p: &Phone| p.addr == flow.remote && flow.conn == 0 && !p.takes_no_connection;
+        let listens = || self.phones.iter().position(takes);
         let conn = match (conn, listens()) {
             (Some(conn), _) => conn,
             (None, Some(phone)) => {
