@@ -294,10 +294,7 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
         named @ ("tcp" | "tls") => format!("{hop};transport={named}"),
         _ => hop.to_owned(),
     };
-    let user = trunk.auth_user.as_ref().or(trunk.username.as_ref());
-    let credentials = user
-        .zip(trunk.password.as_ref())
-        .map(|(username, password)| Credentials { username: username.clone(), password: password.clone() });
+    let credentials = route::credentials(trunk);
     let (from, identity) = calling(cx, account, trunk, wish);
     Alternative {
         uri: route::dial_string(trunk, wish.to),

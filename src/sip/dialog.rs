@@ -20,6 +20,8 @@ pub struct Dialog {
     pub ids: DialogIds,
     /// The last CSeq of the peer.
     pub remote_cseq: Option<u32>,
+    /// Nobody takes the connection that its next hop asks for: requests go as datagrams, as the dialog came.
+    pub datagrams: bool,
 }
 
 /// The value of From or To without its tag.
@@ -70,6 +72,11 @@ pub fn local_from(from: &str, flow: &Flow) -> String {
 }
 
 impl Dialog {
+    /// Of what is known of it; the peer has not asked for anything yet.
+    pub fn of(ids: DialogIds) -> Dialog {
+        Dialog { ids, remote_cseq: None, datagrams: false }
+    }
+
     /// The dialog that answering `invite` makes (RFC 3261 12.1.1).
     pub fn uas(invite: &Message, flow: Flow, local_tag: String, local_cseq: u32) -> Dialog {
         let mut route_set = invite.headers.elements("Record-Route");
@@ -85,7 +92,7 @@ impl Dialog {
             local_cseq,
             flow,
         };
-        Dialog { ids, remote_cseq: invite.cseq().map(|c| c.number) }
+        Dialog { remote_cseq: invite.cseq().map(|c| c.number), ..Dialog::of(ids) }
     }
 
     /// The dialog that a 2xx to our INVITE makes (RFC 3261 12.1.2).
@@ -104,7 +111,7 @@ impl Dialog {
             local_cseq: response.cseq().map_or(1, |c| c.number),
             flow,
         };
-        Dialog { ids, remote_cseq: None }
+        Dialog::of(ids)
     }
 
     /// The number of the next request of ours.
@@ -125,6 +132,7 @@ impl Dialog {
     /// A target refresh: re-INVITE or UPDATE with a new Contact.
     pub fn refresh(&mut self, target: Option<String>) {
         if let Some(target) = target {
+            self.datagrams &= target == self.ids.remote_target;
             self.ids.remote_target = target;
         }
     }
@@ -162,7 +170,7 @@ impl Dialog {
             return flow;
         }
         let transport = match uri.transport().map(str::to_ascii_lowercase).as_deref() {
-            Some("tcp") => Transport::Tcp,
+            Some("tcp") if !self.datagrams => Transport::Tcp,
             Some("udp") => Transport::Udp,
             _ => flow.transport,
         };

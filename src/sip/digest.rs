@@ -100,6 +100,19 @@ pub fn challenges(response: &Message) -> Vec<Challenge> {
     out
 }
 
+/// The realms that a request of ours shows credentials for.
+pub fn realms(request: &Message) -> Vec<String> {
+    let mut out = Vec::new();
+    for name in ["Authorization", "Proxy-Authorization"] {
+        for value in request.headers.all(name) {
+            let shown = groups(&String::from_utf8_lossy(value));
+            let named = shown.iter().flatten().filter(|(name, _)| name == "realm");
+            out.extend(named.map(|(_, realm)| bare(realm).to_owned()));
+        }
+    }
+    out
+}
+
 /// The Digest challenges of one field value; several may stand in it, divided by commas as their parameters are.
 pub fn read_challenges(value: &str, proxy: bool) -> Vec<Challenge> {
     groups(value).iter().filter_map(|params| challenge(params, proxy)).collect()
@@ -179,6 +192,8 @@ struct Realm {
     /// How often its nonce was answered.
     count: u32,
     stale: u8,
+    /// Our answer is out, and nothing good was heard of it yet.
+    tried: bool,
 }
 
 impl Client {
@@ -209,7 +224,7 @@ impl Client {
         }
     }
 
-    /// The fields of one more request, for all that have challenged so far: each count of a nonce serves once (RFC 7616 section 3.4).
+    /// The fields of one more request, for all that challenged it so far: each count of a nonce serves once (RFC 7616 section 3.4).
     pub fn fields(
         &mut self,
         request: &Protected<'_>,
@@ -220,19 +235,22 @@ impl Client {
             realm.count = realm.count.saturating_add(1);
             authorization(&realm.challenge, request, credentials, cnonce, realm.count)
         };
-        self.realms.values_mut().map(answer).collect()
+        self.realms.values_mut().filter(|realm| realm.tried).map(answer).collect()
     }
 
     /// Remembers a challenge, or it is the end: a realm that challenges again without `stale` refused our answer.
     fn take(&mut self, key: (bool, String), challenge: Challenge) -> Result<(), DigestError> {
         let Some(known) = self.realms.get_mut(&key) else {
-            self.realms.insert(key, Realm { challenge, count: 0, stale: 0 });
+            self.realms.insert(key, Realm { challenge, count: 0, stale: 0, tried: true });
             return Ok(());
         };
-        if !challenge.stale || known.stale >= STALE_MAX {
-            return Err(DigestError::Rejected);
+        if known.tried {
+            if !challenge.stale || known.stale >= STALE_MAX {
+                return Err(DigestError::Rejected);
+            }
+            known.stale = known.stale.saturating_add(1);
         }
-        known.stale = known.stale.saturating_add(1);
+        known.tried = true;
         if known.challenge.nonce != challenge.nonce {
             known.count = 0;
         }
@@ -240,9 +258,15 @@ impl Client {
         Ok(())
     }
 
-    /// A later request of the dialog may be challenged anew: what went well before does not count as refused.
+    /// A later request of the dialog may be challenged anew: what went well before does not count as refused. A nonce that comes again
+    /// is counted on (RFC 7616 section 3.4: the same count twice is taken for a replay).
     pub fn accepted(&mut self) {
-        self.realms.clear();
+        if self.realms.len() > CHALLENGES_MAX {
+            self.realms.clear();
+        }
+        for realm in self.realms.values_mut() {
+            (realm.tried, realm.stale) = (false, 0);
+        }
     }
 }
 

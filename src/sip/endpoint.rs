@@ -13,8 +13,10 @@
 //! A leg is dropped in one place ([`hangup`](self)), a transaction in one place (`engine`); after the last leg has
 //! ended and 64*T1 have passed every map is empty, and [`Endpoint::counts`] shows it.
 
+mod again;
 mod answered;
 mod authorizing;
+mod challengers;
 mod config;
 mod contacts;
 mod early;
@@ -111,6 +113,7 @@ pub struct Endpoint {
     registrar: Registrar,
     draining: bool,
     proofs: proofs::Proofs,
+    challengers: challengers::Challengers,
     penalties: penalty::Penalties,
     /// Of the connection that is reported not to come about.
     unreachable: Option<String>,
@@ -156,6 +159,7 @@ impl Endpoint {
             registrar,
             draining: false,
             proofs: Default::default(),
+            challengers: Default::default(),
             penalties: Default::default(),
             unreachable: None,
             wall: Wall(0),
@@ -231,6 +235,7 @@ impl Endpoint {
         self.wall = now.wall;
         let old = std::mem::replace(&mut self.sources, s);
         self.drop_bindings_of_nobody(&old);
+        self.forget_challengers(&old);
         self.reconcile_registrations(now.mono);
         self.settle();
     }

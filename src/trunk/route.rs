@@ -2,6 +2,7 @@
 
 use super::normalise;
 use crate::sid::AccountSid;
+use crate::sip::event::Credentials;
 use crate::store::rows::{TrunkMode, TrunkRow};
 
 /// Most trunks that are tried for one call.
@@ -9,6 +10,12 @@ pub const CANDIDATES_MAX: usize = 8;
 
 /// The host of a peer that registers here, until its contact takes the place: it has no other name.
 pub const LOCAL_DOMAIN: &str = "chorus.local";
+
+/// What we show where a trunk's peer challenges us; None: there is nothing to show.
+pub fn credentials(trunk: &TrunkRow) -> Option<Credentials> {
+    let user = trunk.auth_user.as_ref().or(trunk.username.as_ref())?;
+    Some(Credentials { username: user.clone(), password: trunk.password.clone()? })
+}
 
 /// Can calls go out over it: to a host, or to where its peer has registered?
 pub fn dials(trunk: &TrunkRow) -> bool {

@@ -57,6 +57,8 @@ pub struct Phone {
     pub tcp: bool,
     /// It signals over TLS.
     pub tls: bool,
+    /// It listens for datagrams alone.
+    pub takes_no_connection: bool,
     /// It sends no RTP although it could.
     pub silent: bool,
     /// For challenges of its INVITE.
@@ -132,6 +134,7 @@ impl Phone {
             calls: None,
             tcp: false,
             tls: false,
+            takes_no_connection: false,
             silent: false,
             credentials: None,
             offer_with: None,

@@ -1,5 +1,6 @@
 //! The readable specification: whole conversations, byte-stable. Each begins with the sentence of the issue that it shows.
 
+mod challenges;
 mod corners;
 mod dial;
 mod dialogs;
@@ -34,6 +35,7 @@ mod verbs;
 #[test]
 fn every_ladder_is_shown() {
     let sources = [
+        include_str!("challenges.rs"),
         include_str!("dial.rs"),
         include_str!("dialogs.rs"),
         include_str!("domains.rs"),

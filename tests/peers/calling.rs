@@ -139,6 +139,33 @@ async fn a_reinvite_without_an_offer_gets_one_and_its_ack_the_answer() {
 }
 
 #[tokio::test]
+async fn a_contact_whose_port_takes_no_connection_gets_datagrams() {
+    if !installed("sipp") {
+        return;
+    }
+    let s = scene("sipp-uas-tcp-contact", &[]).await;
+    let sipp = s.callee("uas_tcp_contact").await;
+    let sid = s.dials(CALLEE, DOCUMENT).await;
+    sipp.passes().await;
+    s.ended("completed").await;
+    s.went(&sid, &["phone: 200 INVITE", "chorus: ACK", "chorus: BYE", "phone: 200 BYE"]).await;
+}
+
+/// The same nonce for the INVITE and for the BYE: sipp checks that the answer fits and is counted on.
+#[tokio::test]
+async fn a_challenged_bye_gets_the_trunks_password() {
+    if !installed("sipp") {
+        return;
+    }
+    let s = scene("sipp-uas-bye-401", &[("username", "trunkuser"), ("password", "trunkpass")]).await;
+    let sipp = s.callee("uas_bye_401").await;
+    let sid = s.dials(CALLEE, DOCUMENT).await;
+    sipp.passes().await;
+    s.ended("completed").await;
+    s.went(&sid, &["phone: 401 INVITE", "phone: 401 BYE", "chorus: BYE", "phone: 200 BYE"]).await;
+}
+
+#[tokio::test]
 async fn a_long_invite_of_ours_comes_as_a_datagram_where_nobody_takes_a_connection() {
     if !installed("sipp") {
         return;

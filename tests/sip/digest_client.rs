@@ -121,6 +121,17 @@ fn a_second_refusal_ends_it_but_stale_is_answered_anew() {
 }
 
 #[test]
+fn a_nonce_that_comes_again_is_counted_on() {
+    let (mut client, cred) = (Client::default(), credentials("u", "p"));
+    let again = challenged(401, "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"");
+    for count in ["nc=00000001", "nc=00000002", "nc=00000003"] {
+        let fields = client.answer(&again, &invite(), &cred, "c").unwrap();
+        assert!(fields[0].1.contains(count), "{fields:?}");
+        client.accepted();
+    }
+}
+
+#[test]
 fn what_cannot_be_answered_is_said() {
     let mut client = Client::default();
     for fields in [

@@ -77,11 +77,17 @@ impl Endpoint {
         leg.dialog.ids.local_cseq = own.max(number);
         let dialog = leg.dialog.clone();
         leg.auth = auth(&calling, flow);
+        let trunk = calling.cmd.trunk.filter(|_| calling.aside.is_none());
+        leg.trunk = trunk;
+        leg.digest = calling.digest.clone();
         leg.refresh.learn(calling.min_se.map(|(least, _)| least));
         leg.refresh.hear(message);
         leg.refresh.set(session::agreed(now, message));
         let offered = crate::sdp::facing(&calling.cmd.offer, dialog.ids.flow.local.ip());
         leg.say(Some(&offered));
+        if let Some(trunk) = trunk {
+            self.challengers.learn(trunk, flow.remote, calling.realms.clone());
+        }
         self.seen(id, false, "200 INVITE".to_owned());
         let ack = self.acknowledgement(&dialog, number, &calling.authorization);
         if let Some(leg) = self.leg_mut(id) {
@@ -154,11 +160,5 @@ fn auth(calling: &Calling, challenger: Flow) -> Option<Auth> {
     if calling.realms.is_empty() {
         return None;
     }
-    Some(Auth {
-        credentials: calling.cmd.credentials.clone()?,
-        realms: calling.realms.clone(),
-        digest: calling.digest.clone(),
-        challenger,
-        used: false,
-    })
+    Some(Auth { credentials: calling.cmd.credentials.clone()?, realms: calling.realms.clone(), challenger })
 }

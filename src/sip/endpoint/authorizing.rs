@@ -2,9 +2,10 @@
 
 use super::Endpoint;
 use super::leg::{Calling, Phase, Stage};
-use crate::sip::digest::{self, Protected};
-use crate::sip::event::{Flow, LegId};
+use crate::sip::digest::{self, Challenge, Protected};
+use crate::sip::event::{Credentials, Flow, LegId};
 use crate::sip::wire::{Message, Method};
+use crate::trunk::route::credentials;
 use bytes::Bytes;
 
 impl Calling {
@@ -42,46 +43,58 @@ impl Endpoint {
         calling.authorization = calling.digest.fields(&Protected { method, uri, body }, credentials, &cnonce);
     }
 
-    /// Credentials for a challenged BYE, once.
-    pub(super) fn bye_authorization(
+    /// Credentials for a challenged request of the dialog, if the challenger and its realm are those of the INVITE, or of another one of
+    /// ours, or of the REGISTER, over the same trunk (ruling 2.27).
+    pub(super) fn proof(
         &mut self,
         id: LegId,
+        request: &Protected<'_>,
         flow: Flow,
         message: &Message,
     ) -> Option<Vec<(String, String)>> {
-        let auth = self.leg_mut(id)?.auth.as_mut().filter(|a| !a.used)?;
-        auth.used = true;
-        self.request_authorization(id, &Method::Bye, flow, message)
+        let credentials = self.may_be_shown(id, flow, &digest::challenges(message))?;
+        let cnonce = self.rng.hex(16);
+        let leg = self.leg_mut(id)?;
+        let digest = match &mut leg.phase {
+            Phase::Calling(calling) => &mut calling.digest,
+            _ => &mut leg.digest,
+        };
+        digest.accepted();
+        digest.answer(message, request, &credentials, &cnonce).ok()
     }
 
-    /// Credentials for a challenged request of the dialog, if the challenger and its realm are those of the INVITE (ruling 2.27).
+    fn may_be_shown(&self, id: LegId, flow: Flow, challenges: &[Challenge]) -> Option<Credentials> {
+        let leg = self.legs.get(&id)?;
+        let all = |knows: &dyn Fn(&str) -> bool| challenges.iter().all(|c| knows(&c.realm));
+        let trunk = match &leg.phase {
+            Phase::Calling(calling) => {
+                let there = matches!(calling.stage, Stage::Sent { flow: f, .. } if f.remote == flow.remote);
+                if there && all(&|realm| calling.realms.iter().any(|r| r == realm)) {
+                    return calling.cmd.credentials.clone();
+                }
+                calling.cmd.trunk.filter(|_| calling.aside.is_none())
+            }
+            _ => leg.trunk,
+        };
+        let of_invite = leg.auth.as_ref().filter(|a| a.challenger.remote == flow.remote);
+        if let Some(auth) = of_invite.filter(|a| all(&|realm| a.realms.iter().any(|r| r == realm))) {
+            return Some(auth.credentials.clone());
+        }
+        let trunk = trunk?;
+        let dialogs = leg.dialog.ids.flow.remote == flow.remote;
+        let known = all(&|realm| self.challengers.knows(trunk, flow.remote, realm, dialogs));
+        self.sources.trunk(trunk).filter(|_| known).and_then(credentials)
+    }
+
+    /// As [`Endpoint::proof`], of a request of ours that is written anew.
     pub(super) fn request_authorization(
-        &mut self,
-        id: LegId,
-        method: &Method,
-        flow: Flow,
-        message: &Message,
-    ) -> Option<Vec<(String, String)>> {
-        self.body_authorization(id, (method, &[]), flow, message)
-    }
-
-    /// As [`Endpoint::request_authorization`], of a request with a body.
-    pub(super) fn body_authorization(
         &mut self,
         id: LegId,
         (method, body): (&Method, &[u8]),
         flow: Flow,
         message: &Message,
     ) -> Option<Vec<(String, String)>> {
-        let cnonce = self.rng.hex(16);
-        let leg = self.leg_mut(id)?;
-        let (uri, _) = leg.dialog.routing();
-        let auth = leg.auth.as_mut().filter(|a| a.challenger.remote == flow.remote)?;
-        if !digest::challenges(message).iter().all(|c| auth.realms.contains(&c.realm)) {
-            return None;
-        }
-        auth.digest.accepted();
-        let request = Protected { method, uri: &uri, body };
-        auth.digest.answer(message, &request, &auth.credentials, &cnonce).ok()
+        let (uri, _) = self.legs.get(&id)?.dialog.routing();
+        self.proof(id, &Protected { method, uri: &uri, body }, flow, message)
     }
 }

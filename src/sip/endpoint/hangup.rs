@@ -6,7 +6,7 @@ use super::{Endpoint, OwnCall, REMEMBERED_MAX, User};
 use crate::clock::Mono;
 use crate::mutants::{self, Mutant};
 use crate::sip::dialog::Dialog;
-use crate::sip::event::{Cause, DialogIds, Flow, LegId, Side, SipEvent};
+use crate::sip::event::{Cause, DialogIds, LegId, Side, SipEvent};
 use crate::sip::transaction::{Key, T4};
 use crate::sip::wire::{Message, Method};
 use std::time::Duration;
@@ -70,19 +70,12 @@ impl Endpoint {
         self.start_client(now, (&branch, &Method::Bye), bytes, flow, User::Bye(id));
     }
 
-    /// Whatever a final answer says, 200, 481 or 408: the call is over. Only a challenge of the one who challenged the
-    /// INVITE is answered, once (ruling 2.27).
-    pub(super) fn on_bye_response(&mut self, now: Mono, id: LegId, code: u16, flow: Flow, message: &Message) {
+    /// Whatever a final answer says, 200, 481 or 408: the call is over.
+    pub(super) fn on_bye_response(&mut self, now: Mono, id: LegId, code: u16) {
         self.seen(id, false, summary(code, "BYE"));
-        if code < 200 {
-            return;
+        if code >= 200 {
+            self.end_and_drop(now, id);
         }
-        if matches!(code, 401 | 407)
-            && let Some(fields) = self.bye_authorization(id, flow, message)
-        {
-            return self.send_bye(now, id, &fields);
-        }
-        self.end_and_drop(now, id);
     }
 
     /// The connection of the BYE broke before its answer, but the peer was there: once more over a new one.
@@ -106,7 +99,7 @@ impl Endpoint {
         if ids.remote_tag.is_empty() {
             return self.await_late_answer(now, id, ids, cause);
         }
-        let mut dialog = Dialog { ids, remote_cseq: None };
+        let mut dialog = Dialog::of(ids);
         dialog.ids.local_cseq = dialog.ids.local_cseq.saturating_add(ORPHAN_CSEQ);
         // The connections of a former life are gone.
         dialog.ids.flow.disconnect();

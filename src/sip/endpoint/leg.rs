@@ -6,6 +6,7 @@ use super::info::KeysOut;
 use super::refresh::Refresh;
 use super::reliable::Reliable;
 use crate::clock::Mono;
+use crate::sid::TrunkSid;
 use crate::sip::dialog::{Dialog, PORT};
 use crate::sip::digest;
 use crate::sip::event::{Cause, Credentials, Flow, InviteCmd, OfferId, ResolveId, Side};
@@ -48,6 +49,10 @@ pub struct Leg {
     pub bye_again: Option<Vec<(String, String)>>,
     /// What the INVITE's challenge taught.
     pub auth: Option<Auth>,
+    /// The nonces that it was challenged with.
+    pub digest: digest::Client,
+    /// The trunk that it came or went over, once it is more than an INVITE of ours.
+    pub trunk: Option<TrunkSid>,
     /// Keys that we press by INFO.
     pub keys_out: KeysOut,
     /// The deadline that stands in the clock.
@@ -180,10 +185,7 @@ pub struct Verdict {
 pub struct Auth {
     pub credentials: Credentials,
     pub realms: Vec<String>,
-    pub digest: digest::Client,
     pub challenger: Flow,
-    /// Sent with the BYE at hand already.
-    pub used: bool,
 }
 
 /// A 2xx that is retransmitted until its ACK comes (RFC 3261 13.3.1.4).
@@ -261,6 +263,8 @@ impl Leg {
             bye_after_ack: None,
             bye_again: None,
             auth: None,
+            digest: digest::Client::default(),
+            trunk: None,
             keys_out: KeysOut::default(),
             armed: None,
         }

@@ -56,7 +56,7 @@ pub(super) fn outbound(cmd: InviteCmd, manners: Manners, named_transport: bool, 
         realms: Vec::new(),
         failure: None,
     };
-    Leg::new(Dialog { ids, remote_cseq: None }, Phase::Calling(Box::new(calling)))
+    Leg::new(Dialog::of(ids), Phase::Calling(Box::new(calling)))
 }
 
 /// An INVITE to one contact; `fields`: of extensions and challenges; `agent`: with its optional fields.

@@ -6,12 +6,13 @@ use super::{Endpoint, User};
 use crate::clock::{Mono, Now};
 
 use crate::sip::check::{Refusal, capabilities, check_register, check_request};
+use crate::sip::digest;
 use crate::sip::event::Flow;
 use crate::sip::registration::Event;
 use crate::sip::transaction::{
     ClientEvent, Failure, InviteClientEvent, InviteServerEvent, Key, Machine, TxnId,
 };
-use crate::sip::wire::{Message, Method};
+use crate::sip::wire::{Message, Method, Verdict, read_datagram};
 use crate::trunk::door::{Claim, Standing, Users};
 
 impl Endpoint {
@@ -136,7 +137,11 @@ impl Endpoint {
             }
             return;
         };
-        let Some(user) = self.txns.get(txn).map(|t| t.user.clone()) else { return };
+        let Some((user, request, sent)) =
+            self.txns.get(txn).map(|t| (t.user.clone(), t.machine.request(), t.flow))
+        else {
+            return;
+        };
         if !self.is_of_this_try(&user, txn, message) {
             return;
         }
@@ -161,6 +166,9 @@ impl Endpoint {
                 self.on_success(now, flow, message)
             };
         }
+        if matches!(code, 401 | 407) && self.show_credentials(now, &user, (&request, sent), flow, message) {
+            return;
+        }
         match user {
             User::Refresh(leg, _) => self.on_refresh_response(now, leg, txn, code, flow, message),
             _ if success => self.on_success(now, flow, message),
@@ -168,7 +176,7 @@ impl Endpoint {
                 self.seen(leg, false, summary(code, "INVITE"));
                 self.on_invite_response(now, leg, txn, code, flow, message);
             }
-            User::Bye(leg) => self.on_bye_response(now, leg, code, flow, message),
+            User::Bye(leg) => self.on_bye_response(now, leg, code),
             User::Info(leg) => self.on_info_response(now, leg, code),
             User::Refer(leg) => self.on_refer_response(now, leg, code, flow, message),
             User::Twin(leg) => {
@@ -176,8 +184,14 @@ impl Endpoint {
                 self.on_twin_response(now, leg, txn, code, flow, message);
             }
             User::Prack(leg) => self.seen(leg, false, summary(code, "PRACK")),
+            User::Notify(_) => {}
             User::Loser if code < 200 => self.cancel_loser(now, txn),
-            User::Register(trunk, number) => self.drive(now, trunk, Event::Answer(number, message)),
+            User::Register(trunk, number) => {
+                if let (200..300, Verdict::Message(taken)) = (code, read_datagram(&request)) {
+                    self.challengers.learn(trunk, flow.remote, digest::realms(&taken));
+                }
+                self.drive(now, trunk, Event::Answer(number, message));
+            }
             User::Ping(trunk, number) if code >= 200 => self.drive(now, trunk, Event::Pong(number)),
             User::Ping(..) | User::Loser | User::Nobody => {}
             User::Incoming(..) | User::Request(_) => {}
@@ -200,7 +214,8 @@ impl Endpoint {
             }
             User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),
             User::Refresh(leg, _) => self.on_refresh_failure(now, leg, txn, why),
-            User::Prack(_) | User::Loser | User::Nobody | User::Incoming(..) | User::Request(_) => {}
+            User::Prack(_) | User::Notify(_) | User::Loser | User::Nobody => {}
+            User::Incoming(..) | User::Request(_) => {}
         }
     }
 }

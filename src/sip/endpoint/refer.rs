@@ -94,7 +94,7 @@ impl Endpoint {
         let Some(sent) = &leg.refers.sent else { return };
         if matches!(code, 401 | 407) && !sent.authorized {
             let to = sent.to.clone();
-            if let Some(fields) = self.request_authorization(id, &Method::Refer, flow, message) {
+            if let Some(fields) = self.request_authorization(id, (&Method::Refer, &[]), flow, message) {
                 return self.send_refer(now, id, to, Some(fields));
             }
         }
@@ -214,7 +214,7 @@ impl Endpoint {
         let w = w.header("Event", &event).header("Subscription-State", &state).header("User-Agent", &agent);
         let bytes = w.body("message/sipfrag;version=2.0", body.as_bytes());
         self.seen(id, true, format!("NOTIFY {code}"));
-        self.start_client(now, (&branch, &Method::Notify), bytes, flow, User::Nobody);
+        self.start_client(now, (&branch, &Method::Notify), bytes, flow, User::Notify(id));
     }
 }
 

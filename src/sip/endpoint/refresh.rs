@@ -73,6 +73,11 @@ impl Refresh {
         self.asking.as_ref().is_some_and(|a| a.method == Method::Invite)
     }
 
+    /// The ACK of the last re-INVITE's 2xx, with its CSeq.
+    pub fn last_ack(&mut self) -> Option<(&mut Flow, &mut Bytes)> {
+        self.ack.as_mut().map(|(_, flow, ack)| (flow, ack))
+    }
+
     /// What a message of the peer says of methods and of intervals.
     pub fn hear(&mut self, message: &Message) {
         if message.headers.has("Allow") {
@@ -160,9 +165,17 @@ impl Endpoint {
     }
 
     /// The ACK of a refused re-INVITE: in a dialog all of it is known beforehand (RFC 3261 section 17.1.1.3).
-    fn reinvite_ack(&self, id: LegId, cseq: u32, branch: &str) -> Bytes {
+    pub(super) fn reinvite_ack(&self, id: LegId, cseq: u32, branch: &str) -> Bytes {
         let leg = self.legs.get(&id);
         leg.map(|l| l.dialog.request(&Method::Ack, cseq, branch).finish()).unwrap_or_default()
+    }
+
+    /// Its request goes on in another transaction.
+    pub(super) fn refresh_goes_on(&mut self, id: LegId, before: TxnId, txn: TxnId) {
+        let asking = self.leg_mut(id).and_then(|l| l.refresh.asking.as_mut());
+        if let Some(asking) = asking.filter(|a| a.txn == before) {
+            asking.txn = txn;
+        }
     }
 
     /// An answer to our re-INVITE or UPDATE.
@@ -304,7 +317,7 @@ impl Endpoint {
     ) -> Option<Vec<(String, String)>> {
         let body = self.legs.get(&id).and_then(|l| l.refresh.said.clone()).unwrap_or_default();
         let body = if *method == Method::Invite { body } else { Bytes::new() };
-        self.body_authorization(id, (method, &body), flow, message)
+        self.request_authorization(id, (method, &body), flow, message)
     }
 }
 

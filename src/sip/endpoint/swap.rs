@@ -69,7 +69,7 @@ impl Endpoint {
                     *id = changed(*id);
                 }
                 User::Incoming(id, _) | User::Refresh(id, _) => *id = changed(*id),
-                User::Request(id) | User::Prack(id) => *id = changed(*id),
+                User::Request(id) | User::Prack(id) | User::Notify(id) => *id = changed(*id),
                 User::Loser | User::Nobody | User::Register(..) | User::Ping(..) => {}
             }
         }

@@ -4,7 +4,7 @@ use super::engine::reliable;
 use super::leg::{Phase, sent_by_port};
 use super::{Endpoint, LegId, User};
 use crate::clock::{Mono, Now};
-use crate::sip::event::{Cause, Flow, Side, SipOut};
+use crate::sip::event::{Cause, Flow, Side, SipOut, Transport};
 
 impl Endpoint {
     /// A connection broke, could not be made, or a datagram came back undelivered.
@@ -92,7 +92,11 @@ impl Endpoint {
             let same = f.transport == lost.transport && f.remote == lost.remote;
             same && (f.conn == lost.conn || f.conn == 0)
         };
+        let closed = lost.transport == Transport::Tcp && lost.conn == 0;
         for id in self.txns.on_flow(broken) {
+            if closed && self.as_datagram(now, id) {
+                continue;
+            }
             let Some(txn) = self.txns.get_mut(id) else { continue };
             txn.flow.disconnect();
             let user = txn.user.clone();
@@ -105,6 +109,9 @@ impl Endpoint {
         }
         if !reliable(&lost) {
             return;
+        }
+        if closed {
+            self.acks_as_datagrams(&lost);
         }
         self.proofs.forget(&lost);
         let unreachable = self.registrar.lost(lost);

@@ -46,7 +46,8 @@ impl Endpoint {
     }
 
     fn new_inbound(&mut self, now: Mono, request: Request, caller: Caller, replaces: Option<LegId>) {
-        let manners = self.manners(caller.trunk());
+        let trunk = caller.trunk();
+        let manners = self.manners(trunk);
         let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
         let key = Key::client(request.call_id(), &tag);
         if self.dialogs.contains_key(&key) {
@@ -68,7 +69,7 @@ impl Endpoint {
         let expires = request.message.seconds("Expires").map(|s| now + Duration::from_secs(s.into()));
         let ringing = Ringing { txn, invite: request.message, flow: request.flow, refresh: None, expires };
         let reliable = Some(reliable);
-        self.legs.insert(id, Leg { reliable, ..Leg::new(dialog, Phase::Ringing(Box::new(ringing))) });
+        self.legs.insert(id, Leg { reliable, trunk, ..Leg::new(dialog, Phase::Ringing(Box::new(ringing))) });
         // Its Expires is a deadline.
         self.touched.push(id);
         self.seen(id, false, "INVITE".to_owned());

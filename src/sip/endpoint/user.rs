@@ -22,6 +22,8 @@ pub(super) enum User {
     Refresh(LegId, Bytes),
     /// Our REFER.
     Refer(LegId),
+    /// Our NOTIFY of how a transfer goes.
+    Notify(LegId),
     /// A key of ours.
     Info(LegId),
     /// Our CANCEL, or the BYE of a fork: the outcome matters to nobody.

@@ -5,6 +5,7 @@ use crate::sid::TrunkSid;
 use crate::sip::event::{Credentials, Flow, Lookup, Transport};
 use crate::sip::wire::{Uri, escape_user};
 use crate::store::rows::{TrunkMode, TrunkRow, TrunkTls};
+use crate::trunk::route;
 use std::collections::BTreeMap;
 
 /// One registration as the row has it.
@@ -41,10 +42,6 @@ impl Wanted {
         };
         let asked = Transport::named(&row.transport).filter(|t| *t != Transport::Udp);
         let named = hop.transport().and_then(Transport::named);
-        let credentials = row.password.as_ref().map(|password| Credentials {
-            username: row.auth_user.as_ref().unwrap_or(username).clone(),
-            password: password.clone(),
-        });
         Some(Wanted {
             trunk: row.sid,
             user: escape_user(username),
@@ -57,7 +54,7 @@ impl Wanted {
             },
             identity: (row.tls.clone(), row.tls_key.clone()),
             host: registrar.host,
-            credentials,
+            credentials: route::credentials(row),
         })
     }
 

@@ -77,6 +77,11 @@ impl Client {
         Client { state: ClientState::Trying, reliable, request, interval: T1, timers }
     }
 
+    /// What it sends; empty once the final answer came.
+    pub fn request(&self) -> Bytes {
+        self.request.clone()
+    }
+
     /// Where it stands.
     pub fn state(&self) -> ClientState {
         self.state

@@ -86,6 +86,14 @@ impl InviteClient {
         InviteClient { state: InviteClientState::Calling, reliable, last: invite, interval: T1, timers }
     }
 
+    /// The INVITE; empty once the final answer came.
+    pub fn request(&self) -> Bytes {
+        match self.state {
+            InviteClientState::Calling | InviteClientState::Proceeding => self.last.clone(),
+            _ => Bytes::new(),
+        }
+    }
+
     /// Where it stands.
     pub fn state(&self) -> InviteClientState {
         self.state

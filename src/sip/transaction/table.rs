@@ -6,6 +6,7 @@ use super::{
 };
 use crate::clock::Mono;
 use crate::sip::event::Flow;
+use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 
 /// Names a running transaction; never used again.
@@ -26,6 +27,15 @@ pub enum Machine {
 }
 
 impl Machine {
+    /// The request that a client transaction sends, until its final answer; empty otherwise.
+    pub fn request(&self) -> Bytes {
+        match self {
+            Machine::InviteClient(m) => m.request(),
+            Machine::Client(m) => m.request(),
+            Machine::InviteServer(_) | Machine::Server(_) => Bytes::new(),
+        }
+    }
+
     /// When it wants to be woken.
     pub fn deadline(&self) -> Option<Mono> {
         match self {

@@ -2,6 +2,7 @@
 
 use super::queue::Ev;
 use super::{CHORUS, World};
+use crate::kit::phone::Phone;
 use bytes::Bytes;
 use chorus::sip::event::{Flow, Transport};
 use chorus::sip::wire::{Frame, Framer};
@@ -105,7 +106,8 @@ impl World {
             }
             id => self.tcp.open.contains_key(&id).then_some(id),
         };
-        let listens = || self.phones.iter().position(|p| p.addr == flow.remote && connects);
+        let takes = |p: &Phone| p.addr == flow.remote && connects && !p.takes_no_connection;
+        let listens = || self.phones.iter().position(takes);
         let conn = match (conn, listens()) {
             (Some(conn), _) => conn,
             (None, Some(phone)) => {

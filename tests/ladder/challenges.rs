@@ -1,0 +1,239 @@
+//! Requests in a dialog that are challenged, and those that no connection takes.
+
+use super::scene::*;
+use crate::kit::hand::{Half, field, method, response, sdp};
+use crate::kit::{Reply, World, ladder};
+use crate::security::secrets;
+use chorus::api::command::Document;
+use chorus::media::plan::Dtmf;
+use chorus::sip::wire::Message;
+use chorus::store::rows::TrunkMode;
+use chorus::trunk::policy::Refer;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+const PASSWORD: &str = "open-sesame-4711";
+const CONTACT: &str = "Contact: <sip:a@10.0.1.2:5060>\r\nAllow: INVITE, ACK, BYE, UPDATE, INFO, PRACK\r\n";
+
+fn challenge(realm: &str) -> String {
+    format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"n0nce\", algorithm=MD5, qop=\"auth\"\r\n")
+}
+
+fn shows(m: &Message) -> bool {
+    m.headers.has("Authorization")
+}
+
+/// How often each method came with the password, by the counts that it named.
+type Counts = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
+
+fn note(counts: &Counts, m: &Message) {
+    let shown = field(m, "Authorization");
+    let nc = shown.split("nc=").nth(1).map(|rest| rest.chars().take(8).collect::<String>());
+    // An ACK repeats what its INVITE showed.
+    if let Some(nc) = nc.filter(|_| method(m) != "ACK") {
+        counts.lock().unwrap().entry(method(m).to_owned()).or_default().push(nc);
+    }
+}
+
+fn ended(w: &mut World) {
+    w.until("the call is over", |w| w.switch.calls().count() == 0);
+}
+
+/// One nonce for all of them, so that its count must go on.
+#[test]
+fn sip_challenged_in_a_dialog() {
+    secrets::plant(PASSWORD);
+    let mut w = World::new(660);
+    w.phone("callee", 2);
+    let (counts, mut early) = (Counts::default(), None);
+    let keeps = counts.clone();
+    w.phones[0].by_hand = Some(Box::new(move |m| {
+        note(&keeps, m);
+        match method(m) {
+            "" | "ACK" => vec![],
+            _ if !shows(m) => vec![(0, response(m, 401, &challenge("pbx"), "a", ""))],
+            "INVITE" => {
+                early = Some(m.clone());
+                let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 7\r\n");
+                vec![(0, response(m, 183, &reliable, "a", &sdp("10.0.1.2", 4_000)))]
+            }
+            "PRACK" => {
+                assert!(field(m, "RAck").starts_with("7 "));
+                let timed = format!("{CONTACT}Require: timer\r\nSession-Expires: 90;refresher=uac\r\n");
+                let invite = early.as_ref().unwrap();
+                vec![(0, response(m, 200, "", "a", "")), (300, response(invite, 200, &timed, "a", ""))]
+            }
+            "BYE" => {
+                assert!(field(m, "Reason").contains("Normal Clearing"), "it is the same BYE");
+                vec![(0, response(m, 200, "", "a", ""))]
+            }
+            "UPDATE" => vec![(0, response(m, 200, "Session-Expires: 90;refresher=uac\r\n", "a", ""))],
+            _ => vec![(0, response(m, 200, "", "a", ""))],
+        }
+    }));
+    w.trunk(|t| {
+        t.username = Some("chorus".to_owned());
+        t.password = Some(PASSWORD.to_owned());
+        t.media.dtmf = Dtmf::Info;
+    });
+    api(&mut w, |d| {
+        d.send_digits = Some("5".to_owned());
+        d.document = Document::Inline("<Response><Pause length=\"50\"/></Response>".to_owned());
+    });
+    ended(&mut w);
+    let shown: Vec<(String, Vec<String>)> = counts.lock().unwrap().clone().into_iter().collect();
+    let mut all: Vec<String> = shown.iter().flat_map(|(_, counts)| counts.clone()).collect();
+    all.sort();
+    let of = |n: u32| format!("{n:08x}");
+    assert_eq!(all, [of(1), of(2), of(3), of(4), of(5)], "INVITE, PRACK, INFO, UPDATE, BYE: {shown:?}");
+    let sentence = "A peer that challenges everything: PRACK, INFO, UPDATE and BYE are sent again with what its INVITE was answered with.";
+    ladder::check(w, "sip_challenged_in_a_dialog", sentence);
+}
+
+/// A PBX that we register at calls us, and challenges what we say in its call with this realm. What it heard of us.
+fn pbx_calls(seed: u64, realm: &'static str) -> (World, Arc<Mutex<Vec<Message>>>) {
+    secrets::plant(PASSWORD);
+    let refer = "<Say>hi</Say><Refer action=\"/referred\"><Sip>sip:anna@pbx.example</Sip></Refer>";
+    let mut w = caller(seed, refer);
+    w.app.on("/referred", Reply::twiml("<Hangup/>"));
+    let heard = Arc::<Mutex<Vec<Message>>>::default();
+    let (keeps, mut half) = (heard.clone(), Half::caller("+15550001"));
+    let mut registered = false;
+    w.phones[0].by_hand = Some(Box::new(move |m| {
+        keeps.lock().unwrap().push(m.clone());
+        match method(m) {
+            "OPTIONS" => vec![(0, response(m, 200, "", "p", ""))],
+            "REGISTER" if !shows(m) => vec![(0, response(m, 401, &challenge("pbx"), "p", ""))],
+            "REGISTER" => {
+                let contact = field(m, "Contact");
+                let taken = response(m, 200, &format!("Contact: {contact};expires=3600\r\n"), "p", "");
+                half.uri = contact.trim_start_matches('<').split('>').next().unwrap().to_owned();
+                let invite = half.request("INVITE", 1, "i1", "", &sdp("10.0.1.10", 4_000));
+                let first = !std::mem::replace(&mut registered, true);
+                std::iter::once((0, taken)).chain(first.then_some((100, invite))).collect()
+            }
+            "REFER" | "BYE" | "NOTIFY" if !shows(m) => {
+                vec![(0, response(m, 401, &challenge(realm), "p", ""))]
+            }
+            "REFER" => {
+                let within = Half {
+                    uri: half.uri.clone(),
+                    to: field(m, "From"),
+                    from: field(m, "To"),
+                    ..half.clone()
+                };
+                let told = "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n\
+                            Content-Type: message/sipfrag;version=2.0\r\n";
+                let notify = within.request("NOTIFY", 2, "n2", told, "SIP/2.0 200 OK\r\n");
+                vec![(0, response(m, 202, "", "p", "")), (100, notify)]
+            }
+            "BYE" => vec![(0, response(m, 200, "", "p", ""))],
+            "" if m.code() == Some(200) && m.cseq().unwrap().method.as_str() == "INVITE" => {
+                vec![(0, half.within(m).request("ACK", 1, "a1", "", ""))]
+            }
+            _ => vec![],
+        }
+    }));
+    w.line("app", "chorus", "POST SipTrunks");
+    w.trunk(|t| {
+        t.authentication_mode = TrunkMode::OutboundRegistration;
+        t.inbound_source_ips = vec![];
+        t.outbound_host = Some("10.0.1.10:5060".to_owned());
+        t.username = Some("chorus".to_owned());
+        t.password = Some(PASSWORD.to_owned());
+        t.refer = Refer::Allow;
+    });
+    w.until("it is there", |w| w.switch.calls().count() == 1);
+    ended(&mut w);
+    w.line("app", "chorus", "DELETE SipTrunks/{Sid}");
+    w.without_trunk();
+    w.run_ms(1_000);
+    (w, heard)
+}
+
+fn times(heard: &Arc<Mutex<Vec<Message>>>, name: &str, shown: bool) -> usize {
+    heard.lock().unwrap().iter().filter(|m| method(m) == name && shows(m) == shown).count()
+}
+
+#[test]
+fn register_peer_challenges_bye() {
+    let (w, heard) = pbx_calls(661, "pbx");
+    assert_eq!((times(&heard, "REFER", true), times(&heard, "BYE", true)), (1, 1));
+    assert_eq!(w.app.of("/referred")[0].params["ReferCallStatus"], "in-progress");
+    let sentence = "A PBX that we register at calls, and challenges our REFER and BYE with the realm of its REGISTER: it gets the password.";
+    ladder::check(w, "register_peer_challenges_bye", sentence);
+}
+
+/// Ruling 2.27: whoever may guess our password by what we say to it gets to hear nothing.
+#[test]
+fn register_peer_challenges_with_another_realm() {
+    let (w, heard) = pbx_calls(662, "elsewhere");
+    assert_eq!((times(&heard, "REFER", true), times(&heard, "BYE", true)), (0, 0));
+    assert_eq!(w.app.of("/referred")[0].params["ReferSipResponseCode"], "401");
+    let sentence =
+        "A challenge of a realm that was not the REGISTER's gets no password; the call ends all the same.";
+    ladder::check(w, "register_peer_challenges_with_another_realm", sentence);
+}
+
+#[test]
+fn sip_contact_of_a_closed_port() {
+    let mut w = World::new(663);
+    w.phone("callee", 2);
+    w.phones[0].takes_no_connection = true;
+    w.phones[0].by_hand = Some(Box::new(|m| {
+        let tcp = "Contact: <sip:a@10.0.1.2:5060;transport=tcp>\r\nSession-Expires: 90;refresher=uac\r\n";
+        assert!(m.code().is_some() || field(m, "Via").starts_with("SIP/2.0/UDP"), "{}", field(m, "Via"));
+        match method(m) {
+            "INVITE" => vec![(0, response(m, 200, tcp, "a", &sdp("10.0.1.2", 4_000)))],
+            "BYE" => vec![(0, response(m, 200, "", "a", ""))],
+            _ => vec![],
+        }
+    }));
+    api(&mut w, |d| {
+        d.document = Document::Inline("<Response><Pause length=\"50\"/></Response>".to_owned());
+    });
+    ended(&mut w);
+    let sentence = "A Contact says transport=tcp and nobody takes the connection: ACK, re-INVITE and BYE go the way the dialog came.";
+    ladder::check(w, "sip_contact_of_a_closed_port", sentence);
+}
+
+/// Whoever called so: what is ours to say first is a re-INVITE, or the BYE.
+#[test]
+fn sip_contact_of_a_closed_port_in() {
+    let caller_at = |seed: u64, pause: u32| {
+        let half = Half::caller("+15550001");
+        let extra = "Contact: <sip:a@10.0.1.10:5060;transport=tcp>\r\nSession-Expires: 90\r\n";
+        let invite = half.request("INVITE", 1, "i1", extra, &sdp("10.0.1.10", 4_000));
+        let mut w = caller(seed, &format!("<Say>hi</Say><Pause length=\"{pause}\"/>"));
+        w.phones[0].takes_no_connection = true;
+        let heard = Arc::<Mutex<Vec<Message>>>::default();
+        let keeps = heard.clone();
+        w.phones[0].by_hand = Some(Box::new(move |m| {
+            keeps.lock().unwrap().push(m.clone());
+            match method(m) {
+                "INVITE" => {
+                    let tcp = "Contact: <sip:a@10.0.1.10:5060;transport=tcp>\r\nSession-Expires: 90\r\n";
+                    vec![(0, response(m, 200, tcp, "", &sdp("10.0.1.10", 4_000)))]
+                }
+                "BYE" => vec![(0, response(m, 200, "", "", ""))],
+                "" if m.code() == Some(200) && m.cseq().unwrap().method.as_str() == "INVITE" => {
+                    vec![(0, half.within(m).request("ACK", 1, "a1", "", ""))]
+                }
+                _ => vec![],
+            }
+        }));
+        w.send_text(0, invite);
+        w.until("it is there", |w| w.switch.calls().count() == 1);
+        ended(&mut w);
+        w.run_ms(1_000);
+        (w, heard)
+    };
+    let (_, heard) = caller_at(664, 1);
+    let bye = heard.lock().unwrap().iter().find(|m| method(m) == "BYE").cloned().expect("a datagram");
+    assert!(field(&bye, "Via").starts_with("SIP/2.0/UDP") && field(&bye, "Reason").contains("Normal"));
+    let (w, heard) = caller_at(665, 50);
+    let again = heard.lock().unwrap().iter().find(|m| method(m) == "INVITE").cloned().expect("a datagram");
+    assert_eq!(field(&again, "Contact"), "<sip:10.0.0.1:5060>");
+    let sentence = "The same of a caller: our re-INVITE finds no connection, goes as a datagram, and its ACK and the BYE with it.";
+    ladder::check(w, "sip_contact_of_a_closed_port_in", sentence);
+}
