@@ -5,8 +5,8 @@ use super::params::*;
 use super::refusal::Refusal;
 use super::{dates, not_offered};
 use crate::trunk::route;
-use crate::webhooks::policy;
 use crate::webhooks::request::Method;
+use crate::webhooks::{data_url, policy};
 
 /// Reads the fields by their declarations, in the order of the table, so that the first refusal is always the same.
 /// Fields that nobody declared are passed over, as Twilio does.
@@ -65,7 +65,16 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
         };
     }
     let value = value(param.kind, first).ok_or_else(|| bad_value(param, first))?;
-    if matches!(param.kind, Kind::Url | Kind::StreamUrl) {
+    if param.kind == Kind::TwimlUrl
+        && let Some(given) = data_url::read(first)
+    {
+        let checked = given.map_err(|e| e.words).and_then(|given| data_url::check(&given));
+        return match checked {
+            Ok(()) => Ok(Some(value)),
+            Err(words) => Err(Refusal::new(param.bad, format!("{}: {words}.", param.name))),
+        };
+    }
+    if matches!(param.kind, Kind::Url | Kind::TwimlUrl | Kind::StreamUrl) {
         // A URL that could never be fetched is refused here, not in the middle of a call.
         policy::split(first).map_err(|e| Refusal::new(e.code, format!("{}: {}.", param.name, e.words)))?;
     }
@@ -109,6 +118,11 @@ pub fn expectation(kind: Kind) -> String {
         Kind::Words(words) => format!("some of {}", words.join(", ")),
         Kind::Method => "GET or POST".to_string(),
         Kind::Url => format!("an absolute http or https URL of at most {URL_MAX} characters"),
+        Kind::TwimlUrl => {
+            format!(
+                "an absolute http or https URL, or a data: URL with TwiML, of at most {URL_MAX} characters"
+            )
+        }
         Kind::StreamUrl => format!("an absolute wss URL of at most {URL_MAX} characters"),
         Kind::Twiml => format!("a document of at most {TWIML_MAX} characters"),
         Kind::Sid(prefix) => format!("{prefix} and 32 hexadecimal digits"),
@@ -159,6 +173,10 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
             _ => None,
         },
         Kind::Url => absolute(text, &["http", "https"]).then(|| own(text))?,
+        Kind::TwimlUrl if data_url::read(text).is_some() => {
+            (plain(text) && fits(text, URL_MAX)).then(|| own(text))?
+        }
+        Kind::TwimlUrl => absolute(text, &["http", "https"]).then(|| own(text))?,
         Kind::StreamUrl => absolute(text, &["wss", "ws"]).then(|| own(text))?,
         Kind::Twiml => (plain(text) && fits(text, TWIML_MAX)).then(|| own(text))?,
         Kind::Sid(prefix) => sid(prefix, text).map(Value::Text),
