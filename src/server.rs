@@ -1,5 +1,6 @@
 //! (s) Who knows everyone: wiring, readiness, drain. `start` gives a running server; `serve` waits for signals and drains.
 
+mod signalling;
 mod sip;
 
 use crate::api::live::Live;
@@ -30,6 +31,7 @@ use crate::switch::{Counts, Input, Switch};
 use crate::webhooks::fetch::Fetcher;
 use crate::webhooks::guard::Guard;
 use crate::webhooks::tls;
+use signalling::Signalling;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -76,6 +78,7 @@ pub struct Server {
     pub counts: watch::Receiver<Counts>,
     control: mpsc::Sender<Control>,
     driver: tokio::task::JoinHandle<()>,
+    _signalling: Signalling,
     web: Web,
     disk: Option<DiskThread>,
 }
@@ -108,7 +111,9 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let trust = tls::client_of(roots.clone())?;
     let guard = Guard::new(config.allow_networks.clone(), config.http_listen.ip().is_loopback());
     let fetcher = Fetcher::new(guard, &trust)?;
-    let sip::Sip { transport, messages: sip, reloader } = sip::start(&config, &mut rng, roots).await?;
+    let signalling = Signalling::start()?;
+    let sip::Sip { transport, messages: sip, reloader } =
+        sip::start(&config, &mut rng, roots, signalling.handle()).await?;
     let (sip_addr, sip_tls) = (transport.local_addr(), transport.tls_addr());
     let (media, reports, disk) = start_media(&config, &mut rng, sip_addr, trust)?;
 
@@ -141,17 +146,31 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         media,
         reports,
         asked,
+        outside: tokio::runtime::Handle::current(),
         clock: now,
         watcher,
     };
-    let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
+    let driver = signalling.spawn(Driver::run(parts, controls, counts_in));
     let mut web = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
     web.reloaders.extend(reloader);
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
     let public_url = config.public_url;
     let disk = Some(disk);
     let sip = sip_addr;
-    Ok(Server { http, sip, sip_tls, credentials, public_url, store, counts, control, driver, web, disk })
+    Ok(Server {
+        http,
+        sip,
+        sip_tls,
+        credentials,
+        public_url,
+        store,
+        counts,
+        control,
+        driver,
+        _signalling: signalling,
+        web,
+        disk,
+    })
 }
 
 /// The HTTP listener; a port that the kernel chose goes into the public URL.

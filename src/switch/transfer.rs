@@ -28,7 +28,7 @@ impl Switch {
                 return self.tell(now, call, Event::Told(call, word));
             }
         };
-        let Some(leg) = self.calls.get(&second).map(Call::leg) else { return };
+        let Some(leg) = self.calls.get(&second).map(|c| c.leg()) else { return };
         self.tell(now, call, Event::Told(call, Word::TransferAccepted { to }));
         self.tell(now, second, Event::Told(first, Word::Join));
         self.tell(now, first, Event::Told(second, Word::Adopt { leg }));
@@ -60,7 +60,7 @@ impl Switch {
     /// An INVITE with Replaces, which the endpoint has compared with the dialog: only from the same trunk, or one of the same account.
     pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: &Caller) {
         let call = self.legs.get(&old).copied();
-        let row = call.and_then(|sid| self.calls.get(&sid)).map(Call::row);
+        let row = call.and_then(|sid| self.calls.get(&sid)).map(|c| c.row());
         let ours = row.is_some_and(|row| {
             let pinned = |sid: &TrunkSid| {
                 self.tables.trunks.trunk(*sid).is_some_and(|t| t.account == Some(row.account))
