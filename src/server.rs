@@ -77,8 +77,7 @@ pub struct Server {
     /// What lives, refreshed by the driver.
     pub counts: watch::Receiver<Counts>,
     control: mpsc::Sender<Control>,
-    driver: tokio::task::JoinHandle<()>,
-    _signalling: Signalling,
+    driver: (tokio::task::JoinHandle<()>, Signalling),
     web: Web,
     disk: Option<DiskThread>,
 }
@@ -150,27 +149,14 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         clock: now,
         watcher,
     };
-    let driver = signalling.spawn(Driver::run(parts, controls, counts_in));
+    let driver = (signalling.spawn(Driver::run(parts, controls, counts_in)), signalling);
     let mut web = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
     web.reloaders.extend(reloader);
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
     let public_url = config.public_url;
     let disk = Some(disk);
     let sip = sip_addr;
-    Ok(Server {
-        http,
-        sip,
-        sip_tls,
-        credentials,
-        public_url,
-        store,
-        counts,
-        control,
-        driver,
-        _signalling: signalling,
-        web,
-        disk,
-    })
+    Ok(Server { http, sip, sip_tls, credentials, public_url, store, counts, control, driver, web, disk })
 }
 
 /// The HTTP listener; a port that the kernel chose goes into the public URL.
@@ -365,7 +351,7 @@ impl Server {
     pub async fn stop(mut self) {
         self.web.handle.stop(true).await;
         let _ = self.control.send(Control::Stop).await;
-        let _ = self.driver.await;
+        let _ = self.driver.0.await;
         if let Some(disk) = self.disk.take() {
             let _ = tokio::task::spawn_blocking(move || disk.stop()).await;
         }

@@ -375,14 +375,12 @@ impl Switch {
     fn keep(&mut self, call: Box<Call>) {
         let sid = call.sid();
         let at = call.poll_timeout();
-        if self.deadlines.get(&sid).copied() != at {
-            if let Some(old) = self.deadlines.remove(&sid) {
-                self.timers.remove(&(old, sid));
-            }
-            if let Some(at) = at {
-                self.deadlines.insert(sid, at);
-                self.timers.insert((at, sid));
-            }
+        if let Some(old) = self.deadlines.remove(&sid) {
+            self.timers.remove(&(old, sid));
+        }
+        if let Some(at) = at {
+            self.deadlines.insert(sid, at);
+            self.timers.insert((at, sid));
         }
         self.legs.insert(call.leg(), sid);
         self.count_channels(sid, call.row().trunk);

@@ -3,10 +3,9 @@
 use super::form::Fields;
 use super::params::*;
 use super::refusal::Refusal;
-use super::{dates, not_offered};
+use super::{dates, not_offered, urls};
 use crate::trunk::route;
 use crate::webhooks::request::Method;
-use crate::webhooks::{data_url, policy};
 
 /// Reads the fields by their declarations, in the order of the table, so that the first refusal is always the same.
 /// Fields that nobody declared are passed over, as Twilio does.
@@ -65,19 +64,7 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
         };
     }
     let value = value(param.kind, first).ok_or_else(|| bad_value(param, first))?;
-    if param.kind == Kind::TwimlUrl
-        && let Some(given) = data_url::read(first)
-    {
-        let checked = given.map_err(|e| e.words).and_then(|given| data_url::check(&given));
-        return match checked {
-            Ok(()) => Ok(Some(value)),
-            Err(words) => Err(Refusal::new(param.bad, format!("{}: {words}.", param.name))),
-        };
-    }
-    if matches!(param.kind, Kind::Url | Kind::TwimlUrl | Kind::StreamUrl) {
-        // A URL that could never be fetched is refused here, not in the middle of a call.
-        policy::split(first).map_err(|e| Refusal::new(e.code, format!("{}: {}.", param.name, e.words)))?;
-    }
+    urls::check(param, first)?;
     Ok(Some(value))
 }
 
@@ -172,12 +159,7 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
             "POST" => Some(Value::Method(Method::Post)),
             _ => None,
         },
-        Kind::Url => absolute(text, &["http", "https"]).then(|| own(text))?,
-        Kind::TwimlUrl if data_url::read(text).is_some() => {
-            (plain(text) && fits(text, URL_MAX)).then(|| own(text))?
-        }
-        Kind::TwimlUrl => absolute(text, &["http", "https"]).then(|| own(text))?,
-        Kind::StreamUrl => absolute(text, &["wss", "ws"]).then(|| own(text))?,
+        Kind::Url | Kind::TwimlUrl | Kind::StreamUrl => urls::has_form(kind, text).then(|| own(text))?,
         Kind::Twiml => (plain(text) && fits(text, TWIML_MAX)).then(|| own(text))?,
         Kind::Sid(prefix) => sid(prefix, text).map(Value::Text),
         Kind::Phone => phone(text).map(Value::Text),
@@ -255,29 +237,18 @@ fn pairs(param: &Param, fields: &Fields) -> Result<Vec<(String, String)>, Refusa
     Ok(out)
 }
 
-fn fits(text: &str, max: usize) -> bool {
+pub(super) fn fits(text: &str, max: usize) -> bool {
     text.chars().count() <= max
 }
 
 /// No control characters but tab and line ends: databases and headers take everything else.
-fn plain(text: &str) -> bool {
+pub(super) fn plain(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n'))
 }
 
 fn integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-/// An absolute URL of one of these schemes with a host; callback hosts have no underscore.
-fn absolute(text: &str, schemes: &[&str]) -> bool {
-    let printable = text.chars().all(|c| !c.is_control() && c != ' ');
-    if !printable || !fits(text, URL_MAX) {
-        return false;
-    }
-    url::Url::parse(text).is_ok_and(|u| {
-        schemes.contains(&u.scheme()) && u.host_str().is_some_and(|h| !h.is_empty() && !h.contains('_'))
-    })
 }
 
 /// A SID in Twilio's lower case, or None.
