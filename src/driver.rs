@@ -15,7 +15,7 @@ use crate::sid::CallSid;
 use crate::sip::transport::{Inbound, Transport};
 use crate::speech::say::Say;
 use crate::store::rows::Line;
-use crate::store::tx::{StoreError, TxId};
+use crate::store::tx::{StoreError, Tx, TxId};
 use crate::store::{Store, snapshot};
 use crate::switch::{Counts, Input, Output, Switch};
 use crate::webhooks::fetch::Fetcher;
@@ -72,6 +72,8 @@ pub struct Parts {
     pub reports: mpsc::Receiver<MediaEvent>,
     /// What the REST API asks.
     pub asked: mpsc::Receiver<Asked>,
+    /// Where everything runs that the driver waits for: what takes long must not stand in its way.
+    pub outside: tokio::runtime::Handle,
     /// Time.
     pub clock: Clock,
     /// Who watches.
@@ -85,6 +87,8 @@ pub use media::Media as MediaShell;
 pub struct Driver {
     parts: Parts,
     inbox: mpsc::Sender<Input>,
+    /// Commits of this round: they go to the writer together.
+    commits: Vec<(TxId, Tx)>,
     /// Commits that were answered. Bounded by the writer's queue.
     committed: mpsc::UnboundedSender<(TxId, Result<(), StoreError>)>,
     tickets: HashMap<Ticket, oneshot::Sender<Answer>>,
@@ -114,10 +118,22 @@ impl Driver {
         let (committed, mut commits) = mpsc::unbounded_channel();
         let mut changed = parts.store.tables_changed();
         let (tickets, traffic, shown, wave) = Default::default();
-        let mut d = Driver { parts, inbox, committed, tickets, next_ticket: 0, counts, traffic, shown, wave };
+        let mut d = Driver {
+            parts,
+            inbox,
+            commits: Vec::new(),
+            committed,
+            tickets,
+            next_ticket: 0,
+            counts,
+            traffic,
+            shown,
+            wave,
+        };
         let mut figures = tokio::time::interval(FIGURES_EVERY);
         figures.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         d.perform_all();
+        d.end_of_round();
         loop {
             let deadline = d.deadline();
             tokio::select! {
@@ -147,10 +163,21 @@ impl Driver {
                 _ = figures.tick() => d.publish(),
                 () = tokio::time::sleep(deadline) => d.input(Input::Time),
             }
-            d.parts.media.flush();
-            d.counts.send_replace(d.parts.switch.counts());
+            d.end_of_round();
         }
         d.parts.media.stop();
+    }
+
+    /// What was said in this round leaves: a wake-up of the writer or of a worker costs more than what it is told.
+    fn end_of_round(&mut self) {
+        if !self.commits.is_empty() {
+            let done = self.committed.clone();
+            self.parts.store.submit_all(self.commits.drain(..), move |id, result| {
+                let _ = done.send((id, result));
+            });
+        }
+        self.parts.media.flush();
+        self.counts.send_replace(self.parts.switch.counts());
     }
 
     fn now(&self) -> Now {
@@ -238,7 +265,7 @@ impl Driver {
                 self.parts.transport.send(flow, bytes);
             }
             Output::Resolve(id, lookup) => self.parts.transport.resolve(id, lookup),
-            Output::Commit(id, tx) => self.commit(id, tx),
+            Output::Commit(id, tx) => self.commits.push((id, tx)),
             Output::Fetch(id, request) => self.fetch(id, *request),
             Output::Speak(id, _, speech) => self.speak(id, speech),
             Output::Load(id, request) => self.load(id, *request),
@@ -266,17 +293,6 @@ impl Driver {
                 }
             }
             Output::Log(words) => tracing::warn!("{words}"),
-        }
-    }
-
-    fn commit(&self, id: TxId, tx: crate::store::tx::Tx) {
-        let done = self.committed.clone();
-        let submitted = self.parts.store.submit(id, tx, move |id, result| {
-            let _ = done.send((id, result));
-        });
-        if submitted.is_err() {
-            let words = "too many writes are waiting".to_owned();
-            let _ = self.committed.send((id, Err(StoreError::Unavailable(words))));
         }
     }
 

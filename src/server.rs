@@ -1,5 +1,6 @@
 //! (s) Who knows everyone: wiring, readiness, drain. `start` gives a running server; `serve` waits for signals and drains.
 
+mod signalling;
 mod sip;
 
 use crate::api::live::Live;
@@ -30,6 +31,7 @@ use crate::switch::{Counts, Input, Switch};
 use crate::webhooks::fetch::Fetcher;
 use crate::webhooks::guard::Guard;
 use crate::webhooks::tls;
+use signalling::Signalling;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -75,7 +77,7 @@ pub struct Server {
     /// What lives, refreshed by the driver.
     pub counts: watch::Receiver<Counts>,
     control: mpsc::Sender<Control>,
-    driver: tokio::task::JoinHandle<()>,
+    driver: (tokio::task::JoinHandle<()>, Signalling),
     web: Web,
     disk: Option<DiskThread>,
 }
@@ -108,7 +110,9 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let trust = tls::client_of(roots.clone())?;
     let guard = Guard::new(config.allow_networks.clone(), config.http_listen.ip().is_loopback());
     let fetcher = Fetcher::new(guard, &trust)?;
-    let sip::Sip { transport, messages: sip, reloader } = sip::start(&config, &mut rng, roots).await?;
+    let signalling = Signalling::start()?;
+    let sip::Sip { transport, messages: sip, reloader } =
+        sip::start(&config, &mut rng, roots, signalling.handle()).await?;
     let (sip_addr, sip_tls) = (transport.local_addr(), transport.tls_addr());
     let (media, reports, disk) = start_media(&config, &mut rng, sip_addr, trust)?;
 
@@ -141,10 +145,11 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
         media,
         reports,
         asked,
+        outside: tokio::runtime::Handle::current(),
         clock: now,
         watcher,
     };
-    let driver = tokio::spawn(Driver::run(parts, controls, counts_in));
+    let driver = (signalling.spawn(Driver::run(parts, controls, counts_in)), signalling);
     let mut web = serve_http(&config, listener, &store, live, &credentials, counts.clone())?;
     web.reloaders.extend(reloader);
     tokio::spawn(crate::retention::run(store.clone(), config.clone(), now));
@@ -349,7 +354,7 @@ impl Server {
     pub async fn stop(mut self) {
         self.web.handle.stop(true).await;
         let _ = self.control.send(Control::Stop).await;
-        let _ = self.driver.await;
+        let _ = self.driver.0.await;
         if let Some(disk) = self.disk.take() {
             let _ = tokio::task::spawn_blocking(move || disk.stop()).await;
         }

@@ -91,7 +91,8 @@ pub struct Counts {
 /// See the module.
 pub struct Switch {
     endpoint: Endpoint,
-    calls: BTreeMap<CallSid, Call>,
+    /// Boxed: the tree moves its neighbours whenever one is taken out and put back, which is with every event.
+    calls: BTreeMap<CallSid, Box<Call>>,
     legs: HashMap<LegId, CallSid>,
     workers: workers::Workers,
     fetches: HashMap<FetchId, FetchOwner>,
@@ -239,12 +240,12 @@ impl Switch {
 
     /// A live call's row.
     pub fn call(&self, sid: CallSid) -> Option<&Call> {
-        self.calls.get(&sid)
+        self.calls.get(&sid).map(|c| &**c)
     }
 
     /// All live calls.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
-        self.calls.values()
+        self.calls.values().map(|c| &**c)
     }
 
     /// Until nothing moves: due timers, words between calls, SIP events, callbacks that may leave.
@@ -371,7 +372,7 @@ impl Switch {
     }
 
     /// Puts a call (back) into its place and notes when it wants to be woken.
-    fn keep(&mut self, call: Call) {
+    fn keep(&mut self, call: Box<Call>) {
         let sid = call.sid();
         let at = call.poll_timeout();
         if let Some(old) = self.deadlines.remove(&sid) {
@@ -391,7 +392,7 @@ impl Switch {
     fn begin(&mut self, now: Now, sid: CallSid, make: impl FnOnce(&mut Cx<'_>) -> Call) -> bool {
         let (Some(call), fx) = self.guarded(now, sid, make) else { return false };
         self.timelines.open(sid, call.row().account);
-        self.keep(call);
+        self.keep(Box::new(call));
         self.perform(now, sid, fx);
         true
     }

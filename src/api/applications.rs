@@ -19,9 +19,9 @@ pub const FILTERS: &[Param] =
 /// Parameters of create and update.
 pub const FIELDS: &[Param] = &[
     param("FriendlyName", Kind::Text(64), "Name.").bad(20002).example("Front desk"),
-    param("VoiceUrl", Kind::Url, "Where the TwiML is.").bad(21402).example("https://example.com/voice"),
+    param("VoiceUrl", Kind::TwimlUrl, "Where the TwiML is.").bad(21402).example("https://example.com/voice"),
     param("VoiceMethod", Kind::Method, "How VoiceUrl is requested; POST by default.").bad(21403),
-    param("VoiceFallbackUrl", Kind::Url, "Where the TwiML is if VoiceUrl fails.").bad(21402),
+    param("VoiceFallbackUrl", Kind::TwimlUrl, "Where the TwiML is if VoiceUrl fails.").bad(21402),
     param("VoiceFallbackMethod", Kind::Method, "How it is requested.").bad(21403),
     param("StatusCallback", Kind::Url, "Where the end of a call is told.").bad(21402),
     param("StatusCallbackMethod", Kind::Method, "How it is requested.").bad(21403),

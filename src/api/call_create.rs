@@ -29,7 +29,7 @@ pub const CREATE: &[Param] = &[
         .required(21213)
         .bad(21212)
         .example("+15005550001"),
-    param("Url", Kind::Url, "Where the TwiML is, once the callee has answered.")
+    param("Url", Kind::TwimlUrl, "Where the TwiML is, once the callee has answered.")
         .bad(21205)
         .example("https://example.com/voice"),
     param("Twiml", Kind::Twiml, "The TwiML itself; Url wins if both are given.").bad(32018),
@@ -40,7 +40,7 @@ pub const CREATE: &[Param] = &[
     )
     .bad(21218),
     param("Method", Kind::Method, "How Url is requested; POST by default.").bad(21209).example("POST"),
-    param("FallbackUrl", Kind::Url, "Where the TwiML is if Url fails.").bad(21205),
+    param("FallbackUrl", Kind::TwimlUrl, "Where the TwiML is if Url fails.").bad(21205),
     param("FallbackMethod", Kind::Method, "How FallbackUrl is requested.").bad(21209),
     param("StatusCallback", Kind::Url, "Where the call's progress is told.").bad(21205),
     param("StatusCallbackEvent", Kind::Words(CALL_EVENTS), "What is told; completed by default."),

@@ -15,10 +15,10 @@ pub const UPDATE: &[Param] = &[
         "canceled: only before the answer; completed: always.",
     )
     .example("completed"),
-    param("Url", Kind::Url, "Where the next TwiML is.").bad(21205),
+    param("Url", Kind::TwimlUrl, "Where the next TwiML is.").bad(21205),
     param("Method", Kind::Method, "How Url is requested; POST by default.").bad(21209),
     param("Twiml", Kind::Twiml, "The next TwiML itself; not together with Url.").bad(32018),
-    param("FallbackUrl", Kind::Url, "Where the TwiML is if Url fails.").bad(21205),
+    param("FallbackUrl", Kind::TwimlUrl, "Where the TwiML is if Url fails.").bad(21205),
     param("FallbackMethod", Kind::Method, "How FallbackUrl is requested.").bad(21209),
     param("StatusCallback", Kind::Url, "Where the call's progress is told from now on.").bad(21205),
     param("StatusCallbackMethod", Kind::Method, "How StatusCallback is requested.").bad(21209),

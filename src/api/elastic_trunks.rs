@@ -31,8 +31,12 @@ macro_rules! fields {
         &[
             param("FriendlyName", Kind::Text(64), "Name.").example("PBX"),
             $domain,
-            param("DisasterRecoveryUrl", Kind::Url, "Asked for TwiML if no origination URL can be reached.")
-                .bad(21402),
+            param(
+                "DisasterRecoveryUrl",
+                Kind::TwimlUrl,
+                "Asked for TwiML if no origination URL can be reached.",
+            )
+            .bad(21402),
             param("DisasterRecoveryMethod", Kind::Method, "How it is requested; POST by default.").bad(21403),
             param(
                 "TransferMode",

@@ -72,6 +72,7 @@ pub mod trunk_lists;
 pub mod trunk_numbers;
 pub mod trunk_rules;
 pub mod trunk_test;
+mod urls;
 pub mod wav;
 pub mod xml;
 

@@ -33,9 +33,9 @@ macro_rules! fields {
         &[
             $($first,)*
             param("FriendlyName", Kind::Text(64), "Name; the number itself by default.").bad(20002).example("Front desk"),
-            param("VoiceUrl", Kind::Url, "Where the TwiML for incoming calls is.").bad(21402).example("https://example.com/voice"),
+            param("VoiceUrl", Kind::TwimlUrl, "Where the TwiML for incoming calls is.").bad(21402).example("https://example.com/voice"),
             param("VoiceMethod", Kind::Method, "How VoiceUrl is requested; POST by default.").bad(21403),
-            param("VoiceFallbackUrl", Kind::Url, "Where the TwiML is if VoiceUrl fails.").bad(21402),
+            param("VoiceFallbackUrl", Kind::TwimlUrl, "Where the TwiML is if VoiceUrl fails.").bad(21402),
             param("VoiceFallbackMethod", Kind::Method, "How it is requested.").bad(21403),
             param("VoiceApplicationSid", Kind::Sid("AP"), "Application for calls; wins over the URLs.").bad(21420),
             param("StatusCallback", Kind::Url, "Where the end of an incoming call is told.").bad(21402),

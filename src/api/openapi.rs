@@ -86,7 +86,7 @@ fn value(param: &Param) -> o::RefOr<o::Schema> {
         Kind::Cidrs | Kind::Prefixes | Kind::Names | Kind::Fingerprints => {
             ArrayBuilder::new().description(Some(param.words)).items(object(o::Type::String)).into()
         }
-        Kind::Url | Kind::StreamUrl => {
+        Kind::Url | Kind::TwimlUrl | Kind::StreamUrl => {
             let uri = SchemaFormat::Custom("uri".into());
             example(text().format(Some(uri)).max_length(Some(URL_MAX))).into()
         }

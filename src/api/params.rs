@@ -55,6 +55,8 @@ pub enum Kind {
     Method,
     /// Absolute http or https URL with a host. Empty clears it.
     Url,
+    /// The same, or a `data:` URL that holds the TwiML. Empty clears it.
+    TwimlUrl,
     /// Absolute wss or ws URL.
     StreamUrl,
     /// A document, at most [`TWIML_MAX`] characters.
@@ -157,7 +159,8 @@ impl Param {
 
     /// An empty value is legal: it clears what is stored, or counts as absent.
     pub const fn may_be_empty(&self) -> bool {
-        self.required.is_none() && matches!(self.kind, Kind::Text(_) | Kind::Url | Kind::Sid(_))
+        self.required.is_none()
+            && matches!(self.kind, Kind::Text(_) | Kind::Url | Kind::TwimlUrl | Kind::Sid(_))
     }
 }
 

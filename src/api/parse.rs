@@ -3,9 +3,8 @@
 use super::form::Fields;
 use super::params::*;
 use super::refusal::Refusal;
-use super::{dates, not_offered};
+use super::{dates, not_offered, urls};
 use crate::trunk::route;
-use crate::webhooks::policy;
 use crate::webhooks::request::Method;
 
 /// Reads the fields by their declarations, in the order of the table, so that the first refusal is always the same.
@@ -65,10 +64,7 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
         };
     }
     let value = value(param.kind, first).ok_or_else(|| bad_value(param, first))?;
-    if matches!(param.kind, Kind::Url | Kind::StreamUrl) {
-        // A URL that could never be fetched is refused here, not in the middle of a call.
-        policy::split(first).map_err(|e| Refusal::new(e.code, format!("{}: {}.", param.name, e.words)))?;
-    }
+    urls::check(param, first)?;
     Ok(Some(value))
 }
 
@@ -109,6 +105,11 @@ pub fn expectation(kind: Kind) -> String {
         Kind::Words(words) => format!("some of {}", words.join(", ")),
         Kind::Method => "GET or POST".to_string(),
         Kind::Url => format!("an absolute http or https URL of at most {URL_MAX} characters"),
+        Kind::TwimlUrl => {
+            format!(
+                "an absolute http or https URL, or a data: URL with TwiML, of at most {URL_MAX} characters"
+            )
+        }
         Kind::StreamUrl => format!("an absolute wss URL of at most {URL_MAX} characters"),
         Kind::Twiml => format!("a document of at most {TWIML_MAX} characters"),
         Kind::Sid(prefix) => format!("{prefix} and 32 hexadecimal digits"),
@@ -158,8 +159,7 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
             "POST" => Some(Value::Method(Method::Post)),
             _ => None,
         },
-        Kind::Url => absolute(text, &["http", "https"]).then(|| own(text))?,
-        Kind::StreamUrl => absolute(text, &["wss", "ws"]).then(|| own(text))?,
+        Kind::Url | Kind::TwimlUrl | Kind::StreamUrl => urls::has_form(kind, text).then(|| own(text))?,
         Kind::Twiml => (plain(text) && fits(text, TWIML_MAX)).then(|| own(text))?,
         Kind::Sid(prefix) => sid(prefix, text).map(Value::Text),
         Kind::Phone => phone(text).map(Value::Text),
@@ -237,29 +237,18 @@ fn pairs(param: &Param, fields: &Fields) -> Result<Vec<(String, String)>, Refusa
     Ok(out)
 }
 
-fn fits(text: &str, max: usize) -> bool {
+pub(super) fn fits(text: &str, max: usize) -> bool {
     text.chars().count() <= max
 }
 
 /// No control characters but tab and line ends: databases and headers take everything else.
-fn plain(text: &str) -> bool {
+pub(super) fn plain(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n'))
 }
 
 fn integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-/// An absolute URL of one of these schemes with a host; callback hosts have no underscore.
-fn absolute(text: &str, schemes: &[&str]) -> bool {
-    let printable = text.chars().all(|c| !c.is_control() && c != ' ');
-    if !printable || !fits(text, URL_MAX) {
-        return false;
-    }
-    url::Url::parse(text).is_ok_and(|u| {
-        schemes.contains(&u.scheme()) && u.host_str().is_some_and(|h| !h.is_empty() && !h.contains('_'))
-    })
 }
 
 /// A SID in Twilio's lower case, or None.

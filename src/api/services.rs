@@ -16,7 +16,7 @@ use crate::store::reports::ReportRow;
 use crate::store::rows::{CallRow, StreamRow, TrunkMode};
 use crate::store::tx::{Op, Tx};
 use crate::store::{calls, streams, trunks};
-use crate::webhooks::events;
+use crate::webhooks::{data_url, events};
 use serde_json::{Value, json};
 
 const CALL_SID: Param = param("call_sid", Kind::Sid("CA"), "The call, by our name.");
@@ -110,6 +110,9 @@ pub const REPORTED: Schema = Schema {
 
 fn show(row: &CallRow) -> Value {
     let hook = row.callbacks.first().map(|s| s.hook.clone());
+    // A switch can request no data: URL.
+    let given = row.voice.as_ref().and_then(|hook| data_url::read(&hook.url)?.ok());
+    let given = given.map(|given| String::from_utf8_lossy(&given.body).into_owned());
     let method = |hook: &Option<_>| hooks::method(hook, &serde_json::Map::new(), "");
     json!({
         "sid": row.sid,
@@ -122,11 +125,11 @@ fn show(row: &CallRow) -> Value {
         "direction": row.direction.as_str(),
         "call_direction": events::direction(row.direction),
         "status": row.status.as_str(),
-        "voice_url": hooks::url(&row.voice),
+        "voice_url": hooks::url(&row.voice.clone().filter(|_| given.is_none())),
         "voice_method": method(&row.voice),
         "status_callback_url": hooks::url(&hook),
         "status_callback_method": method(&hook),
-        "twiml": row.twiml,
+        "twiml": given.or_else(|| row.twiml.clone()),
         "api_version": "2010-04-01",
     })
 }

@@ -28,11 +28,11 @@ macro_rules! fields {
         &[
             $first,
             param("FriendlyName", Kind::Text(64), "Name; the domain itself by default.").bad(21231),
-            param("VoiceUrl", Kind::Url, "Where the TwiML for calls is.")
+            param("VoiceUrl", Kind::TwimlUrl, "Where the TwiML for calls is.")
                 .bad(21402)
                 .example("https://example.com/voice"),
             param("VoiceMethod", Kind::Method, "How VoiceUrl is requested; POST by default.").bad(21403),
-            param("VoiceFallbackUrl", Kind::Url, "Where the TwiML is if VoiceUrl fails.").bad(21402),
+            param("VoiceFallbackUrl", Kind::TwimlUrl, "Where the TwiML is if VoiceUrl fails.").bad(21402),
             param("VoiceFallbackMethod", Kind::Method, "How it is requested.").bad(21403),
             param("VoiceStatusCallbackUrl", Kind::Url, "Where the end of a call is told.").bad(21402),
             param("VoiceStatusCallbackMethod", Kind::Method, "How it is requested.").bad(21403),

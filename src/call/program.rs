@@ -8,7 +8,7 @@ use super::{notify, requests};
 use crate::sip::event::Cause;
 use crate::store::rows::{CallStatus, Hook};
 use crate::webhooks::request::{Cookie, FetchError, Login, Method};
-use crate::webhooks::{params, policy};
+use crate::webhooks::{data_url, params, policy};
 use twiml::verb::{Hangup, Play, Say};
 use twiml::{Content, Document, Interpreter, Kind, Step, Verb};
 
@@ -107,7 +107,7 @@ impl Call {
         cx.fx.split_off(already)
     }
 
-    /// Requests a document by an absolute URL.
+    /// Requests a document by an absolute URL, or takes the one that stands in it.
     pub(super) fn fetch_hook(&mut self, cx: &mut Cx<'_>, hook: &Hook, extra: Vec<(String, String)>) {
         if !self.program.has_room() {
             notify::write(
@@ -117,6 +117,12 @@ impl Call {
                 "the call ran 1,000 documents: look for a Redirect or action that loops",
             );
             return self.hang_up_after_failure(cx);
+        }
+        if let Some(given) = data_url::read(&hook.url) {
+            return match given {
+                Ok(given) => self.load(cx, &given.body, Some(&given.content_type), None),
+                Err(e) => self.document_failed(cx, "", None, &e),
+            };
         }
         match self.request(cx, hook, extra) {
             Ok(request) => {

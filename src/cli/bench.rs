@@ -15,6 +15,7 @@ mod process;
 mod recorded;
 mod rounds;
 mod server;
+mod signalling;
 mod sip;
 pub mod table;
 
@@ -30,6 +31,8 @@ use table::{Line, Verdict};
 pub enum Case {
     /// INVITE to BYE with webhook and store.
     Calls,
+    /// INVITE to BYE with inline TwiML and store; memory of calls without sound.
+    Signalling,
     /// Play to the caller.
     Play,
     /// A bridged Dial.
@@ -53,6 +56,7 @@ impl Case {
     fn word(self) -> &'static str {
         match self {
             Case::Calls => "calls",
+            Case::Signalling => "signalling",
             Case::Play => "play",
             Case::Bridge => "bridge",
             Case::Record => "record",
@@ -68,6 +72,7 @@ const ALL: &[Case] = &[
     Case::Start,
     Case::Commits,
     Case::Calls,
+    Case::Signalling,
     Case::Play,
     Case::Bridge,
     Case::Record,
@@ -80,12 +85,12 @@ const ALL: &[Case] = &[
 pub struct Arguments {
     /// What to measure; nothing: all.
     cases: Vec<Case>,
-    /// Calls at once.
-    #[arg(long, default_value_t = 300)]
-    calls: usize,
-    /// Calls a second of the case `calls`.
-    #[arg(long, default_value_t = 100)]
-    rate: u32,
+    /// Calls at once; 300, of `signalling` 2000, unless given.
+    #[arg(long)]
+    calls: Option<usize>,
+    /// Calls a second; 100 of `calls`, 300 of `signalling`, unless given.
+    #[arg(long)]
+    rate: Option<u32>,
     /// Length of a measurement.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
@@ -105,7 +110,9 @@ pub struct Rig {
     program: PathBuf,
     temp: PathBuf,
     calls: usize,
-    rate: u32,
+    /// Calls at once without sound.
+    quiet: usize,
+    rate: Option<u32>,
     time: Duration,
 }
 
@@ -121,7 +128,8 @@ impl Rig {
             agent,
             program: a.program.clone().unwrap_or(own),
             temp,
-            calls: a.calls.max(1),
+            calls: a.calls.unwrap_or(300).max(1),
+            quiet: a.calls.unwrap_or(2_000).max(1),
             rate: a.rate,
             time: Duration::from_secs(a.seconds.max(1)),
         })
@@ -198,10 +206,12 @@ fn one(rig: &Rig, case: Case, rounds: usize) -> Result<Vec<Line>, String> {
         Case::Start => return others::start(rig),
         Case::Commits => return others::commits(rig),
         Case::Memory => return others::memory(rig),
-        Case::Calls => {
-            let both = (|| calls::floor(rig), || calls::server(rig));
-            let r = row(rig, rounds, ("calls", "us a call", None, "webhook to 200"), both.0, both.1)?;
-            return Ok(r.lines());
+        Case::Calls => return Ok(calls(rig, rounds, calls::WEBHOOK, None)?.lines()),
+        Case::Signalling => {
+            let mut lines = calls(rig, rounds, calls::INLINE, Some(2.5))?.lines();
+            let fault = |why| vec![Line::new(case.word(), String::new(), "", Verdict::NoFigure(why))];
+            lines.extend(signalling::memory(rig).unwrap_or_else(fault));
+            return Ok(lines);
         }
         Case::Play => Sound::Play,
         Case::Bridge => Sound::Bridge,
@@ -216,6 +226,11 @@ fn one(rig: &Rig, case: Case, rounds: usize) -> Result<Vec<Line>, String> {
         lines.push(user(&r));
     }
     Ok(lines)
+}
+
+fn calls(rig: &Rig, rounds: usize, how: calls::How, goal: Option<f64>) -> Result<Row, String> {
+    let head = (how.name, "us a call", goal, how.timed);
+    row(rig, rounds, head, || calls::floor(rig, how), || calls::server(rig, how))
 }
 
 /// The design shows in the user time of a Stream. Its goal holds for the machine that the floors were composed on: the pair of a

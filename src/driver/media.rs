@@ -51,6 +51,8 @@ pub struct Config {
 pub struct Media {
     workers: Vec<Worker>,
     behind: Vec<VecDeque<WorkerCommand>>,
+    /// Workers that have something to look at.
+    told: Vec<WorkerId>,
     ports: Ports,
     local: Local,
     rng: Rng,
@@ -90,6 +92,7 @@ impl Media {
         Media {
             behind: c.workers.iter().map(|_| VecDeque::new()).collect(),
             workers: c.workers,
+            told: Vec::new(),
             ports,
             local: c.local,
             rng: c.rng,
@@ -150,21 +153,29 @@ impl Media {
         if !queue.is_empty() {
             return keep(queue, c);
         }
-        if let Err(refused) = w.handle().try_send(c) {
-            keep(queue, refused.0);
+        match w.handle().leave(c) {
+            Ok(()) if self.told.contains(&worker) => {}
+            Ok(()) => self.told.push(worker),
+            Err(refused) => keep(queue, refused.0),
         }
     }
 
-    /// Gives workers what they had no room for.
+    /// Gives workers what they had no room for, and wakes up those that were told something.
     pub fn flush(&mut self) {
-        for (w, queue) in self.workers.iter().zip(&mut self.behind) {
+        for (i, (w, queue)) in self.workers.iter().zip(&mut self.behind).enumerate() {
+            let mut told = self.told.contains(&WorkerId(i));
             while let Some(c) = queue.pop_front() {
-                if let Err(refused) = w.handle().try_send(c) {
+                if let Err(refused) = w.handle().leave(c) {
                     queue.push_front(refused.0);
                     break;
                 }
+                told = true;
+            }
+            if told {
+                w.handle().wake();
             }
         }
+        self.told.clear();
     }
 
     /// Some worker has no room.

@@ -20,7 +20,7 @@ const OUTBOX_AGAIN: Duration = Duration::from_secs(1);
 impl Driver {
     pub(super) fn fetch(&self, id: FetchId, request: FetchRequest) {
         let (fetcher, inbox) = (self.parts.fetcher.clone(), self.inbox.clone());
-        tokio::spawn(async move {
+        self.parts.outside.spawn(async move {
             let (call, purpose) = (request.call, request.purpose);
             let result = fetcher.fetch(request).await;
             match &result {
@@ -35,7 +35,7 @@ impl Driver {
 
     pub(super) fn speak(&self, id: ClipId, speech: Speech) {
         let (say, inbox) = (self.parts.say.clone(), self.inbox.clone());
-        tokio::spawn(async move {
+        self.parts.outside.spawn(async move {
             let result = match say.speak(&speech).await {
                 Ok(spoken) => {
                     if let Some((code, words)) = spoken.warning {
@@ -51,7 +51,7 @@ impl Driver {
 
     pub(super) fn load(&self, id: ClipId, request: FetchRequest) {
         let (clips, inbox) = (self.parts.clips.clone(), self.inbox.clone());
-        tokio::spawn(async move {
+        self.parts.outside.spawn(async move {
             let result = clips.play(request).await.map_err(|e: FetchError| SpeechError::new(e.code, e.words));
             let _ = inbox.send(Input::Clip(id, result)).await;
         });
@@ -59,7 +59,7 @@ impl Driver {
 
     pub(super) fn decode(&self, id: ClipId, content_type: String, body: Bytes) {
         let inbox = self.inbox.clone();
-        tokio::spawn(async move {
+        self.parts.outside.spawn(async move {
             let decoded = tokio::task::spawn_blocking(move || {
                 let container = decode::container(&content_type)
                     .ok_or_else(|| SpeechError::new(13420, format!("{content_type} cannot be played")))?;
@@ -73,7 +73,7 @@ impl Driver {
 
     pub(super) fn load_outbox(&self, upto: Wall) {
         let (store, inbox) = (self.parts.store.clone(), self.inbox.clone());
-        tokio::spawn(async move {
+        self.parts.outside.spawn(async move {
             let pending = loop {
                 match store.read(|r| outbox::live(r, Scope::Operator)).await {
                     Ok(rows) => break rows,
@@ -89,6 +89,6 @@ impl Driver {
 
     pub(super) fn connect(&mut self, c: StreamConnect) {
         let dial = self.parts.media.dial(self.parts.fetcher.clone(), c);
-        tokio::spawn(dial);
+        self.parts.outside.spawn(dial);
     }
 }

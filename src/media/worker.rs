@@ -147,12 +147,25 @@ impl WorkerHandle {
     /// # Errors
     /// The command, if the queue is full or the worker is gone.
     pub fn try_send(&self, c: WorkerCommand) -> Result<(), Box<Refused>> {
+        self.leave(c)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// The same, for several in a row: [`WorkerHandle::wake`] comes after the last.
+    ///
+    /// # Errors
+    /// As [`WorkerHandle::try_send`].
+    pub fn leave(&self, c: WorkerCommand) -> Result<(), Box<Refused>> {
         self.commands.try_send(c).map_err(|e| match e {
             mpsc::TrySendError::Full(c) | mpsc::TrySendError::Disconnected(c) => Box::new(Refused(c)),
-        })?;
+        })
+    }
+
+    /// It looks what was left for it.
+    pub fn wake(&self) {
         // A wake that fails is made up by the next tick.
         let _ = self.waker.wake();
-        Ok(())
     }
 
     /// Its figures.

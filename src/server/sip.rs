@@ -27,6 +27,7 @@ pub(super) async fn start(
     config: &Config,
     rng: &mut Rng,
     roots: rustls::RootCertStore,
+    reads: tokio::runtime::Handle,
 ) -> Result<Sip, String> {
     let (inbox, messages) = mpsc::channel(SIP_QUEUE);
     let (mut reloader, mut secure) = (None, None);
@@ -40,6 +41,7 @@ pub(super) async fn start(
         tls: secure,
         roots: Arc::new(roots),
         dns: config.dns.clone(),
+        reads: Some(reads),
         ..transport::Config::new(config.sip_listen)
     };
     let why = |e| match config.sip_tls_listen {

@@ -36,6 +36,7 @@ pub static CALLS: Table = Table {
 
 impl Row for CallRow {
     const TABLE: &'static Table = &CALLS;
+    const FIXED: &'static [&'static str] = &["account", "created", "caller", "parent", "node", "external"];
 
     fn columns(&self) -> Vec<Value> {
         vec![

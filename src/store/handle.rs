@@ -12,6 +12,7 @@ use crate::rng::Rng;
 use metrics::counter;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::sync::{oneshot, watch};
@@ -53,6 +54,8 @@ pub struct Store {
 
 struct Inner {
     writes: SyncSender<Job>,
+    /// Transactions in it.
+    waiting: Arc<AtomicUsize>,
     reads: SyncSender<ReadJob>,
     healthy: Arc<watch::Sender<bool>>,
     changed: Arc<watch::Sender<u64>>,
@@ -87,45 +90,77 @@ impl Store {
     fn start(backend: Box<dyn Backend>, readers: Vec<Reader>) -> Result<Store, OpenError> {
         let healthy = Arc::new(watch::Sender::new(true));
         let changed = Arc::new(watch::Sender::new(0));
-        let signs = Signs { healthy: Arc::clone(&healthy), changed: Arc::clone(&changed) };
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let signs = Signs {
+            healthy: Arc::clone(&healthy),
+            changed: Arc::clone(&changed),
+            waiting: Arc::clone(&waiting),
+        };
         let no_thread = |e| OpenError(format!("a thread of the store could not be started: {e}"));
         let writes = writer::spawn(backend, signs).map_err(no_thread)?;
         let reads = pool::spawn(readers).map_err(no_thread)?;
-        Ok(Store { inner: Arc::new(Inner { writes, reads, healthy, changed }) })
+        Ok(Store { inner: Arc::new(Inner { writes, waiting, reads, healthy, changed }) })
     }
 
     /// Writes a transaction and waits until it is durable.
     pub async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.enqueue(tx, Box::new(move |r| drop(answer.send(r))))
-            .map_err(|Full(_)| StoreError::Unavailable("too many writes are waiting".to_owned()))?;
+        self.enqueue(vec![(tx, Box::new(move |r| drop(answer.send(r))))])
+            .map_err(|_| StoreError::Unavailable("too many writes are waiting".to_owned()))?;
         answered.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Writes a transaction; `done` is called once, on the writer's thread, when it is durable or refused: it must not
     /// block. Transactions are written in the order of their submission.
+    ///
+    /// # Errors
+    /// Too many wait; it comes back.
     pub fn submit(
         &self,
         id: TxId,
         tx: Tx,
         done: impl FnOnce(TxId, Result<(), StoreError>) + Send + 'static,
     ) -> Result<(), Full> {
-        self.enqueue(tx, Box::new(move |r| done(id, r)))
+        let refused = self.enqueue(vec![(tx, Box::new(move |r| done(id, r)))]).err();
+        refused.and_then(|mut group| group.pop()).map_or(Ok(()), |(tx, _)| Err(Full(tx)))
     }
 
-    fn enqueue(&self, tx: Tx, done: writer::Done) -> Result<(), Full> {
-        match self.inner.writes.try_send(Job::Write(tx, done)) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(Job::Write(tx, _))) => {
-                counter!("chorus_store_refused_total", "queue" => "writes").increment(1);
-                Err(Full(tx))
-            }
-            Err(TrySendError::Disconnected(Job::Write(_, done))) => {
-                done(Err(closed()));
-                Ok(())
-            }
-            Err(_) => Ok(()),
+    /// Writes transactions that came together: the writer wakes up once, and makes one group of them (of [`writer::GROUP_MAX`] each
+    /// if they are more). `done` is called for each as in [`Store::submit`]; if too many wait, it is told so at once.
+    pub fn submit_all(
+        &self,
+        group: impl IntoIterator<Item = (TxId, Tx)>,
+        done: impl Fn(TxId, Result<(), StoreError>) + Clone + Send + 'static,
+    ) {
+        let job = |(id, tx)| {
+            let done = done.clone();
+            (tx, Box::new(move |r| done(id, r)) as writer::Done)
+        };
+        for (_, done) in self.enqueue(group.into_iter().map(job).collect()).err().into_iter().flatten() {
+            done(Err(StoreError::Unavailable("too many writes are waiting".to_owned())));
         }
+    }
+
+    fn enqueue(&self, group: Vec<(Tx, writer::Done)>) -> Result<(), Vec<(Tx, writer::Done)>> {
+        let n = group.len();
+        let waiting = self.inner.waiting.fetch_add(n, Ordering::Relaxed).saturating_add(n);
+        let (group, full) = match waiting > writer::QUEUE_MAX {
+            true => (group, true),
+            // The queue has room for as many groups as transactions may wait.
+            false => match self.inner.writes.try_send(Job::Write(group)) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(Job::Write(group))) => (group, true),
+                Err(TrySendError::Disconnected(Job::Write(group))) => (group, false),
+                Err(_) => return Ok(()),
+            },
+        };
+        self.inner.waiting.fetch_sub(n, Ordering::Relaxed);
+        if full {
+            counter!("chorus_store_refused_total", "queue" => "writes").increment(n as u64);
+            return Err(group);
+        }
+        group.into_iter().for_each(|(_, done)| done(Err(closed())));
+        Ok(())
     }
 
     /// Runs reads on a connection of the pool: `store.read(move |r| calls::get(r, scope, sid)).await`.

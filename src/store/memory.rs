@@ -226,6 +226,13 @@ impl Tables {
             }
         }
         let (table, key) = (new.table, new.sid().to_owned());
+        if cfg!(feature = "invariants")
+            && let Some(old) = self.old(&new)
+        {
+            for column in new.fixed {
+                assert_eq!(old.value(column), new.value(column), "{column} of {} never changes", table.name);
+            }
+        }
         self.set(table, key, Some(new), undo);
         Ok(())
     }

@@ -17,6 +17,7 @@ pub mod calls;
 pub mod conn;
 pub mod crypt;
 pub mod elastic;
+mod halves;
 pub mod handle;
 pub mod inventory;
 pub mod keys;

@@ -24,6 +24,7 @@ pub fn key(id: OutboxId) -> String {
 
 impl Row for OutboxRow {
     const TABLE: &'static Table = &OUTBOX;
+    const FIXED: &'static [&'static str] = &["account", "created", "call", "position"];
 
     fn columns(&self) -> Vec<Value> {
         vec![

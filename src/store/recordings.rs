@@ -24,6 +24,7 @@ fn is_live(status: &str) -> bool {
 
 impl Row for RecordingRow {
     const TABLE: &'static Table = &RECORDINGS;
+    const FIXED: &'static [&'static str] = &["account", "created", "call"];
 
     fn columns(&self) -> Vec<Value> {
         vec![

@@ -1,6 +1,7 @@
 //! Rows on their way into and out of a database: the clear half as JSON, the secret half encrypted for its row.
 
 use super::crypt::{Key, Place};
+use super::halves::Halves;
 use super::sql::Found;
 use super::table::{Parts, Record, Row, join};
 use crate::rng::Rng;
@@ -13,13 +14,9 @@ const COLUMN: &str = "secret";
 pub fn seal(key: &Key, rng: &mut Rng, r: &Record) -> Result<(String, Option<String>), String> {
     let place = Place { table: r.table.name, sid: r.sid(), column: COLUMN };
     let bad = |why: &dyn std::fmt::Display| format!("a row of {} was not written: {why}", r.table.name);
-    let Parts { body, secret } = r.row.parts().map_err(|e| bad(&e))?;
-    let body = Json::Object(body).to_string();
-    if secret.is_empty() {
-        return Ok((body, None));
-    }
-    let sealed = key.seal(rng, place, &Json::Object(secret).to_string()).map_err(|e| bad(&e))?;
-    Ok((body, Some(sealed)))
+    let Halves { body, secret } = r.row.halves().map_err(|e| bad(&e))?;
+    let sealed = secret.map(|secret| key.seal(rng, place, &secret).map_err(|e| bad(&e)));
+    Ok((body, sealed.transpose()?))
 }
 
 /// The row of `sid`, `body` and `secret`.

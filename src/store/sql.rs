@@ -202,10 +202,10 @@ pub fn write<E>(
             insert(r, seal(r)?)
         }
         Step::Add(r) => insert(r, seal(r)?).sql(" ON CONFLICT (sid) DO NOTHING"),
-        Step::Put(r) => replace(insert(r, seal(r)?), r.table),
+        Step::Put(r) => replace(insert(r, seal(r)?), r),
         Step::PutIf(r, guard) => {
             refused = Some(guard.words);
-            replace(insert(r, seal(r)?), r.table).sql(" WHERE ").sql(guard.sql)
+            replace(insert(r, seal(r)?), r).sql(" WHERE ").sql(guard.sql)
         }
         Step::Change(r) => {
             refused = Some(CHANGED);
@@ -259,9 +259,10 @@ fn insert(r: &Record, (body, secret): (String, Option<String>)) -> Stmt {
     s.bind(Value::Text(Some(body))).sql(", ").bind(Value::Text(secret)).sql(")")
 }
 
-fn replace(s: Stmt, table: &Table) -> Stmt {
+/// SQLite writes every index anew that holds a column which an update names, whether or not its value changes.
+fn replace(s: Stmt, r: &Record) -> Stmt {
     let mut s = s.sql(" ON CONFLICT (sid) DO UPDATE SET body = excluded.body, secret = excluded.secret");
-    for column in table.columns.iter().skip(1) {
+    for column in r.table.columns.iter().skip(1).filter(|c| !r.fixed.contains(c)) {
         s = s.sql(", ").sql(column).sql(" = excluded.").sql(column);
     }
     s

@@ -4,6 +4,7 @@
 use super::backend::{Answer, Prepared, run};
 use super::conn::{Conn, Fault};
 use super::handle::OpenError;
+use super::sql::Stmt;
 use diesel::{Connection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::os::unix::fs::MetadataExt;
@@ -121,8 +122,10 @@ pub fn open_reader(path: &Path) -> Result<Conn, String> {
 /// Commits a group: each transaction in a savepoint, so that a bad one leaves alone. An error means that nothing of the
 /// group was written.
 pub fn commit(conn: &mut Conn, group: &[Prepared]) -> Result<Vec<Answer>, Fault> {
-    conn.batch("BEGIN IMMEDIATE")?;
-    let done = in_savepoints(conn, group).and_then(|answers| conn.batch("COMMIT").map(|()| answers));
+    // Prepared once, as every statement of ours is.
+    conn.execute(&Stmt::new("BEGIN IMMEDIATE"))?;
+    let done =
+        in_savepoints(conn, group).and_then(|answers| conn.execute(&Stmt::new("COMMIT")).map(|_| answers));
     if done.is_err() {
         // After a full disk SQLite may have rolled back by itself; then this fails, and rightly.
         let _ = conn.batch("ROLLBACK");
@@ -132,13 +135,14 @@ pub fn commit(conn: &mut Conn, group: &[Prepared]) -> Result<Vec<Answer>, Fault>
 
 fn in_savepoints(conn: &mut Conn, group: &[Prepared]) -> Result<Vec<Answer>, Fault> {
     let mut answers = Vec::with_capacity(group.len());
+    let [begin, undo, end] = ["SAVEPOINT tx", "ROLLBACK TO tx", "RELEASE tx"].map(Stmt::new);
     for tx in group {
-        conn.batch("SAVEPOINT tx")?;
+        conn.execute(&begin)?;
         let answer = run(conn, tx);
         if answer.is_err() {
-            conn.batch("ROLLBACK TO tx")?;
+            conn.execute(&undo)?;
         }
-        conn.batch("RELEASE tx")?;
+        conn.execute(&end)?;
         answers.push(answer);
     }
     Ok(answers)

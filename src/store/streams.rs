@@ -17,6 +17,7 @@ pub static STREAMS: Table = Table {
 
 impl Row for StreamRow {
     const TABLE: &'static Table = &STREAMS;
+    const FIXED: &'static [&'static str] = &["account", "created", "call"];
 
     fn columns(&self) -> Vec<Value> {
         vec![

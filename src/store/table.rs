@@ -2,6 +2,7 @@
 //! that declaration. A table holds the columns that are filtered or ordered by, the other fields as JSON (`body`), and
 //! the fields that are secret as one encrypted text (`secret`).
 
+use super::halves::Halves;
 use crate::clock::Wall;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json};
@@ -91,6 +92,8 @@ impl Table {
 pub trait Row: Clone + std::fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its declaration.
     const TABLE: &'static Table;
+    /// Columns that never change once the row is written: an update leaves them, and their indexes, alone.
+    const FIXED: &'static [&'static str] = &[];
     /// The values of [`Table::columns`].
     fn columns(&self) -> Vec<Value>;
 }
@@ -102,6 +105,8 @@ pub struct Record {
     pub table: &'static Table,
     /// The values of [`Table::columns`].
     pub columns: Vec<Value>,
+    /// See [`Row::FIXED`].
+    pub fixed: &'static [&'static str],
     /// The row itself.
     pub row: Arc<dyn Stored>,
 }
@@ -109,7 +114,7 @@ pub struct Record {
 impl Record {
     /// Of a row.
     pub fn of<R: Row>(row: &R) -> Record {
-        Record { table: R::TABLE, columns: row.columns(), row: Arc::new(row.clone()) }
+        Record { table: R::TABLE, columns: row.columns(), fixed: R::FIXED, row: Arc::new(row.clone()) }
     }
 
     /// Value of a column; NULL if the table has no such column.
@@ -139,17 +144,17 @@ pub trait Stored: Any + Send + Sync + std::fmt::Debug {
     /// For a downcast.
     fn any(&self) -> &dyn Any;
     /// The row in two parts: what may be read in the file, and what is encrypted.
-    fn parts(&self) -> Result<Parts, serde_json::Error>;
+    fn halves(&self) -> Result<Halves, serde_json::Error>;
     /// The row with nothing in a field that may be empty, a revision later.
     fn without(&self, field: &str) -> Result<Record, serde_json::Error>;
 }
 
-/// A row as two JSON objects.
+/// A row as it was found: two JSON objects.
 #[derive(Debug, Default)]
 pub struct Parts {
-    /// In the clear.
+    /// What was in the clear.
     pub body: Map<String, Json>,
-    /// To be encrypted; empty if the row holds no secret.
+    /// What was encrypted.
     pub secret: Map<String, Json>,
 }
 
@@ -158,15 +163,8 @@ impl<R: Row> Stored for R {
         self
     }
 
-    fn parts(&self) -> Result<Parts, serde_json::Error> {
-        let mut parts = Parts::default();
-        let Json::Object(all) = serde_json::to_value(self)? else { return Ok(parts) };
-        for (field, value) in all {
-            let secret = !value.is_null() && R::TABLE.secrets.contains(&field.as_str());
-            let half = if secret { &mut parts.secret } else { &mut parts.body };
-            half.insert(field, value);
-        }
-        Ok(parts)
+    fn halves(&self) -> Result<Halves, serde_json::Error> {
+        Halves::of(self, R::TABLE.secrets)
     }
 
     fn without(&self, field: &str) -> Result<Record, serde_json::Error> {

@@ -6,6 +6,7 @@ use super::snapshot::touches;
 use super::tx::{Backend, StoreError, Tx};
 use metrics::{counter, gauge, histogram};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -25,8 +26,8 @@ pub(super) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// What the queue carries.
 pub(super) enum Job {
-    /// A transaction.
-    Write(Tx, Done),
+    /// Transactions that came together.
+    Write(Vec<(Tx, Done)>),
     /// Let go of the database, then answer.
     Stop(SyncSender<()>),
 }
@@ -37,6 +38,8 @@ pub(super) struct Signs {
     pub healthy: Arc<watch::Sender<bool>>,
     /// Counts commits that touched the tables of a snapshot.
     pub changed: Arc<watch::Sender<u64>>,
+    /// Transactions that wait.
+    pub waiting: Arc<AtomicUsize>,
 }
 
 impl Drop for Signs {
@@ -76,21 +79,23 @@ impl Writer {
             };
             let mut stop = None;
             let mut group = Vec::new();
-            let mut dones = Vec::new();
             let mut next = Some(first);
             while let Some(job) = next.take() {
                 match job {
-                    Job::Write(tx, done) => {
-                        group.push(tx);
-                        dones.push(done);
-                    }
+                    Job::Write(more) => group.extend(more),
                     Job::Stop(answer) => stop = Some(answer),
                 }
                 if stop.is_none() && group.len() < GROUP_MAX {
                     next = self.queue.try_recv().ok();
                 }
             }
-            self.commit(&group, dones);
+            self.signs.waiting.fetch_sub(group.len(), Ordering::Relaxed);
+            while !group.is_empty() {
+                let rest = group.split_off(group.len().min(GROUP_MAX));
+                let (txs, dones): (Vec<Tx>, Vec<Done>) = group.into_iter().unzip();
+                self.commit(&txs, dones);
+                group = rest;
+            }
             if let Some(answer) = stop {
                 drop(self.backend);
                 drop(self.signs);
@@ -101,9 +106,6 @@ impl Writer {
     }
 
     fn commit(&mut self, group: &[Tx], dones: Vec<Done>) {
-        if group.is_empty() {
-            return;
-        }
         let began = Instant::now();
         let mut answers = self.backend.apply(group);
         // A backend that answers too few has lost the rest.

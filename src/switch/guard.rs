@@ -50,7 +50,13 @@ impl Switch {
     }
 
     /// A call panicked while it handled an event, a request perhaps, and wanted `fx` until then.
-    pub(super) fn broke(&mut self, now: Now, mut call: Call, mut fx: Vec<Effect>, asked: Option<Ticket>) {
+    pub(super) fn broke(
+        &mut self,
+        now: Now,
+        mut call: Box<Call>,
+        mut fx: Vec<Effect>,
+        asked: Option<Ticket>,
+    ) {
         let sid = call.sid();
         if let Some(ticket) = asked.filter(|t| !answers(&fx, *t)) {
             fx.push(Effect::Reply(ticket, Box::new(Answer::Busy)));
@@ -69,7 +75,7 @@ impl Switch {
 
     /// It may not know them any more.
     fn release_children(&mut self, parent: CallSid) {
-        let children = self.calls.values().filter(|c| c.is_child_of(parent)).map(Call::sid);
+        let children = self.calls.values().filter(|c| c.is_child_of(parent)).map(|c| c.sid());
         self.told.extend(children.map(|child| (child, parent, Word::Release(internal_error()))));
     }
 

@@ -32,7 +32,7 @@ impl Switch {
                 return self.tell(now, call, Event::Told(call, word));
             }
         };
-        let Some(leg) = self.calls.get(&second).map(Call::leg) else { return };
+        let Some(leg) = self.calls.get(&second).map(|c| c.leg()) else { return };
         self.tell(now, call, Event::Told(call, Word::TransferAccepted { to }));
         self.tell(now, second, Event::Told(first, Word::Join));
         self.tell(now, first, Event::Told(second, Word::Adopt { leg }));
@@ -63,7 +63,7 @@ impl Switch {
 
     /// An INVITE with Replaces, which the endpoint has compared with the dialog: only from the same trunk, or one of the same account.
     pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: Caller) {
-        let call = self.legs.get(&old).and_then(|sid| self.calls.get(sid)).map(Call::row);
+        let call = self.legs.get(&old).and_then(|sid| self.calls.get(sid)).map(|call| call.row());
         let found = call.and_then(|row| Some((row.sid, self.comes_over(row, &caller)?)));
         match found {
             Some((call, trunk)) => self.tell(now, call, Event::Replaced(leg, invite, trunk, caller)),

@@ -187,6 +187,11 @@ pub fn split_user_info(url: &Url) -> (Url, Option<(String, String)>) {
 }
 
 fn percent_decode(s: &str) -> String {
+    String::from_utf8_lossy(&unescaped(s)).into_owned()
+}
+
+/// The octets of a text with percent escapes; a `%` without two digits is itself.
+pub fn unescaped(s: &str) -> Vec<u8> {
     let mut bytes = s.bytes();
     let mut out = Vec::with_capacity(s.len());
     while let Some(b) = bytes.next() {
@@ -200,7 +205,7 @@ fn percent_decode(s: &str) -> String {
             _ => out.push(b),
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
 fn hex(b: u8) -> Option<u8> {

@@ -269,3 +269,23 @@ fn reports_that_are_wrong_say_what_is() {
     let stranger = server.send("POST", EVENTS, &[("Authorization", &server.auth())], b"{}");
     assert_eq!(stranger.status, 401);
 }
+
+/// A switch cannot request a `data:` URL: it gets what stands in it.
+#[test]
+fn a_switch_is_given_the_document_of_a_number_that_has_one() {
+    let server = Server::start();
+    server.switchboard("");
+    let listed = server.get("/IncomingPhoneNumbers.json").good(200);
+    let sid = listed["incoming_phone_numbers"][0]["sid"].as_str().unwrap().to_owned();
+    let url = "data:text/xml,<Response><Say>100%25</Say></Response>";
+    let path = format!("/IncomingPhoneNumbers/{sid}.json");
+    let number = server.post(&path, &[("VoiceUrl", url)]).good(200);
+    assert_eq!(number["voice_url"], url);
+    let call = server.incoming("inline-1");
+    assert_eq!(call["twiml"], "<Response><Say>100%</Say></Response>");
+    assert_eq!(call["voice_url"], Value::Null);
+    let bad = server.post(&path, &[("VoiceUrl", "data:text/xml,<Response>\n<Say></Response>")]);
+    let words = bad.bad(400, 21402);
+    assert!(words.starts_with("VoiceUrl: ") && words.contains("line 2"), "{words}");
+    assert_eq!(server.get(&path).good(200)["voice_url"], url, "nothing was touched");
+}

@@ -1,5 +1,7 @@
 //! What `chorus bench` believes: content of frames, and which numbers are figures.
 
+mod floor;
+
 use chorus::cli::bench::figures::{Round, Row, median, percentile, spread};
 use chorus::cli::bench::{mark, table};
 use chorus::media::codec::g711::{pcm_from_ulaw, ulaw_from_pcm};

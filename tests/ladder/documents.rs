@@ -36,6 +36,27 @@ fn each_document_of_a_call_may_fall_back() {
 }
 
 #[test]
+fn a_document_cannot_lead_to_a_data_url() {
+    let mut w = falling(424, Reply::twiml("<Redirect>data:text/xml,&lt;Response/></Redirect>"));
+    w.app.on("/fallback", Reply::twiml("<Hangup/>"));
+    w.dial(0, "+15550001");
+    over(&mut w);
+    assert_eq!(asked(&w), ["/voice", "/fallback"]);
+    assert_eq!(w.app.of("/fallback")[0].params["ErrorCode"], "11100");
+}
+
+#[test]
+fn an_inline_document_is_asked_for_nothing_again() {
+    let mut w = World::new(425);
+    w.phone("caller", 10);
+    w.number(|n| n.voice = Some(at("data:text/xml,<Response><Redirect>/next</Redirect></Response>")));
+    w.dial(0, "+15550001");
+    over(&mut w);
+    let codes: Vec<u32> = w.store.all::<NotificationRow>().map(|n| n.code).collect();
+    assert_eq!(codes, [15004]);
+}
+
+#[test]
 fn what_the_fallback_leads_to_fails_for_good() {
     let mut w = falling(421, Reply::status(500));
     w.app.on("/fallback", Reply::twiml("<Redirect>/second</Redirect>"));

@@ -1,5 +1,6 @@
 //! Calls that come in.
 
+use super::scene::at;
 use crate::kit::phone::OnCall;
 use crate::kit::{Reply, World, ladder};
 
@@ -16,6 +17,38 @@ fn inbound_hangup() {
     over(&mut w);
     let sentence = "INVITE from a trunk -> number -> webhook -> <Hangup/> -> commit -> 200 -> ACK -> BYE, its row, its status, its callback.";
     ladder::check(w, "inbound_hangup", sentence);
+}
+
+#[test]
+fn inbound_inline() {
+    let mut w = World::new(10);
+    let caller = w.phone("caller", 10);
+    w.number(|n| n.voice = Some(at("data:text/xml,<Response><Say>hello</Say><Hangup/></Response>")));
+    w.dial(caller, "+15550001");
+    over(&mut w);
+    assert!(w.phones[caller].rtp_loud >= 15);
+    assert_eq!(w.app.of("/voice").len(), 0);
+    ladder::check(
+        w,
+        "inbound_inline",
+        "A document that stands in the number's VoiceUrl is run as it is: nothing is fetched.",
+    );
+}
+
+#[test]
+fn inbound_inline_fallback() {
+    let mut w = World::new(11);
+    let caller = w.phone("caller", 10);
+    w.number(|n| n.fallback = Some(at("data:,we%20are%20closed")));
+    w.app.on("/voice", Reply::status(500));
+    w.dial(caller, "+15550001");
+    over(&mut w);
+    assert!(w.phones[caller].rtp_loud >= 15);
+    ladder::check(
+        w,
+        "inbound_inline_fallback",
+        "A VoiceFallbackUrl that is its own document helps also while nothing of the application is up; text is spoken.",
+    );
 }
 
 #[test]

@@ -7,6 +7,8 @@ use crate::kit::{Reply, World};
 use crate::security::secrets;
 use chorus::api::command::*;
 use chorus::sid::{CallSid, StreamSid};
+use chorus::store::rows::Hook;
+use chorus::webhooks::request::Method;
 
 /// A caller, phone 0, whose call runs `document`.
 pub fn caller(seed: u64, document: &str) -> World {
@@ -89,4 +91,9 @@ pub fn stream(w: &mut World) -> (StreamSid, String) {
 /// A timeline holds these words.
 pub fn said(w: &World, words: &str) -> bool {
     w.trace.iter().any(|(_, line)| line.what.contains(words))
+}
+
+/// A hook whose URL is this, whole.
+pub fn at(url: &str) -> Hook {
+    Hook { url: url.to_owned(), method: Method::Post }
 }

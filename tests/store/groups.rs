@@ -2,7 +2,7 @@
 
 use super::kit::{Maker, backends, same};
 use chorus::sid::{AccountSid, CallSid};
-use chorus::store::rows::OutboxRow;
+use chorus::store::rows::{CallRow, OutboxRow};
 use chorus::store::tx::{Op, StoreError, Tx, TxId};
 use chorus::store::{Full, QUEUE_MAX, Scope, Store, calls};
 
@@ -132,5 +132,31 @@ async fn one_waiting_transaction_too_many_is_refused_and_comes_back() {
     while store.commit(Tx::one(Op::InsertCall(Box::new(late.clone())))).await.is_err() {}
     let all = store.read(|r| calls::live(r, Scope::Operator)).await.unwrap();
     assert_eq!(all.len(), QUEUE_MAX + 2);
+    store.close();
+}
+
+/// Each of them is answered by itself, also the one that was bad, and those beyond what may wait at once.
+#[tokio::test]
+async fn transactions_that_come_together_are_answered_one_by_one() {
+    let (store, m) = (Store::memory().unwrap(), &mut Maker::new(92));
+    let call = m.call();
+    let insert = |row: &CallRow| Tx::one(Op::InsertCall(Box::new(row.clone())));
+    let (answered, answers) = std::sync::mpsc::channel();
+    let done = move |id, answer: Result<(), StoreError>| answered.send((id, answer)).unwrap();
+    let three = [insert(&call), insert(&call), insert(&m.call())];
+    store.submit_all((1..).map(TxId).zip(three), done.clone());
+    let got: Vec<_> = answers.iter().take(3).collect();
+    assert_eq!(got.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(
+        matches!(got.iter().map(|(_, a)| a).collect::<Vec<_>>()[..], [Ok(()), Err(_), Ok(())]),
+        "{got:?}"
+    );
+    let many = (0..=QUEUE_MAX as u64).map(|n| (TxId(n), insert(&m.call())));
+    store.submit_all(many, done.clone());
+    let refused = answers.iter().take(QUEUE_MAX + 1).filter(|(_, a)| a.is_err()).count();
+    assert_eq!(refused, QUEUE_MAX + 1);
+    let many = (0..600).map(|n| (TxId(n), insert(&m.call())));
+    store.submit_all(many, done);
+    assert!(answers.iter().take(600).enumerate().all(|(n, (id, a))| id.0 == n as u64 && a.is_ok()));
     store.close();
 }

@@ -1,6 +1,7 @@
 //! Webhooks, callbacks, Play and Say.
 
 mod clips;
+mod data_urls;
 mod delivering;
 mod fetching;
 mod fuzzing;

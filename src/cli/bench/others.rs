@@ -2,6 +2,7 @@
 
 use super::Rig;
 use super::figures::median;
+use super::process::Process;
 use super::rounds::{Sound, Up};
 use super::server::Place;
 use super::sip::{News, Sip};
@@ -36,40 +37,52 @@ pub fn memory(rig: &Rig) -> Result<Vec<Line>, String> {
     let place = Place::new(&rig.program, rig.folder("memory")?)?;
     let process = place.spawn()?;
     place.wait()?;
-    let mut sip = Sip::new(place.sip)?;
-    place.provision(sip.address, &format!("http://{}/stream", rig.app.address))?;
-    let wave = |calls: usize, sip: Sip| -> Result<(u64, Sip), String> {
-        let mut up = Up::place(rig, sip, Sound::Stream, calls)?;
+    let mut sip = Some(Sip::new(place.sip)?);
+    let generator = sip.as_ref().map_or(place.sip, |s| s.address);
+    place.provision(generator, &format!("http://{}/stream", rig.app.address))?;
+    waves(&process, ("memory", "Stream call", CALL_MAX), rig.calls, |calls| {
+        let mut up = Up::place(rig, sip.take().ok_or("no generator")?, Sound::Stream, calls)?;
         up.wait(TALK)?;
         let rss = process.rss_kb()?;
-        Ok((rss, up.hang_up_and_keep()))
-    };
-    (_, sip) = wave(1, sip)?;
+        sip = Some(up.hang_up_and_keep());
+        Ok(rss)
+    })
+}
+
+/// Three waves of calls; `wave` holds so many and says the RSS with them. `most` is KB a call.
+///
+/// # Errors
+/// A call failed.
+pub fn waves(
+    process: &Process,
+    (case, what, most): (&'static str, &str, f64),
+    calls: usize,
+    mut wave: impl FnMut(usize) -> Result<u64, String>,
+) -> Result<Vec<Line>, String> {
+    wave(1)?;
     std::thread::sleep(Duration::from_secs(1));
     let warm = process.rss_kb()?;
-    let (first, sip) = wave(rig.calls, sip)?;
+    let first = wave(calls)?;
     std::thread::sleep(REST);
     let between = process.rss_kb()?;
-    let (second, sip) = wave(rig.calls, sip)?;
+    let second = wave(calls)?;
     std::thread::sleep(REST);
-    let (third, _) = wave(rig.calls, sip)?;
-    let call = first.saturating_sub(warm) as f64 / rig.calls as f64;
+    let third = wave(calls)?;
+    let call = first.saturating_sub(warm) as f64 / calls as f64;
     let share = |more: u64| more as f64 / first.saturating_sub(warm).max(1) as f64;
     let more = share(second.saturating_sub(first));
     let first_words = format!(
-        "{call:.1} KB a Stream call (RSS after a warm-up call {warm} KB, with {} calls {first} KB, after them {between} KB)",
-        rig.calls
+        "{call:.1} KB a {what} (RSS after a warm-up call {warm} KB, with {calls} calls {first} KB, after them {between} KB)"
     );
     // A third one tells a leak from caches that have still to fill.
     let second_words = format!(
-        "{:+.1} % by a second wave of {} calls ({second} KB), {:+.1} % by a third ({third} KB)",
+        "{:+.1} % by a second wave of {calls} calls ({second} KB), {:+.1} % by a third ({third} KB)",
         more * 100.0,
-        rig.calls,
         share(third.saturating_sub(second)) * 100.0
     );
     Ok(vec![
-        Line::new("memory", first_words, "64 KB", Verdict::of(call <= CALL_MAX)),
-        Line::new("memory", second_words, "5 %", Verdict::of(more <= SECOND_MAX)),
+        Line::new(case, first_words, &format!("{most} KB"), Verdict::of(call <= most)),
+        Line::new(case, second_words, "5 %", Verdict::of(more <= SECOND_MAX)),
     ])
 }
 

@@ -49,6 +49,8 @@ pub struct Sip {
     /// RTP of the callees, by call.
     callees: HashMap<usize, SocketAddr>,
     generation: u32,
+    /// Of the sound that callers offer.
+    direction: &'static str,
 }
 
 fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
@@ -72,11 +74,11 @@ fn sound_of(message: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?))
 }
 
-fn sdp(at: SocketAddr) -> String {
+fn sdp(at: SocketAddr, direction: &str) -> String {
     let (ip, port) = (at.ip(), at.port());
     format!(
         "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
-         a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=sendrecv\r\n"
+         a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na={direction}\r\n"
     )
 }
 
@@ -97,7 +99,13 @@ impl Sip {
         };
         let (address, socket) = made().map_err(|e: std::io::Error| format!("the generator's SIP: {e}"))?;
         let (calls, by_call_id, callees) = Default::default();
-        Ok(Sip { socket, address, server, calls, by_call_id, callees, generation: 0 })
+        let direction = "sendrecv";
+        Ok(Sip { socket, address, server, calls, by_call_id, callees, generation: 0, direction })
+    }
+
+    /// Calls from now on are without sound, both ways.
+    pub fn hush(&mut self) {
+        self.direction = "inactive";
     }
 
     /// Where the phone that call `index` dials hears.
@@ -110,7 +118,7 @@ impl Sip {
         self.generation += 1;
         let (own, server, from, n) = (self.address, self.server, caller(index), self.generation);
         let call_id = format!("{index}-{n}-{}@bench", own.port());
-        let body = sdp(rtp);
+        let body = sdp(rtp, self.direction);
         let invite = format!(
             "INVITE sip:{NUMBER}@{server} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKi{index}-{n};rport\r\n\
              Max-Forwards: 70\r\nFrom: <sip:{from}@{own}>;tag=f{index}\r\nTo: <sip:{NUMBER}@{server}>\r\n\
@@ -260,7 +268,7 @@ impl Sip {
                 let number = line.split(' ').nth(1)?.strip_prefix("sip:")?.split('@').next()?;
                 let index = index_of(number)?;
                 let rtp = *self.callees.get(&index)?;
-                self.respond(message, from, &format!(";tag=c{index}"), Some(&sdp(rtp)))?;
+                self.respond(message, from, &format!(";tag=c{index}"), Some(&sdp(rtp, "sendrecv")))?;
                 Some(News::Called(index, sound_of(message)?))
             }
             "BYE" => {

@@ -70,13 +70,15 @@ pub struct Config {
     pub roots: Arc<rustls::RootCertStore>,
     /// DNS servers; none: the system's.
     pub dns: Vec<SocketAddr>,
+    /// Where datagrams are read; None: where everything else is.
+    pub reads: Option<tokio::runtime::Handle>,
 }
 
 impl Config {
     /// UDP and TCP alone.
     pub fn new(listen: SocketAddr) -> Config {
         let roots = Arc::new(rustls::RootCertStore::empty());
-        Config { listen, external: None, tls: None, roots, dns: Vec::new() }
+        Config { listen, external: None, tls: None, roots, dns: Vec::new(), reads: None }
     }
 }
 
@@ -93,8 +95,15 @@ impl Transport {
     /// Binds and starts to read. Errors: an address is not ours or taken; TLS cannot be set up.
     pub async fn start(config: Config, rng: Rng, inbox: mpsc::Sender<Inbound>) -> io::Result<Transport> {
         let (socket, listener) = bind(config.listen).await?;
-        // Before the first look at it a socket counts as full, and the first datagram would be lost.
-        socket.writable().await?;
+        let reads = config.reads.unwrap_or_else(tokio::runtime::Handle::current);
+        let socket = socket.into_std()?;
+        let socket = reads.spawn(async move {
+            let socket = tokio::net::UdpSocket::from_std(socket)?;
+            // Before the first look at it a socket counts as full, and the first datagram would be lost.
+            socket.writable().await?;
+            io::Result::Ok(socket)
+        });
+        let socket = socket.await.map_err(io::Error::other)??;
         let bound = socket.local_addr()?;
         let (mut secure, mut shown) = (None, None);
         if let Some((listen, current)) = config.tls {
@@ -104,7 +113,7 @@ impl Transport {
         let tls_local = secure.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
         let local = Arc::new(Local::new(bound, config.external).with_tls(tls_local));
         let tls = Arc::new(Tls::new(config.roots, shown).map_err(io::Error::other)?);
-        let udp = udp::Udp::start(socket, local.clone(), inbox.clone());
+        let udp = udp::Udp::start(socket, local.clone(), inbox.clone(), &reads);
         let streams = streams::Streams::start(listener, secure, tls.clone(), local.clone(), inbox.clone());
         let resolve = Resolve::new(local, tls, &config.dns, rng, inbox);
         Ok(Transport { udp, streams, resolve, local: bound, tls_local })

@@ -32,11 +32,17 @@ pub(super) struct Udp {
 }
 
 impl Udp {
-    pub(super) fn start(socket: UdpSocket, local: Arc<Local>, inbox: mpsc::Sender<Inbound>) -> Udp {
+    /// `reads`: the socket was made there.
+    pub(super) fn start(
+        socket: UdpSocket,
+        local: Arc<Local>,
+        inbox: mpsc::Sender<Inbound>,
+        reads: &tokio::runtime::Handle,
+    ) -> Udp {
         let mapped = socket.local_addr().is_ok_and(|a| a.is_ipv6());
         undelivered::keep(&socket);
         let socket = Arc::new(socket);
-        let reader = tokio::spawn(read(socket.clone(), local.clone(), inbox.clone())).abort_handle();
+        let reader = reads.spawn(read(socket.clone(), local.clone(), inbox.clone())).abort_handle();
         Udp { socket, reader, local, inbox, mapped }
     }
 
