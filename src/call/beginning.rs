@@ -99,14 +99,13 @@ impl Call {
         call
     }
 
-    /// A call found queued at start: its row is written already and nobody waits for an answer.
-    pub fn redial(cx: &mut Cx<'_>, row: CallRow, target: Target) -> Call {
+    /// A call found queued at start: its row is written already and nobody waits for an answer. Its way is found when its turn comes.
+    pub fn redial(cx: &mut Cx<'_>, row: CallRow) -> Call {
         let leg = cx.ids.leg();
         // No channel is taken before its turn.
         let mut call = Call::new(cx, CallRow { trunk: None, ..row }, leg);
         call.phase = Phase::Calling;
         cx.push(Effect::TakeTurn(leg));
-        call.target = Some(target);
         call
     }
 

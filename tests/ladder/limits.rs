@@ -3,14 +3,12 @@
 use super::scene::*;
 use crate::kit::phone::OnCall;
 use crate::kit::rows::dial_request;
-use crate::kit::world::ACCOUNT;
 use crate::kit::{Reply, World, ladder};
 use chorus::api::command::{Answer, CallUpdate, EndWish, Request};
 use chorus::call::event::Ticket;
 use chorus::sid::CallSid;
 use chorus::store::account_rules::AccountRules;
-use chorus::store::rows::{AccountRow, CallRow, NotificationRow};
-use chorus::store::tx::Op;
+use chorus::store::rows::{CallRow, NotificationRow};
 use chorus::switch::Input;
 
 /// The account makes one call a second; the callee answers at once.
@@ -114,10 +112,7 @@ fn a_call_whose_turn_comes_is_dialled_if_it_still_may_be() {
     let country: Shuts = |w| w.rules(|r| r.allowed_calling_codes = vec!["44".to_owned()]);
     let minutes: Shuts = |w| w.rules(|r| r.max_minutes_per_day = Some(0));
     let trunk: Shuts = |w| w.without_trunk();
-    let account: Shuts = |w| {
-        let row = w.store.get::<AccountRow>(ACCOUNT).unwrap().clone();
-        w.put(vec![Op::PutAccount(Box::new(AccountRow { status: "suspended".to_owned(), ..row }))]);
-    };
+    let account: Shuts = |w| w.suspend();
     let home: fn(&mut AccountRules) = |r| r.home = Some("44".to_owned());
     for (seed, shuts, code) in
         [(908, country, 21215), (909, minutes, 10004), (910, trunk, 13224), (911, account, 10001)]
@@ -144,7 +139,6 @@ fn a_call_whose_turn_comes_is_dialled_if_it_still_may_be() {
 #[test]
 fn calls_that_come_at_once_do_not_overfill_a_trunk() {
     let mut w = slow(912);
-    w.app.on("/voice", Reply::twiml("<Pause length=\"60\"/>"));
     w.rules(|r| r.calls_per_second = 0);
     w.trunk(|t| t.max_channels = Some(1));
     let tickets: Vec<Ticket> = (1..=20).map(|n| post(&mut w, n)).collect();
@@ -158,10 +152,11 @@ fn calls_that_come_at_once_do_not_overfill_a_trunk() {
 fn who_waits_for_its_turn_holds_no_channel() {
     for (seed, crash) in [(913, false), (916, true)] {
         let mut w = slow(seed);
+        // What the second one does; the first hangs up.
+        w.app.on("/voice", Reply::twiml("<Pause length=\"60\"/>"));
         w.trunk(|t| t.max_channels = Some(1));
         post(&mut w, 1);
         w.until("the first is over", |w| w.switch.calls().count() == 0);
-        w.app.on("/voice", Reply::twiml("<Pause length=\"60\"/>"));
         let tickets = [post(&mut w, 2), post(&mut w, 3)];
         w.run_ms(10);
         assert_eq!(tickets.map(|t| refused(&w, t)), [None, None], "neither has a channel yet");
@@ -195,7 +190,7 @@ fn a_time_limit_of_an_update_is_within_the_minutes_of_the_day() {
 /// A Dial's child talks its account's minutes as well, of which others have talked some since its parent began.
 #[test]
 fn a_child_is_given_the_minutes_that_are_left() {
-    let mut w = caller(915, "<Pause length=\"30\"/><Dial><Number>+15550002</Number></Dial>");
+    let mut w = caller(915, "<Say>hi</Say><Pause length=\"30\"/><Dial><Number>+15550002</Number></Dial>");
     callee(&mut w, OnCall::Answer(100));
     w.rules(|r| r.max_minutes_per_day = Some(2));
     w.dial(0, "+15550001");
