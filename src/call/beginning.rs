@@ -87,7 +87,7 @@ impl Call {
         if let Some(t) = ticket {
             then.push(Effect::Reply(t, Box::new(Answer::Call(Box::new(call.row.clone())))));
         }
-        then.push(if api { Effect::TakeTurn { leg, near } } else { Effect::OpenPort { leg, near } });
+        then.push(if api { Effect::TakeTurn(leg) } else { Effect::OpenPort { leg, near } });
         let mut or_else = vec![Effect::Gone];
         if let Some(t) = ticket {
             or_else.push(Effect::Reply(t, Box::new(Answer::Busy)));
@@ -103,21 +103,21 @@ impl Call {
         call
     }
 
-    /// A call found queued at start: its row is written already and nobody waits for an answer.
-    pub fn redial(cx: &mut Cx<'_>, row: CallRow, target: Target) -> Call {
+    /// A call found queued at start: its row is written already and nobody waits for an answer. Its way is found when its turn comes.
+    pub fn redial(cx: &mut Cx<'_>, row: CallRow) -> Call {
         let leg = cx.ids.leg();
-        let mut call = Call::new(cx, row, leg);
+        // No channel is taken before its turn.
+        let mut call = Call::new(cx, CallRow { trunk: None, ..row }, leg);
         call.phase = Phase::Calling;
-        cx.push(Effect::TakeTurn { leg, near: target.address() });
-        call.target = Some(target);
+        cx.push(Effect::TakeTurn(leg));
         call
     }
 
-    /// Another way than it was going to take, while it has not set out.
-    pub fn set_target(&mut self, target: Target) {
-        if self.target.is_some() {
-            self.target = Some(target);
-        }
+    /// It may be dialled now: by this way, which need not be the one that it was accepted for, and for so many seconds.
+    pub fn set_out(&mut self, target: Target, seconds: u32) {
+        self.row.trunk = target.trunk;
+        self.row.time_limit_s = self.row.time_limit_s.min(seconds);
+        self.target = Some(target);
     }
 
     /// A child of a Dial.

@@ -103,6 +103,7 @@ impl Call {
             }
             Event::NoWay(code, words) => {
                 notify::write(cx, &self.row, code, &words);
+                self.leg.error = Some(code);
                 self.give_up(cx, Cause::new(403, "Forbidden"), CallStatus::Failed);
             }
             Event::Port(r) => self.on_port(cx, r),

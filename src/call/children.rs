@@ -241,9 +241,8 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         secure: p.secure,
     };
     let account = parent.row.account;
-    if let Err((code, words)) = cx.usage.room(cx.now.wall, cx.tables, account) {
-        return Err(NoRoute { code, words });
-    }
+    let left = cx.usage.room(cx.now.wall, cx.tables, account);
+    let left = left.map_err(|(code, words)| NoRoute { code, words })?;
     let mut target = target::find(cx, account, &wish).map_err(in_a_dial)?;
     target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {
         code: 32011,
@@ -268,7 +267,7 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         direction: Direction::OutboundDial,
         callbacks: callbacks.into_iter().collect(),
         timeout_s: dial.timeout,
-        time_limit_s: parent.row.time_limit_s,
+        time_limit_s: parent.row.time_limit_s.min(left.unwrap_or(u32::MAX)),
         send_digits: p.digits,
         sip_auth: p.auth,
         trunk: target.trunk,

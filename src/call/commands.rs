@@ -78,9 +78,10 @@ impl Call {
             self.row.callbacks.iter_mut().for_each(|s| s.hook = hook.clone());
         }
         if let Some(seconds) = update.time_limit_s {
-            self.row.time_limit_s = seconds;
             // Of the whole call: what has been talked already counts.
             let talked = self.answered_at.map_or(Duration::ZERO, |at| cx.now.mono.since(at));
+            let seconds = seconds.min(self.longest(cx, talked));
+            self.row.time_limit_s = seconds;
             let left = Duration::from_secs(seconds.into()).saturating_sub(talked);
             self.timers.arm(TimerKind::TimeLimit, cx.now.mono + left);
         }
@@ -98,6 +99,17 @@ impl Call {
             self.interrupt(cx);
             self.begin_replacement(cx, document);
         }
+    }
+
+    /// Seconds that it may be given: what it has been given already, or what its account may still talk today.
+    fn longest(&self, cx: &Cx<'_>, talked: Duration) -> u32 {
+        let left = match cx.usage.left(cx.now.wall, cx.tables, self.row.account) {
+            Ok(None) => return u32::MAX,
+            Ok(Some(left)) => left,
+            Err(_) => 0,
+        };
+        let talked = u32::try_from(talked.as_secs()).unwrap_or(u32::MAX);
+        self.row.time_limit_s.max(talked.saturating_add(left))
     }
 
     fn rest_end(&mut self, cx: &mut Cx<'_>, ticket: Ticket, end: EndWish) {

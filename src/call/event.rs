@@ -179,13 +179,8 @@ pub enum Effect {
         /// Chooses our address.
         near: Option<SocketAddr>,
     },
-    /// The same once the call's turn has come: calls per second of its account.
-    TakeTurn {
-        /// The leg.
-        leg: LegId,
-        /// Chooses our address.
-        near: Option<SocketAddr>,
-    },
+    /// The same once the turn of this leg's call has come: calls per second of its account.
+    TakeTurn(LegId),
     /// The leg's plan, latest wins.
     Plan(LegId, Box<MediaPlan>),
     /// To the engine of the leg.

@@ -62,6 +62,8 @@ impl Switch {
         }
         match self.target_of(now, &row) {
             Ok(target) => {
+                // Who waits for its turn has no channel yet.
+                row.trunk = target.trunk.filter(|_| self.is_unpaced(account));
                 let begun = self.begin(now, sid, |cx| {
                     let call = Call::outbound(cx, row, target, Some(ticket));
                     if left_out {

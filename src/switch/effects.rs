@@ -29,7 +29,7 @@ impl Switch {
                 self.endpoint.command(now, command);
             }
             Effect::OpenPort { leg, near } => self.open_port(leg, near),
-            Effect::TakeTurn { leg, near } => self.take_turn(now, sid, leg, near),
+            Effect::TakeTurn(leg) => self.take_turn(now, sid, leg),
             Effect::Plan(leg, plan) => self.plan(leg, plan),
             Effect::Engine(leg, command) => self.engine(leg, command),
             Effect::Connect(connect) => {

@@ -12,7 +12,6 @@ use crate::call::tables::Tables;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid};
 use crate::sip::event::LegId;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Calls of one main account and its subaccounts that may wait; beyond it a POST gets 429.
@@ -30,12 +29,18 @@ fn pace(tables: &Tables, account: AccountSid) -> Pace {
 }
 
 impl Switch {
+    /// Are its calls dialled as they come?
+    pub(super) fn is_unpaced(&self, account: AccountSid) -> bool {
+        let at_once = Pace { own: 0, family: 0 };
+        pace(&self.tables, account) == at_once && self.pacing.len_of(self.tables.main_of(account)) == 0
+    }
+
     /// A call that was accepted is dialled, now or in its turn. One that cannot before the process ends is left to the next.
-    pub(super) fn take_turn(&mut self, now: Now, sid: CallSid, leg: LegId, near: Option<SocketAddr>) {
+    pub(super) fn take_turn(&mut self, now: Now, sid: CallSid, leg: LegId) {
         let Some(account) = self.calls.get(&sid).map(|c| c.row().account) else { return };
-        let (main, pace) = (self.tables.main_of(account), pace(&self.tables, account));
-        if pace == (Pace { own: 0, family: 0 }) && self.pacing.len_of(main) == 0 {
-            return self.open_port(leg, near);
+        let waiting = Waiting { call: sid, leg };
+        if self.is_unpaced(account) {
+            return self.set_out(now, waiting);
         }
         if self.draining {
             return self.postpone(now, sid);
@@ -43,8 +48,9 @@ impl Switch {
         if self.pacing.accounts() >= TIDY_AT {
             self.pacing.tidy(now.mono);
         }
-        match self.pacing.take(now.mono, (account, main), pace, Waiting { call: sid, leg }) {
-            true => self.open_port(leg, near),
+        let (main, pace) = (self.tables.main_of(account), pace(&self.tables, account));
+        match self.pacing.take(now.mono, (account, main), pace, waiting) {
+            true => self.set_out(now, waiting),
             false => self.trace(now, sid, "waits for its turn"),
         }
     }
@@ -55,22 +61,28 @@ impl Switch {
         let mut moved = false;
         while let Some(w) = self.pacing.due(now.mono, |account| pace(&tables, account)) {
             moved = true;
-            let Some(row) = self.calls.get(&w.call).map(|c| c.row().clone()) else { continue };
-            // Trunks may have changed while it waited, and what the account may do.
-            let way = match self.target_of(now, &row) {
-                Ok(way) => way,
-                Err(no) => {
-                    self.tell(now, w.call, Event::NoWay(no.code, no.words));
-                    continue;
-                }
-            };
-            let near = way.address();
-            if let Some(call) = self.calls.get_mut(&w.call) {
-                call.set_target(way);
-            }
-            self.open_port(w.leg, near);
+            self.set_out(now, w);
         }
         moved
+    }
+
+    /// Its turn has come. Trunks may have changed while it waited, and what the account may do, and what it has talked. A trunk's channel is
+    /// taken here, or was with the call where calls are dialled as they come: then it does not stand in its own way.
+    fn set_out(&mut self, now: Now, w: Waiting) {
+        self.count_channels(w.call, None);
+        let Some(row) = self.calls.get(&w.call).map(|c| c.row().clone()) else { return };
+        let way = self.target_of(now, &row).map_err(|no| (no.code, no.words));
+        let left = || self.usage.left(now.wall, &self.tables, row.account);
+        let (way, left) = match way.and_then(|way| Ok((way, left()?))) {
+            Ok(found) => found,
+            Err((code, words)) => return self.tell(now, w.call, Event::NoWay(code, words)),
+        };
+        let (near, trunk) = (way.address(), way.trunk);
+        if let Some(call) = self.calls.get_mut(&w.call) {
+            call.set_out(way, left.unwrap_or(u32::MAX));
+        }
+        self.count_channels(w.call, trunk);
+        self.open_port(w.leg, near);
     }
 
     /// It waits no longer: it was cancelled, or its turn came.

@@ -66,10 +66,10 @@ impl Switch {
     fn recover_call(&mut self, now: Now, row: CallRow) {
         let untouched =
             row.status == CallStatus::Queued && !row.invited && row.direction == Direction::OutboundApi;
-        if untouched && let Ok(target) = self.target_of(now, &row) {
-            self.log(&format!("{} was queued and is dialled now", row.sid));
+        if untouched {
+            self.log(&format!("{} was queued and is dialled in its turn", row.sid));
             let again = row.clone();
-            if self.begin(now, row.sid, |cx| Call::redial(cx, again, target)) {
+            if self.begin(now, row.sid, |cx| Call::redial(cx, again)) {
                 return;
             }
         }

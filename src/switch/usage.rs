@@ -58,30 +58,46 @@ impl Usage {
     /// # Errors
     /// The cap that is reached.
     pub fn room(&self, now: Wall, tables: &Tables, account: AccountSid) -> Result<Option<u32>, Reached> {
-        let Some(row) = tables.account(account) else { return Ok(None) };
-        let own = self.below(now, tables, row, "The account has")?;
-        let main = tables.owner(row);
-        let main =
-            main.map(|main| self.below(now, tables, main, "The main account has with its subaccounts"));
-        Ok(own.into_iter().chain(main.transpose()?.flatten()).min())
-    }
-
-    /// The same below the caps of one account: a main account's count its subaccounts' calls too.
-    fn below(&self, now: Wall, tables: &Tables, row: &AccountRow, who: &str) -> Result<Option<u32>, Reached> {
-        let used = || tables.family(row.sid).filter_map(|sid| self.0.get(&sid));
-        if let Some(max) = row.rules.max_concurrent_calls {
-            let live = used().fold(0, |n: usize, a| n.saturating_add(a.live.len()));
+        for (row, who) in bounds(tables, account) {
+            let Some(max) = row.rules.max_concurrent_calls else { continue };
+            let live = self.used(tables, row).fold(0, |n: usize, a| n.saturating_add(a.live.len()));
             if live >= usize::try_from(max).unwrap_or(usize::MAX) {
                 return Err((10004, format!("{who} {max} calls at once, as many as it may have.")));
             }
         }
-        let Some(max) = row.rules.max_minutes_per_day else { return Ok(None) };
-        let talked = used().fold(0, |all: u64, a| all.saturating_add(a.talked(now)));
-        match u64::from(max).saturating_mul(60).saturating_sub(talked) {
-            0 => Err((10004, format!("{who} talked its {max} minutes of this day (UTC)."))),
-            left => Ok(Some(u32::try_from(left).unwrap_or(u32::MAX))),
-        }
+        self.left(now, tables, account)
     }
+
+    /// Seconds that a call which the account has already may go on; None: nobody counts them.
+    ///
+    /// # Errors
+    /// No minute of the day is left.
+    pub fn left(&self, now: Wall, tables: &Tables, account: AccountSid) -> Result<Option<u32>, Reached> {
+        let mut least: Option<u32> = None;
+        for (row, who) in bounds(tables, account) {
+            let Some(max) = row.rules.max_minutes_per_day else { continue };
+            let talked = self.used(tables, row).fold(0, |all: u64, a| all.saturating_add(a.talked(now)));
+            let left = match u64::from(max).saturating_mul(60).saturating_sub(talked) {
+                0 => return Err((10004, format!("{who} talked its {max} minutes of this day (UTC)."))),
+                left => u32::try_from(left).unwrap_or(u32::MAX),
+            };
+            least = Some(least.map_or(left, |least| least.min(left)));
+        }
+        Ok(least)
+    }
+
+    /// What counts against the caps of an account: a main account's are its subaccounts' too.
+    fn used<'a>(&'a self, tables: &'a Tables, row: &'a AccountRow) -> impl Iterator<Item = &'a Account> {
+        tables.family(row.sid).filter_map(|sid| self.0.get(&sid))
+    }
+}
+
+/// Whose caps hold for an account, and how a refusal begins.
+fn bounds(tables: &Tables, account: AccountSid) -> impl Iterator<Item = (&AccountRow, &'static str)> {
+    let own = tables.account(account);
+    let main = own.and_then(|row| tables.owner(row));
+    let own = own.map(|row| (row, "The account has"));
+    own.into_iter().chain(main.map(|row| (row, "The main account has with its subaccounts")))
 }
 
 impl Account {

@@ -9,8 +9,7 @@ use crate::security::secrets;
 use chorus::sid::TrunkSid;
 use chorus::sip::digest::server::ha1;
 use chorus::sip::event::Credentials;
-use chorus::store::rows::{AccountRow, NotificationRow, Purpose, TrunkMode, TrunkRow};
-use chorus::store::tx::Op;
+use chorus::store::rows::{NotificationRow, Purpose, TrunkMode, TrunkRow};
 use chorus::trunk::Snapshot;
 use std::sync::Arc;
 
@@ -210,10 +209,8 @@ fn an_extension_that_may_not_be_called_now_is_not_a_number_that_is_not_there() {
     register(&mut w, 0, "alice", "chorus");
     w.dial_with(0, "bob", "alice", vec![]);
     over(&mut w);
-    let mut account = w.store.get::<AccountRow>(ACCOUNT).unwrap().clone();
     w.another_trunk(TrunkRow { account: Some(ACCOUNT), ..extension(0x81, "alice") });
-    account.status = "suspended".to_owned();
-    w.put(vec![Op::PutAccount(Box::new(account))]);
+    w.suspend();
     w.dial_with(0, "bob", "alice", vec![]);
     w.until("refused", |w| w.phones[0].ended.len() == 2);
     assert_eq!(w.phones[0].ended.iter().map(|e| e.code).collect::<Vec<_>>(), [503, 480]);

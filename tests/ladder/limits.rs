@@ -4,7 +4,7 @@ use super::scene::*;
 use crate::kit::phone::OnCall;
 use crate::kit::rows::dial_request;
 use crate::kit::{Reply, World, ladder};
-use chorus::api::command::{Answer, EndWish, Request};
+use chorus::api::command::{Answer, CallUpdate, EndWish, Request};
 use chorus::call::event::Ticket;
 use chorus::sid::CallSid;
 use chorus::store::account_rules::AccountRules;
@@ -99,6 +99,104 @@ fn limit_queue_survives_a_restart() {
         "limit_queue_survives_a_restart",
         "A queued call found at start is dialled in its turn; one whose INVITE may have left is not dialled again.",
     );
+}
+
+fn error(w: &World, n: u128) -> (&'static str, Option<u32>) {
+    (status(w, n), w.store.get::<CallRow>(CallSid(n)).unwrap().error)
+}
+
+/// What was open when a call was accepted need not be when its turn comes: it ends as one that was never dialled, and says why.
+#[test]
+fn a_call_whose_turn_comes_is_dialled_if_it_still_may_be() {
+    type Shuts = fn(&mut World);
+    let country: Shuts = |w| w.rules(|r| r.allowed_calling_codes = vec!["44".to_owned()]);
+    let minutes: Shuts = |w| w.rules(|r| r.max_minutes_per_day = Some(0));
+    let trunk: Shuts = |w| w.without_trunk();
+    let account: Shuts = |w| w.suspend();
+    let home: fn(&mut AccountRules) = |r| r.home = Some("44".to_owned());
+    for (seed, shuts, code) in
+        [(908, country, 21215), (909, minutes, 10004), (910, trunk, 13224), (911, account, 10001)]
+    {
+        let mut w = slow(seed);
+        w.rules(home);
+        for n in 1..=3 {
+            post(&mut w, n);
+        }
+        w.run_ms(100);
+        shuts(&mut w);
+        w.run_ms(10_000);
+        assert_eq!(
+            (status(&w, 1), error(&w, 2), error(&w, 3)),
+            ("completed", ("failed", Some(code)), ("failed", Some(code)))
+        );
+        assert_eq!(w.phones[0].ended.len(), 1, "{code}: nobody else was dialled");
+        let notes: Vec<u32> = w.store.all::<NotificationRow>().map(|n| n.code).collect();
+        assert_eq!(notes, [code, code]);
+    }
+}
+
+/// A trunk's channel is taken with the call, not with its INVITE; who waits for its turn holds none.
+#[test]
+fn calls_that_come_at_once_do_not_overfill_a_trunk() {
+    let mut w = slow(912);
+    w.rules(|r| r.calls_per_second = 0);
+    w.trunk(|t| t.max_channels = Some(1));
+    let tickets: Vec<Ticket> = (1..=20).map(|n| post(&mut w, n)).collect();
+    w.run_ms(1_000);
+    let codes: Vec<_> = tickets.iter().map(|t| refused(&w, *t)).collect();
+    assert_eq!(codes.iter().filter(|c| c.is_none()).count(), 1, "{codes:?}");
+    assert!(codes.iter().flatten().all(|c| *c == 13224));
+}
+
+#[test]
+fn who_waits_for_its_turn_holds_no_channel() {
+    for (seed, crash) in [(913, false), (916, true)] {
+        let mut w = slow(seed);
+        // What the second one does; the first hangs up.
+        w.app.on("/voice", Reply::twiml("<Pause length=\"60\"/>"));
+        w.trunk(|t| t.max_channels = Some(1));
+        post(&mut w, 1);
+        w.until("the first is over", |w| w.switch.calls().count() == 0);
+        let tickets = [post(&mut w, 2), post(&mut w, 3)];
+        w.run_ms(10);
+        assert_eq!(tickets.map(|t| refused(&w, t)), [None, None], "neither has a channel yet");
+        if crash {
+            w.crash();
+        }
+        w.run_ms(10_000);
+        assert_eq!((status(&w, 2), error(&w, 3)), ("in-progress", ("failed", Some(13224))));
+    }
+}
+
+/// An update may shorten a call, and lift its limit as far as the account may talk.
+#[test]
+fn a_time_limit_of_an_update_is_within_the_minutes_of_the_day() {
+    let mut w = World::new(914);
+    callee(&mut w, OnCall::Answer(100));
+    w.app.on("/voice", Reply::twiml("<Pause length=\"600\"/>"));
+    w.rules(|r| r.max_minutes_per_day = Some(2));
+    let sid = api(&mut w, |_| {});
+    answered(&mut w, 0);
+    for (after_ms, limit) in [(10_000, 60), (10_000, 3_600)] {
+        w.run_ms(after_ms);
+        update(&mut w, sid, CallUpdate { time_limit_s: Some(limit), ..CallUpdate::default() });
+    }
+    w.run_ms(80_000);
+    assert!(w.phones[0].ended.is_empty(), "the second one lifted the first");
+    w.run_ms(30_000);
+    assert!(!w.phones[0].ended.is_empty(), "but not the day's");
+}
+
+/// A Dial's child talks its account's minutes as well, of which others have talked some since its parent began.
+#[test]
+fn a_child_is_given_the_minutes_that_are_left() {
+    let mut w = caller(915, "<Say>hi</Say><Pause length=\"30\"/><Dial><Number>+15550002</Number></Dial>");
+    callee(&mut w, OnCall::Answer(100));
+    w.rules(|r| r.max_minutes_per_day = Some(2));
+    w.dial(0, "+15550001");
+    w.until("it rings there", |w| w.phones[1].leg.is_some());
+    let child = w.switch.calls().map(|c| c.row()).find(|r| r.parent.is_some()).unwrap();
+    assert!((85..=91).contains(&child.time_limit_s), "{} s", child.time_limit_s);
 }
 
 /// SIGTERM: who waits is not hung up with the others, but left to the next process.

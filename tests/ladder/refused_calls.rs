@@ -10,7 +10,7 @@ use chorus::api::command::{Answer, Request};
 use chorus::api::command_external::{ExternalCall, Origin};
 use chorus::sid::AccountSid;
 use chorus::store::account_rules::AccountRules;
-use chorus::store::rows::{AccountRow, NotificationRow, TrunkRow};
+use chorus::store::rows::{NotificationRow, TrunkRow};
 use chorus::store::tx::Op;
 use chorus::switch::log::{LINES_MAX, WINDOW};
 
@@ -155,8 +155,7 @@ fn calls_of_external_switches_have_a_cap_of_their_own() {
 #[test]
 fn an_account_that_is_suspended_answers_nothing() {
     let mut w = caller(726, "<Say>hi</Say>");
-    let row = w.store.get::<AccountRow>(ACCOUNT).unwrap().clone();
-    w.put(vec![Op::PutAccount(Box::new(AccountRow { status: "suspended".to_owned(), ..row }))]);
+    w.suspend();
     assert_eq!(refused(&mut w, "+15550001"), 480);
     assert!(notes_of(&w, ACCOUNT)[0].words.contains("the account is not active"));
 }

@@ -84,6 +84,14 @@ impl World {
         self.reload();
     }
 
+    /// The operator suspends the account.
+    pub fn suspend(&mut self) {
+        let mut row = self.store.get::<AccountRow>(ACCOUNT).unwrap().clone();
+        row.status = "suspended".to_owned();
+        row.touch(row.updated);
+        self.put(vec![Op::PutAccount(Box::new(row))]);
+    }
+
     pub fn trunk(&mut self, change: impl FnOnce(&mut TrunkRow)) {
         let mut row = self.store.get::<TrunkRow>(TrunkSid(0x71)).unwrap().clone();
         change(&mut row);
