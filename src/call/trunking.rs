@@ -26,9 +26,8 @@ const RING_S: u32 = 180;
 pub const TIME_LIMIT_S: u32 = 24 * 3_600;
 /// The trunk has no origination URL that can be rung.
 const NO_URL: u32 = 32_010;
-
-/// What was dialled could not be reached.
-const UNREACHED: u32 = 32_011;
+/// It goes round and round.
+const TOO_MANY_HOPS: u32 = 32_011;
 
 /// Which trunk, and where its call goes.
 #[derive(Clone, Debug)]
@@ -84,7 +83,14 @@ impl Call {
         let (mut dial, way) = (trunking.dial(), trunking.way.clone());
         self.trunking = Some(Box::new(trunking));
         if self.leg.hops == 0 {
-            self.turn_back(cx);
+            // As a proxy would say (RFC 3261 section 16.3, step 3): between two trunks a call may go round and round.
+            notify::write(
+                cx,
+                &self.row,
+                TOO_MANY_HOPS,
+                "the call has taken all the hops it may (Max-Forwards)",
+            );
+            self.give_up(cx, Cause::new(483, "Too Many Hops"), CallStatus::Failed);
             return cx.fx.split_off(already);
         }
         match way {
@@ -95,19 +101,6 @@ impl Call {
             Way::Originating(urls) => self.ring_pbx(cx, dial, &urls),
         }
         cx.fx.split_off(already)
-    }
-
-    /// Here we stand where a proxy would, and answer as one (RFC 3261 section 16.3): trunks that dial each other come to an end.
-    fn turn_back(&mut self, cx: &mut Cx<'_>) {
-        notify::write(
-            cx,
-            &self.row,
-            UNREACHED,
-            "the call has taken all the hops it may: look for trunks that dial each other",
-        );
-        let cause = Cause::new(483, "Too Many Hops");
-        let to = status::of_refusal(cause.code);
-        self.give_up(cx, cause, to);
     }
 
     fn ring_pbx(&mut self, cx: &mut Cx<'_>, dial: Dial, urls: &[OriginationUrlRow]) {

@@ -167,23 +167,6 @@ fn elastic_caller_gives_up() {
 }
 
 #[test]
-fn elastic_too_many_hops() {
-    let mut w = trunk(608, &[url(3, 10, 10)], |_| {});
-    let pbx = pbx(&mut w, 3, OnCall::Answer(100));
-    w.phones[0].hops.0 = 0;
-    w.dial(0, "+15550001");
-    over(&mut w);
-    assert_eq!((w.phones[0].ended[0].code, w.phones[pbx].hops.1), (483, None));
-    assert_eq!(outer(&w).status, CallStatus::Failed);
-    assert!(w.store.all::<NotificationRow>().any(|n| n.code == 32_011));
-    ladder::check(
-        w,
-        "elastic_too_many_hops",
-        "A call of a trunk that may take no further hop gets 483 (RFC 3261 section 16.3).",
-    );
-}
-
-#[test]
 fn among_equals_the_weight_decides() {
     let mut first = 0;
     for seed in 0..60 {
@@ -281,6 +264,28 @@ fn elastic_termination_by_address() {
     assert!(w.app.of("/voice").is_empty());
     let sentence = "A PBX dials out through the termination domain, known by an IP list: out over the account's own way, 180 and 200 come back.";
     ladder::check(w, "elastic_termination_by_address", sentence);
+}
+
+#[test]
+fn elastic_too_many_hops() {
+    let mut w = behind(618, lists(Some("10.0.1.8/29"), None), |_| {});
+    w.phones[0].hops.0 = 0;
+    dial_out(&mut w, "+15550001");
+    over(&mut w);
+    assert_eq!(w.phones[0].ended[0].code, 483);
+    assert!(w.store.all::<NotificationRow>().any(|n| n.code == 32011 && n.words.contains("Max-Forwards")));
+    ladder::check(w, "elastic_too_many_hops", "483 between trunks to an INVITE that has no hop left.");
+}
+
+#[test]
+fn elastic_rings_for_ever() {
+    let mut w = behind(619, lists(Some("10.0.1.8/29"), None), |_| {});
+    w.phones[1].on_call = OnCall::Ring;
+    dial_out(&mut w, "+15550001");
+    w.run_ms(185_000);
+    over(&mut w);
+    let sentence = "Timer C between trunks: an INVITE that only rings for three minutes is taken back.";
+    ladder::check(w, "elastic_rings_for_ever", sentence);
 }
 
 #[test]
