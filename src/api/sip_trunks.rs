@@ -116,8 +116,8 @@ pub const STEP: Schema = Schema {
 /// GET /carrier/v1/sip_trunks/{Sid}/explain.
 pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
     let trunk = find(&ctx).await?;
-    let all = ctx.read(snapshot::snapshot).await?;
-    let tables = Snapshot::new(all.trunks, all.numbers);
+    let (trunks, numbers) = ctx.read(snapshot::trunks_and_numbers).await?;
+    let tables = Snapshot::new(trunks, numbers);
     let number = ctx.params.text("number").unwrap_or_default();
     let account = ctx.params.text("account_sid").and_then(AccountSid::parse).or(trunk.account);
     let account = account.or_else(|| tables.number_on(&[trunk.sid], number).map(|n| n.account));
