@@ -7,7 +7,7 @@ use crate::rng::Rng;
 use crate::sid::AccountSid;
 use crate::store::account_rules::AccountRules;
 use crate::store::crypt::Key;
-use crate::store::rows::AccountRow;
+use crate::store::rows::{AccountRow, CredentialRow, TrunkRow};
 use crate::store::tx::{Op, StoreError, Tx};
 use crate::store::{Scope, Store, accounts, snapshot};
 use std::io::{IsTerminal, Write};
@@ -143,7 +143,7 @@ async fn first_account(config: &Config, store: &Store) -> Result<Option<AccountR
     let row = store
         .read(move |r| match wanted {
             Some(sid) => accounts::get(r, Scope::Operator, sid),
-            None => snapshot::snapshot(r).map(|s| s.accounts.into_iter().min_by_key(|a| (a.created, a.sid))),
+            None => accounts::oldest(r, Scope::Operator).map(|rows| rows.into_iter().next()),
         })
         .await
         .map_err(|e| format!("the accounts could not be read: {e}"))?;
@@ -232,10 +232,10 @@ fn tell(path: &Path, row: &AccountRow, carrier: &str) {
 /// # Errors
 /// A sentence that says which realm it was.
 pub async fn check_realm(config: &Config, store: &Store) -> Result<(), String> {
-    let all =
-        store.read(snapshot::snapshot).await.map_err(|e| format!("the tables could not be read: {e}"))?;
-    let of_users = all.credentials.iter().map(|c| &c.ha1);
-    let hashes = of_users.chain(all.trunks.iter().filter_map(|t| t.ha1.as_ref()));
+    let all = store.read(|r| Ok((snapshot::all::<CredentialRow>(r)?, snapshot::all::<TrunkRow>(r)?))).await;
+    let (users, trunks) = all.map_err(|e| format!("the tables could not be read: {e}"))?;
+    let of_users = users.iter().map(|c| &c.ha1);
+    let hashes = of_users.chain(trunks.iter().filter_map(|t| t.ha1.as_ref()));
     // Rows from before the realm was kept say nothing of it.
     let other: Vec<_> = hashes.filter(|h| !h.realm.is_empty() && h.realm != config.realm).collect();
     match other.first() {

@@ -8,7 +8,6 @@ use super::schema::{Prop, Schema, Type, always};
 use crate::clock::Wall;
 use crate::rng::Rng;
 use crate::sid::AccountSid;
-use crate::store::Page;
 use crate::store::account_rules::AccountRules;
 use crate::store::accounts::{self, AccountFilter};
 use crate::store::query::{PAGE_MAX, Scope};
@@ -95,10 +94,8 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     if !parent.is_main() {
         return Err(Refusal::plain(21101));
     }
-    let (scope, all) = (Scope::WithChildren(parent.sid), Page::first(CHILDREN_MAX));
-    let family = ctx.read(move |r| accounts::list(r, scope, &AccountFilter::default(), &all)).await?;
-    // The page holds the parent too: one more than the page is one child too many.
-    if family.next.is_some() {
+    let main = parent.sid;
+    if ctx.read(move |r| accounts::children_reach(r, main, CHILDREN_MAX)).await? {
         return Err(Refusal::plain(21480));
     }
     let row = fresh(Some(parent), ctx.params.owned("FriendlyName"), ctx.now, &mut super::rng());

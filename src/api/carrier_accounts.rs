@@ -11,7 +11,6 @@ use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Schema, Type, always, maybe};
 use crate::sid::AccountSid;
-use crate::store::Page;
 use crate::store::accounts::{self, AccountFilter};
 use crate::store::query::Scope;
 use crate::store::rows::AccountRow;
@@ -138,11 +137,9 @@ async fn may_have_children(ctx: &Ctx, parent: AccountSid) -> Result<AccountRow, 
     if !row.is_main() {
         return Err(unprocessable("A subaccount has no subaccounts.").about(NAME));
     }
-    let (scope, all) = (Scope::WithChildren(parent), Page::first(CHILDREN_MAX));
-    let family = ctx.read(move |r| accounts::list(r, scope, &AccountFilter::default(), &all)).await?;
-    match family.next {
-        Some(_) => Err(unprocessable(format!("It has {CHILDREN_MAX} subaccounts already.")).about(NAME)),
-        None => Ok(row),
+    match ctx.read(move |r| accounts::children_reach(r, parent, CHILDREN_MAX)).await? {
+        true => Err(unprocessable(format!("It has {CHILDREN_MAX} subaccounts already.")).about(NAME)),
+        false => Ok(row),
     }
 }
 

@@ -6,9 +6,9 @@ use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Prop, Schema, Type, always};
 use crate::sid::CredentialListSid;
-use crate::store::rows::{CredentialListRow, ListSid};
+use crate::store::rows::{CredentialListRow, ListKind, ListSid};
 use crate::store::tx::{Op, Tx};
-use crate::store::{Page, sip_domains, sip_lists};
+use crate::store::{sip_domains, sip_lists};
 use serde_json::{Value, json};
 
 /// Lists of an account.
@@ -69,8 +69,8 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
 /// POST SIP/CredentialLists.
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let scope = ctx.scope()?;
-    let have = ctx.read(move |r| sip_lists::credential_lists(r, scope, &Page::first(LISTS_MAX))).await?;
-    if have.rows.len() as u64 >= u64::from(LISTS_MAX) {
+    let kind = ListKind::Credentials;
+    if ctx.read(move |r| sip_lists::lists_reach(r, scope, kind, LISTS_MAX)).await? {
         return Err(Refusal::new(21239, format!("An account has at most {LISTS_MAX} credential lists.")));
     }
     let row = CredentialListRow {

@@ -9,9 +9,9 @@ use super::schema::{Prop, Schema, Type, always};
 use super::trunk_rules::is_user;
 use crate::sid::{CredentialListSid, CredentialSid};
 use crate::sip::digest::server::ha1;
-use crate::store::rows::CredentialRow;
+use crate::store::rows::{CredentialRow, ListSid};
+use crate::store::sip_lists;
 use crate::store::tx::{Op, Tx};
-use crate::store::{Page, sip_lists};
 use serde_json::{Value, json};
 
 /// Credentials of a list.
@@ -98,9 +98,8 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
         let words = "Username: letters, digits and - _ . ! ~ * ' + alone are expected.";
         return Err(Refusal::new(21243, words));
     }
-    let have =
-        ctx.read(move |r| sip_lists::credentials(r, scope, list, &Page::first(CREDENTIALS_MAX))).await?;
-    if have.rows.len() as u64 >= u64::from(CREDENTIALS_MAX) {
+    let whole = ListSid::Credentials(list);
+    if ctx.read(move |r| sip_lists::entries_reach(r, scope, whole, CREDENTIALS_MAX)).await? {
         return Err(Refusal::new(21242, format!("A list has at most {CREDENTIALS_MAX} credentials.")));
     }
     let password = ctx.params.text("Password").unwrap_or_default();

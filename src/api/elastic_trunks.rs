@@ -1,6 +1,7 @@
 //! (s) `/v1/Trunks`: trunks of an account as Twilio's Elastic SIP Trunking has them, and how their calls are recorded.
 
 use super::hooks::word;
+use super::list_uses::{auth_types, guards};
 use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, Value as Given, param};
@@ -8,13 +9,13 @@ use super::refusal::Refusal;
 use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
 use crate::sid::ElasticTrunkSid;
 use crate::store::elastic::{self, ElasticTrunkRow, TrunkRecording};
-use crate::store::rows::{DoorSid, ListSid, ListUseRow};
+use crate::store::rows::{DoorSid, ListUseRow};
 use crate::store::tx::{Op, Tx};
 use crate::trunk::names::Names;
 use serde_json::{Value, json};
 
 /// Trunks of one account.
-const TRUNKS_MAX: usize = 100;
+const TRUNKS_MAX: u32 = 100;
 /// [`TRUNKS_MAX`] is reached.
 const TOO_MANY: u32 = 21_244;
 /// The trunk is not valid.
@@ -122,13 +123,10 @@ fn show_recording(recording: &TrunkRecording) -> Value {
     json!({ "mode": recording.mode, "trim": recording.trim })
 }
 
-/// A trunk as a record; `uses` say which lists open the account's trunks.
+/// A trunk as a record; `uses` say which lists open it.
 fn show(ctx: &Ctx, row: &ElasticTrunkRow, uses: &[ListUseRow]) -> Value {
     let url = url(ctx, row.sid);
-    let own = || uses.iter().filter(|u| u.owner == DoorSid::Trunk(row.sid)).map(|u| u.list);
-    let addresses = own().any(|list| matches!(list, ListSid::Addresses(_))).then_some("IP_ACL");
-    let users = own().any(|list| matches!(list, ListSid::Credentials(_))).then_some("CREDENTIAL_LIST");
-    let auth: Vec<&str> = addresses.into_iter().chain(users).collect();
+    let auth = auth_types(uses, DoorSid::Trunk(row.sid));
     json!({
         "account_sid": row.account,
         "domain_name": row.domain_name,
@@ -164,8 +162,7 @@ pub async fn find(ctx: &Ctx, var: &str) -> Result<ElasticTrunkRow, Refusal> {
 }
 
 async fn shown(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<Outcome, Refusal> {
-    let scope = ctx.scope()?;
-    let uses = ctx.read(move |r| elastic::uses(r, scope)).await?;
+    let uses = guards(ctx, vec![DoorSid::Trunk(row.sid)]).await?;
     Ok(Outcome::Record(show(ctx, row, &uses)))
 }
 
@@ -174,7 +171,7 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (scope, page) = (ctx.scope()?, wanted(&ctx.params)?);
     let asked = page.clone();
     let listed = ctx.read(move |r| elastic::list(r, scope, &asked)).await?;
-    let uses = ctx.read(move |r| elastic::uses(r, scope)).await?;
+    let uses = guards(&ctx, listed.rows.iter().map(|row| DoorSid::Trunk(row.sid)).collect()).await?;
     let envelope = Envelope { key: "trunks", path: &ctx.path, filters: &ctx.filters, page: &page };
     let base = &ctx.origin;
     Ok(Outcome::Page(envelope.meta_body(base, &listed, |row| show(&ctx, row, &uses))))
@@ -226,7 +223,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (account, scope) = (ctx.account()?.sid, ctx.scope()?);
     let mut row = ElasticTrunkRow::new(ElasticTrunkSid::new(&mut super::rng()), account, ctx.now);
     apply(&mut row, &ctx.params, &ctx.api.config.names)?;
-    if ctx.read(move |r| elastic::count(r, scope)).await? >= TRUNKS_MAX {
+    if ctx.read(move |r| elastic::reach(r, scope, TRUNKS_MAX)).await? {
         return Err(Refusal::plain(TOO_MANY));
     }
     write(&ctx, &row).await?;

@@ -161,11 +161,9 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
 pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let page = wanted(&ctx.params)?;
     let asked = page.clone();
-    let listed = ctx.read(move |r| trunks::list(r, Scope::Operator, &asked)).await?;
+    let listed = ctx.read(move |r| trunks::gateways(r, Scope::Operator, &asked)).await?;
     let live = Live::ask(&ctx).await;
-    // The pages are those of all trunks: one may hold few gateways, or none.
-    let registers = |t: &&TrunkRow| t.authentication_mode == TrunkMode::OutboundRegistration;
-    let shown: Vec<Value> = listed.rows.iter().filter(registers).map(|t| show(t, &live, None)).collect();
+    let shown: Vec<Value> = listed.rows.iter().map(|t| show(t, &live, None)).collect();
     let next = carrier::next(&ctx, &page, &listed);
     Ok(Outcome::Record(json!({ "gateways": shown, "next": next })))
 }

@@ -6,9 +6,9 @@ use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Prop, Schema, Type, always};
 use crate::sid::IpAclSid;
-use crate::store::rows::{IpAclRow, ListSid};
+use crate::store::rows::{IpAclRow, ListKind, ListSid};
 use crate::store::tx::{Op, Tx};
-use crate::store::{Page, sip_domains, sip_lists};
+use crate::store::{sip_domains, sip_lists};
 use serde_json::{Value, json};
 
 /// Lists of an account.
@@ -73,8 +73,8 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
 /// POST SIP/IpAccessControlLists.
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let scope = ctx.scope()?;
-    let have = ctx.read(move |r| sip_lists::ip_acls(r, scope, &Page::first(LISTS_MAX))).await?;
-    if have.rows.len() as u64 >= u64::from(LISTS_MAX) {
+    let kind = ListKind::Addresses;
+    if ctx.read(move |r| sip_lists::lists_reach(r, scope, kind, LISTS_MAX)).await? {
         let words = format!("An account has at most {LISTS_MAX} IP access control lists.");
         return Err(Refusal::new(21255, words));
     }

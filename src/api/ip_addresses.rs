@@ -7,9 +7,9 @@ use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
 use super::schema::{Prop, Schema, Type, always};
 use crate::sid::{IpAclSid, IpAddressSid};
-use crate::store::rows::IpAddressRow;
+use crate::store::rows::{IpAddressRow, ListSid};
+use crate::store::sip_lists;
 use crate::store::tx::{Op, Tx};
-use crate::store::{Page, sip_lists};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -116,9 +116,8 @@ fn apply(row: &mut IpAddressRow, p: &Params) -> Result<(), Refusal> {
 /// POST IpAddresses.
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (scope, list) = (ctx.scope()?, find_list(&ctx, "IpAccessControlListSid").await?.sid);
-    let have =
-        ctx.read(move |r| sip_lists::ip_addresses(r, scope, list, &Page::first(ADDRESSES_MAX))).await?;
-    if have.rows.len() as u64 >= u64::from(ADDRESSES_MAX) {
+    let whole = ListSid::Addresses(list);
+    if ctx.read(move |r| sip_lists::entries_reach(r, scope, whole, ADDRESSES_MAX)).await? {
         return Err(Refusal::new(21237, format!("A list has at most {ADDRESSES_MAX} addresses.")));
     }
     let mut row = IpAddressRow {

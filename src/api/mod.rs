@@ -39,6 +39,7 @@ pub mod ip_addresses;
 pub mod json;
 pub mod keys;
 pub mod limits;
+pub mod list_uses;
 pub mod live;
 pub mod media;
 pub mod mp3;

@@ -9,7 +9,6 @@ use super::schema::{Prop, Schema, Type, always};
 use crate::sid::OriginationUrlSid;
 use crate::sip::wire::Uri;
 use crate::store::elastic::{self, OriginationUrlRow};
-use crate::store::page::Page;
 use crate::store::tx::{Op, Tx};
 use serde_json::{Value, json};
 
@@ -141,8 +140,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
         updated: ctx.now,
     };
     apply(&mut row, &ctx.params)?;
-    let there = ctx.read(move |r| elastic::urls(r, scope, trunk.sid, &Page::first(URLS_MAX))).await?;
-    if there.rows.len() >= URLS_MAX as usize {
+    if ctx.read(move |r| elastic::urls_reach(r, scope, trunk.sid, URLS_MAX)).await? {
         return Err(Refusal::plain(TOO_MANY));
     }
     ctx.commit_tables(Tx::one(Op::PutOriginationUrl(Box::new(row.clone())))).await?;

@@ -168,7 +168,7 @@ impl Param {
 pub const PAGING: &[Param] = &[
     param("PageSize", Kind::PageSize, "Records of a page, at most 1000; 50 unless given.").example("20"),
     param("Page", Kind::Int(0, i64::MAX), "Number of the page, counted by the client.").example("0"),
-    param("PageToken", Kind::Token(64), "Where the page begins; from next_page_uri.").bad(21481),
+    param("PageToken", Kind::Token(128), "Where the page begins; from next_page_uri.").bad(21481),
 ];
 
 /// A checked value.

@@ -269,7 +269,7 @@ pub static ROUTES: &[Operation] = &[
     row("ListCarrierCallEvent", Verb::Get, "/carrier/v1/calls/{Sid}/events", &[], Shape::CarrierList(&carrier_calls::EVENT), run!(carrier_calls::events)).saying("What an external switch reported of a call, newest first.").by(Access::Carrier),
     row("FetchCarrierCall", Verb::Get, "/carrier/v1/calls/{Sid}", &[], Shape::Carrier(&carrier_calls::CALL), run!(carrier_calls::fetch)).saying("A call: why and by whom it ended, how long it rang, how it sounded.").by(Access::Carrier),
 
-    row("ListGateway", Verb::Get, "/gateways", super::params::PAGING, Shape::Json(&gateways::GATEWAYS), run!(gateways::list)).saying("Gateways: the trunks that register elsewhere, by pages of all trunks.").by(Access::Carrier),
+    row("ListGateway", Verb::Get, "/gateways", super::params::PAGING, Shape::Json(&gateways::GATEWAYS), run!(gateways::list)).saying("Gateways: the trunks that register elsewhere.").by(Access::Carrier),
     row("CreateGateway", Verb::Post, "/gateways", gateways::CREATE, Shape::Json(&gateways::GATEWAY), run!(gateways::create)).saying("Makes a gateway, or replaces the one of this name; it registers at once.").status(201).by(Access::Carrier),
     row("FetchGateway", Verb::Get, "/gateways/{Id}", &[], Shape::Json(&gateways::GATEWAY), run!(gateways::fetch)).saying("A gateway, by id or name.").by(Access::Carrier),
     delete("DeleteGateway", "/gateways/{Id}", run!(gateways::delete), "Deletes a gateway, by id or name; its registration is taken back.").by(Access::Carrier),

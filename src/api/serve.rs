@@ -4,7 +4,7 @@ use super::auth::{self, Caller, Guard};
 use super::form::{self, Fields};
 use super::limits::*;
 use super::operation::{Access, Ctx, Operation, Outcome, Shape, Verb};
-use super::params::Params;
+use super::params::{PAGING, Params};
 use super::refusal::Refusal;
 use super::reply::{self, Form, Text};
 use super::router::{self, Route};
@@ -353,7 +353,9 @@ fn context(
         shape if shape.takes_json() && operation.verb.has_body() => Params::default(),
         _ => parse::parse(operation.id, &operation.tables(), &fields)?,
     };
-    let declared = |name: &str| operation.params.iter().any(|p| p.name == name);
+    // What says which page a link says anew.
+    let pages = |name: &str| PAGING.iter().any(|p| p.name == name);
+    let declared = |name: &str| !pages(name) && operation.params.iter().any(|p| p.name == name);
     Ok(Ctx {
         api: worker.api.clone(),
         operation,

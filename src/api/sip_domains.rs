@@ -1,16 +1,16 @@
 //! (s) SIP/Domains: host names that take calls, and registrations if they say so.
 
 use super::hooks::{self, Slot};
+use super::list_uses::{auth_types, guards};
 use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
 use crate::sid::SipDomainSid;
-use crate::store::reader::Reader;
-use crate::store::rows::{DoorSid, ListSid, Purpose, SipDomainRow};
-use crate::store::tx::{Op, StoreError, Tx};
-use crate::store::{Page, Scope, sip_domains};
+use crate::store::rows::{DoorSid, ListUseRow, SipDomainRow};
+use crate::store::sip_domains;
+use crate::store::tx::{Op, Tx};
 use serde_json::{Map, Value, json};
 
 /// Domains of an account.
@@ -78,33 +78,13 @@ const PROPS: &[Prop] = &[
     maybe("emergency_caller_sid", Type::Sid("PN")),
 ];
 
-/// A domain with what guards its calls: `IP_ACL`, `CREDENTIAL_LIST`, both with a comma between, or nothing.
-struct Guarded {
-    row: SipDomainRow,
-    auth_type: String,
-}
-
-impl Guarded {
-    fn read(r: &mut Reader, row: SipDomainRow) -> Result<Guarded, StoreError> {
-        let owner = DoorSid::Domain(row.sid);
-        let uses = sip_domains::uses(r, Scope::Account(row.account), owner, Purpose::Calls)?;
-        let has = |of: fn(&ListSid) -> bool| uses.iter().any(|u| of(&u.list));
-        let kinds = [
-            ("IP_ACL", has(|l| matches!(l, ListSid::Addresses(_)))),
-            ("CREDENTIAL_LIST", has(|l| matches!(l, ListSid::Credentials(_)))),
-        ];
-        let auth_type: Vec<&str> = kinds.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
-        Ok(Guarded { row, auth_type: auth_type.join(",") })
-    }
-}
-
-fn show(guarded: &Guarded) -> Value {
-    let Guarded { row, auth_type } = guarded;
+/// `uses`: what guards its calls.
+fn show(row: &SipDomainRow, uses: &[ListUseRow]) -> Value {
     let uri = format!("/2010-04-01/Accounts/{}/SIP/Domains/{}", row.account, row.sid);
     json!({
         "account_sid": row.account,
         "api_version": "2010-04-01",
-        "auth_type": auth_type,
+        "auth_type": auth_types(uses, DoorSid::Domain(row.sid)).join(","),
         "date_created": row.created.rfc2822(),
         "date_updated": row.updated.rfc2822(),
         "domain_name": row.name,
@@ -134,15 +114,10 @@ fn show(guarded: &Guarded) -> Value {
 pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let (scope, page) = (ctx.scope()?, wanted(&ctx.params)?);
     let asked = page.clone();
-    let listed = ctx
-        .read(move |r| {
-            let found = sip_domains::list(r, scope, &asked)?;
-            let rows: Result<_, _> = found.rows.into_iter().map(|row| Guarded::read(r, row)).collect();
-            Ok(crate::store::Listed { rows: rows?, next: found.next, previous: found.previous })
-        })
-        .await?;
+    let listed = ctx.read(move |r| sip_domains::list(r, scope, &asked)).await?;
+    let uses = guards(&ctx, listed.rows.iter().map(|row| DoorSid::Domain(row.sid)).collect()).await?;
     let envelope = Envelope { key: "domains", path: &ctx.path, filters: &ctx.filters, page: &page };
-    Ok(Outcome::Page(envelope.body(&listed, show)))
+    Ok(Outcome::Page(envelope.body(&listed, |row| show(row, &uses))))
 }
 
 /// The domain that a variable of the path names, of this account.
@@ -152,7 +127,8 @@ pub async fn find(ctx: &Ctx, variable: &str) -> Result<SipDomainRow, Refusal> {
 }
 
 async fn shown(ctx: &Ctx, row: SipDomainRow) -> Result<Outcome, Refusal> {
-    Ok(Outcome::Record(show(&ctx.read(move |r| Guarded::read(r, row)).await?)))
+    let uses = guards(ctx, vec![DoorSid::Domain(row.sid)]).await?;
+    Ok(Outcome::Record(show(&row, &uses)))
 }
 
 /// GET SIP/Domains/{Sid}.
@@ -198,8 +174,7 @@ async fn write(ctx: &Ctx, row: SipDomainRow) -> Result<Outcome, Refusal> {
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let scope = ctx.scope()?;
     let name = domain_name(&ctx)?.unwrap_or_default();
-    let have = ctx.read(move |r| sip_domains::list(r, scope, &Page::first(DOMAINS_MAX))).await?;
-    if have.rows.len() as u64 >= u64::from(DOMAINS_MAX) {
+    if ctx.read(move |r| sip_domains::reach(r, scope, DOMAINS_MAX)).await? {
         return Err(Refusal::new(21230, format!("An account has at most {DOMAINS_MAX} SIP domains.")));
     }
     let mut row = SipDomainRow {

@@ -77,6 +77,12 @@ pub fn list(
     r.page(visible(scope).is("friendly_name", f.friendly_name.as_ref()).is("status", f.status.as_ref()), page)
 }
 
+/// Has an account so many subaccounts?
+pub fn children_reach(r: &mut Reader, main: AccountSid, n: u32) -> Result<bool, StoreError> {
+    // It is of its own family.
+    r.reaches(&visible(Scope::WithChildren(main)), n.saturating_add(1))
+}
+
 /// The account that was made first, as a list of one; empty if there is none.
 pub fn oldest(r: &mut Reader, scope: Scope) -> Result<Vec<AccountRow>, StoreError> {
     r.rows(&visible(scope).by(Order::Oldest).limit(1))

@@ -3,11 +3,12 @@
 use super::page::{Listed, Page};
 use super::query::{Cond, Period, Query, Scope};
 use super::reader::Reader;
-use super::rows::{CallRow, CallStatus};
+use super::rows::{AccountRow, CallRow, CallStatus};
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
 use crate::clock::Wall;
 use crate::sid::{AccountSid, CallSid};
+use std::collections::HashSet;
 
 /// The table.
 pub static CALLS: Table = Table {
@@ -108,20 +109,19 @@ pub fn by_idempotency(r: &mut Reader, scope: Scope, key: &str) -> Result<Option<
     r.one(Query::new::<CallRow>(scope).is("idempotency", Some(key)))
 }
 
-/// End and seconds of the calls that ended since `from`, of the accounts whose minutes are counted.
+/// End and seconds of the calls that ended since `from`, of the accounts whose minutes are counted: a main account's with those of its
+/// subaccounts.
 pub fn talked(r: &mut Reader, from: Wall) -> Result<Vec<(AccountSid, Wall, u64)>, StoreError> {
     let since = Period { from: Some(from), to: None };
+    let accounts = super::snapshot::all::<AccountRow>(r)?;
+    let counts = |a: &AccountRow| a.rules.max_minutes_per_day.is_some();
+    let counted: HashSet<AccountSid> = accounts.iter().filter(|a| counts(a)).map(|a| a.sid).collect();
     let mut all = Vec::new();
-    for account in super::snapshot::snapshot(r)?.accounts {
-        if account.rules.max_minutes_per_day.is_some() {
-            let q = Query::new::<CallRow>(Scope::Account(account.sid)).within("ended", since);
-            let calls = r.rows::<CallRow>(&q.limit(u32::MAX))?;
-            all.extend(
-                calls
-                    .into_iter()
-                    .filter_map(|c| Some((c.account, c.ended?, c.ended?.seconds_since(c.answered?)))),
-            );
-        }
+    for account in accounts.iter().filter(|a| counted.contains(&a.sid) || counted.contains(&a.owner)) {
+        let q = Query::new::<CallRow>(Scope::Account(account.sid)).within("ended", since);
+        let calls = r.rows::<CallRow>(&q.limit(u32::MAX))?;
+        let times = |c: CallRow| Some((c.account, c.ended?, c.ended?.seconds_since(c.answered?)));
+        all.extend(calls.into_iter().filter_map(times));
     }
     Ok(all)
 }

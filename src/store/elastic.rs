@@ -4,7 +4,7 @@
 use super::page::{Listed, Page};
 use super::query::{Query, Scope};
 use super::reader::Reader;
-use super::rows::{DoorSid, ListUseRow, NumberRow};
+use super::rows::NumberRow;
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
 use crate::clock::Wall;
@@ -161,9 +161,14 @@ pub fn list(r: &mut Reader, scope: Scope, page: &Page) -> Result<Listed<ElasticT
     r.page(Query::new::<ElasticTrunkRow>(scope), page)
 }
 
-/// How many an account has.
-pub fn count(r: &mut Reader, scope: Scope) -> Result<usize, StoreError> {
-    Ok(r.rows::<ElasticTrunkRow>(&Query::new::<ElasticTrunkRow>(scope))?.len())
+/// Has an account so many?
+pub fn reach(r: &mut Reader, scope: Scope, n: u32) -> Result<bool, StoreError> {
+    r.reaches(&Query::new::<ElasticTrunkRow>(scope), n)
+}
+
+/// Has a trunk so many origination URLs?
+pub fn urls_reach(r: &mut Reader, scope: Scope, trunk: ElasticTrunkSid, n: u32) -> Result<bool, StoreError> {
+    r.reaches(&Query::new::<OriginationUrlRow>(scope).is("trunk", Some(trunk)), n)
 }
 
 /// An origination URL of a trunk.
@@ -184,12 +189,6 @@ pub fn urls(
     page: &Page,
 ) -> Result<Listed<OriginationUrlRow>, StoreError> {
     r.page(Query::new::<OriginationUrlRow>(scope).is("trunk", Some(trunk)), page)
-}
-
-/// Which lists open the trunks of an account, newest first.
-pub fn uses(r: &mut Reader, scope: Scope) -> Result<Vec<ListUseRow>, StoreError> {
-    let all: Vec<ListUseRow> = r.rows(&Query::new::<ListUseRow>(scope))?;
-    Ok(all.into_iter().filter(|u| matches!(u.owner, DoorSid::Trunk(_))).collect())
 }
 
 /// A number of a trunk.

@@ -6,6 +6,9 @@ use super::table::{Record, Value};
 use crate::clock::Wall;
 use std::fmt;
 
+/// Octets of a key that pages end at: that of a list's use, which names a door, a purpose and a list.
+const KEY_MAX: usize = 84;
+
 /// The edge of a page. It holds the row's time as well as its SID, so that it stays good when that row is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -32,7 +35,8 @@ impl Cursor {
             None => (true, token.strip_prefix("PB")?),
         };
         let (sid, created) = rest.split_once('-')?;
-        let good = !sid.is_empty() && sid.len() <= 34 && sid.bytes().all(|b| b.is_ascii_alphanumeric());
+        let known = |b: u8| b.is_ascii_alphanumeric() || b == b'/';
+        let good = !sid.is_empty() && sid.len() <= KEY_MAX && sid.bytes().all(known);
         let created = i64::try_from(u64::from_str_radix(created, 16).ok()?).ok()?;
         good.then(|| Cursor { back, created: Wall(created), sid: sid.to_owned() })
     }

@@ -9,7 +9,7 @@ use super::memory::Memory;
 use super::page::{Listed, Page};
 use super::query::{Cond, Order, Query};
 use super::sealed;
-use super::sql::{self, Found};
+use super::sql::{self, Found, Stmt};
 use super::sqlite::Identity;
 use super::table::{Record, Row};
 use super::tx::StoreError;
@@ -93,6 +93,15 @@ impl Link {
         Ok(answer)
     }
 
+    /// What a statement finds; its plan too, if plans are kept.
+    fn found(&mut self, stmt: &Stmt, plans: &mut Option<Vec<String>>) -> Result<Vec<Found>, StoreError> {
+        if let Some(plans) = plans {
+            let plan = self.run(|c| c.plan(stmt).map_err(|f| f.to_string()));
+            plans.extend(plan.map_err(StoreError::Unavailable)?);
+        }
+        self.run(|c| c.rows(stmt).map_err(|f| f.to_string())).map_err(StoreError::Unavailable)
+    }
+
     fn close(&mut self) {
         self.pinned = false;
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -139,14 +148,20 @@ impl Reader {
             }
             Source::Database(link) => link,
         };
-        let stmt = sql::select(link.target.dialect(), q);
-        if let Some(plans) = &mut self.plans {
-            let plan = link.run(|c| c.plan(&stmt).map_err(|f| f.to_string()));
-            plans.extend(plan.map_err(StoreError::Unavailable)?);
-        }
-        let found: Vec<Found> =
-            link.run(|c| c.rows(&stmt).map_err(|f| f.to_string())).map_err(StoreError::Unavailable)?;
+        let found = link.found(&sql::select(link.target.dialect(), q), &mut self.plans)?;
         found.iter().map(|f| sealed::open(&link.key, f).map_err(StoreError::Unavailable)).collect()
+    }
+
+    /// Are there so many rows? Their keys alone are read: nothing is decrypted.
+    pub(super) fn reaches(&mut self, q: &Query, n: u32) -> Result<bool, StoreError> {
+        let q = q.clone().limit(n);
+        let found = match &mut self.source {
+            Source::Memory(rows) => rows.lock().unwrap_or_else(PoisonError::into_inner).select(&q).len(),
+            Source::Database(link) => {
+                link.found(&sql::keys(link.target.dialect(), &q), &mut self.plans)?.len()
+            }
+        };
+        Ok(found >= usize::try_from(n).unwrap_or(usize::MAX))
     }
 
     /// The first row of a query.

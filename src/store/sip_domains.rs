@@ -1,10 +1,10 @@
 //! SIP domains, and which list guards which door: their tables and the questions about them.
 
 use super::page::{Listed, Page};
-use super::query::{Query, Scope};
+use super::query::{Cond, Query, Scope};
 use super::reader::Reader;
 use super::rows::mapping_key;
-use super::rows::{DoorSid, ListSid, ListUseRow, Purpose, SipDomainRow};
+use super::rows::{DoorSid, ListKind, ListSid, ListUseRow, Purpose, SipDomainRow};
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
 use crate::sid::SipDomainSid;
@@ -63,15 +63,27 @@ pub fn list(r: &mut Reader, scope: Scope, page: &Page) -> Result<Listed<SipDomai
     r.page(Query::new::<SipDomainRow>(scope), page)
 }
 
-/// The uses at a door for a purpose, newest first: of both kinds of list together.
+/// Lists of a kind that guard a door for a purpose, newest first.
 pub fn uses(
     r: &mut Reader,
     scope: Scope,
     owner: DoorSid,
     purpose: Purpose,
-) -> Result<Vec<ListUseRow>, StoreError> {
-    let all = Query::new::<ListUseRow>(scope);
-    r.rows(&all.is("owner", Some(owner)).is("purpose", Some(purpose.as_str())))
+    kind: ListKind,
+    page: &Page,
+) -> Result<Listed<ListUseRow>, StoreError> {
+    let all = Query::new::<ListUseRow>(scope).is("owner", Some(owner)).is("purpose", Some(purpose.as_str()));
+    // Behind its two letters a SID has digits and small letters alone.
+    r.page(all.contains("list", Some(kind.prefix())), page)
+}
+
+/// What guards the calls through these doors, of both kinds.
+pub fn guards(r: &mut Reader, scope: Scope, owners: &[DoorSid]) -> Result<Vec<ListUseRow>, StoreError> {
+    if owners.is_empty() {
+        return Ok(Vec::new());
+    }
+    let calls = Query::new::<ListUseRow>(scope).is("purpose", Some(Purpose::Calls.as_str()));
+    r.rows(&calls.and(Cond::In("owner", owners.iter().map(Value::text).collect())).limit(u32::MAX))
 }
 
 /// One use.
@@ -87,7 +99,10 @@ pub fn list_use(
 
 /// Does any door use this list?
 pub fn in_use(r: &mut Reader, list: ListSid) -> Result<bool, StoreError> {
-    let uses: Vec<ListUseRow> =
-        r.rows(&Query::new::<ListUseRow>(Scope::Operator).is("list", Some(list)).limit(1))?;
-    Ok(!uses.is_empty())
+    r.reaches(&Query::new::<ListUseRow>(Scope::Operator).is("list", Some(list)), 1)
+}
+
+/// Has an account so many domains?
+pub fn reach(r: &mut Reader, scope: Scope, n: u32) -> Result<bool, StoreError> {
+    r.reaches(&Query::new::<SipDomainRow>(scope), n)
 }

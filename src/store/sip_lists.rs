@@ -1,12 +1,13 @@
 //! Lists of passwords and of addresses: their tables and the questions about them.
 
 use super::page::{Listed, Page};
-use super::query::{Query, Scope};
+use super::query::{Cond, Query, Scope};
 use super::reader::Reader;
-use super::rows::{CredentialListRow, CredentialRow, IpAclRow, IpAddressRow};
+use super::rows::{CredentialListRow, CredentialRow, IpAclRow, IpAddressRow, ListKind, ListSid};
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
 use crate::sid::{CredentialListSid, CredentialSid, IpAclSid, IpAddressSid};
+use std::collections::HashMap;
 
 /// The table of lists of passwords.
 pub static CREDENTIAL_LISTS: Table =
@@ -141,4 +142,45 @@ pub fn ip_addresses(
     page: &Page,
 ) -> Result<Listed<IpAddressRow>, StoreError> {
     r.page(Query::new::<IpAddressRow>(scope).is("list", Some(list)), page)
+}
+
+/// The names of those of these lists that are there; all are of one kind.
+pub fn names(
+    r: &mut Reader,
+    scope: Scope,
+    kind: ListKind,
+    lists: impl Iterator<Item = ListSid>,
+) -> Result<HashMap<ListSid, String>, StoreError> {
+    let sids: Vec<Value> = lists.map(Value::text).collect();
+    if sids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let these = Cond::In("sid", sids);
+    Ok(match kind {
+        ListKind::Credentials => {
+            let rows = r.rows::<CredentialListRow>(&Query::new::<CredentialListRow>(scope).and(these))?;
+            rows.into_iter().map(|l| (ListSid::Credentials(l.sid), l.friendly_name)).collect()
+        }
+        ListKind::Addresses => {
+            let rows = r.rows::<IpAclRow>(&Query::new::<IpAclRow>(scope).and(these))?;
+            rows.into_iter().map(|l| (ListSid::Addresses(l.sid), l.friendly_name)).collect()
+        }
+    })
+}
+
+/// Has an account so many lists of a kind?
+pub fn lists_reach(r: &mut Reader, scope: Scope, kind: ListKind, n: u32) -> Result<bool, StoreError> {
+    match kind {
+        ListKind::Credentials => r.reaches(&Query::new::<CredentialListRow>(scope), n),
+        ListKind::Addresses => r.reaches(&Query::new::<IpAclRow>(scope), n),
+    }
+}
+
+/// Has a list so many passwords or addresses?
+pub fn entries_reach(r: &mut Reader, scope: Scope, list: ListSid, n: u32) -> Result<bool, StoreError> {
+    let all = match list {
+        ListSid::Credentials(_) => Query::new::<CredentialRow>(scope),
+        ListSid::Addresses(_) => Query::new::<IpAddressRow>(scope),
+    };
+    r.reaches(&all.is("list", Some(list)), n)
 }

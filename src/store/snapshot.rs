@@ -50,8 +50,14 @@ pub fn snapshot(r: &mut Reader) -> Result<Snapshot, StoreError> {
     })
 }
 
-fn all<R: Row>(r: &mut Reader) -> Result<Vec<R>, StoreError> {
+/// All rows of one of these tables.
+pub fn all<R: Row>(r: &mut Reader) -> Result<Vec<R>, StoreError> {
     r.rows(&Query::new::<R>(Scope::Operator).limit(u32::MAX))
+}
+
+/// Trunks and numbers of one moment.
+pub fn trunks_and_numbers(r: &mut Reader) -> Result<(Vec<TrunkRow>, Vec<NumberRow>), StoreError> {
+    r.at_one_moment(|r| Ok((all(r)?, all(r)?)))
 }
 
 /// Does this transaction change what a snapshot holds?

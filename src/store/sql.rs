@@ -112,7 +112,16 @@ impl<C> diesel::RunQueryDsl<C> for Explain<'_> {}
 
 /// The statement of a query.
 pub fn select(d: Dialect, q: &Query) -> Stmt {
-    let mut s = Stmt::new("SELECT sid, body, secret FROM ").sql(q.table.name);
+    chosen(d, "SELECT sid, body, secret FROM ", q)
+}
+
+/// The statement that asks for the keys of its rows alone.
+pub fn keys(d: Dialect, q: &Query) -> Stmt {
+    chosen(d, "SELECT sid, '', NULL FROM ", q)
+}
+
+fn chosen(d: Dialect, what: &str, q: &Query) -> Stmt {
+    let mut s = Stmt::new(what).sql(q.table.name);
     for (i, c) in q.conds.iter().enumerate() {
         s = condition(d, s.sql(if i == 0 { " WHERE " } else { " AND " }), c);
     }

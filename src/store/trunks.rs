@@ -3,7 +3,7 @@
 use super::page::{Listed, Page};
 use super::query::{Query, Scope};
 use super::reader::Reader;
-use super::rows::{BindingRow, TrunkRow};
+use super::rows::{BindingRow, TrunkMode, TrunkRow};
 use super::table::{Row, Table, Unique, Value};
 use super::tx::StoreError;
 use crate::sid::TrunkSid;
@@ -11,7 +11,7 @@ use crate::sid::TrunkSid;
 /// The table.
 pub static TRUNKS: Table = Table {
     name: "trunks",
-    columns: &["sid", "account", "created", "name", "registers"],
+    columns: &["sid", "account", "created", "name", "registers", "mode"],
     secrets: &["password", "ha1", "tls_key"],
     // A REGISTER names its trunk by the user alone.
     unique: &[Unique { columns: &["registers"], word: "username" }],
@@ -27,6 +27,7 @@ impl Row for TrunkRow {
             Value::time(self.created),
             Value::text(&self.name),
             Value::maybe(self.registers()),
+            Value::text(self.authentication_mode.as_str()),
         ]
     }
 }
@@ -56,6 +57,12 @@ pub fn get(r: &mut Reader, scope: Scope, sid: TrunkSid) -> Result<Option<TrunkRo
 /// Those of this name.
 pub fn named(r: &mut Reader, name: &str) -> Result<Vec<TrunkRow>, StoreError> {
     r.rows(&Query::new::<TrunkRow>(Scope::Operator).is("name", Some(name)))
+}
+
+/// Those where we register, newest first: what a switch calls gateways.
+pub fn gateways(r: &mut Reader, scope: Scope, page: &Page) -> Result<Listed<TrunkRow>, StoreError> {
+    let mode = TrunkMode::OutboundRegistration.as_str();
+    r.page(Query::new::<TrunkRow>(scope).is("mode", Some(mode)), page)
 }
 
 /// All of them, newest first.

@@ -81,6 +81,11 @@ fn a_gateway_is_a_trunk_that_registers_and_the_reverse() {
     assert_eq!(server.carrier("GET", "/gateways/ip", "").status, 404);
     let listed = server.carrier("GET", "/gateways", "").good(200);
     assert_eq!(listed["gateways"].as_array().unwrap().len(), 2);
+    // The trunk that does not register takes no place in a page.
+    let first = server.carrier("GET", "/gateways?PageSize=1", "").good(200);
+    assert_eq!(first["gateways"][0]["name"], "other");
+    let rest = server.carrier("GET", first["next"].as_str().unwrap(), "").good(200);
+    assert_eq!((&rest["gateways"][0]["id"], &rest["next"]), (&json!(id), &Value::Null));
     assert_eq!(server.carrier("DELETE", &format!("/gateways/{id}"), "").status, 204);
     assert_eq!(server.carrier("GET", &format!("/carrier/v1/sip_trunks/{id}"), "").status, 404);
     for (field, value) in

@@ -120,7 +120,47 @@ fn mappings_are_listed_page_by_page() {
         let Some(uri) = page["next_page_uri"].as_str() else { break };
         next = uri.strip_prefix(&server.path("")).unwrap().to_owned();
     }
-    seen.sort();
-    all.sort();
+    all.reverse();
     assert_eq!(seen, all);
+    // Back, and on from a mapping that is gone: nothing is lost and nothing comes twice.
+    let at = |uri: &Value| {
+        let rest = uri.as_str().unwrap().strip_prefix(&server.path("")).unwrap().to_owned();
+        server.get(&rest).good(200)
+    };
+    let shown = |page: &Value| page["contents"].as_array().unwrap().iter().map(sid).collect::<Vec<_>>();
+    let first = server.get(&format!("/SIP/{below}.json?PageSize=1")).good(200);
+    assert!(first["previous_page_uri"].is_null());
+    let second = at(&first["next_page_uri"]);
+    assert_eq!(shown(&at(&second["previous_page_uri"])), all[..1]);
+    assert_eq!(server.delete(&format!("/SIP/{below}/{}.json", all[0])).status, 204);
+    assert_eq!(shown(&at(&first["next_page_uri"])), all[1..2]);
+    assert_eq!(server.delete(&format!("/SIP/{below}/{}.json", all[1])).status, 204);
+    assert_eq!(shown(&at(&second["next_page_uri"])), all[2..]);
+}
+
+/// Lists of the other kind, of the other purpose and of another domain stand in none of its pages.
+#[test]
+fn mappings_of_another_kind_purpose_or_door_are_not_among_them() {
+    let server = Server::start();
+    let domain = sid(&made(&server, "Domains", &[("DomainName", "acme.example")]));
+    let other = sid(&made(&server, "Domains", &[("DomainName", "b.example")]));
+    let users = sid(&made(&server, "CredentialLists", &[("FriendlyName", "a")]));
+    let addresses = sid(&made(&server, "IpAccessControlLists", &[("FriendlyName", "b")]));
+    let by_users = [("CredentialListSid", users.as_str())];
+    made(&server, &format!("Domains/{domain}/Auth/Calls/CredentialListMappings"), &by_users);
+    let by_addresses = [("IpAccessControlListSid", addresses.as_str())];
+    made(&server, &format!("Domains/{other}/Auth/Calls/IpAccessControlListMappings"), &by_addresses);
+    let listed = |of: &str, rest: &str| {
+        let page = server.get(&format!("/SIP/Domains/{of}/Auth/{rest}Mappings.json")).good(200);
+        page["contents"].as_array().unwrap().len()
+    };
+    assert_eq!(
+        (listed(&domain, "Calls/CredentialList"), listed(&domain, "Calls/IpAccessControlList")),
+        (1, 0)
+    );
+    assert_eq!((listed(&other, "Calls/CredentialList"), listed(&other, "Calls/IpAccessControlList")), (0, 1));
+    assert_eq!(listed(&domain, "Registrations/CredentialList"), 0);
+    let domains = server.get("/SIP/Domains.json").good(200)["domains"].clone();
+    let auth: Vec<&Value> = domains.as_array().unwrap().iter().map(|d| &d["auth_type"]).collect();
+    assert_eq!(auth, ["IP_ACL", "CREDENTIAL_LIST"]);
 }

@@ -138,6 +138,11 @@ async fn accounts_and_callbacks(db: &Db) {
     sub.status = "suspended".to_owned();
     db.put(Op::PutAccount(Box::new(main.clone()))).await;
     db.put(Op::PutAccount(Box::new(sub.clone()))).await;
+    let (parent, child) = (main.sid, sub.sid);
+    let reach = db.store.read(move |r| {
+        Ok([(parent, 1), (parent, 2), (child, 1)].map(|(a, n)| accounts::children_reach(r, a, n).unwrap()))
+    });
+    assert_eq!(reach.await.unwrap(), [true, false, false]);
     let call = CallSid::new(&mut m.rng);
     let mut late = m.callback(call, 1);
     let early = m.callback(call, 0);

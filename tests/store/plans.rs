@@ -2,12 +2,12 @@
 
 use super::kit::{Maker, sqlite};
 use chorus::clock::Wall;
-use chorus::sid::{AccountSid, CallSid};
+use chorus::sid::{AccountSid, CallSid, CredentialListSid, ElasticTrunkSid, SipDomainSid};
 use chorus::store::calls::CallFilter;
 use chorus::store::notifications::NotificationFilter;
 use chorus::store::recordings::RecordingFilter;
 use chorus::store::retention::{Retention, due};
-use chorus::store::rows::CallStatus;
+use chorus::store::rows::{CallStatus, DoorSid, ListKind, ListSid, Purpose};
 use chorus::store::tx::StoreError;
 use chorus::store::*;
 use std::time::Duration;
@@ -99,6 +99,18 @@ fn asks(a: AccountSid) -> Vec<(String, Ask, bool)> {
             ask(move |r| applications::list(r, s, None, &q).map(drop)),
             false,
         ));
+        let (u, g) = (page.clone(), page.clone());
+        let (door, calls, kind) = (DoorSid::Domain(SipDomainSid(1)), Purpose::Calls, ListKind::Credentials);
+        all.push((
+            format!("uses, {place}"),
+            ask(move |r| sip_domains::uses(r, s, door, calls, kind, &u).map(drop)),
+            false,
+        ));
+        all.push((
+            format!("gateways, {place}"),
+            ask(move |r| trunks::gateways(r, Scope::Operator, &g).map(drop)),
+            false,
+        ));
         all.push((format!("keys, {place}"), ask(move |r| keys::list(r, s, &z).map(drop)), false));
         all.push((
             format!("outbox, {place}"),
@@ -108,7 +120,12 @@ fn asks(a: AccountSid) -> Vec<(String, Ask, bool)> {
     }
     let day = Some(Duration::from_secs(86_400));
     let keep = Retention { recordings: day, notifications: day, outbox: day };
+    let list = ListSid::Credentials(CredentialListSid(1));
+    let doors = [DoorSid::Domain(SipDomainSid(1)), DoorSid::Trunk(ElasticTrunkSid(1))];
     all.extend([
+        ("entries".to_owned(), ask(move |r| sip_lists::entries_reach(r, s, list, 9).map(drop)), false),
+        ("guards".to_owned(), ask(move |r| sip_domains::guards(r, s, &doors).map(drop)), true),
+        ("a list in use".to_owned(), ask(move |r| sip_domains::in_use(r, list).map(drop)), true),
         ("a call".to_owned(), ask(move |r| calls::get(r, s, CallSid(1)).map(drop)), false),
         ("a call by key".to_owned(), ask(move |r| calls::by_idempotency(r, s, "k").map(drop)), false),
         ("a number".to_owned(), ask(|r| numbers::by_number(r, Scope::Operator, "+1").map(drop)), false),

@@ -158,6 +158,35 @@ pub enum ListSid {
     Addresses(IpAclSid),
 }
 
+/// Which kind.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ListKind {
+    /// Of users with passwords.
+    Credentials,
+    /// Of addresses.
+    Addresses,
+}
+
+impl ListKind {
+    /// How the SIDs of its lists begin.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            ListKind::Credentials => "CL",
+            ListKind::Addresses => "AL",
+        }
+    }
+}
+
+impl ListSid {
+    /// Its kind.
+    pub fn kind(self) -> ListKind {
+        match self {
+            ListSid::Credentials(_) => ListKind::Credentials,
+            ListSid::Addresses(_) => ListKind::Addresses,
+        }
+    }
+}
+
 impl std::fmt::Display for ListSid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -1,0 +1,2 @@
+DROP INDEX trunks_mode;
+ALTER TABLE trunks DROP COLUMN mode;
