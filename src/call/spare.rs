@@ -199,6 +199,10 @@ impl Call {
         let refuse = |code: u16, words: &str, headers| {
             Effect::Sip(SipCmd::Refuse { leg, cause: Cause::new(code, words), headers })
         };
+        let rings = self.leg.invited && !self.leg.answered && !self.leg.over;
+        if rings && !self.is_ending() {
+            return self.pick_up(cx, leg, invite);
+        }
         if !self.leg.answered || self.is_ending() || self.is_vacant() {
             return cx.push(refuse(481, "Call/Transaction Does Not Exist", vec![]));
         }

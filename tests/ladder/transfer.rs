@@ -321,6 +321,35 @@ fn replaces_in() {
     );
 }
 
+/// Who is called rings; somebody of the same trunk takes the call from their own telephone.
+#[test]
+fn replaces_early() {
+    let dial = "<Dial action=\"/dialled\">+15550002</Dial>";
+    let mut w = three(553, dial, OnCall::Ring);
+    w.phones[1].on_call = OnCall::Ring;
+    w.until("it rings", |w| w.phones[1].leg.is_some());
+    w.run_ms(1_000);
+    let named = replaces(&w, 1);
+    let other = named.replace("from-tag=", "from-tag=x");
+    w.dial_with(2, "+15550001", "+15558888", vec![("Replaces".to_owned(), other)]);
+    w.until("refused", |w| !w.phones[2].ended.is_empty());
+    assert_eq!(w.phones[2].ended.pop().unwrap().code, 481, "another's dialog");
+    let named = format!("{named};early-only");
+    w.dial_with(2, "+15550001", "+15558888", vec![("Replaces".to_owned(), named)]);
+    w.until("it rings no more", |w| !w.phones[1].ended.is_empty());
+    w.until("they are connected", |w| w.phones[2].answered);
+    hear_each_other(&mut w, 0, 2);
+    w.hang_up(2);
+    over(&mut w);
+    assert_eq!(w.app.of("/dialled")[0].params["DialCallStatus"], "completed");
+    w.run_ms(100);
+    let rows: Vec<_> = w.store.all::<CallRow>().map(|r| r.status).collect();
+    assert_eq!(rows, [chorus::store::rows::CallStatus::Completed; 2]);
+    let sentence =
+        "INVITE with Replaces of a dialog that only rings: its sender picks up, what rang gets CANCEL.";
+    ladder::check(w, "replaces_early", sentence);
+}
+
 #[test]
 fn replaces_that_fits_nothing_is_refused() {
     let mut w = connected(552, OnCall::Ring);

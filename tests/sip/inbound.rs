@@ -544,3 +544,22 @@ fn an_rfc_2543_peer_without_branch_and_tag_can_call() {
     b.expect(&[]);
     b.over();
 }
+
+/// RFC 3891 section 3: nobody may take an INVITE of the peer that is not answered.
+#[test]
+fn an_early_dialog_that_the_peer_began_is_not_replaced() {
+    let mut b = Bench::new();
+    b.get(&Req::new("INVITE").sdp().text());
+    b.tell(SipCmd::Ring { leg: IN, body: None });
+    b.expect(&["100 INVITE", "Incoming 1", "180 INVITE"]);
+    let named = format!("Replaces: theirs@10.0.0.2;to-tag={};from-tag=them", b.tag());
+    for early_only in ["", ";early-only"] {
+        let with = format!("{named}{early_only}");
+        let taker =
+            Req::new("INVITE").sdp().call_id(&format!("taker{early_only}")).branch("taker").with(&with);
+        b.get(&taker.text());
+        b.expect(&["481 INVITE", "Refused 481"]);
+    }
+    b.tell(answer());
+    b.expect(&["200 INVITE"]);
+}

@@ -6,7 +6,7 @@ use crate::call::cx::Cx;
 use crate::call::event::{Effect, Word};
 use crate::call::timers::TimerKind;
 use crate::mutants::{self, Mutant};
-use crate::sip::event::{Cause, DialogIds, Flow, SipCmd, Transport};
+use crate::sip::event::{Cause, DialogIds, Flow, Invite, LegId, SipCmd, Transport};
 use crate::store::rows::{CallStatus, Direction};
 use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -58,6 +58,49 @@ impl Call {
         body: Option<Bytes>,
         headers: Vec<(String, String)>,
     ) {
+        // A dialog that is not in its row cannot be left after a crash, so the ACK waits for it. A call that was answered while
+        // the database is away goes on like every other.
+        let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: self.leg.id })];
+        let then = [ack(), ack()];
+        self.taken(cx, dialog, headers, then, |call, cx| {
+            if body.is_none() {
+                call.leg.answered_as_said();
+            }
+            call.take_answer(cx, body.as_ref())
+        });
+    }
+
+    /// An INVITE with Replaces that names a dialog which only rings, begun by us: its sender has picked up (RFC 3891 section 3). What rang
+    /// is taken back.
+    pub(in crate::call) fn pick_up(&mut self, cx: &mut Cx<'_>, leg: LegId, invite: &Invite) {
+        let body = match self.leg.answer_anew(invite.offer.as_ref()) {
+            Ok(body) => body,
+            Err(unusable) => {
+                let cause = Cause::new(488, "Not Acceptable Here");
+                let headers = vec![unusable.warning()];
+                return cx.push(Effect::Sip(SipCmd::Refuse { leg, cause, headers }));
+            }
+        };
+        let own = self.leg.id;
+        cx.trace("phone", "chorus", "INVITE with Replaces: its sender picks up");
+        self.leg.near = Some(invite.flow.remote);
+        cx.push(Effect::Sip(SipCmd::Swap { leg: own, with: leg }));
+        let cause = Cause::new(200, "Call completed elsewhere");
+        cx.push(Effect::Sip(SipCmd::Hangup { leg, cause, headers: vec![] }));
+        let answer = || vec![Effect::Sip(SipCmd::Answer { leg: own, body: body.clone(), headers: vec![] })];
+        let then = [answer(), answer()];
+        self.taken(cx, invite.dialog.clone(), invite.headers.clone(), then, |_, _| true);
+    }
+
+    /// Somebody is there; `then` when that is written, or cannot be, and `media` says whether they can be spoken to.
+    fn taken(
+        &mut self,
+        cx: &mut Cx<'_>,
+        dialog: DialogIds,
+        headers: Vec<(String, String)>,
+        [then, or_else]: [Vec<Effect>; 2],
+        media: impl FnOnce(&mut Call, &mut Cx<'_>) -> bool,
+    ) {
         if self.leg.answered || self.leg.over {
             return;
         }
@@ -78,15 +121,8 @@ impl Call {
         self.forget_plan();
         let limit = Duration::from_secs(self.row.time_limit_s.into());
         self.timers.arm(TimerKind::TimeLimit, cx.now.mono + limit);
-        // A dialog that is not in its row cannot be left after a crash, so the ACK waits for it. A call that was answered while
-        // the database is away goes on like every other.
-        let ack = || vec![Effect::Sip(SipCmd::Acknowledge { leg: self.leg.id })];
-        let (then, or_else) = (ack(), ack());
         self.advance_or(cx, CallStatus::InProgress, then, or_else);
-        if body.is_none() {
-            self.leg.answered_as_said();
-        }
-        if !self.take_answer(cx, body.as_ref()) {
+        if !media(self, cx) {
             self.leg.error = Some(32014);
             let cause = Cause::new(488, "Not Acceptable Here");
             return self.give_up(cx, cause, CallStatus::Failed);

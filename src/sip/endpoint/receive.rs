@@ -169,6 +169,18 @@ impl Endpoint {
         if matches!(code, 401 | 407) && self.show_credentials(now, &user, (&request, sent), flow, message) {
             return;
         }
+        if let (User::Register(trunk, _), 200..300, Verdict::Message(taken)) =
+            (&user, code, read_datagram(&request))
+        {
+            self.challengers.learn(*trunk, flow.remote, digest::realms(&taken));
+        }
+        self.tell_user(now, user, (txn, code), flow, message);
+    }
+
+    /// What came goes to whoever asked for it.
+    fn tell_user(&mut self, now: Mono, user: User, (txn, code): (TxnId, u16), flow: Flow, message: &Message) {
+        let success =
+            (200..300).contains(&code) && message.cseq().is_some_and(|c| c.method == Method::Invite);
         match user {
             User::Refresh(leg, _) => self.on_refresh_response(now, leg, txn, code, flow, message),
             _ if success => self.on_success(now, flow, message),
@@ -186,12 +198,7 @@ impl Endpoint {
             User::Prack(leg) => self.seen(leg, false, summary(code, "PRACK")),
             User::Notify(_) => {}
             User::Loser if code < 200 => self.cancel_loser(now, txn),
-            User::Register(trunk, number) => {
-                if let (200..300, Verdict::Message(taken)) = (code, read_datagram(&request)) {
-                    self.challengers.learn(trunk, flow.remote, digest::realms(&taken));
-                }
-                self.drive(now, trunk, Event::Answer(number, message));
-            }
+            User::Register(trunk, number) => self.drive(now, trunk, Event::Answer(number, message)),
             User::Ping(trunk, number) if code >= 200 => self.drive(now, trunk, Event::Pong(number)),
             User::Ping(..) | User::Loser | User::Nobody => {}
             User::Incoming(..) | User::Request(_) => {}

@@ -2,12 +2,12 @@
 //! keeps its id, so that whoever hears it, records it or runs on it goes on.
 //!
 //! ```text
-//!  INVITE with Replaces --unknown, another's tags, not answered--> 481     --our BYE is out--> 603
-//!        |              --early-only, but answered--> 486                  --two of them, unreadable--> 400
-//!        +--> Incoming{replaces} --the call takes it--> Swap, Answer, Hangup of the old dialog
+//!  INVITE with Replaces --unknown, another's tags, an INVITE of the peer that rings here--> 481
+//!        |              --early-only, but answered--> 486     --our BYE is out--> 603     --two of them, unreadable--> 400
+//!        +--> Incoming{replaces} --the call takes it--> Swap, Answer, Hangup of the old dialog (CANCEL, if it only rang)
 //! ```
 
-use super::leg::Phase;
+use super::leg::{Cancel, Phase};
 use super::request::Request;
 use super::{Endpoint, LegId, User};
 use crate::sip::check::Refusal;
@@ -23,14 +23,26 @@ impl Endpoint {
         let Some(replaces) = Replaces::of(&request.message) else { return Ok(None) };
         let Some(replaces) = replaces else { return Err(refusal(400, "Bad Replaces")) };
         let unknown = || refusal(481, "Call/Transaction Does Not Exist");
+        if let Some(ringing) = self.find_early(&replaces) {
+            return Ok(Some(ringing));
+        }
         let id = self.find_dialog(&replaces).ok_or_else(unknown)?;
         match self.legs.get(&id).map(|l| &l.phase) {
             Some(Phase::Up) if replaces.early_only => Err(refusal(486, "It Is Answered")),
             Some(Phase::Up) => Ok(Some(id)),
             Some(Phase::Leaving) => Err(refusal(603, "It Is Over")),
-            // One that the peer began may not be taken from it, and of ours nobody has answered.
+            // One that the peer began may not be taken from it (RFC 3891 section 3), and of ours nobody has rung yet.
             Some(Phase::Ringing(_) | Phase::Calling(_)) | None => Err(unknown()),
         }
+    }
+
+    /// A leg of ours that rings, by both tags of one of its early dialogs.
+    fn find_early(&self, replaces: &Replaces) -> Option<LegId> {
+        let id = self.find_leg(&replaces.call_id, &replaces.to_tag)?;
+        let leg = self.legs.get(&id)?;
+        let Phase::Calling(calling) = &leg.phase else { return None };
+        // Nor one that is being taken back.
+        leg.early(&replaces.from_tag).filter(|_| calling.cancel == Cancel::No).map(|_| id)
     }
 
     /// The leg of a dialog by both tags.

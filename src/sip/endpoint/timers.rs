@@ -117,7 +117,11 @@ impl Endpoint {
         let unreachable = self.registrar.lost(lost);
         self.bindings_changed(unreachable);
         self.registrations_lost(now, lost);
-        // What is still owed to the peer goes to where its Via says that it listens (RFC 3261 18.2.2).
+        self.send_what_is_owed_elsewhere(broken);
+    }
+
+    /// What is still owed to the peer goes to where its Via says that it listens (RFC 3261 18.2.2).
+    fn send_what_is_owed_elsewhere(&mut self, broken: impl Fn(&Flow) -> bool) {
         let back = |flow: &mut Flow, port: u16| {
             if broken(flow) && !flow.is_named() {
                 flow.conn = 0;
