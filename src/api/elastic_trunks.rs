@@ -9,6 +9,7 @@ use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
 use crate::sid::ElasticTrunkSid;
 use crate::store::elastic::{self, ElasticTrunkRow, TrunkRecording};
 use crate::store::rows::{DoorSid, ListSid, ListUseRow};
+use crate::store::sip_domains;
 use crate::store::tx::{Op, StoreError, Tx};
 use serde_json::{Value, json};
 
@@ -228,6 +229,12 @@ fn apply(row: &mut ElasticTrunkRow, p: &Params) -> Result<(), Refusal> {
 }
 
 async fn write(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<(), Refusal> {
+    let _turn = ctx.api.naming.acquire().await;
+    if let Some(name) = row.domain_name.clone()
+        && ctx.read(move |r| sip_domains::named(r, &name)).await?.is_some()
+    {
+        return Err(Refusal::plain(TAKEN).about("DomainName"));
+    }
     let tx = Tx::one(Op::PutElasticTrunk(Box::new(row.clone())));
     match ctx.api.store.commit(tx).await {
         Ok(()) => {

@@ -10,7 +10,7 @@ use crate::sid::SipDomainSid;
 use crate::store::reader::Reader;
 use crate::store::rows::{DoorSid, ListSid, Purpose, SipDomainRow};
 use crate::store::tx::{Op, StoreError, Tx};
-use crate::store::{Page, Scope, sip_domains};
+use crate::store::{Page, Scope, elastic, sip_domains};
 use crate::trunk::route::LOCAL_DOMAIN;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
@@ -197,6 +197,11 @@ fn apply(row: &mut SipDomainRow, p: &Params) -> Result<(), Refusal> {
 }
 
 async fn write(ctx: &Ctx, row: SipDomainRow) -> Result<Outcome, Refusal> {
+    let _turn = ctx.api.naming.acquire().await;
+    let name = row.name.clone();
+    if ctx.read(move |r| elastic::of_domain(r, &name)).await?.is_some() {
+        return Err(Refusal::new(21232, format!("{} is the domain of a trunk.", row.name)));
+    }
     match ctx.api.store.commit(Tx::one(Op::PutSipDomain(Box::new(row.clone())))).await {
         Ok(()) => ctx.api.tables_changed().await,
         Err(StoreError::Duplicate(_)) => {

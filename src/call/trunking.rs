@@ -37,6 +37,8 @@ pub struct Trunking {
     pub trunk: ElasticTrunkRow,
     /// Where it goes.
     pub way: Way,
+    /// Its caller does not want to be known (Privacy).
+    pub withheld: bool,
 }
 
 /// Where a call of a trunk goes.
@@ -61,6 +63,8 @@ impl Trunking {
         };
         let trim = if recording.trim == "trim-silence" { Trim::TrimSilence } else { Trim::DoNotTrim };
         Dial {
+            // The number stands behind it, where the carrier is told of it.
+            caller_id: self.withheld.then(|| "anonymous".to_owned()),
             answer_on_bridge: true,
             timeout: RING_S,
             time_limit: TIME_LIMIT_S,

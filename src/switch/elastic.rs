@@ -23,7 +23,14 @@ pub(super) fn originating(row: CallRow, trunk: &ElasticTrunk) -> (CallRow, Optio
         time_limit_s: TIME_LIMIT_S,
         ..row
     };
-    (row, Some(Trunking { trunk: trunk.row.clone(), way: Way::Originating(trunk.urls.clone()) }))
+    (
+        row,
+        Some(Trunking {
+            trunk: trunk.row.clone(),
+            way: Way::Originating(trunk.urls.clone()),
+            withheld: false,
+        }),
+    )
 }
 
 impl Switch {
@@ -70,7 +77,14 @@ impl Switch {
             started: Some(now.wall),
             ..row
         };
-        Ok((row, Some(Trunking { trunk: trunk.clone(), way: Way::Terminating })))
+        Ok((
+            row,
+            Some(Trunking {
+                trunk: trunk.clone(),
+                way: Way::Terminating,
+                withheld: invite.identity.withheld,
+            }),
+        ))
     }
 }
 

@@ -332,6 +332,7 @@ pub fn unready(path: &str, why: &'static str) -> Reply {
         carrier_token: CARRIER_TOKEN.to_string(),
         realm: "chorus".to_string(),
         numbers_open: true,
+        reach: Default::default(),
     };
     let ready: chorus::api::Ready = Arc::new(move || Err(why.to_owned()));
     let api = Api::new(store, live, config, now, ready, None, runtime.handle().clone());
