@@ -241,7 +241,7 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         secure: p.secure,
     };
     let account = parent.row.account;
-    if let Some(Err((code, words))) = cx.tables.account(account).map(|a| cx.usage.room(cx.now.wall, a)) {
+    if let Err((code, words)) = cx.usage.room(cx.now.wall, cx.tables, account) {
         return Err(NoRoute { code, words });
     }
     let mut target = target::find(cx, account, &wish).map_err(in_a_dial)?;

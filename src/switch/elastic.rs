@@ -48,7 +48,7 @@ impl Switch {
         let refuse = |code, phrase: &str, error, words| {
             Err(Refusal::new(Cause::new(code, phrase), words, Some(trunk.account)).noted_as(error))
         };
-        if tables.account(trunk.account).is_none_or(|a| a.status != "active") {
+        if !tables.is_active(trunk.account) {
             return refuse(480, "No handler for this domain", 32100, "the account is not active".to_owned());
         }
         let Some(caller) = own_number(&tables.trunks, invite, trunk.account) else {

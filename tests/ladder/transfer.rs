@@ -277,7 +277,7 @@ fn replaces_that_fits_nothing_is_refused() {
 #[test]
 fn a_transfer_to_a_document_is_refused() {
     let mut w = connected(553, OnCall::Ring);
-    w.app.on("/consult", Reply::twiml("<Pause length=\"60\"/>"));
+    w.app.on("/consult", Reply::twiml("<Say>a</Say><Pause length=\"60\"/>"));
     w.number(|n| n.voice = Some(hook("/consult")));
     let consults = w.phone("consults", 4);
     w.dial(consults, "+15550001");
