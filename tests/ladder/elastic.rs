@@ -383,6 +383,8 @@ fn elastic_silent_target() {
     });
     w.app.on("/dr", Reply::twiml("<Say>our office cannot be reached</Say>"));
     w.dial(0, "+15550001");
+    w.run_ms(4_500);
+    assert_eq!(w.app.of("/dr").len(), 1);
     over(&mut w);
     assert!(w.phones[0].rtp_loud > 15);
     let sentence = "A single origination URL that does not even say 100 within 4 s: disaster recovery.";
