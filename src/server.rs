@@ -303,6 +303,11 @@ fn serve_http(
         realm: config.realm.clone(),
         names: config.names(),
         numbers_open: config.numbers_open,
+        reach: api::Reach {
+            external_ip: config.external_ip,
+            roots: Arc::new(tls::roots(config.ca_file.as_deref())?),
+            dns: config.dns.clone(),
+        },
     };
     let draining = Arc::new(AtomicBool::new(false));
     let (healthy, drains) = (store.clone(), draining.clone());

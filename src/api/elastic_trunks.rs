@@ -10,6 +10,7 @@ use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
 use crate::sid::ElasticTrunkSid;
 use crate::store::elastic::{self, ElasticTrunkRow, TrunkRecording};
 use crate::store::rows::{DoorSid, ListUseRow};
+use crate::store::sip_domains;
 use crate::store::tx::{Op, Tx};
 use crate::trunk::names::Names;
 use serde_json::{Value, json};
@@ -214,6 +215,12 @@ fn apply(row: &mut ElasticTrunkRow, p: &Params, names: &Names) -> Result<(), Ref
 }
 
 async fn write(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<(), Refusal> {
+    let _turn = ctx.api.naming.acquire().await;
+    if let Some(name) = row.domain_name.clone()
+        && ctx.read(move |r| sip_domains::named(r, &name)).await?.is_some()
+    {
+        return Err(Refusal::plain(TAKEN).about("DomainName"));
+    }
     let tx = Tx::one(Op::PutElasticTrunk(Box::new(row.clone())));
     ctx.commit_unique(tx, |_| Refusal::plain(TAKEN).about("DomainName")).await
 }

@@ -63,6 +63,7 @@ pub mod serve;
 pub mod services;
 pub mod services_body;
 pub mod sip_domains;
+mod sip_list;
 pub mod sip_mappings;
 pub mod sip_trunks;
 pub mod streams;
@@ -100,6 +101,25 @@ pub struct ApiConfig {
     pub names: Names,
     /// CHORUS_NUMBERS=open: an account may claim any E.164 number nobody holds.
     pub numbers_open: bool,
+    /// How SIP peers are reached.
+    pub reach: Reach,
+}
+
+/// How SIP peers are reached, as by the server's own calls.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// CHORUS_EXTERNAL_IP.
+    pub external_ip: Option<std::net::IpAddr>,
+    /// Authorities that are believed where a trunk names none.
+    pub roots: Arc<rustls::RootCertStore>,
+    /// DNS servers; none: the system's.
+    pub dns: Vec<std::net::SocketAddr>,
+}
+
+impl Default for Reach {
+    fn default() -> Reach {
+        Reach { external_ip: None, roots: Arc::new(rustls::RootCertStore::empty()), dns: Vec::new() }
+    }
 }
 
 /// Whether the server can take calls; the sentence says what is missing.
@@ -126,6 +146,8 @@ pub struct Api {
     pub hashing: Arc<Semaphore>,
     /// Conversions to MP3 at once.
     pub converting: Arc<Semaphore>,
+    /// One at a time names a door: SIP domains and trunks lie in two tables, and a host name belongs to one of either.
+    pub naming: Arc<Semaphore>,
 }
 
 impl Api {
@@ -150,6 +172,7 @@ impl Api {
             runtime,
             hashing: Arc::new(Semaphore::new(cores)),
             converting: Arc::new(Semaphore::new(mp3::AT_ONCE)),
+            naming: Arc::new(Semaphore::new(1)),
         }
     }
 

@@ -9,8 +9,8 @@ use super::refusal::Refusal;
 use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
 use crate::sid::SipDomainSid;
 use crate::store::rows::{DoorSid, ListUseRow, SipDomainRow};
-use crate::store::sip_domains;
 use crate::store::tx::{Op, Tx};
+use crate::store::{elastic, sip_domains};
 use serde_json::{Map, Value, json};
 
 /// Domains of an account.
@@ -165,6 +165,11 @@ fn apply(row: &mut SipDomainRow, p: &Params) -> Result<(), Refusal> {
 }
 
 async fn write(ctx: &Ctx, row: SipDomainRow) -> Result<Outcome, Refusal> {
+    let _turn = ctx.api.naming.acquire().await;
+    let name = row.name.clone();
+    if ctx.read(move |r| elastic::of_domain(r, &name)).await?.is_some() {
+        return Err(Refusal::new(21232, format!("{} is the domain of a trunk.", row.name)));
+    }
     let taken = |_| Refusal::new(21232, format!("{} is a domain already.", row.name));
     ctx.commit_unique(Tx::one(Op::PutSipDomain(Box::new(row.clone()))), taken).await?;
     shown(ctx, row).await

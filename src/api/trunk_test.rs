@@ -14,7 +14,7 @@ use crate::sip::transport::{Config, Inbound, Transport};
 use crate::sip::wire::{Message, Method, Uri, Verdict, Writer, read_datagram};
 use crate::store::rows::TrunkRow;
 use crate::trunk::doctor::{self, Change, Finding, Names, Probe};
-use crate::trunk::route;
+use crate::trunk::{media, route};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -67,10 +67,17 @@ pub async fn test(ctx: Ctx) -> Result<Outcome, Refusal> {
         );
     }
     let (inbox, arrivals) = mpsc::channel(64);
-    let listen = Config::new(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+    let reach = ctx.api.config.reach.clone();
+    let listen = Config {
+        external: reach.external_ip,
+        roots: reach.roots,
+        dns: reach.dns,
+        ..Config::new(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))
+    };
     let transport = Transport::start(listen, super::rng(), inbox).await;
     let transport =
         transport.map_err(|e| unavailable(&crate::store::tx::StoreError::Unavailable(e.to_string())))?;
+    transport.set_trunks(std::slice::from_ref(&trunk));
     let mut prober =
         Prober { transport, arrivals, rng: super::rng(), began: Instant::now(), ladder: Vec::new() };
     let (findings, patch) = prober.examine(&trunk, number, from.unwrap_or_else(|| NOBODY.to_owned())).await;
@@ -100,6 +107,8 @@ struct Reply {
     ringing: bool,
     last: Option<Message>,
     lost: bool,
+    /// Why there is no TLS.
+    untrusted: Option<String>,
 }
 
 impl Prober {
@@ -121,7 +130,7 @@ impl Prober {
             let outcome = self.ask(&probe, trunk, flow).await;
             let found = doctor::judge(&probe, trunk, &outcome);
             // A port where nobody listens will not take a call either.
-            let dead = matches!(outcome, doctor::Outcome::Refused(_));
+            let dead = matches!(outcome, doctor::Outcome::Refused(_) | doctor::Outcome::Untrusted(_));
             patch.extend(found.iter().filter_map(|f| f.change.clone()));
             findings.extend(found);
             if dead {
@@ -187,12 +196,16 @@ impl Prober {
             cseq: 0,
         };
         let mut auth = Vec::new();
+        let terms = media::terms(Some(trunk), false, &mut self.rng);
         loop {
             names.cseq += 1;
             names.branch = format!("z9hG4bK{}", self.rng.hex(16));
-            let bytes = doctor::request(probe, trunk, &flow, &names, &auth);
+            let bytes = doctor::request(probe, trunk, &flow, &names, &auth, &terms);
             let shown = format!("{} {}", probe.method(), doctor::uri(probe, trunk));
             let reply = self.exchange(flow, &bytes, &names.branch, &shown).await;
+            if let Some(words) = reply.untrusted {
+                return doctor::Outcome::Untrusted(words);
+            }
             if reply.lost {
                 return doctor::Outcome::Refused(flow);
             }
@@ -212,11 +225,13 @@ impl Prober {
                 _ => false,
             };
             let authorized = !auth.is_empty();
+            let unfit = doctor::unfit(&terms, &message);
             return doctor::Outcome::Answered {
                 flow,
                 message: Box::new(message),
                 authorized,
                 unacknowledged,
+                unfit,
             };
         }
     }
@@ -236,7 +251,7 @@ impl Prober {
 
     /// Sends a request until it is answered. A call that rings is taken back; what it then says is passed over.
     async fn exchange(&mut self, flow: Flow, bytes: &Bytes, branch: &str, shown: &str) -> Reply {
-        let mut reply = Reply { ringing: false, last: None, lost: false };
+        let mut reply = Reply { ringing: false, last: None, lost: false, untrusted: None };
         self.send(flow, bytes.clone(), shown);
         let (mut again, mut interval) = (Instant::now() + T1, T1);
         let mut until = Instant::now() + PATIENCE;
@@ -254,6 +269,11 @@ impl Prober {
                 }
                 Ok(Some(Inbound::Lost(lost))) if lost.remote == flow.remote => {
                     reply.lost = !heard;
+                    return reply;
+                }
+                Ok(Some(Inbound::Unreachable(flow, words))) => {
+                    reply.lost = true;
+                    reply.untrusted = (flow.transport == Kind_::Tls).then_some(words);
                     return reply;
                 }
                 Ok(Some(Inbound::Bytes(from, octets, _))) => {

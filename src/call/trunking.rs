@@ -37,7 +37,7 @@ pub struct Trunking {
     pub trunk: ElasticTrunkRow,
     /// Where it goes.
     pub way: Way,
-    /// The caller does not want to be known.
+    /// Its caller does not want to be known (Privacy).
     pub withheld: bool,
 }
 
@@ -63,6 +63,7 @@ impl Trunking {
         };
         let trim = if recording.trim == "trim-silence" { Trim::TrimSilence } else { Trim::DoNotTrim };
         Dial {
+            // The number stands behind it, where the carrier is told of it.
             caller_id: self.withheld.then(|| "anonymous".to_owned()),
             answer_on_bridge: true,
             timeout: RING_S,

@@ -147,6 +147,11 @@ impl Row for OriginationUrlRow {
     }
 }
 
+/// The trunk of a domain, whoever's.
+pub fn of_domain(r: &mut Reader, name: &str) -> Result<Option<ElasticTrunkRow>, StoreError> {
+    r.one(Query::new::<ElasticTrunkRow>(Scope::Operator).is("domain", Some(name)))
+}
+
 /// A trunk.
 pub fn get(
     r: &mut Reader,

@@ -58,6 +58,11 @@ pub fn get(r: &mut Reader, scope: Scope, sid: SipDomainSid) -> Result<Option<Sip
     r.one(Query::new::<SipDomainRow>(scope).is("sid", Some(sid)))
 }
 
+/// The domain of this name, whoever's.
+pub fn named(r: &mut Reader, name: &str) -> Result<Option<SipDomainRow>, StoreError> {
+    r.one(Query::new::<SipDomainRow>(Scope::Operator).is("name", Some(name)))
+}
+
 /// Domains, newest first.
 pub fn list(r: &mut Reader, scope: Scope, page: &Page) -> Result<Listed<SipDomainRow>, StoreError> {
     r.page(Query::new::<SipDomainRow>(scope), page)

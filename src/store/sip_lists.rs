@@ -33,47 +33,29 @@ pub static IP_ADDRESSES: Table = Table {
     unique: &[],
 };
 
-impl Row for CredentialListRow {
-    const TABLE: &'static Table = &CREDENTIAL_LISTS;
+/// The columns of a row: those that all begin with, and what more it has.
+macro_rules! columns {
+    ($($row:ident in $table:ident $(, $field:ident)*;)*) => {
+        $(impl Row for $row {
+            const TABLE: &'static Table = &$table;
 
-    fn columns(&self) -> Vec<Value> {
-        vec![Value::text(self.sid), Value::text(self.account), Value::time(self.created)]
-    }
+            fn columns(&self) -> Vec<Value> {
+                vec![
+                    Value::text(self.sid),
+                    Value::text(self.account),
+                    Value::time(self.created),
+                    $(Value::text(&self.$field),)*
+                ]
+            }
+        })*
+    };
 }
 
-impl Row for CredentialRow {
-    const TABLE: &'static Table = &CREDENTIALS;
-
-    fn columns(&self) -> Vec<Value> {
-        vec![
-            Value::text(self.sid),
-            Value::text(self.account),
-            Value::time(self.created),
-            Value::text(self.list),
-            Value::text(&self.username),
-        ]
-    }
-}
-
-impl Row for IpAclRow {
-    const TABLE: &'static Table = &IP_ACLS;
-
-    fn columns(&self) -> Vec<Value> {
-        vec![Value::text(self.sid), Value::text(self.account), Value::time(self.created)]
-    }
-}
-
-impl Row for IpAddressRow {
-    const TABLE: &'static Table = &IP_ADDRESSES;
-
-    fn columns(&self) -> Vec<Value> {
-        vec![
-            Value::text(self.sid),
-            Value::text(self.account),
-            Value::time(self.created),
-            Value::text(self.list),
-        ]
-    }
+columns! {
+    CredentialListRow in CREDENTIAL_LISTS;
+    CredentialRow in CREDENTIALS, list, username;
+    IpAclRow in IP_ACLS;
+    IpAddressRow in IP_ADDRESSES, list;
 }
 
 /// One list of passwords.

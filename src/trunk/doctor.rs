@@ -8,15 +8,19 @@
 //! ```
 
 use super::identity::{self, Caller};
+use super::media::{SrtpPolicy, TrunkMedia};
 use super::normalise;
 use super::route;
-use crate::sdp;
+use crate::sdp::{self, NoCommonCodec, Terms};
 use crate::sip::dialog::{self, MAX_FORWARDS};
 use crate::sip::event::Flow;
 use crate::sip::wire::{Message, Method, Writer, escape_user};
 use crate::store::rows::{TrunkMode, TrunkRow};
 use bytes::Bytes;
 use serde_json::{Value, json};
+
+/// What a [`NoCommonCodec`] says of keys.
+const SRTP: u16 = 302;
 
 /// A change of the trunk: attribute and value.
 pub type Change = (&'static str, Value);
@@ -95,6 +99,7 @@ pub fn request(
     flow: &Flow,
     names: &Names,
     auth: &[(String, String)],
+    terms: &Terms,
 ) -> Bytes {
     let (method, host) = (probe.method(), route::host(trunk));
     let user = trunk.username.as_deref().unwrap_or("chorus");
@@ -131,15 +136,21 @@ pub fn request(
             let w = w
                 .header("Contact", &dialog::contact(flow, &uri(probe, trunk)))
                 .header("User-Agent", "Chorus");
-            w.body("application/sdp", offer(flow).as_bytes())
+            w.body("application/sdp", offer(flow, terms).as_bytes())
         }
     }
 }
 
 /// G.711, to a port where nobody hears: the call is taken back before anybody speaks.
-fn offer(flow: &Flow) -> String {
+fn offer(flow: &Flow, terms: &Terms) -> String {
     let local = sdp::Local { ip: flow.local.ip(), port: 9, session_id: 1, version: 1 };
-    sdp::offer(&local, sdp::Direction::SendRecv)
+    terms.offer(&local, sdp::Direction::SendRecv)
+}
+
+/// What the trunk cannot agree to of the audio that an answer has.
+pub fn unfit(terms: &Terms, answer: &Message) -> Option<NoCommonCodec> {
+    let remote = sdp::read(answer.sdp()?.as_ref()).ok()?;
+    terms.accept(&remote).err()
 }
 
 /// How a probe went.
@@ -149,6 +160,8 @@ pub enum Outcome {
     NoAddress,
     /// Nobody listens there.
     Refused(Flow),
+    /// No TLS connection: why.
+    Untrusted(String),
     /// Nothing came back.
     Silence(Flow),
     /// A final answer, or the ringing of a call.
@@ -161,6 +174,8 @@ pub enum Outcome {
         authorized: bool,
         /// The 200 came again behind our ACK.
         unacknowledged: bool,
+        /// What the trunk cannot agree to of its audio.
+        unfit: Option<NoCommonCodec>,
     },
 }
 
@@ -180,14 +195,19 @@ pub fn judge(probe: &Probe, trunk: &TrunkRow, outcome: &Outcome) -> Vec<Finding>
                 way(flow)
             ))
         }],
+        Outcome::Untrusted(words) => vec![bad(format!(
+            "{method}: {words}. tls_ca takes another authority, tls_peer_names another name, tls_peer_fingerprints this certificate alone; \
+             tls_certificate is what we show."
+        ))],
         Outcome::Silence(flow) => vec![bad(format!(
             "{method}: no answer from {}. Either nothing arrives there (host, port, firewall), or the peer does not know {}: \
              it has to allow our address, as it sees it.",
             way(flow),
             flow.local
         ))],
-        Outcome::Answered { flow, message, authorized, unacknowledged } => {
+        Outcome::Answered { flow, message, authorized, unacknowledged, unfit } => {
             let mut found = answered(probe, trunk, message, *authorized);
+            found.extend(unfit.as_ref().map(|e| in_clear(trunk, e)));
             found.extend(seen_as(flow, message));
             if *unacknowledged {
                 found.push(bad(format!(
@@ -198,6 +218,13 @@ pub fn judge(probe: &Probe, trunk: &TrunkRow, outcome: &Outcome) -> Vec<Finding>
             found
         }
     }
+}
+
+/// The peer takes the call, but its audio is not what the trunk wants.
+fn in_clear(trunk: &TrunkRow, e: &NoCommonCodec) -> Finding {
+    let words = format!("The peer's audio does not do: {}.", e.words());
+    let clear = e.code == SRTP && trunk.media.srtp == SrtpPolicy::Required;
+    Finding { change: clear.then(|| ("srtp", json!("optional"))), ..bad(words) }
 }
 
 /// What the peer says of our address (RFC 3581): another one than we write stands for a NAT.
@@ -314,7 +341,18 @@ pub fn variations(trunk: &TrunkRow, code: u16) -> Vec<(Change, TrunkRow)> {
         let dials = trunk.country.is_some() && !trunk.outbound_national_dialing;
         dials.then_some((("outbound_national_dialing", json!(true)), row))
     };
+    let srtp = || {
+        let other = match trunk.media.srtp {
+            SrtpPolicy::Off => SrtpPolicy::Required,
+            SrtpPolicy::Required => SrtpPolicy::Off,
+            // Both are in its offer.
+            SrtpPolicy::Optional => return None,
+        };
+        let media = TrunkMedia { srtp: other, ..trunk.media.clone() };
+        Some((("srtp", json!(other.as_str())), TrunkRow { media, ..trunk.clone() }))
+    };
     match code {
+        415 | 488 | 606 => srtp().into_iter().collect(),
         404 | 410 | 484 | 604 => std::iter::once(other_plus()).chain(national()).collect(),
         403 => own_user().into_iter().chain([other_plus()]).collect(),
         _ => Vec::new(),

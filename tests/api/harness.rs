@@ -334,6 +334,7 @@ pub fn unready(path: &str, why: &'static str) -> Reply {
         realm: "chorus".to_string(),
         names: Names::default(),
         numbers_open: true,
+        reach: Default::default(),
     };
     let ready: chorus::api::Ready = Arc::new(move || Err(why.to_owned()));
     let api = Api::new(store, live, config, now, ready, None, runtime.handle().clone());

@@ -164,3 +164,21 @@ fn mappings_of_another_kind_purpose_or_door_are_not_among_them() {
     let auth: Vec<&Value> = domains.as_array().unwrap().iter().map(|d| &d["auth_type"]).collect();
     assert_eq!(auth, ["IP_ACL", "CREDENTIAL_LIST"]);
 }
+
+/// The host of a request names one door.
+#[test]
+fn a_name_belongs_to_a_domain_or_to_a_trunk() {
+    let server = Server::start();
+    made(&server, "Domains", &[("DomainName", "one.example.com")]);
+    server.v1("POST", "/v1/Trunks", &[("DomainName", "One.example.com")]).bad(400, 21248);
+    let trunk = server.v1("POST", "/v1/Trunks", &[("DomainName", "two.example.com")]).good(201);
+    server.post("/SIP/Domains.json", &[("DomainName", "TWO.example.com")]).bad(400, 21232);
+    let path = format!("/v1/Trunks/{}", sid(&trunk));
+    server.v1("POST", &path, &[("DomainName", "one.example.com")]).bad(400, 21248);
+    server.v1("POST", &path, &[("DomainName", "three.example.com"), ("FriendlyName", "x")]).good(200);
+    server.v1("POST", &path, &[("FriendlyName", "y")]).good(200);
+    let freed = made(&server, "Domains", &[("DomainName", "two.example.com")]);
+    server
+        .post(&format!("/SIP/Domains/{}.json", sid(&freed)), &[("DomainName", "three.example.com")])
+        .bad(400, 21232);
+}

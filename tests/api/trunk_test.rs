@@ -2,7 +2,9 @@
 
 use super::harness::Server;
 use serde_json::{Value, json};
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a peer answers to a request, as `404 Not Found` with further fields behind `|`; empty: nothing.
@@ -13,6 +15,36 @@ fn field<'a>(request: &'a str, name: &str) -> &'a str {
     line.split_once(':').map_or("", |(_, value)| value.trim())
 }
 
+/// What the peer at this address says to a request.
+fn replies(script: Script, request: &str, address: SocketAddr) -> Vec<String> {
+    let reply = |answer: String| {
+        let (status, fields) = answer.split_once('|').unwrap_or((&answer, ""));
+        let [via, caller, to, call, cseq] =
+            ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| field(request, name));
+        let via = if fields.contains("NAT") {
+            via.replace("rport", "rport=7;received=203.0.113.9")
+        } else {
+            via.to_owned()
+        };
+        let body = if fields == "CLEAR" { CLEAR } else { "" };
+        let more = match fields {
+            "" | "NAT" => String::new(),
+            "CLEAR" => "Content-Type: application/sdp\r\n".to_owned(),
+            fields => format!("{fields}\r\n"),
+        };
+        format!(
+            "SIP/2.0 {status}\r\nVia: {via}\r\nFrom: {caller}\r\nTo: {to};tag=p\r\nCall-ID: {call}\r\nCSeq: {cseq}\r\n\
+             Contact: <sip:{address}>\r\n{more}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    script(request).into_iter().map(reply).collect()
+}
+
+/// Audio without keys.
+const CLEAR: &str =
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+
 /// A peer until the test ends.
 fn peer(script: Script) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -22,29 +54,65 @@ fn peer(script: Script) -> SocketAddr {
         let mut octets = [0; 4096];
         while let Ok((length, from)) = socket.recv_from(&mut octets) {
             let request = String::from_utf8_lossy(&octets[..length]).into_owned();
-            for answer in script(&request) {
-                let (status, fields) = answer.split_once('|').unwrap_or((&answer, ""));
-                let [via, caller, to, call, cseq] =
-                    ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| field(&request, name));
-                let via = if fields.contains("NAT") {
-                    via.replace("rport", "rport=7;received=203.0.113.9")
-                } else {
-                    via.to_owned()
-                };
-                let more = if fields.is_empty() || fields.contains("NAT") {
-                    String::new()
-                } else {
-                    format!("{fields}\r\n")
-                };
-                let text = format!(
-                    "SIP/2.0 {status}\r\nVia: {via}\r\nFrom: {caller}\r\nTo: {to};tag=p\r\nCall-ID: {call}\r\nCSeq: {cseq}\r\n\
-                     Contact: <sip:{address}>\r\n{more}Content-Length: 0\r\n\r\n"
-                );
+            for text in replies(script, &request, address) {
                 socket.send_to(text.as_bytes(), from).unwrap();
             }
         }
     });
     address
+}
+
+/// One that speaks TLS, with a certificate for `pbx.example`; with its authority and the fingerprint.
+fn secure_peer(script: Script) -> (SocketAddr, String, String) {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = params.self_signed(&key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(params, key);
+    let own = rcgen::KeyPair::generate().unwrap();
+    let made = rcgen::CertificateParams::new(vec!["pbx.example".to_owned()])
+        .unwrap()
+        .signed_by(&own, &issuer)
+        .unwrap();
+    let fingerprint = chorus::trunk::tls::fingerprint(made.der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config =
+        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let private = rustls::pki_types::PrivateKeyDer::try_from(own.serialize_der()).unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![made.der().clone()], private).unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let config = config.clone();
+            std::thread::spawn(move || serve(script, address, stream, config));
+        }
+    });
+    (address, authority, fingerprint)
+}
+
+/// Answers on one connection until it ends.
+fn serve(script: Script, address: SocketAddr, stream: TcpStream, config: Arc<rustls::ServerConfig>) {
+    let connection = rustls::ServerConnection::new(config).unwrap();
+    let mut tls = rustls::StreamOwned::new(connection, stream);
+    let (mut got, mut octets) = (String::new(), [0; 4096]);
+    while let Ok(length) = tls.read(&mut octets) {
+        if length == 0 {
+            return;
+        }
+        got.push_str(&String::from_utf8_lossy(&octets[..length]));
+        while let Some(end) = got.find("\r\n\r\n") {
+            let end = end + 4 + field(&got[..end], "Content-Length").parse::<usize>().unwrap_or(0);
+            if got.len() < end {
+                break;
+            }
+            let request: String = got.drain(..end).collect();
+            for text in replies(script, &request, address) {
+                tls.write_all(text.as_bytes()).unwrap();
+            }
+        }
+    }
 }
 
 fn one(answer: &str) -> Vec<String> {
@@ -204,4 +272,54 @@ fn a_probe_leaves_nothing_behind() {
     assert!(ladder.contains("CANCEL") && ladder.contains("<- 180 Ringing"), "{ladder}");
     assert!(words(&result).contains("the peer knows user and password"), "{result:#}");
     assert_eq!(result["ok"], true, "{result:#}");
+}
+
+/// Takes a call that offers keys and refuses every other.
+fn wants_keys(request: &str) -> Vec<String> {
+    usual(request).unwrap_or_else(|| match request.contains("RTP/SAVP") {
+        true => vec!["100 Trying".to_owned(), "180 Ringing".to_owned()],
+        false => one("488 Not Acceptable Here|Warning: 399 c \"encrypt it\""),
+    })
+}
+
+#[test]
+fn the_keys_of_media_are_tried_as_the_trunk_offers_them() {
+    let server = Server::start();
+    let result = tested(&server, &peer(wants_keys).to_string(), json!({}));
+    assert!(words(&result).contains("With srtp: \"required\" the call gets through"), "{result:#}");
+    assert_eq!(result["patch"], json!({ "srtp": "required" }));
+    let result = tested(&server, &peer(wants_keys).to_string(), json!({ "srtp": "required" }));
+    assert_eq!((&result["ok"], &result["patch"]), (&json!(true), &json!({})), "{result:#}");
+    let clear: Script = |r| usual(r).unwrap_or_else(|| one("183 Session Progress|CLEAR"));
+    let result = tested(&server, &peer(clear).to_string(), json!({ "srtp": "required" }));
+    assert!(words(&result).contains("audio does not do: SRTP is required here"), "{result:#}");
+    assert_eq!(result["patch"], json!({ "srtp": "optional" }));
+}
+
+#[test]
+fn a_trunk_over_tls_is_tried_by_its_own_rules() {
+    let server = Server::start();
+    let script: Script = |r| usual(r).unwrap_or_else(|| one("486 Busy Here"));
+    let (address, authority, fingerprint) = secure_peer(script);
+    let asked = |more: Value| {
+        let mut all = json!({ "transport": "tls" });
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        tested(&server, &address.to_string(), all)
+    };
+    let result = asked(json!({}));
+    assert!(words(&result).contains("no TLS connection") && words(&result).contains("tls_ca"), "{result:#}");
+    assert_eq!(result["ok"], false);
+    let result = asked(json!({ "tls_ca": authority }));
+    assert!(
+        words(&result).contains("no TLS connection") && words(&result).contains("tls_peer_names"),
+        "{result:#}"
+    );
+    for rules in [
+        json!({ "tls_ca": authority, "tls_peer_names": ["pbx.example"] }),
+        json!({ "tls_peer_fingerprints": [fingerprint] }),
+    ] {
+        let result = asked(rules);
+        assert!(words(&result).contains("INVITE: 486 Busy Here: the call reaches"), "{result:#}");
+        assert_eq!(result["ok"], true, "{result:#}");
+    }
 }

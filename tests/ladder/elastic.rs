@@ -187,6 +187,23 @@ fn elastic_nobody_answers() {
 }
 
 #[test]
+fn elastic_too_many_hops() {
+    let mut w = trunk(608, &[url(3, 10, 10)], |_| {});
+    let pbx = pbx(&mut w, 3, OnCall::Answer(100));
+    w.phones[0].hops.0 = 0;
+    w.dial(0, "+15550001");
+    over(&mut w);
+    assert_eq!((w.phones[0].ended[0].code, w.phones[pbx].hops.1), (483, None));
+    assert_eq!(outer(&w).status, CallStatus::Failed);
+    assert!(w.store.all::<NotificationRow>().any(|n| n.code == 32_011));
+    ladder::check(
+        w,
+        "elastic_too_many_hops",
+        "A call of a trunk that may take no further hop gets 483 (RFC 3261 section 16.3).",
+    );
+}
+
+#[test]
 fn among_equals_the_weight_decides() {
     let mut first = 0;
     for seed in 0..60 {
@@ -434,6 +451,8 @@ fn elastic_silent_target() {
     });
     w.app.on("/dr", Reply::twiml("<Say>our office cannot be reached</Say>"));
     w.dial(0, "+15550001");
+    w.run_ms(4_500);
+    assert_eq!(w.app.of("/dr").len(), 1);
     over(&mut w);
     assert!(w.phones[0].rtp_loud > 15);
     let sentence = "A single origination URL that does not even say 100 within 4 s: disaster recovery.";

@@ -1,5 +1,6 @@
 //! Who calls: what trunks say beside From, and what they are told.
 
+use super::elastic;
 use super::scene::*;
 use crate::kit::phone::OnCall;
 use crate::kit::{World, ladder};
@@ -99,5 +100,36 @@ fn who_is_withheld_is_asserted_by_the_number_that_passes_the_call_on() {
         );
         assert_eq!(invite.identity.asserted.unwrap().user, "+15550001");
         assert!(invite.identity.withheld && invite.diverted_by.is_empty());
+    }
+}
+
+/// A PBX behind a trunk of the account asks for privacy (RFC 3323), and the carrier is told so (RFC 3325).
+#[test]
+fn identity_private_from_the_pbx() {
+    for (seed, asserts) in
+        [(513, Asserts::PAssertedIdentity), (514, Asserts::RemotePartyId), (515, Asserts::None)]
+    {
+        let mut w = elastic::behind(seed, elastic::lists(Some("10.0.1.8/29"), None), |_| {});
+        w.trunk(|t| t.identity.outbound = asserts);
+        let fields = vec![
+            ("P-Asserted-Identity".to_owned(), "<sip:+15550001@pbx.example.com>".to_owned()),
+            ("Privacy".to_owned(), "id".to_owned()),
+        ];
+        w.dial_with(0, "+15550002", "anonymous", fields);
+        answered(&mut w, 1);
+        let invite = w.phones[1].invite.clone().unwrap();
+        assert_eq!(invite.from_user, "anonymous");
+        if asserts != Asserts::None {
+            assert_eq!(
+                (invite.identity.withheld, invite.identity.asserted.unwrap().user),
+                (true, "+15550001".to_owned())
+            );
+        }
+        w.hang_up(1);
+        over(&mut w);
+        if seed == 513 {
+            let sentence = "Privacy: id of a PBX is carried on to the carrier: From is anonymous, the number is asserted.";
+            ladder::check(w, "identity_private_from_the_pbx", sentence);
+        }
     }
 }

@@ -399,3 +399,45 @@ fn a_call_is_taken_over_through_a_door_of_its_account_alone() {
         w.until("the document goes on", |w| w.phones[usize::from(refused.is_none())].rtp_loud > 5);
     }
 }
+
+/// Who stays with a document would have to be taken over by another call: that is not done, and nothing is lost by asking.
+#[test]
+fn a_transfer_to_a_document_is_refused() {
+    let mut w = connected(553, OnCall::Ring);
+    w.app.on("/consult", Reply::twiml("<Say>a</Say><Pause length=\"60\"/>"));
+    w.number(|n| n.voice = Some(hook("/consult")));
+    let consults = w.phone("consults", 4);
+    w.dial(consults, "+15550001");
+    answered(&mut w, consults);
+    let named = replaces(&w, consults).replace(';', "%3B").replace('=', "%3D");
+    refer(&mut w, 1, &format!("{NEW_PARTY}?Replaces={named}"));
+    w.until("refused", |w| w.phones[1].transfer == [603]);
+    hear_each_other(&mut w, 0, 1);
+    assert!(w.phones[consults].answered, "the document goes on");
+    w.hang_up(consults);
+    w.hang_up(0);
+    over(&mut w);
+}
+
+/// Both who stay have documents behind their Dials: the one of the referrer's call goes on, the other's ends without a word.
+#[test]
+fn of_two_who_are_joined_one_document_goes_on() {
+    let mut w = connected(554, OnCall::Answer(100));
+    // The callee also has a call from the fourth, on another line.
+    let dial = "<Dial action=\"/other\"><Number>+15550003</Number></Dial><Say>never</Say>";
+    w.app.on("/second", Reply::twiml(dial));
+    w.number(|n| n.voice = Some(hook("/second")));
+    let fourth = w.phone("fourth", 4);
+    w.dial(fourth, "+15550001");
+    w.until("they talk", |w| w.phones[2].answered && w.phones[fourth].answered);
+    w.run_ms(500);
+    let named = replaces(&w, 2).replace(';', "%3B").replace('=', "%3D");
+    refer(&mut w, 1, &format!("{NEW_PARTY}?Replaces={named}"));
+    w.until("both have left", |w| !w.phones[1].ended.is_empty() && !w.phones[2].ended.is_empty());
+    hear_each_other(&mut w, 0, fourth);
+    w.hang_up(fourth);
+    over(&mut w);
+    w.run_ms(500);
+    assert_eq!(w.app.of("/dialled").len(), 1, "the Dial of the referrer's call is over");
+    assert!(w.app.of("/other").is_empty());
+}

@@ -102,9 +102,10 @@ impl Endpoint {
     }
 
     /// The trunk has not said anything for too long; if it does after all, its INVITE is taken back. Where no other way is free, it
-    /// is waited for.
+    /// is waited for, unless who calls has something else in store.
     pub(super) fn on_impatience(&mut self, now: Mono, id: LegId) {
-        let goes = self.has_way(id);
+        let hasty = matches!(self.legs.get(&id).map(|l| &l.phase), Some(Phase::Calling(c)) if c.cmd.hasty);
+        let goes = hasty || self.has_way(id);
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         calling.impatient = None;
         if !goes {
