@@ -45,8 +45,11 @@ impl Baresip {
         let authority = place.dir.join("sip-tls/ca.pem");
         let trust =
             if authority.exists() { format!("sip_cafile {}\n", authority.display()) } else { String::new() };
+        // Otherwise it may call from one address and offer another.
+        let (family, bound) =
+            if at.is_ipv6() { ("-6", format!("net_interface {}\n", at.ip())) } else { ("-4", String::new()) };
         let config = format!(
-            "poll_method epoll\nsip_listen {at}\n{trust}audio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
+            "poll_method epoll\nsip_listen {at}\n{bound}{trust}audio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
              audio_alert aubridge,ear\naudio_srate 8000\naudio_channels 1\nrtp_ports 40000-48000\nsnd_path {d}/heard\n\
              module_path {}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule srtp.so\n\
              module_tmp account.so\nmodule_app menu.so\n",
@@ -56,7 +59,7 @@ impl Baresip {
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
         let mut process = Command::new("baresip")
-            .args(["-4", "-t", "60", "-f"])
+            .args([family, "-t", "60", "-f"])
             .arg(&dir)
             .args(command)
             .stdin(Stdio::piped())
@@ -146,7 +149,7 @@ pub(super) async fn scene_with(name: &str, by_address: bool) -> Scene {
     scene_in(Place::new(name), by_address).await
 }
 
-async fn scene_in(place: Place, by_address: bool) -> Scene {
+pub(super) async fn scene_in(place: Place, by_address: bool) -> Scene {
     let app = App::start(answer).await;
     let server = place.start().await;
     let peer = free(&mut chorus::api::rng());
@@ -183,6 +186,14 @@ impl Scene {
         let was = self.app.until(LIMIT, so).await;
         assert!(was, "{path} was asked for: {:?}\n{}", self.app.seen(), self.place.log_text());
         self.app.seen().into_iter().find(|r| r.path == path).unwrap()
+    }
+
+    /// The server calls, and runs the document.
+    pub(super) async fn calls(&self, to: &str) {
+        let url = self.app.url("/voice");
+        let made = self.server.post("/Calls.json", &[("To", to), ("From", NUMBER), ("Url", &url)]).await;
+        let made = made.unwrap();
+        assert_eq!(made.status, 201, "{}", made.text());
     }
 
     /// Play is heard, speech is recorded, keys arrive.
@@ -237,13 +248,7 @@ async fn baresip_is_called_and_both_hear_each_other() {
     let s = scene("baresip-callee").await;
     let mut phone = Baresip::start(&s.place, s.peer, &[]);
     phone.says("baresip is ready").await;
-    let url = s.app.url("/voice");
-    let made = s
-        .server
-        .post("/Calls.json", &[("To", "+12125550001"), ("From", NUMBER), ("Url", &url)])
-        .await
-        .unwrap();
-    assert_eq!(made.status, 201, "{}", made.text());
+    s.calls("+12125550001").await;
     s.conversation(phone).await;
 }
 
@@ -284,12 +289,6 @@ async fn is_called(name: &str, transport: &str) {
         return;
     }
     let (s, phone) = softphone(name, transport).await;
-    let url = s.app.url("/voice");
-    let made = s
-        .server
-        .post("/Calls.json", &[("To", "sip:alice@chorus"), ("From", NUMBER), ("Url", &url)])
-        .await
-        .unwrap();
-    assert_eq!(made.status, 201, "{}", made.text());
+    s.calls("sip:alice@chorus").await;
     s.conversation(phone).await;
 }

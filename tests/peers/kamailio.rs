@@ -1,8 +1,9 @@
 //! Kamailio as the PBX that the server registers at, and as the proxy in front of it. The phone behind it is baresip.
 
-use super::baresip::{Baresip, NUMBER, Scene, scene_with};
+use super::baresip::{Baresip, NUMBER, Scene, scene_in, scene_with};
 use super::{installed, scenario};
-use crate::fault::child::free;
+use crate::fault::child::{Place, free};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,14 +17,18 @@ const PHONE: &str = "+12125550001";
 struct Kamailio {
     process: Child,
     at: SocketAddr,
+    /// Over TLS, with TLS.
+    secure: SocketAddr,
 }
 
 impl Kamailio {
     async fn start(s: &Scene, algorithm: &str, defines: &[&str]) -> Kamailio {
-        let at = free(&mut chorus::api::rng());
+        let (at, secure) = (free(&mut chorus::api::rng()), free(&mut chorus::api::rng()));
         let text = std::fs::read_to_string(scenario("kamailio").with_extension("cfg")).unwrap();
         let text = text
             .replace("AT", &at.to_string())
+            .replace("SECURE", &secure.to_string())
+            .replace("FOLDER", &s.place.dir.display().to_string())
             .replace("CHORUS", &s.server.sip.to_string())
             .replace("PHONE", &s.peer.to_string())
             .replace("ALGORITHM", algorithm);
@@ -39,7 +44,7 @@ impl Kamailio {
         command.args(defines.iter().flat_map(|d| ["-A", d])).arg("-f").arg(&file);
         let log = std::fs::File::create(s.place.dir.join("kamailio.log")).unwrap();
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let kamailio = Kamailio { process, at };
+        let kamailio = Kamailio { process, at, secure };
         kamailio.answers(&s.place.dir).await;
         kamailio
     }
@@ -80,9 +85,13 @@ impl Drop for Kamailio {
 impl Scene {
     /// The server registers at the PBX.
     async fn registers(&self, pbx: &Kamailio) {
-        let at = pbx.at.to_string();
+        self.registers_at(pbx.at, &[]).await;
+    }
+
+    async fn registers_at(&self, pbx: SocketAddr, more: &[(&str, &str)]) {
+        let at = pbx.to_string();
         let trunk = [("username", "chorus"), ("password", PASSWORD), ("outbound_host", at.as_str())];
-        let id = self.server.sip_trunk("outbound_registration", &trunk).await;
+        let id = self.server.sip_trunk("outbound_registration", &[&trunk[..], more].concat()).await;
         let mut looks = tokio::time::interval(Duration::from_millis(50));
         let mut last = serde_json::Value::Null;
         let so = async {
@@ -107,12 +116,6 @@ impl Scene {
         let mut phone = Baresip::with(&self.place, self.peer, &account, &[]);
         phone.says("200 OK").await;
         phone
-    }
-
-    async fn calls_out(&self) {
-        let form = [("To", PHONE), ("From", NUMBER), ("Url", &self.app.url("/voice"))];
-        let made = self.server.post("/Calls.json", &form).await.unwrap();
-        assert_eq!(made.status, 201, "{}", made.text());
     }
 }
 
@@ -147,7 +150,7 @@ async fn the_bot_calls_a_phone_of_the_pbx_that_challenges() {
     let pbx = Kamailio::start(&s, "MD5", &[]).await;
     s.registers(&pbx).await;
     let phone = s.phone_at(&pbx).await;
-    s.calls_out().await;
+    s.calls(PHONE).await;
     s.conversation(phone).await;
 }
 
@@ -184,6 +187,51 @@ async fn a_phone_behind_the_proxy_is_called() {
     s.server.trunk(proxy.at, &[]).await;
     let mut phone = Baresip::start(&s.place, s.peer, &[]);
     phone.says("baresip is ready").await;
-    s.calls_out().await;
+    s.calls(PHONE).await;
     s.conversation(phone).await;
+}
+
+/// A certificate of an authority that nobody else knows, in the PBX's folder; the authority.
+fn certify(dir: &Path) -> String {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let authority = params.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(params, key);
+    let own = KeyPair::generate().unwrap();
+    let made =
+        CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&own, &issuer).unwrap();
+    std::fs::write(dir.join("pbx-cert.pem"), made.pem()).unwrap();
+    std::fs::write(dir.join("pbx-key.pem"), own.serialize_pem()).unwrap();
+    authority
+}
+
+fn knows_tls() -> bool {
+    let places = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    let found = places.iter().any(|p| Path::new(p).join("kamailio/modules/tls.so").is_file());
+    assert!(found || std::env::var_os("CHORUS_CI").is_none(), "Kamailio's TLS module is not installed");
+    found
+}
+
+/// The server registers over TLS, is called by the PBX over it, and calls over it.
+#[tokio::test]
+async fn a_registration_over_tls_carries_calls_both_ways() {
+    if !both_installed() || !knows_tls() {
+        return;
+    }
+    for out in [false, true] {
+        let mut place = Place::new("kamailio-tls");
+        let listens = free(&mut chorus::api::rng());
+        place.extra.push(("CHORUS_SIP_TLS_LISTEN", listens.to_string()));
+        let s = scene_in(place, false).await;
+        let authority = certify(&s.place.dir);
+        let pbx = Kamailio::start(&s, "MD5", &["TLS"]).await;
+        s.registers_at(pbx.secure, &[("transport", "tls"), ("tls_ca", &authority)]).await;
+        let mut phone = s.phone_at(&pbx).await;
+        match out {
+            true => s.calls(PHONE).await,
+            false => phone.press(&format!("/dial sip:{NUMBER}@{}\n", pbx.at)).await,
+        }
+        s.conversation(phone).await;
+    }
 }

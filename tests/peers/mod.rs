@@ -5,6 +5,8 @@ mod called;
 mod callee;
 mod caller;
 mod calling;
+mod domain;
+mod ipv6;
 mod kamailio;
 mod loss;
 mod scanner;
