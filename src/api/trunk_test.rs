@@ -77,7 +77,7 @@ pub async fn test(ctx: Ctx) -> Result<Outcome, Refusal> {
     let transport = Transport::start(listen, super::rng(), inbox).await;
     let transport =
         transport.map_err(|e| unavailable(&crate::store::tx::StoreError::Unavailable(e.to_string())))?;
-    transport.set_trunks(std::slice::from_ref(&trunk));
+    let _ = transport.set_trunks(std::slice::from_ref(&trunk));
     let mut prober =
         Prober { transport, arrivals, rng: super::rng(), began: Instant::now(), ladder: Vec::new() };
     let (findings, patch) = prober.examine(&trunk, number, from.unwrap_or_else(|| NOBODY.to_owned())).await;

@@ -200,10 +200,7 @@ impl Call {
             Effect::Sip(SipCmd::Refuse { leg, cause: Cause::new(code, words), headers })
         };
         let rings = self.leg.invited && !self.leg.answered && !self.leg.over;
-        if rings && !self.is_ending() {
-            return self.pick_up(cx, leg, invite);
-        }
-        if !self.leg.answered || self.is_ending() || self.is_vacant() {
+        if !(self.leg.answered || rings) || self.is_ending() || self.is_vacant() {
             return cx.push(refuse(481, "Call/Transaction Does Not Exist", vec![]));
         }
         let terms = terms::of_caller(cx, trunk, caller);
@@ -212,8 +209,12 @@ impl Call {
             Ok(body) => body,
             Err(unusable) => return cx.push(refuse(488, "Not Acceptable Here", vec![unusable.warning()])),
         };
-        (self.row.dialog, self.row.trunk) = (Some(invite.dialog.clone()), trunk);
+        self.row.trunk = trunk;
         self.pbx = self.pbx.take().filter(|_| matches!(caller, Caller::Door(DoorSid::Trunk(_), _)));
+        if rings {
+            return self.pick_up(cx, leg, invite, &body);
+        }
+        self.row.dialog = Some(invite.dialog.clone());
         self.leg.near = Some(invite.flow.remote);
         let own = self.leg.id;
         let cause = Cause::new(200, "Replaced");

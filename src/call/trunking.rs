@@ -103,6 +103,16 @@ impl Call {
         cx.fx.split_off(already)
     }
 
+    /// Here we stand where a proxy would, and answer as one (RFC 3261 section 16.3): trunks that dial each other come to an end.
+    fn turn_back(&mut self, cx: &mut Cx<'_>) {
+        let words =
+            "the call has taken all the hops it may (Max-Forwards): look for trunks that dial each other";
+        notify::write(cx, &self.row, UNREACHED, words);
+        let cause = Cause::new(483, "Too Many Hops");
+        let to = status::of_refusal(cause.code);
+        self.give_up(cx, cause, to);
+    }
+
     fn ring_pbx(&mut self, cx: &mut Cx<'_>, dial: Dial, urls: &[OriginationUrlRow]) {
         let addresses = addresses(cx, urls, &self.row.to);
         if addresses.is_empty() {

@@ -72,15 +72,7 @@ impl Call {
 
     /// An INVITE with Replaces that names a dialog which only rings, begun by us: its sender has picked up (RFC 3891 section 3). What rang
     /// is taken back.
-    pub(in crate::call) fn pick_up(&mut self, cx: &mut Cx<'_>, leg: LegId, invite: &Invite) {
-        let body = match self.leg.answer_anew(invite.offer.as_ref()) {
-            Ok(body) => body,
-            Err(unusable) => {
-                let cause = Cause::new(488, "Not Acceptable Here");
-                let headers = vec![unusable.warning()];
-                return cx.push(Effect::Sip(SipCmd::Refuse { leg, cause, headers }));
-            }
-        };
+    pub(in crate::call) fn pick_up(&mut self, cx: &mut Cx<'_>, leg: LegId, invite: &Invite, body: &Bytes) {
         let own = self.leg.id;
         cx.trace("phone", "chorus", "INVITE with Replaces: its sender picks up");
         self.leg.near = Some(invite.flow.remote);
