@@ -137,6 +137,9 @@ pub struct Endpoint {
     next_leg: u64,
     next_offer: u64,
     next_resolve: u64,
+    /// Inputs since all of it was looked at.
+    #[cfg(feature = "invariants")]
+    unchecked: usize,
 }
 
 impl Endpoint {
@@ -177,6 +180,8 @@ impl Endpoint {
             next_leg: 1,
             next_offer: 1,
             next_resolve: 1,
+            #[cfg(feature = "invariants")]
+            unchecked: 0,
         }
     }
 
@@ -300,7 +305,7 @@ impl Endpoint {
         }
         self.touched = touched;
         #[cfg(feature = "invariants")]
-        self.check();
+        self.check_by_turns();
     }
 }
 
