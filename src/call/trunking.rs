@@ -26,6 +26,8 @@ const RING_S: u32 = 180;
 pub const TIME_LIMIT_S: u32 = 24 * 3_600;
 /// The trunk has no origination URL that can be rung.
 const NO_URL: u32 = 32_010;
+/// It goes round and round.
+const TOO_MANY_HOPS: u32 = 32_011;
 
 /// Which trunk, and where its call goes.
 #[derive(Clone, Debug)]
@@ -80,6 +82,17 @@ impl Call {
         let already = cx.fx.len();
         let (mut dial, way) = (trunking.dial(), trunking.way.clone());
         self.trunking = Some(Box::new(trunking));
+        if self.leg.hops == 0 {
+            // As a proxy would say (RFC 3261 section 16.3, step 3): between two trunks a call may go round and round.
+            notify::write(
+                cx,
+                &self.row,
+                TOO_MANY_HOPS,
+                "the call has taken all the hops it may (Max-Forwards)",
+            );
+            self.give_up(cx, Cause::new(483, "Too Many Hops"), CallStatus::Failed);
+            return cx.fx.split_off(already);
+        }
         match way {
             Way::Terminating => {
                 dial.nouns = vec![Noun::Number(Number { number: self.row.to.clone(), ..Number::default() })];

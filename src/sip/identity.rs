@@ -2,7 +2,7 @@
 //! Diversion (RFC 5806), History-Info (RFC 7044). Whether it is believed is the trunk's to say.
 
 use super::telephone;
-use super::wire::{Message, NameAddr, split_list};
+use super::wire::{Message, NameAddr};
 
 /// A user and its host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,10 +62,7 @@ pub fn diverted_by(message: &Message) -> String {
 /// The last entry that was left because of an answer or a forwarding: it bears the Reason itself, or the one after it a `cause`
 /// (RFC 4458) that says why the call came there.
 fn by_history(message: &Message) -> Option<String> {
-    let fields = message.headers.all("History-Info");
-    let text: Vec<String> = fields.map(|v| String::from_utf8_lossy(v).into_owned()).collect();
-    let entries = text.iter().flat_map(|t| split_list(t)).filter_map(|v| NameAddr::parse(v).ok());
-    let entries: Vec<NameAddr> = entries.collect();
+    let entries = addresses(message, "History-Info");
     let left = |entry: &NameAddr| {
         let reason = |(name, value): &(String, String)| {
             name.eq_ignore_ascii_case("Reason") && value.to_ascii_lowercase().contains("cause=")

@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod app;
 pub mod doors;
+pub mod hand;
 pub mod ladder;
 pub mod net;
 pub mod oracle;

@@ -49,6 +49,8 @@ pub struct Phone {
     pub light: bool,
     /// It is a PBX that takes registrations.
     pub registrar: Option<super::registrar::Registrar>,
+    /// It is played by the test.
+    pub by_hand: Option<super::hand::ByHand>,
     /// The Request-URI of its calls, if not the user that is dialled at Chorus.
     pub calls: Option<String>,
     /// It signals over TCP.
@@ -124,6 +126,7 @@ impl Phone {
             rtp_loud: 0,
             light: false,
             registrar: None,
+            by_hand: None,
             calls: None,
             tcp: false,
             silent: false,

@@ -267,6 +267,28 @@ fn elastic_termination_by_address() {
 }
 
 #[test]
+fn elastic_too_many_hops() {
+    let mut w = behind(618, lists(Some("10.0.1.8/29"), None), |_| {});
+    w.phones[0].hops.0 = 0;
+    dial_out(&mut w, "+15550001");
+    over(&mut w);
+    assert_eq!(w.phones[0].ended[0].code, 483);
+    assert!(w.store.all::<NotificationRow>().any(|n| n.code == 32011 && n.words.contains("Max-Forwards")));
+    ladder::check(w, "elastic_too_many_hops", "483 between trunks to an INVITE that has no hop left.");
+}
+
+#[test]
+fn elastic_rings_for_ever() {
+    let mut w = behind(619, lists(Some("10.0.1.8/29"), None), |_| {});
+    w.phones[1].on_call = OnCall::Ring;
+    dial_out(&mut w, "+15550001");
+    w.run_ms(185_000);
+    over(&mut w);
+    let sentence = "Timer C between trunks: an INVITE that only rings for three minutes is taken back.";
+    ladder::check(w, "elastic_rings_for_ever", sentence);
+}
+
+#[test]
 fn elastic_termination_by_password() {
     let mut w = behind(611, lists(None, Some("asterisk")), |_| {});
     knows_password(&mut w);
@@ -278,7 +300,7 @@ fn elastic_termination_by_password() {
     ladder::check(
         w,
         "elastic_termination_by_password",
-        "The same by a credential list: 401, then the password.",
+        "The same by a credential list: 407, then the password.",
     );
 }
 
@@ -287,7 +309,7 @@ fn elastic_termination_by_both() {
     let mut w = behind(612, lists(Some("10.0.1.8/29"), Some("asterisk")), |_| {});
     dial_out(&mut w, "+15550001");
     over(&mut w);
-    assert_eq!(w.phones[0].ended[0].code, 401, "the address alone is not enough");
+    assert_eq!(w.phones[0].ended[0].code, 407, "the address alone is not enough");
     knows_password(&mut w);
     dial_out(&mut w, "+15550001");
     answered(&mut w, 1);

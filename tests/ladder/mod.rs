@@ -14,10 +14,12 @@ mod limits;
 mod media;
 mod outbound;
 mod refer;
+mod refusals;
 mod registering;
 mod rest;
 pub mod scene;
 mod signalling;
+mod survives;
 mod transfer;
 mod users;
 mod verbs;
@@ -39,8 +41,10 @@ fn every_ladder_is_shown() {
         include_str!("outbound.rs"),
         include_str!("registering.rs"),
         include_str!("refer.rs"),
+        include_str!("refusals.rs"),
         include_str!("rest.rs"),
         include_str!("signalling.rs"),
+        include_str!("survives.rs"),
         include_str!("transfer.rs"),
         include_str!("users.rs"),
         include_str!("verbs.rs"),

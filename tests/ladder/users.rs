@@ -12,21 +12,11 @@ use chorus::store::rows::{TrunkMode, TrunkRow};
 use chorus::trunk::Snapshot;
 use std::sync::Arc;
 
-const PASSWORD: &str = "mellon-0815-tirith";
+pub const PASSWORD: &str = "mellon-0815-tirith";
 
 /// Phone 0 is a softphone with this password; it registers as `alice`.
 fn softphone(seed: u64, password: &str, document: &str) -> World {
-    secrets::plant(PASSWORD);
-    let mut w = caller(seed, document);
-    w.line("app", "chorus", "POST SipTrunks");
-    w.trunk(|t| {
-        t.authentication_mode = TrunkMode::ClientCredentials;
-        t.name = "Alice".to_owned();
-        t.inbound_source_ips = vec![];
-        t.outbound_host = None;
-        t.username = Some("alice".to_owned());
-        t.ha1 = Some(ha1("alice", "chorus", PASSWORD));
-    });
+    let mut w = trunk_of_alice(seed, document);
     // The phone does what Chorus does at a PBX.
     let there = TrunkRow {
         authentication_mode: TrunkMode::OutboundRegistration,
@@ -40,6 +30,22 @@ fn softphone(seed: u64, password: &str, document: &str) -> World {
         p.endpoint.set_sources(now, Arc::new(Snapshot::new(vec![there], vec![])));
     });
     w.run_ms(1_000);
+    w
+}
+
+/// A trunk at which `alice` may register; phone 0 does not.
+pub fn trunk_of_alice(seed: u64, document: &str) -> World {
+    secrets::plant(PASSWORD);
+    let mut w = caller(seed, document);
+    w.line("app", "chorus", "POST SipTrunks");
+    w.trunk(|t| {
+        t.authentication_mode = TrunkMode::ClientCredentials;
+        t.name = "Alice".to_owned();
+        t.inbound_source_ips = vec![];
+        t.outbound_host = None;
+        t.username = Some("alice".to_owned());
+        t.ha1 = Some(ha1("alice", "chorus", PASSWORD));
+    });
     w
 }
 

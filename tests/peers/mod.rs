@@ -1,10 +1,15 @@
 //! Real peers over real sockets: sipp with scenarios of our own, baresip with audio both ways.
 
 mod baresip;
+mod called;
 mod callee;
 mod caller;
+mod calling;
 mod kamailio;
+mod loss;
 mod scanner;
+mod scene;
+mod script;
 mod sipp;
 mod srtp;
 

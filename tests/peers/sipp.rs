@@ -19,16 +19,9 @@ impl Sipp {
     fn start(dir: &Path, name: &str, file: &Path, more: &[&str]) -> Sipp {
         let of = |what: &str| dir.join(format!("{name}.{what}"));
         let mut command = Command::new("sipp");
-        command.args(more).args([
-            "-i",
-            "127.0.0.1",
-            "-m",
-            "1",
-            "-timeout",
-            LIMIT,
-            "-timeout_error",
-            "-nostdin",
-        ]);
+        // What the test says comes last, and counts.
+        command.args(["-i", "127.0.0.1", "-m", "1", "-timeout", LIMIT, "-timeout_error", "-nostdin"]);
+        command.args(more);
         command.arg("-sf").arg(file).arg("-trace_err").arg("-error_file").arg(of("err"));
         command.arg("-trace_msg").arg("-message_file").arg(of("msg")).current_dir(dir);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
@@ -37,17 +30,34 @@ impl Sipp {
 
     /// sipp calls `number` at the server.
     pub fn caller(dir: &Path, name: &str, server: SocketAddr, number: &str, more: &[&str]) -> Sipp {
+        let file = name.split('-').next().unwrap();
+        Sipp::calls(dir, name, &scenario(file), server, number, more)
+    }
+
+    /// The same with a scenario of its own.
+    pub fn calls(
+        dir: &Path,
+        name: &str,
+        file: &Path,
+        server: SocketAddr,
+        number: &str,
+        more: &[&str],
+    ) -> Sipp {
         let to = server.to_string();
         let mut all = vec![to.as_str(), "-s", number];
         all.extend_from_slice(more);
-        let file = name.split('-').next().unwrap();
-        Sipp::start(dir, name, &scenario(file), &all)
+        Sipp::start(dir, name, file, &all)
     }
 
     /// sipp waits for a call at `at`. It is there when its port is taken.
     pub async fn callee(dir: &Path, name: &str, file: &Path, at: SocketAddr) -> Sipp {
+        Sipp::callee_with(dir, name, file, at, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub async fn callee_with(dir: &Path, name: &str, file: &Path, at: SocketAddr, more: &[&str]) -> Sipp {
         let port = at.port().to_string();
-        let sipp = Sipp::start(dir, name, file, &["-p", &port]);
+        let sipp = Sipp::start(dir, name, file, &[&["-p", port.as_str()], more].concat());
         let mut looks = tokio::time::interval(std::time::Duration::from_millis(10));
         while std::net::UdpSocket::bind(at).is_ok() {
             looks.tick().await;

@@ -114,7 +114,7 @@ impl Bench {
     /// The answer of a client to the challenge for this algorithm.
     fn answer(&mut self, algorithm: &str, user: &str, password: &str, count: u32, qop: bool) -> String {
         let fields = self.guard.challenge(&mut self.rng, NOW, HERE, &register(""), false);
-        let (_, value) = fields.iter().find(|(_, v)| v.contains(&format!("algorithm={algorithm}"))).unwrap();
+        let value = fields.iter().find(|v| v.contains(&format!("algorithm={algorithm}"))).unwrap();
         let mut challenge = read_challenges(value, false).remove(0);
         challenge.qop = challenge.qop.filter(|_| qop);
         let credentials = Credentials { username: user.to_owned(), password: password.to_owned() };
@@ -172,7 +172,7 @@ fn an_old_nonce_is_stale_only_for_whoever_knows_the_password() {
     // Nobody guesses with a nonce that may not be used; it counts as no answer.
     assert_eq!(b.guard.judge(NOW + LIFE, HERE, &register(&wrong), find), Verdict::Missing);
     let fields = b.guard.challenge(&mut b.rng, NOW, HERE, &register(""), true);
-    assert!(fields.iter().all(|(name, v)| *name == "WWW-Authenticate" && v.ends_with("stale=true")));
+    assert!(fields.iter().all(|v| v.ends_with("stale=true")));
 }
 
 #[test]
@@ -183,6 +183,6 @@ fn who_cannot_bear_another_algorithm_is_asked_for_md5_alone() {
         let request = read(&text.replace("CSeq", &format!("User-Agent: {agent}\r\nCSeq")));
         let fields = b.guard.challenge(&mut b.rng, NOW, HERE, &request, false);
         assert_eq!(fields.len(), n, "{agent}");
-        assert!(fields[0].1.contains("algorithm=MD5"));
+        assert!(fields[0].contains("algorithm=MD5"));
     }
 }

@@ -58,13 +58,19 @@ fn ask(b: &mut Bench, from: &str, method: &str, uri: &str) -> Vec<String> {
 fn show(b: &mut Bench, from: &str, method: Method, uri: &str, password: &str) -> Vec<String> {
     let cseq = b.calls as u32 * 2 + 1;
     let first = ask(b, from, method.as_str(), uri);
-    assert_eq!(first, [format!("401 {method}")]);
+    assert_eq!(first, [asked(&method, uri)]);
     let challenge = challenges(b.last()).remove(0);
     let credentials = Credentials { username: "alice".into(), password: password.into() };
     let request = Protected { method: &method, uri, body: &[] };
-    let (_, value) = authorization(&challenge, &request, &credentials, "c0ffee", 1);
-    b.get(&text(method.as_str(), uri, cseq + 1, &format!("Authorization: {value}\r\n")));
+    let (name, value) = authorization(&challenge, &request, &credentials, "c0ffee", 1);
+    b.get(&text(method.as_str(), uri, cseq + 1, &format!("{name}: {value}\r\n")));
     b.take()
+}
+
+/// What enters by a domain or a trunk of an account is asked as a proxy asks, who registers or speaks with us as a server does.
+fn asked(method: &Method, uri: &str) -> String {
+    let code = if *method == Method::Register || uri.ends_with("@chorus") { 401 } else { 407 };
+    format!("{code} {method}")
 }
 
 fn caller(b: &Bench) -> &Caller {
@@ -122,7 +128,7 @@ fn a_domain_with_passwords_alone_is_open_to_who_knows_one() {
         assert_eq!(ask(&mut b, STRANGER, method, uri), ["Refused 0"], "{method} {uri}");
     }
     // The host of a domain is read as hosts are.
-    assert_eq!(ask(&mut b, STRANGER, "INVITE", "sip:bot@ACME.example"), ["401 INVITE"]);
+    assert_eq!(ask(&mut b, STRANGER, "INVITE", "sip:bot@ACME.example"), ["407 INVITE"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ mod offers;
 mod oracle;
 mod outbound;
 mod own_torture;
-mod peer;
+pub mod peer;
 mod penalty;
 mod prack;
 mod redirect;

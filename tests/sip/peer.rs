@@ -32,6 +32,8 @@ pub struct Bench {
     lines: Vec<String>,
     pub seen: Vec<String>,
     pub lookup: Option<ResolveId>,
+    /// The latest lookup that was wanted.
+    pub asked: Lookup,
     /// Answers that echo something unreadable.
     pub raw: Vec<Bytes>,
     /// For tests that count.
@@ -56,6 +58,7 @@ impl Bench {
             lines: vec![],
             seen: vec![],
             lookup: None,
+            asked: Lookup::default(),
             raw: vec![],
             calls: 0,
             pings: 0,
@@ -89,9 +92,11 @@ impl Bench {
                     self.lines.push(line(&event));
                     self.events.push(event);
                 }
-                SipOut::Resolve(id, Lookup { host, port, transport, .. }) => {
+                SipOut::Resolve(id, lookup) => {
+                    let Lookup { host, port, transport, .. } = &lookup;
                     self.lookup = Some(id);
                     self.lines.push(format!("resolve {host} {port:?} {transport:?}"));
+                    self.asked = lookup;
                 }
             }
         }

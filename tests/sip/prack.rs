@@ -2,8 +2,13 @@
 
 use super::net::udp;
 use super::peer::{Bench, IN, OUT, PEER, Req, SDP, US, response};
-use chorus::sip::event::{Cause, OfferId, SipCmd, SipEvent};
+use chorus::sid::TrunkSid;
+use chorus::sip::event::{Cause, Credentials, InviteCmd, OfferId, SipCmd, SipEvent};
 use chorus::sip::wire::Message;
+use chorus::store::rows::TrunkRow;
+use chorus::trunk::Snapshot;
+use chorus::trunk::manners::Reliability;
+use std::sync::Arc;
 
 const RELIABLE: &str = "Require: 100rel\r\nContact: <sip:a@10.0.0.2>\r\nRSeq: ";
 
@@ -245,4 +250,58 @@ fn a_prack_is_repeated_until_it_is_answered_and_the_call_goes_on_without() {
     b.respond("INVITE", 486, "", "a", "");
     b.expect(&["ACK", "Ended 2 peer 486"]);
     b.over();
+}
+
+#[test]
+fn the_next_invite_counts_anew_under_the_same_tag() {
+    let mut b = Bench::new();
+    let credentials = Some(Credentials { username: "u".into(), password: "p".into() });
+    b.dial_with(&[udp(US, PEER)], credentials);
+    progress(&mut b, 183, "a", 7, SDP);
+    b.respond("PRACK", 200, "", "a", "");
+    b.respond("INVITE", 407, "Proxy-Authenticate: Digest realm=\"x\", nonce=\"n\"\r\n", "a", "");
+    b.take();
+    let invite = b.last().clone();
+    // Neither the number after 7, nor a later one.
+    let text = response(&invite, 180, &format!("{RELIABLE}3\r\n"), "a", "");
+    b.get(&text);
+    b.expect(&["PRACK", "Progress 2 180 None"]);
+    assert_eq!(field(b.last(), "RAck"), format!("3 {} INVITE", invite.cseq().unwrap().number));
+    // Our offer of this INVITE has no answer yet.
+    b.get(&Req::new("UPDATE").call_id("ours@10.0.0.1").them("a").us("mine").cseq(1).sdp().text());
+    b.expect(&["491 UPDATE", "Refused 491"]);
+}
+
+#[test]
+fn an_invite_names_its_extensions_once_and_as_its_trunk_wants_it() {
+    let long = ("X-Filler".to_owned(), "a".repeat(1_000));
+    for (reliability, want, required) in [
+        (Reliability::Off, "timer, replaces", ""),
+        (Reliability::Supported, "100rel, timer, replaces", ""),
+        (Reliability::Required, "100rel, timer, replaces", "100rel"),
+    ] {
+        for headers in [vec![], vec![long.clone()]] {
+            let mut b = Bench::new();
+            let row = TrunkRow { sid: TrunkSid(1), reliability, ..TrunkRow::default() };
+            b.sources(Arc::new(Snapshot::new(vec![row], vec![])));
+            b.tell(SipCmd::Invite(Box::new(InviteCmd {
+                leg: OUT,
+                call_id: "ours@10.0.0.1".into(),
+                local_tag: "mine".into(),
+                uri: "sip:bob@pbx.example;transport=udp".into(),
+                trunk: Some(TrunkSid(1)),
+                from: "<sip:a@LOCAL>".into(),
+                to: "<sip:bob@pbx.example>".into(),
+                max_forwards: 70,
+                offer: SDP.into(),
+                headers,
+                ..InviteCmd::default()
+            })));
+            let id = b.lookup.unwrap();
+            b.tell(SipCmd::Resolved(id, vec![udp(US, PEER)]));
+            let named: Vec<_> = b.last().headers.all("Supported").collect();
+            assert_eq!(named, [want.as_bytes()], "{reliability:?}");
+            assert_eq!(field(b.last(), "Require"), required);
+        }
+    }
 }

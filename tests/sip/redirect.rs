@@ -31,6 +31,7 @@ fn dialled(redirects: Redirects) -> Bench {
         from: "<sip:+15550199@LOCAL>".into(),
         to: "<sip:+15550100@pbx.example>".into(),
         credentials: Some(Credentials { username: "u".into(), password: "p".into() }),
+        identity: vec![("P-Asserted-Identity".into(), "<sip:+15550199@LOCAL>".into())],
         max_forwards: 70,
         offer: SDP.into(),
         ..InviteCmd::default()
@@ -124,5 +125,62 @@ fn a_call_that_was_taken_back_is_not_sent_on() {
     b.take();
     moved(&mut b, "<sip:101@pbx.example>");
     b.expect(&["ACK", "Ended 2 us 487"]);
+    b.over();
+}
+
+const CHALLENGE: &str = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n\"\r\n";
+
+fn says_who_calls(b: &Bench) -> bool {
+    b.last().headers.has("P-Asserted-Identity")
+}
+
+#[test]
+fn a_stranger_is_not_taken_for_the_trunk_and_its_own_contact_after_it_is() {
+    let mut b = dialled(Redirects::Any);
+    assert!(b.asked.trunk == Some(TrunkSid(1)) && says_who_calls(&b));
+    moved(&mut b, "<sip:101@other.example;transport=tls>, <sip:102@pbx.example>;q=0.5");
+    b.expect(&["ACK", "resolve other.example None Some(Tls)"]);
+    // Over TLS it would be shown our certificate, and be believed to be the trunk.
+    assert_eq!(b.asked.trunk, None);
+    found(&mut b, "10.0.0.9:5061");
+    assert!(!says_who_calls(&b));
+    b.respond("INVITE", 404, "", "them", "");
+    b.take();
+    assert_eq!((b.asked.host.as_str(), b.asked.trunk), ("pbx.example", Some(TrunkSid(1))));
+    found(&mut b, FIRST);
+    assert_eq!(b.last().uri_text(), "sip:102@pbx.example");
+    assert!(says_who_calls(&b));
+    b.respond("INVITE", 401, CHALLENGE, "them", "");
+    assert!(b.last().headers.has("Authorization"), "the password is for the trunk");
+    b.respond("INVITE", 486, "", "them", "");
+    b.take();
+    b.over();
+}
+
+#[test]
+fn every_host_of_the_trunk_is_its_own_where_all_are_followed() {
+    let mut b = dialled(Redirects::Any);
+    moved(&mut b, "<sip:101@198.51.100.7>");
+    assert_eq!((b.asked.host.as_str(), b.asked.trunk), ("198.51.100.7", Some(TrunkSid(1))));
+    found(&mut b, "198.51.100.7:5060");
+    b.respond("INVITE", 401, CHALLENGE, "them", "");
+    assert!(b.last().headers.has("Authorization"));
+    b.respond("INVITE", 486, "", "them", "");
+    b.over();
+}
+
+#[test]
+fn a_realm_of_a_host_that_sent_us_on_is_not_that_of_the_next() {
+    let mut b = dialled(Redirects::Trunk);
+    b.respond("INVITE", 401, CHALLENGE, "them", "");
+    moved(&mut b, "<sip:101@198.51.100.7>");
+    found(&mut b, "198.51.100.7:5060");
+    b.flow = udp(US, "198.51.100.7:5060");
+    b.respond("INVITE", 200, "Contact: <sip:a@198.51.100.7>\r\n", "them", SDP);
+    b.tell(SipCmd::Hangup { leg: OUT, cause: Cause::new(200, "Done"), headers: vec![] });
+    b.take();
+    // It never asked for the password of the call (ruling 2.27).
+    b.respond("BYE", 401, CHALLENGE, "them", "");
+    b.expect(&["Ended 2 us 200"]);
     b.over();
 }

@@ -6,6 +6,7 @@ use chorus::sid::TrunkSid;
 use chorus::sip::event::{Alternative, Cause, Credentials, InviteCmd, SipCmd};
 use chorus::store::rows::TrunkRow;
 use chorus::trunk::Snapshot;
+use chorus::trunk::manners::Redirects;
 use std::sync::Arc;
 
 const FIRST: &str = "10.0.0.2:5060";
@@ -242,5 +243,58 @@ fn a_trunk_that_has_as_many_calls_as_it_may_is_passed_over() {
     b.tell(SipCmd::Resolved(id, vec![udp(US, SECOND)]));
     b.respond("INVITE", 503, "", "them", "");
     assert!(b.take().contains(&"Ended 2 peer 503".to_owned()), "both are full");
+    b.over();
+}
+
+#[test]
+fn what_a_trunk_said_of_itself_does_not_follow_the_call_to_the_next() {
+    let mut b = Bench::new();
+    let row = |n: u128| TrunkRow { sid: TrunkSid(n), redirects: Redirects::Any, ..TrunkRow::default() };
+    b.sources(Arc::new(Snapshot::new(vec![row(9), row(1)], vec![])));
+    b.tell(SipCmd::Invite(Box::new(InviteCmd { trunk: Some(TrunkSid(9)), ..cmd(1) })));
+    let id = b.lookup.unwrap();
+    b.tell(SipCmd::Resolved(id, vec![udp(US, FIRST)]));
+    b.respond("INVITE", 422, "Min-SE: 3600\r\n", "them", "");
+    assert_eq!(b.last().headers.text("Min-SE").unwrap(), "3600");
+    b.respond("INVITE", 302, "Contact: <sip:x@one.example>, <sip:y@two.example>;q=0.5\r\n", "them", "");
+    b.take();
+    let id = b.lookup.unwrap();
+    b.tell(SipCmd::Resolved(id, vec![]));
+    b.expect(&["resolve two.example None None"]);
+    let id = b.lookup.unwrap();
+    b.tell(SipCmd::Resolved(id, vec![udp(US, "10.0.0.8:5060")]));
+    b.respond("INVITE", 302, "Contact: <sip:z@three.example>, <sip:zz@four.example>;q=0.5\r\n", "them", "");
+    let id = b.lookup.unwrap();
+    b.tell(SipCmd::Resolved(id, vec![udp(US, "10.0.0.8:5060")]));
+    b.pass(4_100);
+    assert!(b.take().ends_with(&[ANOTHER.to_owned(), "resolve b1.example Some(5070) None".to_owned()]));
+    rerouted(&mut b);
+    assert!(!b.last().headers.has("Min-SE"), "the first trunk's");
+    assert_eq!(b.last().headers.text("Session-Expires").unwrap(), "1800");
+    b.respond("INVITE", 486, "", "them", "");
+    // Not four.example, to which the first trunk's peer would have sent us.
+    assert!(b.take().ends_with(&["ACK".to_owned(), "Ended 2 peer 486".to_owned()]));
+    b.over();
+}
+
+#[test]
+fn a_silent_trunk_is_waited_for_where_no_other_is_free() {
+    let mut b = Bench::new();
+    let row = |n: u128| TrunkRow { sid: TrunkSid(n), max_channels: Some(1), ..TrunkRow::default() };
+    b.sources(Arc::new(Snapshot::new(vec![row(1)], vec![])));
+    b.endpoint.set_channels(TrunkSid(1), 1);
+    // The second one has nobody registered.
+    let mut cmd = cmd(2);
+    cmd.alternatives[1] =
+        Alternative { registered: Some("nobody".into()), trunk: None, ..cmd.alternatives[1].clone() };
+    b.tell(SipCmd::Invite(Box::new(cmd)));
+    let id = b.lookup.unwrap();
+    b.tell(SipCmd::Resolved(id, vec![udp(US, FIRST)]));
+    b.pass(6_000);
+    assert!(b.take().iter().all(|l| l == "INVITE" || l.starts_with("resolve a.example")));
+    b.respond("INVITE", 180, "", "them", "");
+    b.respond("INVITE", 200, "Contact: <sip:x@10.0.0.2>\r\n", "them", SDP);
+    assert!(b.take().contains(&"Answered 2 Some(85)".to_owned()));
+    b.tell(SipCmd::Hangup { leg: OUT, cause: Cause::new(200, "Done"), headers: vec![] });
     b.over();
 }

@@ -214,3 +214,53 @@ fn a_dialog_that_the_peer_lost_is_left() {
     assert!(lines.contains(&"BYE".to_owned()) && lines[0] == "UPDATE", "{lines:?}");
     b.over();
 }
+
+#[test]
+fn a_long_retry_after_does_not_end_a_call_that_is_well() {
+    let mut b = outbound(&format!("{ALLOWS}Session-Expires: 100;refresher=uac\r\n"));
+    b.pass(50_100);
+    b.respond("UPDATE", 503, "Retry-After: 3600\r\n", "", "");
+    b.expect(&["UPDATE"]);
+    // Half of the 18 s that are left.
+    b.pass(9_000);
+    b.expect(&["UPDATE"]);
+    b.respond("UPDATE", 500, "Retry-After: 2\r\n", "", "");
+    b.pass(2_000);
+    b.expect(&["UPDATE"]);
+    b.respond("UPDATE", 200, "Session-Expires: 100;refresher=uac\r\n", "", "");
+    b.pass(40_000);
+    b.expect(&[]);
+    end(&mut b, OUT);
+}
+
+#[test]
+fn a_refresh_names_the_longest_least_that_it_was_told_and_no_other() {
+    let mut b = outbound(&format!("{ALLOWS}Session-Expires: 1000;refresher=uac\r\n"));
+    b.pass(500_100);
+    b.expect(&["UPDATE"]);
+    assert!(!b.last().headers.has("Min-SE"), "nobody named any");
+    b.respond("UPDATE", 422, "Min-SE: 2000\r\n", "", "");
+    assert_eq!(field(b.last(), "Min-SE"), "2000");
+    b.respond("UPDATE", 200, "Session-Expires: 2000;refresher=uac\r\n", "", "");
+    b.take();
+    b.pass(1_000_100);
+    b.expect(&["UPDATE"]);
+    assert_eq!(field(b.last(), "Min-SE"), "2000");
+    b.respond("UPDATE", 200, "Session-Expires: 2000;refresher=uac\r\n", "", "");
+    end(&mut b, OUT);
+    // What the INVITE's 422 taught, and what a request of the peer says.
+    let mut b = Bench::new();
+    b.dial(&[udp(US, PEER)]);
+    b.respond("INVITE", 422, "Min-SE: 3600\r\n", "a", "");
+    b.respond("INVITE", 200, &format!("{CONTACT}{ALLOWS}Session-Expires: 3600;refresher=uac\r\n"), "a", SDP);
+    b.take();
+    b.pass(1_800_100);
+    assert_eq!(field(b.last(), "Min-SE"), "3600");
+    b.respond("UPDATE", 200, "Session-Expires: 3600;refresher=uac\r\n", "", "");
+    end(&mut b, OUT);
+    let (mut b, _) = inbound(&["Session-Expires: 200", "Min-SE: 150"]);
+    b.pass(100_100);
+    assert_eq!(field(b.last(), "Min-SE"), "150");
+    b.respond("INVITE", 200, CONTACT, "", SDP);
+    end(&mut b, IN);
+}

@@ -22,7 +22,7 @@ struct Host {
     address: SocketAddr,
     ended: HashMap<LegId, u32>,
     legs: HashSet<LegId>,
-    cseqs: HashMap<String, (u32, HashSet<String>)>,
+    cseqs: HashMap<(String, String), (u32, HashSet<String>)>,
 }
 
 enum Act {
@@ -178,7 +178,8 @@ impl World {
         }
     }
 
-    /// New requests of one end and one call carry rising numbers; a repeated branch is a retransmission.
+    /// New requests of one end and one dialog carry rising numbers; a repeated branch is a retransmission. A peer that crashed
+    /// may answer once more as another dialog of the same call, whose numbers go on from the INVITE's, too.
     fn sent(&mut self, who: usize, to: SocketAddr, bytes: Bytes) {
         let Verdict::Message(message) = read_datagram(&bytes) else {
             panic!("our own message is refused: {}", String::from_utf8_lossy(&bytes))
@@ -186,8 +187,9 @@ impl World {
         if let Some(method) = message.method() {
             let cseq = message.cseq().unwrap().number;
             let branch = message.via().unwrap().branch().unwrap().to_owned();
-            let (last, branches) =
-                self.hosts[who].cseqs.entry(message.call_id().to_owned()).or_insert((0, HashSet::new()));
+            let cseqs = &mut self.hosts[who].cseqs;
+            let of_invite = cseqs.get(&(message.call_id().to_owned(), String::new())).map_or(0, |(n, _)| *n);
+            let (last, branches) = cseqs.entry(ids(&message)).or_insert((of_invite, HashSet::new()));
             if !matches!(method, Method::Ack | Method::Cancel) && branches.insert(branch) {
                 assert!(cseq > *last, "CSeq of {method} {cseq} after {last}");
                 *last = cseq;

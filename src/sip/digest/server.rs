@@ -57,8 +57,8 @@ impl Guard {
         &self.realm
     }
 
-    /// WWW-Authenticate, once for each algorithm that `request`'s sender can bear. MD5 stands first although SHA-256 is better: of
-    /// two, many phones read only the first, and those that know both look for the one they like.
+    /// A challenge for each algorithm that `request`'s sender can bear. MD5 stands first although SHA-256 is better: of two, many
+    /// phones read only the first, and those that know both look for the one they like.
     pub fn challenge(
         &self,
         rng: &mut Rng,
@@ -66,7 +66,7 @@ impl Guard {
         source: IpAddr,
         request: &Message,
         stale: bool,
-    ) -> Vec<(&'static str, String)> {
+    ) -> Vec<String> {
         let nonce = self.nonces.issue(rng, now, source);
         let stale = if stale { ", stale=true" } else { "" };
         let agent = request.headers.text("User-Agent").unwrap_or_default();
@@ -74,10 +74,7 @@ impl Guard {
             if MD5_ALONE.iter().any(|a| agent.starts_with(a)) { &["MD5"] } else { &["MD5", "SHA-256"] };
         let challenges = algorithms.iter().map(|algorithm| {
             let realm = &self.realm;
-            let value = format!(
-                "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}"
-            );
-            ("WWW-Authenticate", value)
+            format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}")
         });
         challenges.collect()
     }
@@ -123,10 +120,13 @@ impl Guard {
         self.answer(request).is_some()
     }
 
-    /// The first Authorization for our realm that can be read.
+    /// The first Authorization or Proxy-Authorization for our realm that can be read: which of the two we asked for says nothing
+    /// about who answers.
     fn answer(&self, request: &Message) -> Option<Answer> {
-        let fields = request.headers.all("Authorization").filter(|v| v.len() <= HEADER_MAX);
+        let fields =
+            ["Authorization", "Proxy-Authorization"].into_iter().flat_map(|n| request.headers.all(n));
         fields
+            .filter(|v| v.len() <= HEADER_MAX)
             .flat_map(|v| groups(&String::from_utf8_lossy(v)))
             .find_map(|params| read(&params).filter(|(realm, _)| *realm == self.realm))
             .map(|(_, answer)| answer)

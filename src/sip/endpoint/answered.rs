@@ -77,6 +77,7 @@ impl Endpoint {
         leg.dialog.ids.local_cseq = own.max(number);
         let dialog = leg.dialog.clone();
         leg.auth = auth(&calling, flow);
+        leg.refresh.learn(calling.min_se.map(|(least, _)| least));
         leg.refresh.hear(message);
         leg.refresh.set(session::agreed(now, message));
         let offered = crate::sdp::facing(&calling.cmd.offer, dialog.ids.flow.local.ip());

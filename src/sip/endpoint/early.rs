@@ -15,6 +15,7 @@ use super::leg::{Calling, Leg, Phase};
 use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sid::TrunkSid;
+use crate::sip::check::SUPPORTED;
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Flow, LegId};
 use crate::sip::wire::{Message, Method, RAck};
@@ -27,6 +28,8 @@ const EARLY_MAX: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Early {
     pub dialog: Dialog,
+    /// Of the INVITE that it is for.
+    cseq: u32,
     /// RSeq of the last reliable response that was in order.
     rseq: Option<u32>,
     /// Our offer has its answer in a reliable response: either side may offer anew (RFC 3311 section 5.1).
@@ -75,27 +78,37 @@ impl Endpoint {
 
 impl Calling {
     fn early_dialog(&mut self, tag: &str, flow: Flow, message: &Message) -> Option<&mut Early> {
+        let cseq = message.cseq()?.number;
+        // A peer may answer a later INVITE under the tag of an earlier one, and counts anew (RFC 3262 section 3).
+        self.early.retain(|e| e.dialog.ids.remote_tag != tag || e.cseq == cseq);
         let known = self.early.iter().position(|e| e.dialog.ids.remote_tag == tag);
         let at = match known {
             Some(at) => at,
             None if self.early.len() >= EARLY_MAX => return None,
             None => {
                 let dialog = Dialog::uac(message, flow);
-                self.early.push(Early { dialog, rseq: None, answered: false });
+                self.early.push(Early { dialog, cseq, rseq: None, answered: false });
                 self.early.len().saturating_sub(1)
             }
         };
         self.early.get_mut(at)
     }
 
+    /// Another INVITE is about to leave: what was early is over, but for contacts that still ring.
+    pub fn forget_early(&mut self) {
+        let twins = &self.twins;
+        self.early.retain(|e| twins.iter().any(|t| t.cseq == e.cseq));
+    }
+
     /// What our INVITE says of extensions over this trunk (RFC 3262 section 4, RFC 4028 section 7.1).
     pub fn extensions(&self) -> Vec<(String, String)> {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut fields = match self.manners.reliability {
-            Reliability::Off => vec![field("Supported", "timer")],
-            Reliability::Supported => vec![field("Supported", "100rel, timer")],
-            Reliability::Required => vec![field("Require", "100rel"), field("Supported", "100rel, timer")],
-        };
+        let reliability = self.manners.reliability;
+        let known = SUPPORTED.iter().filter(|tag| reliability != Reliability::Off || **tag != "100rel");
+        let mut fields = vec![field("Supported", &known.copied().collect::<Vec<_>>().join(", "))];
+        if reliability == Reliability::Required {
+            fields.push(field("Require", "100rel"));
+        }
         let interval = self.manners.session_expires;
         if interval > 0 {
             fields.push(field("Session-Expires", &interval.to_string()));

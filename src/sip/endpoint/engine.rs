@@ -19,6 +19,9 @@ pub const UDP_COMFORT: usize = 1300;
 /// Retry-After of a 503: short and spread, so that a crowd does not come back at once.
 const RETRY_AFTER_MAX: u64 = 8;
 
+/// A fresh CSeq space starts at most here, so that it never runs over.
+const FIRST_CSEQ_MAX: u64 = 100_000;
+
 /// What a machine told its user.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -231,6 +234,11 @@ impl Endpoint {
 
     pub(super) fn new_branch(&mut self) -> String {
         format!("z9hG4bK{:016x}", self.rng.next_u64())
+    }
+
+    /// Where the numbers of a dialog of ours begin.
+    pub(super) fn first_cseq(&mut self) -> u32 {
+        u32::try_from(self.rng.below(FIRST_CSEQ_MAX)).unwrap_or(0).saturating_add(1)
     }
 
     pub(super) fn retry_after(&mut self) -> String {

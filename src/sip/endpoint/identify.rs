@@ -127,7 +127,7 @@ impl Endpoint {
     pub(super) fn authenticate(&mut self, now: Mono, request: &Request, users: Users) -> Option<Member> {
         let source = request.flow.remote.ip();
         let sources = self.sources.clone();
-        let proofs = std::mem::take(&mut self.proofs);
+        let proofs = &self.proofs;
         let may_come = |owner: Option<Registrant>| match owner {
             Some(Registrant::Trunk(sid)) => {
                 !sources.asks_for_certificate(sid) || proofs.shows(&request.flow, sid)
@@ -138,10 +138,9 @@ impl Endpoint {
             |name: &str| known_user(&sources, users, name, source).filter(|(owner, _)| may_come(*owner));
         let find = |name: &str| here(name).map(|(_, ha1)| ha1);
         let verdict = self.guard.judge(now, source, &request.message, find);
-        self.proofs = proofs;
         match verdict {
-            Verdict::Missing => self.challenge(now, request, false),
-            Verdict::Stale => self.challenge(now, request, true),
+            Verdict::Missing => self.challenge(now, request, users, false),
+            Verdict::Stale => self.challenge(now, request, users, true),
             Verdict::Right(name) => {
                 let full = full_name(&sources, users, &name);
                 if self.is_shut_out(now, &full, &request.flow) {
@@ -173,10 +172,18 @@ impl Endpoint {
         self.emit(SipEvent::TurnedAway { flow: request.flow, what, why: Box::new(why) });
     }
 
-    fn challenge(&mut self, now: Mono, request: &Request, stale: bool) {
-        let headers =
-            self.guard.challenge(&mut self.rng, now, request.flow.remote.ip(), &request.message, stale);
-        self.reply(request, 401, "Unauthorized", &headers);
+    /// 401 to whoever speaks with us. What enters through a door of an account goes on to its application or to the telephone
+    /// network: 407, as Twilio asks there (RFC 3261 section 22.3).
+    fn challenge(&mut self, now: Mono, request: &Request, users: Users, stale: bool) {
+        let source = request.flow.remote.ip();
+        let challenges = self.guard.challenge(&mut self.rng, now, source, &request.message, stale);
+        let passed_on = matches!(users, Users::Door(..)) && request.method != Method::Register;
+        let (code, words, name) = match passed_on {
+            true => (407, "Proxy Authentication Required", "Proxy-Authenticate"),
+            false => (401, "Unauthorized", "WWW-Authenticate"),
+        };
+        let headers: Vec<_> = challenges.into_iter().map(|value| (name, value)).collect();
+        self.reply(request, code, words, &headers);
     }
 }
 

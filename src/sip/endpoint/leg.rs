@@ -88,6 +88,8 @@ pub struct Calling {
     /// Contacts of a 3xx that are not tried yet, and those that were.
     pub redirections: VecDeque<String>,
     pub redirected: Vec<String>,
+    /// What is for the trunk's own hosts alone, while a 3xx is followed to somebody else's; None: this hop is the trunk's.
+    pub aside: Option<Aside>,
     /// The dialogs that its provisional responses made.
     pub early: Vec<Early>,
     /// Ways not tried yet.
@@ -121,6 +123,15 @@ pub struct Calling {
     pub realms: Vec<String>,
     /// Why the last target failed.
     pub failure: Option<Cause>,
+}
+
+/// What a stranger must not have of the trunk.
+#[derive(Debug)]
+pub struct Aside {
+    pub credentials: Option<Credentials>,
+    pub next_hop: Option<String>,
+    /// Who calls is said within the trunk's domain of trust only (RFC 3325 section 6).
+    pub identity: Vec<(String, String)>,
 }
 
 /// One way to whom we call.

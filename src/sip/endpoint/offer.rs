@@ -171,6 +171,6 @@ impl Endpoint {
 }
 
 /// Where the peer wants its requests from now on.
-fn new_target(message: &Message) -> Option<String> {
+pub(super) fn new_target(message: &Message) -> Option<String> {
     message.contact().map(|c| c.uri.without_headers().to_string())
 }

@@ -3,10 +3,10 @@
 use super::engine::UDP_COMFORT;
 use super::leg::{Calling, Cancel, Hop, Leg, Phase, Stage};
 use crate::sdp;
-use crate::sip::check::{ALLOW, SUPPORTED};
+use crate::sip::check::ALLOW;
 use crate::sip::dialog::{self, Dialog};
 use crate::sip::digest;
-use crate::sip::event::{DialogIds, Flow, InviteCmd, Transport};
+use crate::sip::event::{Alternative, DialogIds, Flow, InviteCmd, Transport};
 use crate::sip::wire::{Method, Uri, Writer};
 use crate::trunk::manners::Manners;
 use bytes::Bytes;
@@ -35,6 +35,7 @@ pub(super) fn outbound(cmd: InviteCmd, manners: Manners, named_transport: bool, 
         min_se: None,
         redirections: Default::default(),
         redirected: Vec::new(),
+        aside: None,
         early: Vec::new(),
         twins: Vec::new(),
         refused: false,
@@ -81,7 +82,7 @@ pub(super) fn invite_on(
         w = w.header(name, &dialog::local_from(value, flow));
     }
     if let Some(agent) = agent {
-        w = w.header("Allow", ALLOW).header("Supported", &SUPPORTED.join(", ")).header("User-Agent", agent);
+        w = w.header("Allow", ALLOW).header("User-Agent", agent);
     }
     w.body("application/sdp", &sdp::facing(&cmd.offer, flow.local.ip()))
 }
@@ -89,9 +90,20 @@ pub(super) fn invite_on(
 impl InviteCmd {
     /// Where it is sent; None: that cannot be read.
     pub fn hop(&self) -> Option<Uri> {
-        let hop = self.next_hop.as_ref().map(|h| format!("sip:{h}"));
-        Uri::parse(hop.as_deref().unwrap_or(&self.uri)).ok().filter(|u| !u.host.is_empty())
+        hop(self.next_hop.as_ref(), &self.uri)
     }
+}
+
+impl Alternative {
+    /// As [`InviteCmd::hop`].
+    pub(super) fn hop(&self) -> Option<Uri> {
+        hop(self.next_hop.as_ref(), &self.uri)
+    }
+}
+
+fn hop(next_hop: Option<&String>, uri: &str) -> Option<Uri> {
+    let hop = next_hop.map(|h| format!("sip:{h}"));
+    Uri::parse(hop.as_deref().unwrap_or(uri)).ok().filter(|u| !u.host.is_empty())
 }
 
 impl Calling {

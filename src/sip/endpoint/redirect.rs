@@ -9,10 +9,11 @@
 //! ```
 //!
 //! Whom a stranger names we would pay for: unless the trunk says `any`, a Contact must be at the trunk's own hosts or addresses, and
-//! name whom was called, or an extension. Credentials are for the trunk alone.
+//! name whom was called, or an extension. Whoever is followed elsewhere is not the trunk's peer: neither its password nor its proxy is
+//! for it, nor its TLS, by which we would show our certificate and believe the stranger to be the trunk.
 
 use super::Endpoint;
-use super::leg::{Calling, Cancel, Phase};
+use super::leg::{Aside, Calling, Cancel, Phase};
 use crate::sip::event::LegId;
 use crate::sip::registrar::quality;
 use crate::sip::wire::{Message, Scheme, Uri};
@@ -53,18 +54,15 @@ impl Endpoint {
 
     /// The next Contact of a 3xx, if there is one and nobody was heard yet.
     pub(super) fn next_redirection(&mut self, id: LegId) -> bool {
-        let trunk = match self.legs.get(&id).map(|l| &l.phase) {
-            Some(Phase::Calling(calling)) => calling.cmd.trunk.and_then(|t| self.sources.trunk(t)),
-            _ => return false,
-        };
-        let proxied = trunk.is_some_and(|t| t.outbound_proxy.is_some());
+        let sources = self.sources.clone();
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return false };
         let free = calling.cancel == Cancel::No && !calling.early_media && calling.twins.is_empty();
         if !free || calling.redirected.len() >= FOLLOWED_MAX {
             return false;
         }
         let Some(uri) = calling.redirections.pop_front() else { return false };
-        let Some(hop) = calling.follow(&uri, proxied) else { return self.next_redirection(id) };
+        let trunk = calling.cmd.trunk.and_then(|t| sources.trunk(t));
+        let Some(hop) = calling.follow(&uri, trunk) else { return self.next_redirection(id) };
         if let Some(leg) = self.leg_mut(id) {
             leg.dialog.ids.remote_target = uri;
         }
@@ -113,17 +111,28 @@ impl Calling {
         !number || Uri::parse(&self.asked).is_ok_and(|asked| user(&asked) == whom)
     }
 
+    /// What was set aside for a stranger's sake counts again.
+    fn come_home(&mut self) {
+        if let Some(Aside { credentials, next_hop, identity }) = self.aside.take() {
+            self.cmd.credentials = credentials;
+            self.cmd.next_hop = next_hop;
+            self.cmd.identity = identity;
+        }
+    }
+
     /// Begins anew with a Contact of a 3xx; where it is to be looked up. A trunk with a proxy is reached over it all the same.
-    fn follow(&mut self, contact: &str, proxied: bool) -> Option<Uri> {
+    fn follow(&mut self, contact: &str, trunk: Option<&TrunkRow>) -> Option<Uri> {
+        self.come_home();
         let before = self.cmd.hop()?;
         let uri = Uri::parse(contact).ok()?;
         self.redirected.push(contact.to_owned());
-        let home = Uri::parse(&self.asked).is_ok_and(|a| a.next_host().eq_ignore_ascii_case(uri.next_host()));
-        if self.manners.redirects == Redirects::Any && !home {
-            // Somebody else's: neither the trunk's proxy nor its password.
-            self.cmd.credentials = None;
-            self.cmd.next_hop = None;
-        } else if !proxied {
+        if !self.is_home(trunk, &uri) {
+            self.aside = Some(Aside {
+                credentials: self.cmd.credentials.take(),
+                next_hop: self.cmd.next_hop.take(),
+                identity: std::mem::take(&mut self.cmd.identity),
+            });
+        } else if trunk.is_none_or(|t| t.outbound_proxy.is_none()) {
             let port = uri.port.map(|p| format!(":{p}")).unwrap_or_default();
             let transport = uri.transport().or(before.transport()).map(|t| format!(";transport={t}"));
             self.cmd.next_hop = Some(format!("{}{port}{}", uri.host, transport.unwrap_or_default()));

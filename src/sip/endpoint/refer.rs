@@ -98,9 +98,7 @@ impl Endpoint {
                 return self.send_refer(now, id, to, Some(fields));
             }
         }
-        let unsubscribed =
-            message.headers.text("Refer-Sub").is_some_and(|v| v.trim().eq_ignore_ascii_case("false"));
-        let follows = code < 300 && !unsubscribed;
+        let follows = code < 300 && !is_silent(message);
         if !follows && let Some(leg) = self.leg_mut(id) {
             leg.refers.sent = None;
         }
@@ -149,8 +147,7 @@ impl Endpoint {
             Err((code, words)) => return self.settle_request(now, id, &request, code, words),
         };
         let txn = self.open(id, &request);
-        let silent = request.message.headers.text("Refer-Sub");
-        let silent = silent.is_some_and(|v| v.trim().eq_ignore_ascii_case("false"));
+        let silent = is_silent(&request.message);
         let Some(leg) = self.leg_mut(id) else { return };
         let named = leg.refers.taken > 0;
         let (flow, cseq) = (request.flow, request.cseq);
@@ -219,6 +216,12 @@ impl Endpoint {
         self.seen(id, true, format!("NOTIFY {code}"));
         self.start_client(now, (&branch, &Method::Notify), bytes, flow, User::Nobody);
     }
+}
+
+/// No NOTIFY is wanted, or none will come (RFC 4488 section 4).
+fn is_silent(message: &Message) -> bool {
+    let value = message.headers.text("Refer-Sub");
+    value.is_some_and(|v| v.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("false"))
 }
 
 fn notify_head(dialog: &Dialog, cseq: u32, branch: &str, flow: &Flow) -> crate::sip::wire::Writer {

@@ -15,6 +15,7 @@
 
 use super::engine::{cause_of, summary};
 use super::leg::{Leg, Phase};
+use super::offer::new_target;
 use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sip::dialog;
@@ -22,7 +23,6 @@ use crate::sip::event::{Cause, Flow, LegId, SipEvent, SipOut};
 use crate::sip::session::{self, Session, Wish};
 use crate::sip::transaction::{Failure, TxnId};
 use crate::sip::wire::{Message, Method};
-use crate::trunk::manners::MIN_SE;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(super) struct Refresh {
     asking: Option<Asking>,
     /// When the next one leaves, after one that failed.
     again: Option<Mono>,
+    /// The longest Min-SE that the peer or somebody on the way has named (RFC 4028 section 7.4).
+    least: Option<u32>,
     tries: u8,
     /// The ACK of the last re-INVITE's 2xx, with its CSeq.
     ack: Option<(u32, Flow, Bytes)>,
@@ -71,11 +73,17 @@ impl Refresh {
         self.asking.as_ref().is_some_and(|a| a.method == Method::Invite)
     }
 
-    /// What a message of the peer says of methods.
+    /// What a message of the peer says of methods and of intervals.
     pub fn hear(&mut self, message: &Message) {
         if message.headers.has("Allow") {
             self.updates = message.allow().iter().any(|m| m == "UPDATE");
         }
+        self.learn(message.seconds("Min-SE"));
+    }
+
+    /// Less than this nobody wants.
+    pub fn learn(&mut self, least: Option<u32>) {
+        self.least = self.least.max(least);
     }
 
     /// The timer as it is from now on.
@@ -133,8 +141,8 @@ impl Endpoint {
             .header("Contact", &dialog::contact(&flow, &leg.dialog.ids.remote_target));
         w = w.header("Supported", "timer").headers(authorization);
         w = w.header("Session-Expires", &format!("{};refresher=uac", session.interval));
-        if session.interval > MIN_SE {
-            w = w.header("Min-SE", &MIN_SE.to_string());
+        if let Some(least) = leg.refresh.least {
+            w = w.header("Min-SE", &least.to_string());
         }
         w = w.header("Allow", crate::sip::check::ALLOW).header("User-Agent", &agent);
         let bytes = super::uas::finish(w, said.as_ref().filter(|_| method == Method::Invite));
@@ -187,7 +195,7 @@ impl Endpoint {
         }
         leg.refresh.hear(message);
         leg.refresh.set(session::agreed(now, message));
-        leg.dialog.refresh(message.contact().map(|c| c.uri.without_headers().to_string()));
+        leg.dialog.refresh(new_target(message));
         if method == Method::Invite {
             self.emit(SipEvent::OfferAnswered { leg: id, body: message.sdp() });
         }
@@ -210,6 +218,7 @@ impl Endpoint {
             408 | 481 => return self.leave(now, id, cause_of(message, code), Vec::new()),
             422 if tries && let Some(longer) = session::wanted(message, session.interval) => {
                 session.interval = longer;
+                leg.refresh.learn(Some(longer));
                 return self.send_refresh(now, id, &[]);
             }
             405 | 415 | 488 | 501 if tries && *method == Method::Update && leg.refresh.said.is_some() => {
@@ -252,12 +261,13 @@ impl Endpoint {
         Duration::from_millis(more.saturating_add(from))
     }
 
-    /// After another refusal: what its Retry-After says, or half of the time that is left.
+    /// After another refusal: half of the time that is left, or sooner if its Retry-After says so.
     fn patience(&self, now: Mono, id: LegId, message: &Message) -> Duration {
         let session = self.legs.get(&id).and_then(|l| l.refresh.session);
         let left = session.map_or(BUSY, |s| s.dead_at().since(now)).checked_div(2).unwrap_or(BUSY);
         let told = message.seconds("Retry-After").map(|s| Duration::from_secs(s.into()));
-        told.unwrap_or(left).max(Duration::from_secs(1))
+        // Longer than the session lasts would be the end of a call that is well.
+        told.map_or(left, |told| told.min(left)).max(Duration::from_secs(1))
     }
 
     /// ACK of the 2xx to our re-INVITE, as often as it comes.
@@ -268,7 +278,7 @@ impl Endpoint {
         }
         let branch = self.new_branch();
         let Some(leg) = self.leg_mut(id) else { return };
-        leg.dialog.refresh(message.contact().map(|c| c.uri.without_headers().to_string()));
+        leg.dialog.refresh(new_target(message));
         let flow = leg.dialog.destination();
         let bytes = leg.dialog.request(&Method::Ack, cseq, &branch).finish();
         leg.refresh.ack = Some((cseq, flow, bytes.clone()));

@@ -91,12 +91,27 @@ impl Endpoint {
         }
     }
 
-    /// The trunk has not said anything for too long; if it does after all, its INVITE is taken back.
+    /// Is there another way that leads somewhere now?
+    fn has_way(&self, id: LegId) -> bool {
+        let Some(Phase::Calling(calling)) = self.legs.get(&id).map(|l| &l.phase) else { return false };
+        let leads = |way: &Alternative| match &way.registered {
+            Some(user) => !self.registrar.find(user).is_empty(),
+            None => way.hop().is_some(),
+        };
+        calling.cmd.alternatives.iter().any(|way| leads(way) && !way.trunk.is_some_and(|t| self.is_full(t)))
+    }
+
+    /// The trunk has not said anything for too long; if it does after all, its INVITE is taken back. Where no other way is free, it
+    /// is waited for.
     pub(super) fn on_impatience(&mut self, now: Mono, id: LegId) {
-        self.target_failed(now, id);
-        let Some(leg) = self.leg_mut(id) else { return };
-        let Phase::Calling(calling) = &mut leg.phase else { return };
+        let goes = self.has_way(id);
+        let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         calling.impatient = None;
+        if !goes {
+            return;
+        }
+        self.target_failed(now, id);
+        let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         let Stage::Sent { txn, flow, branch, cseq, provisional } = calling.stage.clone() else { return };
         let uri = calling.cmd.uri.clone();
         let unwanted = calling.unwanted();
@@ -149,6 +164,12 @@ impl Calling {
         self.manners = manners;
         self.cmd.registered = registered;
         self.cmd.keep_user = keep_user;
+        // What the trunk before told us counts for it alone.
+        self.redirections.clear();
+        self.redirected.clear();
+        self.aside = None;
+        self.min_se = None;
+        self.early.clear();
         self.authorization.clear();
         self.realms.clear();
         self.digest = digest::Client::default();

@@ -22,8 +22,6 @@ use std::time::Duration;
 pub const TIMER_C: Duration = Duration::from_secs(660);
 /// How often one INVITE asks for a longer session.
 const TOO_SHORT_MAX: u8 = 3;
-/// A fresh CSeq space starts below this, so that it never runs over.
-const FIRST_CSEQ_MAX: u64 = 100_000;
 
 /// `sips:` says TLS, whatever its parameter says of what is below it (RFC 5630 section 3.1.4).
 fn transport(uri: &Uri) -> Option<Transport> {
@@ -45,7 +43,7 @@ impl Endpoint {
         let (registered, trunk) = (cmd.registered.clone(), cmd.trunk);
         let hop = cmd.hop();
         let named_transport = hop.as_ref().is_some_and(|h| transport(h).is_some());
-        let cseq = u32::try_from(self.rng.below(FIRST_CSEQ_MAX)).unwrap_or(0);
+        let cseq = self.first_cseq();
         let calls = self.calls.contains_key(&cmd.call_id);
         let manners = self.manners(trunk);
         self.legs.insert(id, outbound(cmd, manners, named_transport, cseq));
@@ -81,7 +79,8 @@ impl Endpoint {
         let lookup = self.new_resolve_id();
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         calling.stage = Stage::Resolving(lookup);
-        let trunk = calling.cmd.trunk;
+        // A stranger that a 3xx names is believed and shown what everybody is.
+        let trunk = calling.cmd.trunk.filter(|_| calling.aside.is_none());
         self.resolving.insert(lookup, id);
         let (host, port, transport) = (hop.next_host().to_owned(), hop.port, transport(hop));
         self.out.push_back(SipOut::Resolve(lookup, Lookup { host, port, transport, trunk }));
@@ -114,6 +113,7 @@ impl Endpoint {
             return self.drop_leg(now, id);
         };
         calling.authorization.clear();
+        calling.realms.clear();
         calling.digest = digest::Client::default();
         calling.cmd.uri = calling.at_contact(&hop);
         calling.route = hop.path().to_vec();
@@ -126,6 +126,7 @@ impl Endpoint {
         let Some(leg) = self.leg_mut(id) else { return };
         let cseq = leg.dialog.next_cseq();
         let Phase::Calling(calling) = &mut leg.phase else { return };
+        calling.forget_early();
         let mut bytes = fit(&flow, |full| calling.invite(&flow, &branch, cseq, full.then_some(&agent)));
         if let Some(stream) = calling.instead_of_fragments(&flow, bytes.len()) {
             flow = stream;

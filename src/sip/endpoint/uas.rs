@@ -19,8 +19,6 @@ use std::time::Duration;
 
 /// How often the last 101-199 is repeated, so that proxies do not give up (RFC 3261 13.3.1.1).
 const REFRESH: Duration = Duration::from_secs(60);
-/// A fresh CSeq space starts below this, so that it never runs over.
-const FIRST_CSEQ_MAX: u64 = 100_000;
 
 fn refusal(code: u16, words: &str) -> Refusal {
     Refusal { code, words: words.to_owned(), headers: Vec::new() }
@@ -55,7 +53,7 @@ impl Endpoint {
             return self.turn_away(&request, refusal(482, "Loop Detected"));
         }
         let id = self.new_leg_id();
-        let cseq = u32::try_from(self.rng.below(FIRST_CSEQ_MAX)).unwrap_or(0).saturating_add(1);
+        let cseq = self.first_cseq();
         let flow = self.reply_flow(&request.message, request.flow);
         let dialog = Dialog::uas(&request.message, request.flow, tag, cseq);
         let merged = request.merged_key();

@@ -77,6 +77,21 @@ impl World {
         self.raw(phone, method, Some(("application/sdp", body)));
     }
 
+    /// A message, as the test writes it.
+    pub fn send_text(&mut self, phone: usize, text: String) {
+        self.send_raw(phone, text.into());
+    }
+
+    /// What a phone that the test plays says to a message.
+    fn heard_by_hand(&mut self, i: usize, bytes: &Bytes) -> bool {
+        let Some(mut hand) = self.phones[i].by_hand.take() else { return false };
+        for (ms, text) in hand(&crate::kit::hand::read(bytes)) {
+            self.at(ms * 1_000, Ev::ByHand(i, text.into()));
+        }
+        self.phones[i].by_hand = Some(hand);
+        true
+    }
+
     pub fn send_raw(&mut self, phone: usize, bytes: Bytes) {
         if !self.quiet {
             let what = self.named(Some(phone), &bytes);
@@ -99,6 +114,9 @@ impl World {
     /// A whole message reaches a phone.
     pub(super) fn phone_hears(&mut self, i: usize, flow: Flow, bytes: &Bytes) {
         let now = self.now;
+        if self.heard_by_hand(i, bytes) {
+            return;
+        }
         if let Some(answer) = self.phones[i].registrar.as_mut().and_then(|r| r.hear(bytes)) {
             return answer.into_iter().for_each(|answer| self.send_raw(i, answer));
         }

@@ -23,6 +23,8 @@ pub(super) enum Ev {
     RtpToPhone(usize, bool, SocketAddr, Bytes),
     RtpToChorus(LegId, bool, SocketAddr, Bytes),
     Later(usize, Later),
+    /// A phone that the test plays says this.
+    ByHand(usize, Bytes),
     Commit(TxId, Tx),
     Synced(u64, TxId, Result<(), StoreError>),
     Disk(usize, DiskReport),
@@ -154,6 +156,7 @@ impl World {
                 self.phones[i].later(now, later);
                 self.settle_phone(i);
             }
+            Ev::ByHand(i, bytes) => self.send_raw(i, bytes),
             Ev::Commit(id, tx) => self.write(id, &tx),
             Ev::Synced(n, id, result) => self.synced(n, id, result),
             Ev::Disk(_, report) => self.disk_reports(report),
@@ -188,6 +191,7 @@ impl World {
                     | Ev::RtpToPhone(..)
                     | Ev::ToAgent(..)
                     | Ev::Later(..)
+                    | Ev::ByHand(..)
             )
         };
         let mut waiting = std::mem::take(&mut self.queue).into_vec();
