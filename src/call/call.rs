@@ -11,7 +11,7 @@ use super::streams::Streams;
 use super::tables::Tables;
 use super::target::Target;
 use super::timers::{TimerKind, Timers};
-use super::transfer::Transfer;
+use super::transfer::{NOT_TRANSFERRED, Transfer};
 use super::trunking::Trunking;
 use super::{notify, status};
 use crate::clock::Mono;
@@ -295,7 +295,9 @@ impl Call {
             Word::Transferring { code, words } => self.on_transferring(cx, code, words),
             Word::Transferred => self.on_transferred(cx),
             Word::TransferAccepted { to } => self.accept_refer(cx, to),
-            Word::NotTransferred { cause, words } => self.refuse_refer(cx, cause, &words),
+            Word::NotTransferred { cause, words } => {
+                self.refuse_refer(cx, cause, NOT_TRANSFERRED, &words);
+            }
             Word::Join => self.on_join(cx, from),
             Word::Adopt { leg } => self.adopt(cx, from, leg),
         }

@@ -222,9 +222,6 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         diverted_by: forwarders(parent, caller),
     };
     let account = parent.row.account;
-    if let Some(Err((code, words))) = cx.tables.account(account).map(|a| cx.usage.room(cx.now.wall, a)) {
-        return Err(NoRoute { code, words });
-    }
     let mut target = target::find(cx, account, &wish).map_err(in_a_dial)?;
     target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {
         code: 32011,

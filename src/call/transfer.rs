@@ -15,6 +15,7 @@ use super::call::Call;
 use super::cx::Cx;
 use super::event::{Effect, Outcome, Spawn, Word};
 use super::notify;
+use super::permission::may_dial;
 use super::phase::{Phase, dialling::Dialling};
 use super::spare::Spare;
 use super::target::{self, NoRoute, Target, Wish};
@@ -30,6 +31,17 @@ use crate::trunk::{normalise, route};
 
 /// Seconds that the new party may ring.
 const RING: u32 = 60;
+/// Of the debugger: a REFER that was not followed.
+pub(super) const NOT_TRANSFERRED: u32 = 13802;
+
+/// What the referrer hears of it: that the account may not (603), or that there is no such party (404).
+fn why(no: NoRoute) -> (Cause, NoRoute) {
+    let cause = match no.code {
+        21215 | 10004 => Cause::new(603, "Decline"),
+        _ => Cause::new(404, "Not Found"),
+    };
+    (cause, no)
+}
 
 /// What a call has to do with a transfer.
 #[derive(Default)]
@@ -76,7 +88,9 @@ impl Call {
 
     /// REFER, without a Replaces that names a call here.
     pub(super) fn on_refer(&mut self, cx: &mut Cx<'_>, to: ReferTo) {
-        let refused = |code: u16, words: &str| Err((Cause::new(code, "Decline"), words.to_owned()));
+        let refused = |code: u16, words: &str| {
+            Err((Cause::new(code, "Decline"), NoRoute { code: NOT_TRANSFERRED, words: words.to_owned() }))
+        };
         let way = match self.may_transfer().cloned() {
             Err(words) => refused(603, &words),
             Ok(_) if self.is_ending() || !matches!(self.transfer, Transfer::None) => {
@@ -85,17 +99,24 @@ impl Call {
             Ok(_) if matches!(&self.phase, Phase::Dialling(d) if d.connected().is_none()) => {
                 refused(603, "REFER while another party is being called")
             }
-            Ok(trunk) => self.way_to(cx, &trunk, &to).map_err(|e| (Cause::new(404, "Not Found"), e.words)),
+            Ok(trunk) => {
+                self.way_to(cx, &trunk, &to).and_then(|way| self.room_for_one(cx).map(|()| way)).map_err(why)
+            }
         };
         match way {
             Ok((number, target)) => self.begin_transfer(cx, number, target),
-            Err((cause, words)) => self.refuse_refer(cx, cause, &words),
+            Err((cause, no)) => self.refuse_refer(cx, cause, no.code, &no.words),
         }
     }
 
+    /// May the account have the new party as well? Where a document stays, the new party's leg is of the same call.
+    fn room_for_one(&self, cx: &Cx<'_>) -> Result<(), NoRoute> {
+        if self.partner().is_some() { cx.room(self.row.account) } else { Ok(()) }
+    }
+
     /// The transfer will not be; the call stays as it is.
-    pub(super) fn refuse_refer(&mut self, cx: &mut Cx<'_>, cause: Cause, words: &str) {
-        notify::write(cx, &self.row, 13802, words);
+    pub(super) fn refuse_refer(&mut self, cx: &mut Cx<'_>, cause: Cause, code: u32, words: &str) {
+        notify::write(cx, &self.row, code, words);
         cx.push(Effect::Sip(SipCmd::RefuseRefer { leg: self.leg.id, cause }));
     }
 
@@ -110,6 +131,11 @@ impl Call {
         let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let local = format!("sip:{}@{}", to.user, route::LOCAL_DOMAIN);
         if to.replaces.is_some() || (theirs && !to.user.starts_with('+')) {
+            // What a carrier makes of the user there is charged for as any other number.
+            let read = || normalise::inbound(&to.user, trunk.country.as_deref());
+            let user = if number { read() } else { to.user.clone() };
+            let house = trunk.outbound_host.as_deref().unwrap_or(&to.host);
+            may_dial(cx.tables, &cx.settings.public_url, self.row.account, &format!("sip:{user}@{house}"))?;
             let target = target::at_house(cx, self.row.account, trunk, &to.uri, &self.wish(&to.user, to))?;
             return Ok((to.uri.clone(), with_replaces(target, to)));
         }
@@ -124,7 +150,7 @@ impl Call {
             "REFER to {}: neither a number, nor a user that registers here, nor an address at the trunk's host",
             to.uri
         );
-        Err(NoRoute { code: 13802, words })
+        Err(NoRoute { code: NOT_TRANSFERRED, words })
     }
 
     fn wish<'a>(&'a self, number: &'a str, to: &ReferTo) -> Wish<'a> {

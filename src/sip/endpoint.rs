@@ -28,7 +28,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
-mod overload;
+pub mod overload;
 mod penalty;
 mod proofs;
 mod receive;
@@ -40,6 +40,7 @@ mod registering;
 mod reliable;
 mod request;
 mod reroute;
+mod shed;
 mod shut_out;
 mod swap;
 mod timers;
@@ -191,6 +192,9 @@ impl Endpoint {
         // Keep-alives of phones behind a NAT, not worth a line.
         if b.iter().all(|b| matches!(b, b'\r' | b'\n' | b' ' | 0)) {
             return;
+        }
+        if self.sheds(now, flow, b) {
+            return self.settle();
         }
         match read_datagram(b) {
             Verdict::Drop { words } => self.refused(flow, 0, words),

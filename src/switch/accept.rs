@@ -62,7 +62,7 @@ impl Switch {
                 .and_then(|()| self.admit_at_domain(now, &invite, sid, user))
                 .map(|row| (row, None)),
             Caller::Door(DoorSid::Trunk(sid), _) => {
-                self.place().and_then(|()| self.admit_terminating(now, &invite, sid))
+                self.may_begin(now).and_then(|()| self.admit_terminating(now, &invite, sid))
             }
         };
         match admitted {
@@ -85,8 +85,15 @@ impl Switch {
         if self.under_way().saturating_add(self.external.live()) < self.calls_max {
             return Ok(());
         }
-        let words = format!("{} calls are live", self.calls_max);
-        Err(Refusal::new(Cause::new(503, "Service Unavailable"), words, None))
+        Err(unavailable(format!("{} calls are live", self.calls_max)))
+    }
+
+    /// Is there a place for one more, and a port?
+    fn may_begin(&self, now: Now) -> Result<(), Refusal> {
+        if self.workers.have_no_port(now.mono) {
+            return Err(unavailable("there was no RTP port a moment ago".to_owned()));
+        }
+        self.place()
     }
 
     /// How many seconds an account's call may last by its rules. 486, not 503: another way here would find the same account.
@@ -107,7 +114,7 @@ impl Switch {
     ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
         let called = called(&tables.trunks, invite, trunks);
-        self.place()?;
+        self.may_begin(now)?;
         if tables.trunks.number_on(trunks, called).is_none()
             && let Some(named) = self.admit_by_name(now, invite, trunks, called)
         {
@@ -212,6 +219,10 @@ impl Switch {
         };
         self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
     }
+}
+
+fn unavailable(words: String) -> Refusal {
+    Refusal::new(Cause::new(503, "Service Unavailable"), words, None)
 }
 
 /// The application decides what becomes of the call: VoiceUrl, its fallback, StatusCallback.

@@ -45,7 +45,8 @@ impl Switch {
     }
 
     fn dial(&mut self, now: Now, ticket: Ticket, dial: DialRequest) {
-        if self.draining || self.endpoint.is_overloaded(now) || self.under_way() >= self.calls_max {
+        let full = self.under_way() >= self.calls_max || self.workers.have_no_port(now.mono);
+        if self.draining || full || self.endpoint.is_overloaded(now) {
             return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
         }
         let (sid, account, left_out) = (dial.sid, dial.account, dial.twiml_left_out);
@@ -84,7 +85,7 @@ impl Switch {
     /// Seconds that one more call of this account may last, if it may have one.
     pub(super) fn room(&self, now: Now, account: AccountSid) -> Result<u32, Reached> {
         let row = self.tables.account(account);
-        let left = row.map_or(Ok(None), |row| self.usage.room(now.wall, row))?;
+        let left = row.map_or(Ok(None), |row| self.usage.room(now.wall, row, 0))?;
         Ok(left.unwrap_or(u32::MAX))
     }
 

@@ -52,14 +52,15 @@ impl Usage {
         self.0.entry(account).or_default().add(ended, seconds);
     }
 
-    /// May the account have one more call? Some: for so many seconds.
+    /// May the account have one more call, beside those that are counted and `begun` that are not yet? Some: for so many seconds.
     ///
     /// # Errors
     /// The cap that is reached.
-    pub fn room(&self, now: Wall, account: &AccountRow) -> Result<Option<u32>, Reached> {
+    pub fn room(&self, now: Wall, account: &AccountRow, begun: usize) -> Result<Option<u32>, Reached> {
         let used = self.0.get(&account.sid);
+        let live = used.map_or(0, |a| a.live.len()).saturating_add(begun);
         if let Some(max) = account.rules.max_concurrent_calls
-            && used.map_or(0, |a| a.live.len()) >= usize::try_from(max).unwrap_or(usize::MAX)
+            && live >= usize::try_from(max).unwrap_or(usize::MAX)
         {
             return Err((10004, format!("The account has {max} calls at once, as many as it may have.")));
         }

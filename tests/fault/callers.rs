@@ -77,7 +77,7 @@ pub struct Crowd {
 }
 
 /// The value of a field.
-fn field<'a>(text: &'a str, name: &str) -> &'a str {
+pub fn field<'a>(text: &'a str, name: &str) -> &'a str {
     let mut lines = text.split("\r\n").take_while(|l| !l.is_empty());
     lines.find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or("")
 }
@@ -233,7 +233,11 @@ impl Crowd {
             self.send(&text);
             self.lines.entry(id).and_modify(|line| line.stage = Stage::Gone);
         }
+        let before = self.lines.len();
         self.lines.retain(|_, line| now - line.begun < GIVE_UP);
+        // Calls that nobody ended.
+        *self.seen.other.entry(0).or_default() += (before - self.lines.len()) as u64;
+        self.seen.other.retain(|_, n| *n > 0);
     }
 
     fn hears(&mut self, text: &str) {

@@ -8,6 +8,7 @@ mod book;
 mod callers;
 pub mod child;
 mod drain;
+mod exhausted;
 mod held;
 pub mod http;
 mod kill;

@@ -38,7 +38,7 @@ fn connected(seed: u64, third: OnCall) -> World {
     w
 }
 
-fn refer(w: &mut World, phone: usize, to: &str) {
+pub fn refer(w: &mut World, phone: usize, to: &str) {
     let to = to.to_owned();
     w.with_phone(phone, |p, now| p.endpoint.command(now, SipCmd::Refer { leg: p.leg.unwrap(), to }));
 }

@@ -2,6 +2,7 @@
 
 use super::{Inbound, local::Local, undelivered};
 use crate::media::worker::arrival;
+use crate::sip::endpoint::overload;
 use crate::sip::event::{Flow, Transport as Kind};
 use bytes::Bytes;
 use std::io::ErrorKind;
@@ -99,6 +100,7 @@ async fn read(socket: Arc<UdpSocket>, local: Arc<Local>, inbox: mpsc::Sender<Inb
         }
         for _ in 0..BATCH {
             match socket.try_recv_from(&mut buffer) {
+                Ok((length, _)) if overload::is_ack_of_refusal(buffer.get(..length).unwrap_or_default()) => {}
                 Ok((length, remote)) => {
                     let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
                     let bytes = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
