@@ -365,9 +365,10 @@ entries! {
     21458, 21458, Error, 400, 0, Caller, false, "The number is of another type.";
     21470, 21474, Error, 400, 0, Caller, false, "The number cannot be moved to that account.";
     21475, 21475, Error, 400, 0, Caller, false, "The status of the account is not valid: active, suspended or closed.";
-    21476, 21476, Error, 400, 0, Caller, false, "A closed account stays closed.";
+    21476, 21476, Error, 400, 0, Caller, false, "The status of the account cannot be changed: its main account is not active.";
     21477, 21477, Error, 400, 0, Caller, false, "The status of a main account cannot be changed here.";
-    21478, 21479, Error, 400, 0, Caller, false, "The status of the account cannot be changed.";
+    21478, 21478, Error, 400, 0, Caller, false, "The operator has suspended the account: only the operator wakes it.";
+    21479, 21479, Error, 400, 0, Caller, false, "A closed account stays closed.";
     21480, 21480, Error, 400, 0, Caller, false, "There are too many subaccounts.";
     21481, 21481, Error, 400, 0, Caller, false, "PageToken is not valid.";
     21502, 21502, Error, 400, 0, Caller, false, "The callback URL is not valid.";

@@ -122,7 +122,7 @@ pub async fn credentials(
         (config.carrier_token.clone(), false)
     };
     let row = match first_account(config, store).await? {
-        Some(row) => with_token(config, store, row).await?,
+        Some(row) => with_token(config, store, now, row).await?,
         None => make_account(config, store, now, rng, &carrier_token).await?,
     };
     // The file is for tools on this machine: what it says must be what opens the API.
@@ -151,11 +151,17 @@ async fn first_account(config: &Config, store: &Store) -> Result<Option<AccountR
 }
 
 /// CHORUS_AUTH_TOKEN is the account's token also where another one was stored.
-async fn with_token(config: &Config, store: &Store, mut row: AccountRow) -> Result<AccountRow, String> {
+async fn with_token(
+    config: &Config,
+    store: &Store,
+    now: Now,
+    mut row: AccountRow,
+) -> Result<AccountRow, String> {
     if config.auth_token.is_empty() || config.auth_token == row.auth_token {
         return Ok(row);
     }
     row.auth_token.clone_from(&config.auth_token);
+    row.touch(now.wall);
     store
         .commit(Tx::one(Op::PutAccount(Box::new(row.clone()))))
         .await
@@ -189,8 +195,10 @@ async fn make_account(
         owner: sid,
         friendly_name: "First account".to_owned(),
         status: "active".to_owned(),
+        held: false,
         auth_token,
         rules: AccountRules::default(),
+        revision: 0,
         created: now.wall,
         updated: now.wall,
     };

@@ -116,7 +116,7 @@ pub struct Switch {
     external: external::Externals,
     channels: channels::Channels,
     usage: usage::Usage,
-    pacing: pacing::Pacing,
+    pacing: pacing::Turns,
     ended: census::Ended,
     out: VecDeque<Output>,
 }
@@ -153,7 +153,7 @@ impl Switch {
             external: external::Externals::default(),
             channels: channels::Channels::default(),
             usage: usage::Usage::default(),
-            pacing: pacing::Pacing::default(),
+            pacing: pacing::Turns::default(),
             ended: census::Ended::default(),
             out: VecDeque::new(),
         }

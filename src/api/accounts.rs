@@ -92,7 +92,7 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
 /// POST Accounts: a subaccount of the caller's own account; one level only.
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let parent = ctx.account()?;
-    if parent.owner != parent.sid {
+    if !parent.is_main() {
         return Err(Refusal::plain(21101));
     }
     let (scope, all) = (Scope::WithChildren(parent.sid), Page::first(CHILDREN_MAX));
@@ -101,22 +101,24 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     if family.next.is_some() {
         return Err(Refusal::plain(21480));
     }
-    let row = fresh(Some(parent.sid), ctx.params.owned("FriendlyName"), ctx.now, &mut super::rng());
+    let row = fresh(Some(parent), ctx.params.owned("FriendlyName"), ctx.now, &mut super::rng());
     ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
     Ok(Outcome::Record(show(&row)))
 }
 
-/// A new account: of its parent, or a main one.
-pub fn fresh(parent: Option<AccountSid>, name: Option<String>, now: Wall, rng: &mut Rng) -> AccountRow {
+/// A new account: a main one, or of its parent, whose rules it takes over. The country of a subaccount is its main account's.
+pub fn fresh(parent: Option<&AccountRow>, name: Option<String>, now: Wall, rng: &mut Rng) -> AccountRow {
     let sid = AccountSid::new(rng);
     let what = if parent.is_some() { "SubAccount" } else { "Account" };
     AccountRow {
         sid,
-        owner: parent.unwrap_or(sid),
+        owner: parent.map_or(sid, |parent| parent.sid),
         friendly_name: name.unwrap_or_else(|| format!("{what} Created at {}", now.rfc2822())),
         status: "active".to_string(),
+        held: false,
         auth_token: rng.hex(32),
-        rules: AccountRules::of_new(),
+        rules: parent.map_or_else(AccountRules::of_new, |parent| parent.rules.for_child()),
+        revision: 0,
         created: now,
         updated: now,
     }
@@ -134,15 +136,20 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
         row.friendly_name = name.to_string();
     }
     if let Some(status) = ctx.params.text("Status") {
-        if row.owner == row.sid && status != row.status {
-            return Err(Refusal::plain(21477));
-        }
-        if row.status == "closed" && status != "closed" {
-            return Err(Refusal::plain(21476));
+        if status != row.status {
+            let refused = match () {
+                () if row.is_main() => Some(21477),
+                () if row.status == "closed" => Some(21479),
+                () if row.held => Some(21478),
+                () => None,
+            };
+            if let Some(code) = refused {
+                return Err(Refusal::plain(code));
+            }
         }
         row.status = status.to_string();
     }
-    row.updated = ctx.now;
+    row.touch(ctx.now);
     ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
     Ok(Outcome::Record(show(&row)))
 }

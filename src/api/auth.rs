@@ -6,7 +6,7 @@ use super::{Api, operation};
 use crate::clock::Mono;
 use crate::sid::{AccountSid, KeySid};
 use crate::store::query::Scope;
-use crate::store::rows::{AccountRow, KeyRow};
+use crate::store::rows::{AccountRow, KeyRow, Standing};
 use crate::store::{accounts, keys};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -80,10 +80,12 @@ pub async fn recognise(
     let (user, password) = basic(header)?;
     if let Some(sid) = AccountSid::parse(&user) {
         let account = account(api, sid).await?;
-        let token = account.as_ref().map_or("", |a| a.auth_token.as_str());
+        let token = account.as_ref().map_or("", |(a, _)| a.auth_token.as_str());
         let same = bool::from(password.as_bytes().ct_eq(token.as_bytes()));
         return match account {
-            Some(account) if same && !token.is_empty() => alive(Caller { account, key: None }),
+            Some((account, standing)) if same && !token.is_empty() => {
+                alive(Caller { account, key: None }, standing)
+            }
             _ => Err(stranger()),
         };
     }
@@ -92,20 +94,24 @@ pub async fn recognise(
     let row = row.map_err(|e| operation::unavailable(&e))?;
     check_secret(api, guard, sid, row.as_ref(), password, source).await?;
     let owner = row.map(|k| k.account).ok_or_else(stranger)?;
-    let account = account(api, owner).await?.ok_or_else(stranger)?;
-    alive(Caller { account, key: Some(sid) })
+    let (account, standing) = account(api, owner).await?.ok_or_else(stranger)?;
+    alive(Caller { account, key: Some(sid) }, standing)
 }
 
-async fn account(api: &Api, sid: AccountSid) -> Result<Option<AccountRow>, Refusal> {
-    let row = api.store.read(move |r| accounts::get(r, Scope::Operator, sid)).await;
-    row.map_err(|e| operation::unavailable(&e))
+async fn account(api: &Api, sid: AccountSid) -> Result<Option<(AccountRow, Standing)>, Refusal> {
+    let found = api.store.read(move |r| accounts::with_owner(r, Scope::Operator, sid)).await;
+    let found = found.map_err(|e| operation::unavailable(&e))?;
+    Ok(found.map(|(row, owner)| {
+        let standing = row.standing(owner.as_ref());
+        (row, standing)
+    }))
 }
 
-fn alive(caller: Caller) -> Result<Caller, Refusal> {
-    match caller.account.status.as_str() {
-        "active" => Ok(caller),
-        "suspended" => Err(Refusal::plain(20005)),
-        _ => Err(stranger()),
+fn alive(caller: Caller, standing: Standing) -> Result<Caller, Refusal> {
+    match standing {
+        Standing::Active => Ok(caller),
+        Standing::Suspended => Err(Refusal::plain(20005)),
+        Standing::Closed => Err(stranger()),
     }
 }
 

@@ -48,7 +48,7 @@ pub const CREATE: &[Param] = fields! {
 /// Attributes of update.
 pub const UPDATE: &[Param] = fields! {
     NAME,
-    param("status", Kind::OneOf(STATUSES), "State: suspended can be undone, closed cannot."),
+    param("status", Kind::OneOf(STATUSES), "State: suspended can be undone, by the operator alone, closed cannot. It holds for the subaccounts too."),
 };
 
 macro_rules! props {
@@ -84,7 +84,7 @@ fn show(row: &AccountRow, token: Option<&str>) -> Value {
     let mut attributes = json!({
         "name": row.friendly_name,
         "status": row.status,
-        "parent_account_sid": (row.owner != row.sid).then_some(row.owner),
+        "parent_account_sid": (!row.is_main()).then_some(row.owner),
         "created_at": row.created.iso8601(),
         "updated_at": row.updated.iso8601(),
     });
@@ -121,27 +121,28 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
 pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let given = Given::of(&ctx, &ACCOUNT)?;
     let parent = given.text("parent_account_sid").flatten().as_deref().and_then(AccountSid::parse);
-    if let Some(parent) = parent {
-        may_have_children(&ctx, parent).await?;
-    }
-    let mut row = v2010::fresh(parent, given.text("name").flatten(), ctx.now, &mut super::rng());
+    let parent = match parent {
+        Some(parent) => Some(may_have_children(&ctx, parent).await?),
+        None => None,
+    };
+    let mut row = v2010::fresh(parent.as_ref(), given.text("name").flatten(), ctx.now, &mut super::rng());
     carrier_rules::apply(&given, &mut row.rules)?;
     ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
     Ok(carrier::document(show(&row, Some(&row.auth_token))))
 }
 
 /// One level only, and so many of one account.
-async fn may_have_children(ctx: &Ctx, parent: AccountSid) -> Result<(), Refusal> {
+async fn may_have_children(ctx: &Ctx, parent: AccountSid) -> Result<AccountRow, Refusal> {
     const NAME: &str = "parent_account_sid";
     let row = carrier::account(ctx, parent, NAME).await?;
-    if row.owner != row.sid {
+    if !row.is_main() {
         return Err(unprocessable("A subaccount has no subaccounts.").about(NAME));
     }
     let (scope, all) = (Scope::WithChildren(parent), Page::first(CHILDREN_MAX));
     let family = ctx.read(move |r| accounts::list(r, scope, &AccountFilter::default(), &all)).await?;
     match family.next {
         Some(_) => Err(unprocessable(format!("It has {CHILDREN_MAX} subaccounts already.")).about(NAME)),
-        None => Ok(()),
+        None => Ok(row),
     }
 }
 
@@ -157,10 +158,11 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
         if row.status == "closed" && status != "closed" {
             return Err(unprocessable("A closed account stays closed.").about("status"));
         }
+        row.held = status == "suspended";
         row.status = status;
     }
     carrier_rules::apply(&given, &mut row.rules)?;
-    row.updated = ctx.now;
+    row.touch(ctx.now);
     ctx.commit_tables(Tx::one(Op::PutAccount(Box::new(row.clone())))).await?;
     Ok(carrier::document(show(&row, None)))
 }

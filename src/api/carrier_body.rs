@@ -82,13 +82,18 @@ pub fn object(body: &[u8]) -> Result<Vec<(String, Json)>, Refusal> {
 fn attributes(body: &[u8], kind: &str) -> Result<Vec<(String, Json)>, Refusal> {
     let mut top = object(body)?;
     let Some(data) = json::take(&mut top, "data") else { return Ok(top) };
-    let Json::Object(mut data) = data else { return Err(unprocessable("data must be an object.")) };
-    if json::take(&mut data, "type").is_some_and(|t| t != Json::Text(kind.to_owned())) {
-        return Err(unprocessable(format!("data.type must be {kind}.")));
+    let Json::Object(mut data) = data else {
+        return Err(unprocessable("data must be an object.").about("/data"));
+    };
+    let of_kind = |given: &str| given == kind || given.strip_suffix('s') == Some(kind);
+    match json::take(&mut data, "type") {
+        None => {}
+        Some(Json::Text(given)) if of_kind(&given) => {}
+        Some(_) => return Err(unprocessable(format!("data.type must be {kind}.")).about("/data/type")),
     }
     match json::take(&mut data, "attributes") {
         Some(Json::Object(attributes)) => Ok(attributes),
-        _ => Err(unprocessable("data.attributes must be an object.")),
+        _ => Err(unprocessable("data.attributes must be an object.").about("/data/attributes")),
     }
 }
 
@@ -101,7 +106,9 @@ fn fields(
     let mut fields = Fields::new();
     for (name, value) in attributes {
         let Some(declared) = table.iter().find(|p| p.name == name) else {
-            return Err(unprocessable(format!("{name} is not an attribute that is offered.")));
+            let pointer = format!("/data/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
+            let words = format!("{name} is not an attribute that is offered.");
+            return Err(unprocessable(words).about(pointer));
         };
         let values = match value {
             Json::Null => Vec::new(),

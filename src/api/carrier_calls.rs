@@ -100,7 +100,7 @@ fn show(row: &CallRow) -> Value {
         "status": row.status.as_str(),
         "trunk_sid": row.trunk,
         "phone_number_sid": row.number,
-        "external_id": row.external,
+        "external_id": row.external_id(),
         "created_at": row.created.iso8601(),
         "started_at": date(row.started),
         "answered_at": date(row.answered),

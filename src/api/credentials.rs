@@ -1,7 +1,7 @@
 //! (s) SIP/CredentialLists/{CredentialListSid}/Credentials: users with passwords, of which only hashes are kept.
 
 use super::credential_lists::find as find_list;
-use super::operation::{Ctx, Outcome, unavailable};
+use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
@@ -10,7 +10,7 @@ use super::trunk_rules::is_user;
 use crate::sid::{CredentialListSid, CredentialSid};
 use crate::sip::digest::server::ha1;
 use crate::store::rows::CredentialRow;
-use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::tx::{Op, Tx};
 use crate::store::{Page, sip_lists};
 use serde_json::{Value, json};
 
@@ -113,13 +113,8 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
         created: ctx.now,
         updated: ctx.now,
     };
-    match ctx.api.store.commit(Tx::one(Op::PutCredential(Box::new(row.clone())))).await {
-        Ok(()) => ctx.api.tables_changed().await,
-        Err(StoreError::Duplicate(_)) => {
-            return Err(Refusal::new(21243, format!("Username: the list has '{}' already.", row.username)));
-        }
-        Err(e) => return Err(unavailable(&e)),
-    }
+    let taken = |_| Refusal::new(21243, format!("Username: the list has '{}' already.", row.username));
+    ctx.commit_unique(Tx::one(Op::PutCredential(Box::new(row.clone()))), taken).await?;
     Ok(Outcome::Record(show(&row)))
 }
 

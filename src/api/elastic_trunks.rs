@@ -1,7 +1,7 @@
 //! (s) `/v1/Trunks`: trunks of an account as Twilio's Elastic SIP Trunking has them, and how their calls are recorded.
 
 use super::hooks::word;
-use super::operation::{Ctx, Outcome, unavailable};
+use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, Value as Given, param};
 use super::refusal::Refusal;
@@ -9,7 +9,7 @@ use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
 use crate::sid::ElasticTrunkSid;
 use crate::store::elastic::{self, ElasticTrunkRow, TrunkRecording};
 use crate::store::rows::{DoorSid, ListSid, ListUseRow};
-use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::tx::{Op, Tx};
 use serde_json::{Value, json};
 
 /// Trunks of one account.
@@ -229,14 +229,7 @@ fn apply(row: &mut ElasticTrunkRow, p: &Params) -> Result<(), Refusal> {
 
 async fn write(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<(), Refusal> {
     let tx = Tx::one(Op::PutElasticTrunk(Box::new(row.clone())));
-    match ctx.api.store.commit(tx).await {
-        Ok(()) => {
-            ctx.api.tables_changed().await;
-            Ok(())
-        }
-        Err(StoreError::Duplicate(_)) => Err(Refusal::plain(TAKEN).about("DomainName")),
-        Err(e) => Err(unavailable(&e)),
-    }
+    ctx.commit_unique(tx, |_| Refusal::plain(TAKEN).about("DomainName")).await
 }
 
 /// POST /v1/Trunks.
@@ -262,15 +255,8 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
 
 /// DELETE /v1/Trunks/{Sid}: its numbers are numbers like others again.
 pub async fn delete(ctx: Ctx) -> Result<Outcome, Refusal> {
-    let (row, scope) = (find(&ctx, "Sid").await?, ctx.scope()?);
-    let sid = row.sid;
-    let mut ops = vec![Op::DeleteElasticTrunk(sid)];
-    for mut number in ctx.read(move |r| elastic::all_numbers(r, scope, sid)).await? {
-        number.trunk = None;
-        number.updated = ctx.now;
-        ops.push(Op::PutNumber(Box::new(number)));
-    }
-    ctx.commit_tables(Tx { ops }).await?;
+    let row = find(&ctx, "Sid").await?;
+    ctx.commit_tables(Tx::one(Op::DeleteElasticTrunk(row.sid))).await?;
     Ok(Outcome::Empty)
 }
 

@@ -2,7 +2,7 @@
 
 use super::calls::formatted;
 use super::hooks::{self, Kept, Slot};
-use super::number_rows::{first_country, fresh, toll_free, type_of};
+use super::number_rows::{fresh, give, toll_free, type_of};
 use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, param};
@@ -11,7 +11,7 @@ use super::schema::{METHODS, Schema, Type, always, maybe};
 use crate::sid::{ApplicationSid, ElasticTrunkSid, NumberSid};
 use crate::store::numbers::{self, NumberFilter};
 use crate::store::rows::NumberRow;
-use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::tx::{Op, Tx};
 use crate::store::{applications, elastic, inventory};
 use serde_json::{Value, json};
 
@@ -330,15 +330,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     let mut row = fresh(ctx.account()?.sid, number, &kind, ctx.now);
     apply(&mut row, &ctx.params);
     check(&ctx, &row).await?;
-    let mut ops = vec![Op::PutNumber(Box::new(row.clone()))];
-    ops.extend(first_country(ctx.account()?, &row.number));
-    match ctx.api.store.commit(Tx { ops }).await {
-        Ok(()) => ctx.api.tables_changed().await,
-        Err(StoreError::Duplicate(_)) => {
-            return Err(Refusal::new(21422, format!("{} is held already.", row.number)));
-        }
-        Err(e) => return Err(super::operation::unavailable(&e)),
-    }
+    give(&ctx, &row, &[], |_| Refusal::new(21422, format!("{} is held already.", row.number))).await?;
     let show = if kind_of(&ctx).is_some() { show_typed } else { show };
     Ok(Outcome::Record(show(&row)))
 }
@@ -348,7 +340,7 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
     let mut row = find(&ctx).await?;
     apply(&mut row, &ctx.params);
     check(&ctx, &row).await?;
-    row.updated = ctx.now;
+    row.touch(ctx.now);
     ctx.commit_tables(Tx::one(Op::PutNumber(Box::new(row.clone())))).await?;
     Ok(Outcome::Record(show(&row)))
 }
@@ -356,6 +348,6 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
 /// DELETE IncomingPhoneNumbers/{Sid}: anybody may claim it afterwards.
 pub async fn delete(ctx: Ctx) -> Result<Outcome, Refusal> {
     let row = find(&ctx).await?;
-    ctx.commit_tables(Tx::one(Op::DeleteNumber(row.sid))).await?;
+    ctx.commit_tables(Tx::one(Op::DeleteNumber(row.sid, row.account))).await?;
     Ok(Outcome::Empty)
 }

@@ -206,6 +206,29 @@ impl Ctx {
         self.api.tables_changed().await;
         Ok(())
     }
+
+    /// The same, of rows with a value that nobody else may have: `taken` says so, of the value of this name.
+    pub async fn commit_unique(
+        &self,
+        tx: Tx,
+        taken: impl FnOnce(&'static str) -> Refusal,
+    ) -> Result<(), Refusal> {
+        self.written(self.api.store.commit(tx).await, taken).await
+    }
+
+    /// What became of such a transaction.
+    pub async fn written(
+        &self,
+        outcome: Result<(), StoreError>,
+        taken: impl FnOnce(&'static str) -> Refusal,
+    ) -> Result<(), Refusal> {
+        match outcome {
+            Ok(()) => self.api.tables_changed().await,
+            Err(StoreError::Duplicate(what)) => return Err(taken(what)),
+            Err(e) => return Err(unavailable(&e)),
+        }
+        Ok(())
+    }
 }
 
 /// What a failure of the store means to a client.

@@ -3,8 +3,8 @@
 
 use super::carrier;
 use super::carrier_body::{Given, unprocessable};
-use super::number_rows::{first_country, fresh, toll_free};
-use super::operation::{Ctx, Outcome, unavailable};
+use super::number_rows::{fresh, give, toll_free};
+use super::operation::{Ctx, Outcome};
 use super::page::wanted;
 use super::params::{Kind, Param, param};
 use super::parse;
@@ -15,7 +15,7 @@ use crate::store::inventory::{self, InventoryFilter, InventoryRow};
 use crate::store::numbers;
 use crate::store::query::Scope;
 use crate::store::rows::NumberRow;
-use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::tx::{Op, Tx};
 use crate::trunk::countries;
 use serde_json::{Value, json};
 
@@ -162,43 +162,56 @@ fn apply(given: &Given, row: &mut InventoryRow) {
     }
 }
 
-/// What `account_sid` does to the number: it is given, taken back, or moved to another account, where it begins without any settings
-/// of the one before.
+/// What `account_sid` does to the number.
+enum Hand {
+    /// Nothing.
+    Stays(Option<NumberRow>),
+    /// It is taken back.
+    Taken(NumberRow),
+    /// It is given, or moved to another account, where it begins without any settings of the one before.
+    Given(NumberRow),
+}
+
 async fn assigned(
     ctx: &Ctx,
     given: &Given,
     row: &InventoryRow,
     held: Option<NumberRow>,
-) -> Result<(Option<NumberRow>, Vec<Op>), Refusal> {
+) -> Result<Hand, Refusal> {
     let wanted = match given.text("account_sid") {
-        None => return Ok((held, vec![])),
-        Some(None) => return Ok((None, held.map(|h| Op::DeleteNumber(h.sid)).into_iter().collect())),
+        None => return Ok(Hand::Stays(held)),
+        Some(None) => return Ok(held.map_or(Hand::Stays(None), Hand::Taken)),
         Some(Some(wanted)) => AccountSid::parse(&wanted),
     };
     let Some(account) = wanted.filter(|a| held.as_ref().is_none_or(|h| h.account != *a)) else {
-        return Ok((held, vec![]));
+        return Ok(Hand::Stays(held));
     };
     let owner = carrier::account(ctx, account, "account_sid").await?;
     if owner.status == "closed" {
         return Err(unprocessable("The account is closed.").about("account_sid"));
     }
-    let new = fresh(account, row.number.clone(), &row.kind, ctx.now);
-    let new = NumberRow { sid: held.map_or(new.sid, |h| h.sid), ..new };
-    let country = first_country(&owner, &new.number);
-    Ok((Some(new.clone()), std::iter::once(Op::PutNumber(Box::new(new))).chain(country).collect()))
+    let mut new = fresh(account, row.number.clone(), &row.kind, ctx.now);
+    if let Some(held) = held {
+        (new.sid, new.revision) = (held.sid, held.revision);
+        new.touch(ctx.now);
+    }
+    Ok(Hand::Given(new))
 }
 
-async fn write(ctx: &Ctx, row: &InventoryRow, ops: Vec<Op>) -> Result<(), Refusal> {
-    let ops = std::iter::once(Op::PutInventory(Box::new(row.clone()))).chain(ops).collect();
-    match ctx.api.store.commit(Tx { ops }).await {
-        Ok(()) => {
-            ctx.api.tables_changed().await;
-            Ok(())
+/// Writes the number, and whose it is; who has it then.
+async fn write(ctx: &Ctx, row: &InventoryRow, hand: Hand) -> Result<Option<NumberRow>, Refusal> {
+    let put = Op::PutInventory(Box::new(row.clone()));
+    let taken = |what| match what {
+        inventory::TAKEN => unprocessable("The inventory has this number already.").about("number"),
+        _ => Refusal::new(20409, "An account has claimed the number this moment: read it again."),
+    };
+    match hand {
+        Hand::Stays(held) => ctx.commit_unique(Tx::one(put), taken).await.map(|()| held),
+        Hand::Taken(held) => {
+            let ops = vec![put, Op::DeleteNumber(held.sid, held.account)];
+            ctx.commit_unique(Tx { ops }, taken).await.map(|()| None)
         }
-        Err(StoreError::Duplicate(_)) => {
-            Err(unprocessable("The inventory has this number already.").about("number"))
-        }
-        Err(e) => Err(unavailable(&e)),
+        Hand::Given(new) => give(ctx, &new, &[put], taken).await.map(|()| Some(new)),
     }
 }
 
@@ -209,8 +222,8 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     apply(&given, &mut row);
     let wanted = row.number.clone();
     let held = ctx.read(move |r| numbers::by_number(r, Scope::Operator, &wanted)).await?;
-    let (held, ops) = assigned(&ctx, &given, &row, held).await?;
-    write(&ctx, &row, ops).await?;
+    let hand = assigned(&ctx, &given, &row, held).await?;
+    let held = write(&ctx, &row, hand).await?;
     Ok(carrier::document(show(&row, held.as_ref())))
 }
 
@@ -260,8 +273,8 @@ pub async fn update(ctx: Ctx) -> Result<Outcome, Refusal> {
     }
     apply(&given, &mut row);
     row.updated = ctx.now;
-    let (held, ops) = assigned(&ctx, &given, &row, held).await?;
-    write(&ctx, &row, ops).await?;
+    let hand = assigned(&ctx, &given, &row, held).await?;
+    let held = write(&ctx, &row, hand).await?;
     Ok(carrier::document(show(&row, held.as_ref())))
 }
 

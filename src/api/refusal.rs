@@ -2,6 +2,7 @@
 
 use crate::error;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Seconds of `Retry-After` on 429 and 503.
 pub const RETRY_AFTER_S: u32 = 1;
@@ -15,8 +16,8 @@ pub struct Refusal {
     pub status: u16,
     /// For the client: what is wrong and, where we know, what to do.
     pub message: String,
-    /// The parameter that is meant, where one is.
-    pub param: Option<&'static str>,
+    /// The parameter that is meant, where one is; with a `/` before it the whole JSON pointer (RFC 6901).
+    pub param: Option<Cow<'static, str>>,
     /// Octets of the whole, where a part outside of it was asked for.
     pub whole: Option<u64>,
 }
@@ -39,9 +40,18 @@ impl Refusal {
     }
 
     /// About this parameter.
-    pub fn about(mut self, param: &'static str) -> Refusal {
-        self.param = Some(param);
+    pub fn about(mut self, param: impl Into<Cow<'static, str>>) -> Refusal {
+        self.param = Some(param.into());
         self
+    }
+
+    /// Where in a JSON body that parameter stands.
+    pub fn pointer(&self) -> Option<String> {
+        let param = self.param.as_deref()?;
+        Some(match param.starts_with('/') {
+            true => param.to_owned(),
+            false => format!("/data/attributes/{param}"),
+        })
     }
 
     /// A part outside of so many octets.

@@ -99,8 +99,8 @@ fn carrier_errors(refusal: &Refusal) -> Value {
         "title": crate::error::sentence(refusal.code),
         "detail": refusal.message,
     });
-    if let (Some(param), Some(error)) = (refusal.param, error.as_object_mut()) {
-        error.insert("source".to_string(), json!({ "pointer": format!("/data/attributes/{param}") }));
+    if let (Some(pointer), Some(error)) = (refusal.pointer(), error.as_object_mut()) {
+        error.insert("source".to_string(), json!({ "pointer": pointer }));
     }
     json!({ "errors": [error] })
 }

@@ -13,7 +13,7 @@ use super::{Api, operation, parse};
 use crate::sid::AccountSid;
 use crate::store::accounts;
 use crate::store::query::Scope;
-use crate::store::rows::AccountRow;
+use crate::store::rows::{AccountRow, Standing};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
@@ -304,12 +304,14 @@ async fn path_account(
     if sid == caller.account.sid {
         return Ok(caller.account);
     }
-    let scope = Scope::WithChildren(caller.account.sid);
+    let parent = caller.account;
+    let scope = Scope::WithChildren(parent.sid);
     let row = api.store.read(move |r| accounts::get(r, scope, sid)).await;
     let row = row.map_err(|e| operation::unavailable(&e))?.ok_or_else(unknown)?;
     // A parent may look at and wake a sleeping subaccount, and do nothing else in it.
     let itself = operation.path.ends_with("{AccountSid}");
-    if row.status != "active" && !itself { Err(Refusal::plain(20005)) } else { Ok(row) }
+    let sleeps = row.standing(Some(&parent)) != Standing::Active;
+    if sleeps && !itself { Err(Refusal::plain(20005)) } else { Ok(row) }
 }
 
 /// Reads a body within its limits of size and time.

@@ -3,7 +3,7 @@
 
 use super::command::{Answer, Request};
 use super::command_external::{CallReport, ExternalCall, Origin};
-use super::operation::{Ctx, Outcome, unavailable};
+use super::operation::{Ctx, Outcome};
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{METHODS, Prop, Schema, Type, always, maybe};
@@ -114,7 +114,7 @@ fn show(row: &CallRow) -> Value {
     json!({
         "sid": row.sid,
         "call_sid": row.sid,
-        "external_id": row.external,
+        "external_id": row.external_id(),
         "account_sid": row.account,
         "trunk_sid": row.trunk,
         "to": row.to,
@@ -273,7 +273,7 @@ pub async fn media_stream(ctx: Ctx) -> Result<Outcome, Refusal> {
         let stream = StreamRow { status: status.to_owned(), updated: ctx.now, ..stream };
         ops.push(Op::PutStream(Box::new(stream)));
     }
-    ctx.api.store.commit(Tx { ops }).await.map_err(|e| unavailable(&e))?;
+    ctx.commit(Tx { ops }).await?;
     Ok(Outcome::Record(json!({
         "id": id, "type": body.kind(), "known": step.is_some(), "call_sid": call.sid,
         "call_status": call.status.as_str(), "stream_sid": sid,
@@ -296,6 +296,9 @@ async fn stream_of(ctx: &Ctx, name: &str, call: Option<&CallRow>) -> Result<Stre
         "There is no stream '{name}'. Name its call too, by call_sid or phone_call, and it is made known."
     );
     match (found, sid, of) {
+        (Some(row), ..) if call.is_some_and(|call| call.sid != row.call) => {
+            Err(Refusal::new(20404, format!("The stream '{name}' is not one of the call that was named.")))
+        }
         (Some(row), ..) => Ok(row),
         (None, Some(sid), Some(call)) => Ok(StreamRow {
             sid,

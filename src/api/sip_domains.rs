@@ -1,7 +1,7 @@
 //! (s) SIP/Domains: host names that take calls, and registrations if they say so.
 
 use super::hooks::{self, Slot};
-use super::operation::{Ctx, Outcome, unavailable};
+use super::operation::{Ctx, Outcome};
 use super::page::{Envelope, wanted};
 use super::params::{Kind, Param, Params, param};
 use super::refusal::Refusal;
@@ -197,13 +197,8 @@ fn apply(row: &mut SipDomainRow, p: &Params) -> Result<(), Refusal> {
 }
 
 async fn write(ctx: &Ctx, row: SipDomainRow) -> Result<Outcome, Refusal> {
-    match ctx.api.store.commit(Tx::one(Op::PutSipDomain(Box::new(row.clone())))).await {
-        Ok(()) => ctx.api.tables_changed().await,
-        Err(StoreError::Duplicate(_)) => {
-            return Err(Refusal::new(21232, format!("{} is a domain already.", row.name)));
-        }
-        Err(e) => return Err(unavailable(&e)),
-    }
+    let taken = |_| Refusal::new(21232, format!("{} is a domain already.", row.name));
+    ctx.commit_unique(Tx::one(Op::PutSipDomain(Box::new(row.clone()))), taken).await?;
     shown(ctx, row).await
 }
 

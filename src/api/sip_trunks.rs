@@ -2,7 +2,7 @@
 
 use super::carrier;
 use super::carrier_body::{Given, unprocessable};
-use super::operation::{Ctx, Outcome, unavailable};
+use super::operation::{Ctx, Outcome};
 use super::page::wanted;
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
@@ -12,7 +12,7 @@ use super::trunk_rules::{apply, check, settle};
 use crate::sid::{AccountSid, TrunkSid};
 use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
-use crate::store::tx::{Op, StoreError, Tx};
+use crate::store::tx::{Op, Tx};
 use crate::store::{snapshot, trunks};
 use crate::trunk::Snapshot;
 use crate::trunk::explain::{self, Step};
@@ -48,16 +48,8 @@ async fn changed(ctx: &Ctx, before: Option<TrunkRow>) -> Result<(TrunkRow, Optio
 /// 422 where another peer registers under its name.
 pub async fn write(ctx: &Ctx, row: &TrunkRow) -> Result<(), Refusal> {
     let tx = Tx::one(Op::PutTrunk(Box::new(row.clone())));
-    match ctx.api.store.commit(tx).await {
-        Ok(()) => {
-            ctx.api.tables_changed().await;
-            Ok(())
-        }
-        Err(StoreError::Duplicate(_)) => {
-            Err(unprocessable("Another trunk's peer registers under this username.").about("username"))
-        }
-        Err(e) => Err(unavailable(&e)),
-    }
+    let taken = |_| unprocessable("Another trunk's peer registers under this username.").about("username");
+    ctx.commit_unique(tx, taken).await
 }
 
 /// POST /carrier/v1/sip_trunks.

@@ -99,7 +99,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
     })?;
     row.trunk = Some(trunk.sid);
     row.application = None;
-    row.updated = ctx.now;
+    row.touch(ctx.now);
     ctx.commit_tables(Tx::one(Op::PutNumber(Box::new(row.clone())))).await?;
     Ok(Outcome::Record(show(&ctx, &row)))
 }
@@ -108,7 +108,7 @@ pub async fn create(ctx: Ctx) -> Result<Outcome, Refusal> {
 pub async fn delete(ctx: Ctx) -> Result<Outcome, Refusal> {
     let mut row = find(&ctx).await?;
     row.trunk = None;
-    row.updated = ctx.now;
+    row.touch(ctx.now);
     ctx.commit_tables(Tx::one(Op::PutNumber(Box::new(row)))).await?;
     Ok(Outcome::Empty)
 }

@@ -95,6 +95,10 @@ impl Call {
                     notify::write(cx, &self.row, code, &words);
                 }
             }
+            Event::NoWay(code, words) => {
+                notify::write(cx, &self.row, code, &words);
+                self.give_up(cx, Cause::new(403, "Forbidden"), CallStatus::Failed);
+            }
             Event::Port(r) => self.on_port(cx, r),
             Event::Command(t, c) => self.on_command(cx, t, c),
             Event::Told(from, w) => self.on_word(cx, from, w),

@@ -104,9 +104,8 @@ impl Cx<'_> {
     /// # Errors
     /// 10004 with a sentence.
     pub fn room(&self, account: AccountSid) -> Result<(), NoRoute> {
-        let Some(row) = self.tables.account(account) else { return Ok(()) };
         let begun = self.fx.iter().filter(|e| matches!(e, Effect::Spawn(_))).count();
-        let room = self.usage.room(self.now.wall, row, begun);
+        let room = self.usage.room(self.now.wall, self.tables, account, begun);
         room.map(drop).map_err(|(code, words)| NoRoute { code, words })
     }
 

@@ -30,6 +30,8 @@ pub enum Event {
     Clip(ClipId, Result<Arc<Clip>, SpeechError>),
     /// Worth a notification: a Twilio code and a sentence.
     Warned(u32, String),
+    /// Its turn to be dialled has come, and it may not be any more: Twilio's code and a sentence.
+    NoWay(u32, String),
     /// The RTP port of its leg: the address to write into SDP.
     Port(Result<SocketAddr, PortError>),
     /// A request of the REST API.

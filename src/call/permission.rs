@@ -8,16 +8,23 @@ use crate::store::account_rules::{AccountRules, EVERYWHERE};
 use crate::store::rows::AccountRow;
 use crate::trunk::destination::{self, Zone};
 
-/// May this account dial `to`: a number, an extension or a `sip:` URI? Nothing has happened yet when it may not.
+/// May this account dial `to`: a number, an extension or a `sip:` URI? Of a subaccount its main account's rules bind as well, and their
+/// own country is one. Nothing has happened yet when it may not.
 ///
 /// # Errors
-/// 21215 with a sentence that says how the operator opens the country.
+/// 10001; 21215 with a sentence that says how the operator opens the country.
 pub fn may_dial(tables: &Tables, public_url: &str, account: AccountSid, to: &str) -> Result<(), NoRoute> {
     // An account that the tables do not know yet was made this moment: what holds for every new one.
     let row = tables.account(account);
+    if row.is_some() && !tables.is_active(account) {
+        return Err(NoRoute { code: 10001, words: "The account is not active".to_owned() });
+    }
     let fresh = AccountRules::of_new();
-    let rules = row.map_or(&fresh, |row| &row.rules);
-    if rules.allowed_calling_codes.iter().any(|code| code == EVERYWHERE) {
+    let own = (account, row.map_or(&fresh, |row| &row.rules));
+    let owner = row.and_then(|row| tables.owner(row)).map(|owner| (owner.sid, &owner.rules));
+    let bounded = |(_, rules): &(AccountSid, &AccountRules)| !is_everywhere(rules);
+    let rules: Vec<_> = std::iter::once(own).chain(owner).filter(bounded).collect();
+    if rules.is_empty() {
         return Ok(());
     }
     let Some(number) = number_of(tables, to) else { return Ok(()) };
@@ -25,10 +32,17 @@ pub fn may_dial(tables: &Tables, public_url: &str, account: AccountSid, to: &str
     match destination::zone(number) {
         Zone::Inside => Ok(()),
         Zone::Code(zone) if home.as_deref() == Some(&zone) => Ok(()),
-        Zone::Code(zone) if rules.allowed_calling_codes.contains(&zone) => Ok(()),
-        Zone::Code(zone) => Err(refusal(public_url, account, rules, number, &zone)),
+        Zone::Code(zone) => {
+            let shut: Vec<_> =
+                rules.into_iter().filter(|(_, r)| !r.allowed_calling_codes.contains(&zone)).collect();
+            if shut.is_empty() { Ok(()) } else { Err(refusal(public_url, &shut, number, &zone)) }
+        }
         Zone::Unknown => Err(unreadable(number)),
     }
+}
+
+fn is_everywhere(rules: &AccountRules) -> bool {
+    rules.allowed_calling_codes.iter().any(|code| code == EVERYWHERE)
 }
 
 /// The number that would be charged for. Of a `sip:` URI only one at a carrier of ours is: there we are let in by our address.
@@ -44,21 +58,29 @@ fn number_of<'a>(tables: &Tables, to: &'a str) -> Option<&'a str> {
     tables.trunks.is_carrier(host).then_some(user)
 }
 
-/// The zone that is open without being named.
+/// The zone that is open without being named: that of the main account.
 pub fn home(tables: &Tables, row: &AccountRow) -> Option<String> {
-    row.rules.home.clone().or_else(|| tables.first_zone(row.sid).map(str::to_owned))
+    let main = tables.owner(row).unwrap_or(row);
+    main.rules.home.clone().or_else(|| tables.first_zone(main.sid).map(str::to_owned))
 }
 
-fn refusal(public_url: &str, account: AccountSid, rules: &AccountRules, number: &str, zone: &str) -> NoRoute {
-    let mut codes = rules.allowed_calling_codes.clone();
-    codes.push(zone.to_owned());
-    let codes = serde_json::json!({ "allowed_calling_codes": codes });
+/// Says of each of these accounts how it is opened.
+fn refusal(public_url: &str, shut: &[(AccountSid, &AccountRules)], number: &str, zone: &str) -> NoRoute {
+    let line = |(account, rules): &(AccountSid, &AccountRules)| {
+        let mut codes = rules.allowed_calling_codes.clone();
+        codes.push(zone.to_owned());
+        let codes = serde_json::json!({ "allowed_calling_codes": codes });
+        format!(
+            "curl -X PATCH {public_url}/carrier/v1/accounts/{account} -H \"Authorization: Bearer $(cat carrier.token)\" \
+             -H 'Content-Type: application/json' -d '{codes}'"
+        )
+    };
+    let lines: Vec<String> = shut.iter().map(line).collect();
     let names = destination::names(zone);
     let names = if names.is_empty() { String::new() } else { format!(" ({names})") };
     let words = format!(
-        "Account not authorized to call {number}: calling code {zone}{names} is not open for it. The operator opens it with: \
-         curl -X PATCH {public_url}/carrier/v1/accounts/{account} -H \"Authorization: Bearer $(cat carrier.token)\" \
-         -H 'Content-Type: application/json' -d '{codes}'"
+        "Account not authorized to call {number}: calling code {zone}{names} is not open for it. The operator opens it with: {}",
+        lines.join("; ")
     );
     NoRoute { code: 21215, words }
 }

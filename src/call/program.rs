@@ -323,6 +323,7 @@ impl Event {
             Event::Fetched(..) => "fetched",
             Event::Clip(..) => "clip",
             Event::Warned(..) => "warned",
+            Event::NoWay(..) => "no way",
             Event::Port(_) => "port",
             Event::Command(..) => "command",
             Event::Told(..) => "told",

@@ -2,7 +2,7 @@
 
 use crate::sid::{AccountSid, ApplicationSid, ElasticTrunkSid};
 use crate::store::elastic::{ElasticTrunkRow, OriginationUrlRow};
-use crate::store::rows::{AccountRow, ApplicationRow, DoorSid, NumberRow, TrunkRow};
+use crate::store::rows::{AccountRow, ApplicationRow, DoorSid, NumberRow, Standing, TrunkRow};
 use crate::store::snapshot;
 use crate::trunk::destination::{Zone, zone};
 use crate::trunk::door::{Doors, Lists};
@@ -15,7 +15,9 @@ pub struct Tables {
     /// Trunks and numbers.
     pub trunks: Arc<Snapshot>,
     accounts: HashMap<AccountSid, AccountRow>,
-    /// Where each account's oldest number is.
+    /// The subaccounts of each main account.
+    children: HashMap<AccountSid, Vec<AccountSid>>,
+    /// Where the oldest number of each main account and its subaccounts is.
     first_zones: HashMap<AccountSid, String>,
     applications: HashMap<ApplicationSid, ApplicationRow>,
     elastic: HashMap<ElasticTrunkSid, ElasticTrunk>,
@@ -58,10 +60,16 @@ impl Tables {
                 trunk.urls.push(url);
             }
         }
+        let accounts: HashMap<_, _> = accounts.into_iter().map(|a| (a.sid, a)).collect();
+        let mut children: HashMap<_, Vec<_>> = HashMap::new();
+        for child in accounts.values().filter(|a| !a.is_main()) {
+            children.entry(child.owner).or_default().push(child.sid);
+        }
         Tables {
-            first_zones: first_zones(&numbers),
+            first_zones: first_zones(&numbers, &accounts),
             trunks: Arc::new(Snapshot::new(trunks, numbers).with_doors(doors)),
-            accounts: accounts.into_iter().map(|a| (a.sid, a)).collect(),
+            accounts,
+            children,
             applications: applications.into_iter().map(|a| (a.sid, a)).collect(),
             elastic,
         }
@@ -69,7 +77,7 @@ impl Tables {
 
     /// The one account of the house that is nobody's subaccount, if there is only one.
     pub fn only_account(&self) -> Option<&AccountRow> {
-        let mut main = self.accounts.values().filter(|a| a.sid == a.owner && a.status == "active");
+        let mut main = self.accounts.values().filter(|a| a.is_main() && a.standing(None) == Standing::Active);
         main.next().filter(|_| main.next().is_none())
     }
 
@@ -78,9 +86,30 @@ impl Tables {
         self.elastic.get(&sid)
     }
 
-    /// The zone of an account's oldest number.
-    pub fn first_zone(&self, account: AccountSid) -> Option<&str> {
-        self.first_zones.get(&account).map(String::as_str)
+    /// The zone of the oldest number of a main account and its subaccounts.
+    pub fn first_zone(&self, main: AccountSid) -> Option<&str> {
+        self.first_zones.get(&main).map(String::as_str)
+    }
+
+    /// The main account of a subaccount; None: it is one itself.
+    pub fn owner(&self, row: &AccountRow) -> Option<&AccountRow> {
+        self.accounts.get(&row.owner).filter(|_| !row.is_main())
+    }
+
+    /// The main account that an account belongs to, which may be itself.
+    pub fn main_of(&self, account: AccountSid) -> AccountSid {
+        self.accounts.get(&account).map_or(account, |row| row.owner)
+    }
+
+    /// An account and its subaccounts.
+    pub fn family(&self, account: AccountSid) -> impl Iterator<Item = AccountSid> {
+        std::iter::once(account).chain(self.children.get(&account).into_iter().flatten().copied())
+    }
+
+    /// May it do anything? Asked wherever a call begins, as the API asks it of every request.
+    pub fn is_active(&self, account: AccountSid) -> bool {
+        let row = self.accounts.get(&account);
+        row.is_some_and(|row| row.standing(self.owner(row)) == Standing::Active)
     }
 
     /// All accounts.
@@ -104,13 +133,17 @@ impl Tables {
     }
 }
 
-fn first_zones(numbers: &[NumberRow]) -> HashMap<AccountSid, String> {
+fn first_zones(
+    numbers: &[NumberRow],
+    accounts: &HashMap<AccountSid, AccountRow>,
+) -> HashMap<AccountSid, String> {
     let mut oldest: Vec<&NumberRow> = numbers.iter().collect();
     oldest.sort_by_key(|n| (n.created, n.sid));
     let mut zones = HashMap::new();
     for number in oldest {
         if let Zone::Code(zone) = zone(&number.number) {
-            zones.entry(number.account).or_insert(zone);
+            let main = accounts.get(&number.account).map_or(number.account, |a| a.owner);
+            zones.entry(main).or_insert(zone);
         }
     }
     zones

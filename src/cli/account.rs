@@ -63,8 +63,10 @@ async fn create(name: String, config: Option<&Path>) -> Result<(), String> {
         owner: sid,
         friendly_name: name,
         status: "active".to_owned(),
+        held: false,
         auth_token: rng.hex(32),
         rules: AccountRules::of_new(),
+        revision: 0,
         created: at,
         updated: at,
     };

@@ -11,7 +11,8 @@ pub const EVERYWHERE: &str = "*";
 pub struct AccountRules {
     /// Calls of the REST API that are dialled in a second; the others wait their turn. 0: as many as come.
     pub calls_per_second: u32,
-    /// The country that is open to it without being named: a zone as `trunk::destination` writes it. None: that of its first number.
+    /// The country that is open to it and its subaccounts without being named: a zone as `trunk::destination` writes it. None: that of
+    /// the first number of them all. Subaccounts have none of their own.
     pub home: Option<String>,
     /// Zones that it may dial beside its own; [`EVERYWHERE`]: all.
     pub allowed_calling_codes: Vec<String>,
@@ -38,5 +39,10 @@ impl AccountRules {
     /// Of every other account until the operator says otherwise: one call a second, as at Twilio, and its own country.
     pub fn of_new() -> AccountRules {
         AccountRules { calls_per_second: 1, allowed_calling_codes: Vec::new(), ..AccountRules::default() }
+    }
+
+    /// Of a subaccount of an account with these: they are the same, but its country is that of its main account.
+    pub fn for_child(&self) -> AccountRules {
+        AccountRules { home: None, ..self.clone() }
     }
 }

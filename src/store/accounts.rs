@@ -12,7 +12,7 @@ use crate::sid::AccountSid;
 /// The table.
 pub static ACCOUNTS: Table = Table {
     name: "accounts",
-    columns: &["sid", "account", "created", "friendly_name", "status"],
+    columns: &["sid", "account", "created", "friendly_name", "status", "revision"],
     secrets: &["auth_token"],
     unique: &[],
 };
@@ -27,6 +27,7 @@ impl Row for AccountRow {
             Value::time(self.created),
             Value::text(&self.friendly_name),
             Value::text(&self.status),
+            Value::count(self.revision),
         ]
     }
 }
@@ -53,6 +54,17 @@ fn visible(scope: Scope) -> Query {
 /// One account.
 pub fn get(r: &mut Reader, scope: Scope, sid: AccountSid) -> Result<Option<AccountRow>, StoreError> {
     r.one(visible(scope).is("sid", Some(sid)))
+}
+
+/// One account and its main account, which is none where it is one itself.
+pub fn with_owner(
+    r: &mut Reader,
+    scope: Scope,
+    sid: AccountSid,
+) -> Result<Option<(AccountRow, Option<AccountRow>)>, StoreError> {
+    let Some(row) = get(r, scope, sid)? else { return Ok(None) };
+    let owner = if row.is_main() { None } else { get(r, Scope::Operator, row.owner)? };
+    Ok(Some((row, owner)))
 }
 
 /// Accounts, newest first.

@@ -58,6 +58,14 @@ impl Target {
         )))
     }
 
+    /// Which words it speaks.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Target::Sqlite(_) => Dialect::Sqlite,
+            Target::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
     /// A connection that reads. `file` is the file that the writer has open.
     pub fn open_reader(&self, file: Option<Identity>) -> Result<Conn, String> {
         match self {
@@ -173,8 +181,10 @@ impl Database {
 
     fn prepare(&mut self, group: &[Tx]) -> Vec<Prepared> {
         let (key, rng) = (&self.key, &mut self.rng);
-        let mut prepare =
-            |tx: &Tx| steps(tx).iter().map(|s| sql::write(s, |r| sealed::seal(key, rng, r))).collect();
+        let dialect = self.target.dialect();
+        let mut prepare = |tx: &Tx| {
+            steps(tx).iter().map(|s| sql::write(dialect, s, |r| sealed::seal(key, rng, r))).collect()
+        };
         group.iter().map(&mut prepare).collect()
     }
 

@@ -1,6 +1,7 @@
 //! (s)
 //! A connection to either database: runs statements, and says what a failure means.
 
+use super::inventory;
 use super::sql::{Dialect, Explain, Found, Stmt};
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
@@ -39,6 +40,8 @@ fn taken(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> &'static str {
         "idempotency"
     } else if named.contains("numbers.number") || named.contains("numbers_number") {
         "number"
+    } else if named.contains("inventory.number") || named.contains("inventory_number") {
+        inventory::TAKEN
     } else {
         "sid"
     }

@@ -211,12 +211,3 @@ pub fn numbers(
 ) -> Result<Listed<NumberRow>, StoreError> {
     r.page(Query::new::<NumberRow>(scope).is("trunk", Some(trunk)), page)
 }
-
-/// All of them.
-pub fn all_numbers(
-    r: &mut Reader,
-    scope: Scope,
-    trunk: ElasticTrunkSid,
-) -> Result<Vec<NumberRow>, StoreError> {
-    r.rows(&Query::new::<NumberRow>(scope).is("trunk", Some(trunk)))
-}

@@ -39,12 +39,15 @@ pub struct InventoryRow {
     pub updated: Wall,
 }
 
+/// What a number is called in [`StoreError::Duplicate`] that the inventory has already.
+pub const TAKEN: &str = "number of the inventory";
+
 /// The table.
 pub static INVENTORY: Table = Table {
     name: "inventory",
     columns: &["sid", "account", "created", "number", "kind", "visibility"],
     secrets: &[],
-    unique: &[Unique { columns: &["number"], word: "number" }],
+    unique: &[Unique { columns: &["number"], word: TAKEN }],
 };
 
 impl Row for InventoryRow {

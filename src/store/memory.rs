@@ -4,7 +4,7 @@
 
 use super::query::{Cond, Order, Query};
 use super::rows::*;
-use super::steps::{Step, steps};
+use super::steps::{CHANGED, Step, steps};
 use super::table::{Record, Row, Table, Value};
 use super::tx::{Backend, Recovered, StoreError, Tx};
 use crate::sid::AccountSid;
@@ -169,6 +169,10 @@ impl Tables {
                 Some(old) if !(guard.holds)(old, &new) => Err(StoreError::Refused(guard.words)),
                 _ => self.write(new, undo),
             },
+            Step::Change(new) => match self.old(&new).and_then(Record::revision) {
+                Some(old) if new.revision() == Some(old.saturating_add(1)) => self.write(new, undo),
+                _ => Err(StoreError::Refused(CHANGED)),
+            },
             Step::Add(new) => match self.old(&new) {
                 Some(_) => Ok(()),
                 None => self.write(new, undo),
@@ -178,16 +182,34 @@ impl Tables {
                     self.set(table, is, None, undo);
                     return Ok(());
                 }
-                let wanted = Value::Text(Some(is));
-                let rows = self.rows(table).into_iter().flatten();
-                let keys: Vec<String> =
-                    rows.filter(|(_, r)| *r.value(column) == wanted).map(|(key, _)| key.clone()).collect();
-                for key in keys {
+                for (key, _) in self.having(table, column, is) {
                     self.set(table, key, None, undo);
                 }
                 Ok(())
             }
+            Step::DeleteOf(table, account, sid) => {
+                let theirs = |r: &Record| *r.value("account") == Value::text(account);
+                if self.rows(table).and_then(|rows| rows.get(&sid)).is_some_and(theirs) {
+                    self.set(table, sid, None, undo);
+                }
+                Ok(())
+            }
+            Step::Clear(table, column, is) => {
+                for (key, old) in self.having(table, column, is) {
+                    let new = old.row.without(column);
+                    let new = new.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+                    self.set(table, key, Some(new), undo);
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Key and record of the rows where a text column is this.
+    fn having(&self, table: &'static Table, column: &str, is: String) -> Vec<(String, Record)> {
+        let wanted = Value::Text(Some(is));
+        let rows = self.rows(table).into_iter().flatten().filter(|(_, r)| *r.value(column) == wanted);
+        rows.map(|(key, r)| (key.clone(), r.clone())).collect()
     }
 
     fn old(&self, new: &Record) -> Option<&Record> {

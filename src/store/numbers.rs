@@ -11,7 +11,7 @@ use crate::sid::NumberSid;
 /// The table.
 pub static NUMBERS: Table = Table {
     name: "numbers",
-    columns: &["sid", "account", "created", "number", "friendly_name", "kind", "trunk"],
+    columns: &["sid", "account", "created", "number", "friendly_name", "kind", "trunk", "revision"],
     secrets: &["voice", "fallback", "status_callback", "other"],
     unique: &[Unique { columns: &["number"], word: "number" }],
 };
@@ -28,6 +28,7 @@ impl Row for NumberRow {
             Value::text(&self.friendly_name),
             Value::text(&self.kind),
             Value::maybe(self.trunk),
+            Value::count(self.revision),
         ]
     }
 }

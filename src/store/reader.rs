@@ -9,7 +9,7 @@ use super::memory::Memory;
 use super::page::{Listed, Page};
 use super::query::{Cond, Order, Query};
 use super::sealed;
-use super::sql::{self, Dialect, Found};
+use super::sql::{self, Found};
 use super::sqlite::Identity;
 use super::table::{Record, Row};
 use super::tx::StoreError;
@@ -147,11 +147,7 @@ impl Reader {
             }
             Source::Database(link) => link,
         };
-        let dialect = match link.target {
-            Target::Sqlite(_) => Dialect::Sqlite,
-            Target::Postgres(_) => Dialect::Postgres,
-        };
-        let stmt = sql::select(dialect, q);
+        let stmt = sql::select(link.target.dialect(), q);
         if let Some(plans) = &mut self.plans {
             let plan = link.run(|c| c.plan(&stmt).map_err(|f| f.to_string()));
             plans.extend(plan.map_err(StoreError::Unavailable)?);

@@ -62,7 +62,7 @@ pub fn touches(tx: &Tx) -> bool {
             Op::PutTrunk(_)
                 | Op::DeleteTrunk(_)
                 | Op::PutNumber(_)
-                | Op::DeleteNumber(_)
+                | Op::DeleteNumber(..)
                 | Op::PutApplication(_)
                 | Op::DeleteApplication(_)
                 | Op::PutAccount(_)

@@ -3,8 +3,8 @@
 //! values, so diesel's cache of prepared statements holds it.
 
 use super::query::{Cond, Order, Query};
-use super::steps::Step;
-use super::table::{Record, Table, Value};
+use super::steps::{CHANGED, Step};
+use super::table::{REVISION, Record, Table, Value};
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query as Answers, QueryFragment, QueryId};
 use diesel::result::QueryResult;
@@ -190,6 +190,7 @@ pub struct Write {
 
 /// The statement of a step. `seal` makes `body` and `secret` of a record.
 pub fn write<E>(
+    d: Dialect,
     step: &Step,
     mut seal: impl FnMut(&Record) -> Result<(String, Option<String>), E>,
 ) -> Result<Write, E> {
@@ -206,14 +207,44 @@ pub fn write<E>(
             refused = Some(guard.words);
             replace(insert(r, seal(r)?), r.table).sql(" WHERE ").sql(guard.sql)
         }
-        Step::Delete(table, column, is) => Stmt::new("DELETE FROM ")
-            .sql(table.name)
-            .sql(" WHERE ")
-            .sql(column)
-            .sql(" = ")
-            .bind(Value::text(is)),
+        Step::Change(r) => {
+            refused = Some(CHANGED);
+            change(r, seal(r)?)
+        }
+        Step::Delete(table, column, is) => delete(table, column, is),
+        Step::DeleteOf(table, account, sid) => {
+            delete(table, "sid", sid).sql(" AND account = ").bind(Value::text(account))
+        }
+        Step::Clear(table, column, is) => clear(d, table, column, is),
     };
     Ok(Write { stmt, refused, twin })
+}
+
+fn delete(table: &Table, column: &str, is: &str) -> Stmt {
+    let s = Stmt::new("DELETE FROM ").sql(table.name).sql(" WHERE ").sql(column);
+    s.sql(" = ").bind(Value::text(is))
+}
+
+fn change(r: &Record, (body, secret): (String, Option<String>)) -> Stmt {
+    let mut s = Stmt::new("UPDATE ").sql(r.table.name).sql(" SET body = ").bind(Value::Text(Some(body)));
+    s = s.sql(", secret = ").bind(Value::Text(secret));
+    for (column, v) in r.table.columns.iter().zip(&r.columns).skip(1) {
+        s = s.sql(", ").sql(column).sql(" = ").bind(v.clone());
+    }
+    let before = Value::Int(r.revision().map(|n| n.saturating_sub(1)));
+    s.sql(" WHERE sid = ").bind(Value::text(r.sid())).sql(" AND revision = ").bind(before)
+}
+
+/// The column, and the field in the body: rows are read from there.
+fn clear(d: Dialect, table: &Table, column: &str, is: &str) -> Stmt {
+    let body = match d {
+        Dialect::Sqlite => format!("json_set(body, '$.{column}', NULL, '$.{REVISION}', {REVISION} + 1)"),
+        Dialect::Postgres => format!(
+            "(body::jsonb || jsonb_build_object('{column}', NULL, '{REVISION}', {REVISION} + 1))::text"
+        ),
+    };
+    let set = format!(" SET {column} = NULL, {REVISION} = {REVISION} + 1, body = {body} WHERE {column} = ");
+    Stmt::new("UPDATE ").sql(table.name).sql(&set).bind(Value::text(is))
 }
 
 fn insert(r: &Record, (body, secret): (String, Option<String>)) -> Stmt {

@@ -17,6 +17,7 @@ use super::table::{Record, Row, Table, Value};
 use super::timeline::TIMELINES;
 use super::tx::{Op, Tx};
 use super::{applications::APPLICATIONS, trunks::BINDINGS, trunks::TRUNKS};
+use crate::sid::AccountSid;
 use std::fmt::Display;
 
 /// What must hold between the stored row and the new one, for memory and as SQL.
@@ -53,12 +54,22 @@ pub enum Step {
     Put(Record),
     /// The same, if the guard holds between old and new; else the transaction is refused.
     PutIf(Record, &'static Guard),
+    /// A row instead of the one that it was made from, which is one revision older; else the transaction is refused: the stored one was
+    /// changed by another hand, or is gone.
+    Change(Record),
     /// A row, unless its key is there already: a callback that left or failed stays so when the transaction that made
     /// it comes again.
     Add(Record),
     /// All rows where a text column is this.
     Delete(&'static Table, &'static str, String),
+    /// The row with this key, if it is this account's.
+    DeleteOf(&'static Table, AccountSid, String),
+    /// All rows where a text column is this, which is the field of the same name: it is none then.
+    Clear(&'static Table, &'static str, String),
 }
+
+/// Why a [`Step::Change`] is refused.
+pub const CHANGED: &str = "somebody else has changed or deleted it";
 
 /// The steps of a transaction in order.
 pub fn steps(tx: &Tx) -> Vec<Step> {
@@ -76,6 +87,7 @@ pub fn steps(tx: &Tx) -> Vec<Step> {
                 out.push(delete(&CALLS, sid));
             }
             Op::DeleteElasticTrunk(sid) => {
+                out.push(Step::Clear(&NUMBERS, "trunk", sid.to_string()));
                 out.push(Step::Delete(&ORIGINATION_URLS, "trunk", sid.to_string()));
                 out.push(Step::Delete(&LIST_USES, "owner", sid.to_string()));
                 out.push(delete(&ELASTIC_TRUNKS, sid));
@@ -102,6 +114,15 @@ pub fn steps(tx: &Tx) -> Vec<Step> {
 
 fn put<R: Row>(row: &R) -> Step {
     Step::Put(Record::of(row))
+}
+
+/// Of a table that counts revisions: a row that was never changed is new, any other takes the place of the one before it.
+fn changed<R: Row>(row: &R) -> Step {
+    let record = Record::of(row);
+    match record.revision() {
+        Some(0) => Step::Insert(record),
+        _ => Step::Change(record),
+    }
 }
 
 fn delete(table: &'static Table, sid: impl Display) -> Step {
@@ -133,11 +154,11 @@ fn step(op: &Op) -> Option<Step> {
         Op::DeleteNotification(sid) => delete(&NOTIFICATIONS, sid),
         Op::PutStream(row) => put(&**row),
         Op::PutTimeline(row) => put(&**row),
-        Op::PutAccount(row) => put(&**row),
+        Op::PutAccount(row) => changed(&**row),
         Op::PutKey(row) => put(&**row),
         Op::DeleteKey(sid) => delete(&KEYS, sid),
-        Op::PutNumber(row) => put(&**row),
-        Op::DeleteNumber(sid) => delete(&NUMBERS, sid),
+        Op::PutNumber(row) => changed(&**row),
+        Op::DeleteNumber(sid, account) => Step::DeleteOf(&NUMBERS, *account, sid.to_string()),
         Op::PutInventory(row) => put(&**row),
         Op::DeleteInventory(sid) => delete(&INVENTORY, sid),
         Op::PutReport(row) => put(&**row),

@@ -38,6 +38,11 @@ impl Value {
         Value::Int(v.map(|w| w.0))
     }
 
+    /// How many.
+    pub fn count(v: u64) -> Value {
+        Value::Int(i64::try_from(v).ok())
+    }
+
     /// A yes or no as 1 or 0.
     pub fn flag(v: bool) -> Value {
         Value::Int(Some(i64::from(v)))
@@ -48,6 +53,9 @@ impl Value {
         matches!(self, Value::Text(None) | Value::Int(None))
     }
 }
+
+/// The column, and the field, of tables whose rows are changed by more than one hand: how often that was.
+pub const REVISION: &str = "revision";
 
 /// Columns whose values may occur once; a row with a NULL among them is free.
 #[derive(Debug)]
@@ -109,6 +117,14 @@ impl Record {
         self.table.index(column).and_then(|i| self.columns.get(i)).unwrap_or(&Value::Text(None))
     }
 
+    /// How often it was changed, if its table counts that.
+    pub fn revision(&self) -> Option<i64> {
+        match self.value(REVISION) {
+            Value::Int(n) => *n,
+            Value::Text(_) => None,
+        }
+    }
+
     /// The key.
     pub fn sid(&self) -> &str {
         match self.columns.first() {
@@ -124,6 +140,8 @@ pub trait Stored: Any + Send + Sync + std::fmt::Debug {
     fn any(&self) -> &dyn Any;
     /// The row in two parts: what may be read in the file, and what is encrypted.
     fn parts(&self) -> Result<Parts, serde_json::Error>;
+    /// The row with nothing in a field that may be empty, a revision later.
+    fn without(&self, field: &str) -> Result<Record, serde_json::Error>;
 }
 
 /// A row as two JSON objects.
@@ -149,6 +167,16 @@ impl<R: Row> Stored for R {
             half.insert(field, value);
         }
         Ok(parts)
+    }
+
+    fn without(&self, field: &str) -> Result<Record, serde_json::Error> {
+        let mut all = serde_json::to_value(self)?;
+        if let Some(all) = all.as_object_mut() {
+            let revision = all.get(REVISION).and_then(Json::as_u64).unwrap_or_default();
+            all.insert(field.to_owned(), Json::Null);
+            all.insert(REVISION.to_owned(), Json::from(revision.saturating_add(1)));
+        }
+        serde_json::from_value::<R>(all).map(|row| Record::of(&row))
     }
 }
 

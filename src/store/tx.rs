@@ -11,7 +11,8 @@ use crate::sid::*;
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxId(pub u64);
 
-/// One write. Every `Put` inserts or replaces the whole row.
+/// One write. Every `Put` inserts or replaces the whole row. Accounts and numbers, which more than one hand changes, count their
+/// revisions: there it inserts revision 0, and replaces the revision before its own or fails with [`StoreError::Refused`].
 #[derive(Clone, Debug)]
 pub enum Op {
     /// A new call with its first status. Fails with [`StoreError::Duplicate`] on a known SID or idempotency key.
@@ -48,8 +49,8 @@ pub enum Op {
     DeleteKey(KeySid),
     /// A number. Fails with [`StoreError::Duplicate`] if another row holds the same number.
     PutNumber(Box<NumberRow>),
-    /// Deletes one.
-    DeleteNumber(NumberSid),
+    /// Deletes one if it is this account's: it may have been given to another meanwhile.
+    DeleteNumber(NumberSid, AccountSid),
     /// A number of the inventory. Fails with [`StoreError::Duplicate`] if another row holds the same number.
     PutInventory(Box<InventoryRow>),
     /// Deletes one.
@@ -68,7 +69,7 @@ pub enum Op {
     DeleteTrunk(TrunkSid),
     /// A trunk of an account. Fails with [`StoreError::Duplicate`] if another one has its domain.
     PutElasticTrunk(Box<ElasticTrunkRow>),
-    /// Deletes one with its origination URLs and its uses of lists.
+    /// Deletes one with its origination URLs and its uses of lists; its numbers have no trunk then.
     DeleteElasticTrunk(ElasticTrunkSid),
     /// Where the numbers of such a trunk ring.
     PutOriginationUrl(Box<OriginationUrlRow>),

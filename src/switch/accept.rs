@@ -21,9 +21,9 @@ use std::net::IpAddr;
 pub(super) struct Refusal {
     pub cause: Cause,
     pub words: String,
-    account: Option<AccountSid>,
+    pub account: Option<AccountSid>,
     /// Of the notification.
-    code: u32,
+    pub code: u32,
 }
 
 /// What becomes of a call to a number.
@@ -156,7 +156,7 @@ impl Switch {
                 format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
             return refuse(503, "All Channels Busy", words, Some(number.account));
         }
-        let active = tables.account(number.account).is_some_and(|a| a.status == "active");
+        let active = tables.is_active(number.account);
         let elastic = number.trunk.and_then(|sid| tables.elastic(sid));
         let hooks = Call::hooks_of_number(tables, number);
         if !active || elastic.is_none() && hooks.0.is_none() {

@@ -84,9 +84,7 @@ impl Switch {
 
     /// Seconds that one more call of this account may last, if it may have one.
     pub(super) fn room(&self, now: Now, account: AccountSid) -> Result<u32, Reached> {
-        let row = self.tables.account(account);
-        let left = row.map_or(Ok(None), |row| self.usage.room(now.wall, row, 0))?;
-        Ok(left.unwrap_or(u32::MAX))
+        Ok(self.usage.room(now.wall, &self.tables, account, 0)?.unwrap_or(u32::MAX))
     }
 
     /// The way of an outbound call, also of one found at start.

@@ -41,7 +41,7 @@ impl Switch {
         let refuse = |code, phrase: &str, error, words| {
             Err(Refusal::new(Cause::new(code, phrase), words, Some(trunk.account)).noted_as(error))
         };
-        if tables.account(trunk.account).is_none_or(|a| a.status != "active") {
+        if !tables.is_active(trunk.account) {
             return refuse(480, "No handler for this domain", 32100, "the account is not active".to_owned());
         }
         if trunk.secure && invite.flow.transport != Transport::Tls {

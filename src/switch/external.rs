@@ -7,7 +7,7 @@
 //!  nothing heard for a day --> failed
 //! ```
 
-use super::accept::{asking, shown_as};
+use super::accept::{Refusal, asking, shown_as};
 use super::{Output, Switch};
 use crate::api::command::Answer;
 use crate::api::command_external::{CallReport, ExternalCall, Origin, Progress};
@@ -108,8 +108,21 @@ impl Switch {
         }
         let country = tables.trunks.trunk(handled.trunk).and_then(|t| t.country.as_deref());
         let from = shown_as(&call.from, &call.host, country);
+        self.within_rules(now, handled.number.account)
+            .map_err(|refusal| self.over_its_cap(now, &call, refusal))?;
         let row = asking(self.row_of(now, &handled.number, handled.trunk, from), handled.hooks);
-        Ok(CallRow { external: call.external, ..row })
+        // A switch that has no name for it calls it as we do.
+        let external = call.external.unwrap_or_else(|| row.sid.to_string());
+        Ok(CallRow { external: Some(external), ..row })
+    }
+
+    /// The account has as many calls as it may: it hears of it, as of a call of our own.
+    fn over_its_cap(&mut self, now: Now, call: &ExternalCall, refusal: Refusal) -> Answer {
+        let (code, words) = (refusal.code, refusal.words);
+        if let Some(account) = refusal.account {
+            self.note(now, account, code, format!("a call to {} was refused: {words}", call.to));
+        }
+        Answer::Refused { code, words }
     }
 
     /// Keeps it and counts it on its trunk.

@@ -1,6 +1,7 @@
-//! What each account has under way and has talked today, against the caps of its rules. Nothing of it is kept apart from the calls'
-//! rows: after a restart it is counted from them again.
+//! What each account has under way and has talked today, against the caps of its rules and of its main account's, which hold for all
+//! its subaccounts together. Nothing of it is kept apart from the calls' rows: after a restart it is counted from them again.
 
+use crate::call::tables::Tables;
 use crate::clock::Wall;
 use crate::sid::{AccountSid, CallSid};
 use crate::store::rows::{AccountRow, CallRow};
@@ -56,18 +57,41 @@ impl Usage {
     ///
     /// # Errors
     /// The cap that is reached.
-    pub fn room(&self, now: Wall, account: &AccountRow, begun: usize) -> Result<Option<u32>, Reached> {
-        let used = self.0.get(&account.sid);
-        let live = used.map_or(0, |a| a.live.len()).saturating_add(begun);
-        if let Some(max) = account.rules.max_concurrent_calls
-            && live >= usize::try_from(max).unwrap_or(usize::MAX)
-        {
-            return Err((10004, format!("The account has {max} calls at once, as many as it may have.")));
+    pub fn room(
+        &self,
+        now: Wall,
+        tables: &Tables,
+        account: AccountSid,
+        begun: usize,
+    ) -> Result<Option<u32>, Reached> {
+        let Some(row) = tables.account(account) else { return Ok(None) };
+        let own = self.below(now, tables, row, begun, "The account has")?;
+        let main = tables.owner(row);
+        let main = main
+            .map(|main| self.below(now, tables, main, begun, "The main account has with its subaccounts"));
+        Ok(own.into_iter().chain(main.transpose()?.flatten()).min())
+    }
+
+    /// The same below the caps of one account: a main account's count its subaccounts' calls too.
+    fn below(
+        &self,
+        now: Wall,
+        tables: &Tables,
+        row: &AccountRow,
+        begun: usize,
+        who: &str,
+    ) -> Result<Option<u32>, Reached> {
+        let used = || tables.family(row.sid).filter_map(|sid| self.0.get(&sid));
+        if let Some(max) = row.rules.max_concurrent_calls {
+            let live = used().fold(begun, |n: usize, a| n.saturating_add(a.live.len()));
+            if live >= usize::try_from(max).unwrap_or(usize::MAX) {
+                return Err((10004, format!("{who} {max} calls at once, as many as it may have.")));
+            }
         }
-        let Some(max) = account.rules.max_minutes_per_day else { return Ok(None) };
-        let talked = used.map_or(0, |a| a.talked(now));
-        match (u64::from(max) * 60).saturating_sub(talked) {
-            0 => Err((10004, format!("The account has talked its {max} minutes of this day (UTC)."))),
+        let Some(max) = row.rules.max_minutes_per_day else { return Ok(None) };
+        let talked = used().fold(0, |all: u64, a| all.saturating_add(a.talked(now)));
+        match u64::from(max).saturating_mul(60).saturating_sub(talked) {
+            0 => Err((10004, format!("{who} talked its {max} minutes of this day (UTC)."))),
             left => Ok(Some(u32::try_from(left).unwrap_or(u32::MAX))),
         }
     }

@@ -27,6 +27,7 @@ mod services;
 mod sip;
 mod sip_domains;
 mod targets;
+mod tenancy;
 mod tls;
 mod trunk_test;
 mod trunks;

@@ -10,8 +10,10 @@ pub fn account(sid: AccountSid, owner: Option<AccountSid>) -> AccountRow {
         owner: owner.unwrap_or(sid),
         friendly_name: "Main".to_string(),
         status: "active".to_string(),
+        held: false,
         auth_token: chorus::api::rng().hex(32),
         rules: Default::default(),
+        revision: 0,
         created: now().wall,
         updated: now().wall,
     }

@@ -1,6 +1,10 @@
 //! `/gateways` and `/services`: an external switch reports its calls.
 
 use super::harness::*;
+use chorus::sid::CallSid;
+use chorus::store::query::Scope;
+use chorus::store::rows::CallStatus;
+use chorus::store::streams;
 use serde_json::{Value, json};
 
 const CALLS: &str = "/services/inbound_phone_calls";
@@ -166,6 +170,71 @@ fn a_stream_of_an_external_call_is_kept_by_its_own_id() {
     assert_eq!((&later["stream_sid"], &later["known"]), (&json!(sid), &json!(false)));
     let unknown = json!({ "type": "start", "media_stream_id": "s-2" }).to_string();
     assert_eq!(server.carrier("POST", STREAMS, &unknown).status, 404);
+}
+
+/// A switch that has no id for its call names it by ours.
+#[test]
+fn a_call_without_an_id_of_its_switch_is_reported_by_ours() {
+    let server = Server::start();
+    server.switchboard("");
+    let body = json!({ "to": "030123456", "from": "+14155550100", "source_ip": "203.0.113.50" });
+    let taken = server.carrier("POST", CALLS, &body.to_string()).good(200);
+    let sid = taken["call_sid"].as_str().unwrap().to_owned();
+    assert!(taken["external_id"].is_null());
+    let other = server.carrier("POST", CALLS, &body.to_string()).good(200);
+    assert_ne!(other["call_sid"], taken["call_sid"], "nothing says that it is the same call");
+    assert_eq!(
+        server.told(EVENTS, json!({ "call_sid": sid, "type": "answered" }))["call_status"],
+        "in-progress"
+    );
+    let up = server.told(STREAMS, json!({ "type": "start", "media_stream_id": "s-1", "phone_call": sid }));
+    assert!(up["stream_sid"].as_str().unwrap().starts_with("MZ"));
+    let over = json!({ "phone_call": sid, "type": "completed", "duration": 2 });
+    assert_eq!(server.told(EVENTS, over)["call_status"], "completed");
+    assert_eq!(server.get(&format!("/Calls/{sid}.json")).good(200)["status"], "completed");
+    let carried = server.carrier("GET", &format!("/carrier/v1/calls/{sid}"), "").good(200);
+    assert!(carried["data"]["attributes"]["external_id"].is_null());
+}
+
+#[test]
+fn calls_of_a_switch_count_against_their_accounts_caps() {
+    let server = Server::start();
+    server.switchboard("");
+    let account = format!("/carrier/v1/accounts/{}", server.account.sid);
+    server.carrier("PATCH", &account, r#"{"max_concurrent_calls":1}"#).good(200);
+    server.incoming("first");
+    let body = json!({
+        "to": "030123456", "from": "+14155550100", "source_ip": "203.0.113.50", "external_id": "second",
+    });
+    let refused = server.carrier("POST", CALLS, &body.to_string());
+    assert_eq!((refused.status, &refused.json()["errors"][0]["code"]), (403, &json!("10004")));
+    server.until("/Notifications.json", |shown| {
+        shown["notifications"].as_array().unwrap().iter().any(|n| n["error_code"] == "10004")
+    });
+    server.told(EVENTS, json!({ "phone_call": "first", "type": "completed" }));
+    server.incoming("second");
+}
+
+#[test]
+fn a_stream_is_reported_of_its_own_call_alone() {
+    let server = Server::start();
+    server.switchboard("");
+    let (one, two) = (server.incoming("one"), server.incoming("two"));
+    let up = server.told(STREAMS, json!({ "type": "start", "media_stream_id": "s", "phone_call": "one" }));
+    let sid = up["stream_sid"].as_str().unwrap();
+    let wrong = json!({ "type": "stop", "stream_sid": sid, "phone_call": "two" }).to_string();
+    assert_eq!(server.carrier("POST", STREAMS, &wrong).status, 404);
+    // A stream of a call that we carry is not an external call's either.
+    let own = server.seed_call(server.account.sid, CallStatus::InProgress);
+    let wrong = json!({ "type": "stop", "stream_sid": sid, "call_sid": own.sid }).to_string();
+    assert_eq!(server.carrier("POST", STREAMS, &wrong).status, 404);
+    let row = |call: &Value| {
+        let sid = CallSid::parse(call["call_sid"].as_str().unwrap()).unwrap();
+        server.wait(server.store.read(move |r| streams::of_call(r, Scope::Operator, sid))).unwrap()
+    };
+    assert_eq!((row(&one)[0].status.as_str(), row(&two).len()), ("in-progress", 0));
+    server.told(STREAMS, json!({ "type": "stop", "stream_sid": sid, "phone_call": "one" }));
+    assert_eq!(row(&one)[0].status, "stopped");
 }
 
 #[test]

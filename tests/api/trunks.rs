@@ -41,7 +41,7 @@ fn a_trunk_is_made_from_either_body_and_deleted() {
         "inbound_country": "DE", "account_sid": server.account.sid,
     });
     let flat = server.carrier("POST", PATH, &attributes.to_string());
-    let wrapped = json!({ "data": { "type": "sip_trunk", "attributes": attributes } });
+    let wrapped = json!({ "data": { "type": "sip_trunks", "attributes": attributes } });
     let api = server.carrier("POST", PATH, &wrapped.to_string());
     for reply in [&flat, &api] {
         let body = reply.good(201);
@@ -297,10 +297,18 @@ fn a_bad_field_is_pointed_at() {
         body[field] = value.clone();
         server.refuses("POST", PATH, &body, field);
     }
-    for body in
-        ["", "[]", "{", "{\"data\":1}", "{\"data\":{\"type\":\"x\",\"attributes\":{}}}", "{\"nonsense\":1}"]
-    {
-        assert_eq!(server.carrier("POST", PATH, body).status, 422, "{body}");
+    for (body, pointer) in [
+        ("", json!(null)),
+        ("[]", json!(null)),
+        ("{", json!(null)),
+        ("{\"data\":1}", json!("/data")),
+        ("{\"data\":{\"type\":\"x\",\"attributes\":{}}}", json!("/data/type")),
+        ("{\"data\":{\"type\":\"sip_trunk\"}}", json!("/data/attributes")),
+        ("{\"non/sense\":1}", json!("/data/attributes/non~1sense")),
+    ] {
+        let reply = server.carrier("POST", PATH, body);
+        assert_eq!(reply.status, 422, "{body}");
+        assert_eq!(reply.json()["errors"][0]["source"]["pointer"], pointer, "{body}");
     }
     assert_eq!(server.dump(), before);
 }

@@ -16,8 +16,10 @@ pub fn account(sid: AccountSid, rules: AccountRules) -> AccountRow {
         owner: sid,
         friendly_name: "test".to_owned(),
         status: "active".to_owned(),
+        held: false,
         auth_token: String::new(),
         rules,
+        revision: 0,
         created: Wall(0),
         updated: Wall(0),
     }
@@ -83,6 +85,7 @@ pub fn number(n: u128, digits: &str, account: u128) -> NumberRow {
         application: None,
         trunk: None,
         other: serde_json::Map::new(),
+        revision: 0,
         created: Wall(0),
         updated: Wall(0),
     }

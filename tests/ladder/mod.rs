@@ -7,6 +7,7 @@ mod documents;
 mod domains;
 mod elastic;
 mod events;
+mod family;
 mod faults;
 mod identity;
 mod inbound;

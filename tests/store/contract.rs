@@ -97,6 +97,7 @@ async fn a_transaction_is_all_or_nothing(db: &Db) {
     let call = m.call();
     let mut renamed = held.clone();
     renamed.friendly_name = "renamed".to_owned();
+    renamed.touch(m.tick());
     let ops = vec![
         Op::InsertCall(Box::new(call.clone())),
         Op::PutNumber(Box::new(renamed)),
@@ -137,7 +138,7 @@ async fn unique_values_are_taken_once(db: &Db) {
         db.try_put(Op::PutNumber(Box::new(other.clone()))).await,
         Err(StoreError::Duplicate("number"))
     );
-    db.put(Op::DeleteNumber(number.sid)).await;
+    db.put(Op::DeleteNumber(number.sid, number.account)).await;
     db.put(Op::PutNumber(Box::new(other))).await;
 }
 
@@ -297,10 +298,18 @@ async fn a_trunk_of_an_account_goes_with_what_belongs_to_it(db: &Db) {
     same(&all.elastic, &vec![trunk]);
     same(&all.origination, &vec![url]);
     same(&all.uses, &vec![list]);
-    same(&db.store.read(move |r| elastic::all_numbers(r, s, sid)).await.unwrap(), &vec![number]);
+    same(&of_trunk(db, s, sid).await, &vec![number.clone()]);
     db.put(Op::DeleteElasticTrunk(sid)).await;
     let all = db.store.read(snapshot::snapshot).await.unwrap();
     assert!(all.elastic.is_empty() && all.origination.is_empty() && all.uses.is_empty());
+    // Its number has no trunk, a revision later, and is what it was otherwise.
+    assert!(of_trunk(db, s, sid).await.is_empty());
+    (number.trunk, number.revision) = (None, 1);
+    same(&all.numbers, &vec![number]);
+}
+
+async fn of_trunk(db: &Db, s: Scope, sid: ElasticTrunkSid) -> Vec<NumberRow> {
+    db.store.read(move |r| elastic::numbers(r, s, sid, &Page::first(9))).await.unwrap().rows
 }
 
 async fn strange_texts_survive(db: &Db) {

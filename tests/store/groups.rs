@@ -1,7 +1,7 @@
 //! A group is committed together and fails apart.
 
 use super::kit::{Maker, backends, same};
-use chorus::sid::CallSid;
+use chorus::sid::{AccountSid, CallSid};
 use chorus::store::rows::OutboxRow;
 use chorus::store::tx::{Op, StoreError, Tx, TxId};
 use chorus::store::{Full, QUEUE_MAX, Scope, Store, calls};
@@ -91,8 +91,15 @@ fn random(
         4 => Op::DeleteCall(call.sid),
         5 => Op::Callback(Box::new(callbacks[i].clone())),
         6 => Op::DeleteOutbox(callbacks[i].id),
-        7 => Op::PutNumber(Box::new(numbers[i % 4].clone())),
-        _ => Op::DeleteNumber(numbers[i % 4].sid),
+        7 => {
+            let mut number = numbers[i % 4].clone();
+            number.revision = m.rng.below(3);
+            Op::PutNumber(Box::new(number))
+        }
+        _ => Op::DeleteNumber(
+            numbers[i % 4].sid,
+            if call.sequence.is_multiple_of(3) { AccountSid(1) } else { m.account },
+        ),
     }
 }
 

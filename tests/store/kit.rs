@@ -168,8 +168,10 @@ impl Maker {
             owner: owner.unwrap_or(sid),
             friendly_name: "Main".to_owned(),
             status: "active".to_owned(),
+            held: false,
             auth_token: self.rng.hex(32),
             rules: Default::default(),
+            revision: 0,
             created: self.tick(),
             updated: Wall(self.at),
         }
@@ -222,6 +224,7 @@ impl Maker {
             application: None,
             trunk: None,
             other: serde_json::Map::new(),
+            revision: 0,
             created: self.tick(),
             updated: Wall(self.at),
         }

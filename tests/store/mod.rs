@@ -13,6 +13,7 @@ mod paging;
 mod plans;
 mod postgres;
 mod retention;
+mod revisions;
 mod schema;
 mod secrets;
 mod status;

@@ -18,6 +18,9 @@ use tokio::task::AbortHandle;
 const DATAGRAM_MAX: usize = 65_535;
 /// A datagram that lay in the kernel for longer tells that the wall clock was set, not that we are slow.
 const AGE_MAX: Duration = Duration::from_secs(10);
+/// What waits in the kernel while we are behind, in octets: an answer to each comes from the age of the oldest, but what finds no
+/// room is lost, an OPTIONS as well as an INVITE. A second of a thousand messages.
+const BUFFER: usize = 4 << 20;
 /// Datagrams read before other tasks get their turn.
 const BATCH: usize = 64;
 /// Times that a datagram is tried again because it may have been blamed for another.
@@ -36,6 +39,10 @@ impl Udp {
     pub(super) fn start(socket: UdpSocket, local: Arc<Local>, inbox: mpsc::Sender<Inbound>) -> Udp {
         let mapped = socket.local_addr().is_ok_and(|a| a.is_ipv6());
         undelivered::keep(&socket);
+        // As much as the kernel allows; what it does not take is lost, and sent again.
+        if let Err(e) = socket2::SockRef::from(&socket).set_recv_buffer_size(BUFFER) {
+            tracing::warn!("the SIP socket keeps its usual buffer: {e}");
+        }
         let socket = Arc::new(socket);
         let reader = tokio::spawn(read(socket.clone(), local.clone(), inbox.clone())).abort_handle();
         Udp { socket, reader, local, inbox, mapped }

@@ -15,17 +15,61 @@ pub struct AccountRow {
     pub owner: AccountSid,
     /// Name.
     pub friendly_name: String,
-    /// `active`, `suspended`, `closed`.
+    /// `active`, `suspended`, `closed`: its own word; [`AccountRow::standing`] is what counts.
     pub status: String,
+    /// The operator suspended it: then nobody but the operator changes its status.
+    #[serde(default)]
+    pub held: bool,
     /// Signs webhooks and authenticates. Encrypted in the table.
     pub auth_token: String,
     /// What it may do.
     #[serde(default)]
     pub rules: AccountRules,
+    /// How often it was changed: a change of an older row than the stored one is refused.
+    #[serde(default)]
+    pub revision: u64,
     /// Created.
     pub created: Wall,
     /// Changed.
     pub updated: Wall,
+}
+
+/// What an account may do at all, the better first.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Everything.
+    Active,
+    /// Nothing until it is woken.
+    Suspended,
+    /// Nothing any more.
+    Closed,
+}
+
+impl AccountRow {
+    /// Is it nobody's subaccount?
+    pub fn is_main(&self) -> bool {
+        self.owner == self.sid
+    }
+
+    /// Its standing: a subaccount's is never better than that of its main account, as at Twilio (10001). `owner` is the main account's
+    /// row; a subaccount whose main account nobody knows may nothing.
+    pub fn standing(&self, owner: Option<&AccountRow>) -> Standing {
+        let word = |row: &AccountRow| match row.status.as_str() {
+            "active" => Standing::Active,
+            "suspended" => Standing::Suspended,
+            _ => Standing::Closed,
+        };
+        match self.is_main() {
+            true => word(self),
+            false => owner.map_or(Standing::Closed, word).max(word(self)),
+        }
+    }
+
+    /// It is changed now.
+    pub fn touch(&mut self, now: Wall) {
+        self.updated = now;
+        self.revision = self.revision.saturating_add(1);
+    }
 }
 
 /// An API key.
@@ -80,10 +124,21 @@ pub struct NumberRow {
     pub trunk: Option<ElasticTrunkSid>,
     /// Parameters that are stored and returned but have no effect on voice (SmsUrl ...), by Twilio's field name.
     pub other: serde_json::Map<String, serde_json::Value>,
+    /// As in [`AccountRow::revision`].
+    #[serde(default)]
+    pub revision: u64,
     /// Created.
     pub created: Wall,
     /// Changed.
     pub updated: Wall,
+}
+
+impl NumberRow {
+    /// It is changed now.
+    pub fn touch(&mut self, now: Wall) {
+        self.updated = now;
+        self.revision = self.revision.saturating_add(1);
+    }
 }
 
 /// A TwiML application.

@@ -189,7 +189,7 @@ pub struct CallRow {
     pub answer_delay_ms: Option<u64>,
     /// Idempotency-Key and hash of the body (ruling 2.50).
     pub idempotency: Option<(String, String)>,
-    /// The id that an external switch gave it, whose call it is: it has no media here. Unique.
+    /// The id that an external switch gave it, whose call it is: it has no media here. Unique; ours where it gave none.
     #[serde(default)]
     pub external: Option<String>,
     /// Who forwarded the call here, if its carrier says so.
@@ -212,6 +212,11 @@ pub struct CallRow {
 }
 
 impl CallRow {
+    /// The id that an external switch gave it. None: it gave none, so that ours stands for it, or it is a call of our own.
+    pub fn external_id(&self) -> Option<&str> {
+        self.external.as_deref().filter(|id| *id != self.sid.to_string())
+    }
+
     /// Is it a call of an external switch that is not over?
     pub fn external_is_live(&self) -> bool {
         self.external.is_some() && !self.status.is_final()

@@ -41,8 +41,7 @@ impl Switch {
         if domain.secure && invite.flow.transport != Transport::Tls {
             return refuse(403, "TLS Required", format!("{} is Secure: it takes TLS alone", domain.name));
         }
-        let active = tables.account(domain.account).is_some_and(|a| a.status == "active");
-        if !active {
+        if !tables.is_active(domain.account) {
             return refuse(480, "No handler for this domain", "the account is not active".to_owned());
         }
         if domain.voice.is_none() {
@@ -90,8 +89,7 @@ impl Switch {
             let account = caller.account.or(callee.account).or(only)?;
             (route::is_open(caller, account) && route::is_open(callee, account)).then_some((caller, account))
         })?;
-        let active = tables.account(account).is_some_and(|a| a.status == "active");
-        if !active || self.channels.is_full(caller) {
+        if !tables.is_active(account) || self.channels.is_full(caller) {
             return None;
         }
         let seconds = match self.within_rules(now, account) {

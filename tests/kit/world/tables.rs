@@ -21,8 +21,10 @@ impl World {
             owner: ACCOUNT,
             friendly_name: "test".to_owned(),
             status: "active".to_owned(),
+            held: false,
             auth_token: TOKEN.to_owned(),
             rules: Default::default(),
+            revision: 0,
             created: at,
             updated: at,
         };
@@ -48,6 +50,7 @@ impl World {
             application: None,
             trunk: None,
             other: serde_json::Map::new(),
+            revision: 0,
             created: at,
             updated: at,
         };
@@ -65,6 +68,7 @@ impl World {
     pub fn number(&mut self, change: impl FnOnce(&mut NumberRow)) {
         let mut row = self.store.get::<NumberRow>(NumberSid(0x91)).unwrap().clone();
         change(&mut row);
+        row.touch(row.updated);
         self.store.apply(&[Tx::one(Op::PutNumber(Box::new(row)))])[0].clone().unwrap();
         self.store.sync();
         self.reload();
@@ -74,6 +78,7 @@ impl World {
     pub fn rules(&mut self, change: impl FnOnce(&mut AccountRules)) {
         let mut row = self.store.get::<AccountRow>(ACCOUNT).unwrap().clone();
         change(&mut row.rules);
+        row.touch(row.updated);
         self.store.apply(&[Tx::one(Op::PutAccount(Box::new(row)))])[0].clone().unwrap();
         self.store.sync();
         self.reload();

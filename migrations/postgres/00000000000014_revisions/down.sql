@@ -1,0 +1,2 @@
+ALTER TABLE accounts DROP COLUMN revision;
+ALTER TABLE numbers DROP COLUMN revision;

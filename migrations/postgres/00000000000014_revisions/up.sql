@@ -1,0 +1,3 @@
+-- How often a row has been changed: a change that was made from an older one is refused.
+ALTER TABLE accounts ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE numbers ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
