@@ -329,6 +329,7 @@ impl Switch {
 
     fn on_port(&mut self, now: Now, leg: LegId, result: Result<SocketAddr, PortError>) {
         self.workers.opening.remove(&leg);
+        self.workers.came(now.mono, result.is_ok());
         if result.is_err() {
             self.workers.close(leg);
         }

@@ -241,7 +241,7 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
         secure: p.secure,
     };
     let account = parent.row.account;
-    let left = cx.usage.room(cx.now.wall, cx.tables, account);
+    let left = cx.usage.left(cx.now.wall, cx.tables, account);
     let left = left.map_err(|(code, words)| NoRoute { code, words })?;
     let mut target = target::find(cx, account, &wish).map_err(in_a_dial)?;
     target.max_forwards = parent.leg.hops.checked_sub(1).ok_or_else(|| NoRoute {

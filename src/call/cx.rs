@@ -2,10 +2,12 @@
 
 use super::event::Effect;
 use super::tables::Tables;
+use super::target::NoRoute;
 use crate::clock::Now;
 use crate::media::plan::{SourceId, TapId};
 use crate::mutants;
 use crate::rng::Rng;
+use crate::sid::AccountSid;
 use crate::sip::event::LegId;
 use crate::sip::registrar::Registrar;
 use crate::speech::ClipId;
@@ -95,6 +97,16 @@ impl Cx<'_> {
     pub fn push(&mut self, e: Effect) {
         self.fx.push(e);
         mutants::effect();
+    }
+
+    /// May the account have one more call, beside those that this event has begun already?
+    ///
+    /// # Errors
+    /// 10004 with a sentence.
+    pub fn room(&self, account: AccountSid) -> Result<(), NoRoute> {
+        let begun = self.fx.iter().filter(|e| matches!(e, Effect::Spawn(_))).count();
+        let room = self.usage.room(self.now.wall, self.tables, account, begun);
+        room.map(drop).map_err(|(code, words)| NoRoute { code, words })
     }
 
     /// A line of the timeline.

@@ -32,6 +32,14 @@ use crate::store::tx::{Op, Tx};
 /// Seconds that the new party may ring.
 const RING: u32 = 60;
 
+/// What the referrer hears of it: that this may not be (603), or that there is no such party (404).
+fn why(no: &NoRoute) -> Cause {
+    match no.code {
+        NOT_BY_MODE | 21215 | 10004 => Cause::new(603, "Decline"),
+        _ => Cause::new(404, "Not Found"),
+    }
+}
+
 /// What a call has to do with a transfer.
 #[derive(Default)]
 pub enum Transfer {
@@ -81,24 +89,28 @@ impl Call {
             }
             Ok(_) => None,
         };
-        let decline = Cause::new(603, "Decline");
         if let Some(no) = refused {
-            return self.refuse_refer(cx, decline, &no);
+            return self.refuse_refer(cx, Cause::new(603, "Decline"), &no);
         }
-        match self.way_to(cx, &to).map(|(callee, target)| (callee, self.one_hop_further(target))) {
+        let way = self.way_to(cx, &to).and_then(|way| self.room_for_one(cx).map(|()| way));
+        match way.map(|(callee, target)| (callee, self.one_hop_further(target))) {
             Ok((callee, Some(target))) => self.begin_transfer(cx, callee, target),
             Ok((_, None)) => {
                 let no = busy("REFER on a call that has taken all the hops it may");
                 self.refuse_refer(cx, Cause::new(483, "Too Many Hops"), &no);
             }
-            Err(no) if no.code == NOT_BY_MODE => self.refuse_refer(cx, decline, &no),
-            Err(no) => self.refuse_refer(cx, Cause::new(404, "Not Found"), &no),
+            Err(no) => self.refuse_refer(cx, why(&no), &no),
         }
     }
 
     /// Calls that transfer each other go round no longer than calls that dial each other (RFC 7332).
     fn one_hop_further(&self, target: Target) -> Option<Target> {
         Some(Target { max_forwards: self.leg.hops.checked_sub(1)?, ..target })
+    }
+
+    /// May the account have the new party as well? Where a document stays, the new party's leg is of the same call.
+    fn room_for_one(&self, cx: &Cx<'_>) -> Result<(), NoRoute> {
+        if self.partner().is_some() { cx.room(self.row.account) } else { Ok(()) }
     }
 
     /// The transfer will not be; the call stays as it is.

@@ -30,7 +30,7 @@ mod invariants;
 mod leg;
 mod offer;
 mod outgoing;
-mod overload;
+pub mod overload;
 mod penalty;
 mod proofs;
 mod receive;
@@ -42,6 +42,7 @@ mod registering;
 mod reliable;
 mod request;
 mod reroute;
+mod shed;
 mod shut_out;
 mod swap;
 mod timers;
@@ -140,6 +141,9 @@ pub struct Endpoint {
     next_leg: u64,
     next_offer: u64,
     next_resolve: u64,
+    /// Inputs since all of it was looked at.
+    #[cfg(feature = "invariants")]
+    unchecked: usize,
 }
 
 impl Endpoint {
@@ -181,6 +185,8 @@ impl Endpoint {
             next_leg: 1,
             next_offer: 1,
             next_resolve: 1,
+            #[cfg(feature = "invariants")]
+            unchecked: 0,
         }
     }
 
@@ -190,6 +196,9 @@ impl Endpoint {
         // Keep-alives of phones behind a NAT, not worth a line.
         if b.iter().all(|b| matches!(b, b'\r' | b'\n' | b' ' | 0)) {
             return;
+        }
+        if self.sheds(now, flow, b) {
+            return self.settle();
         }
         match read_datagram(b) {
             Verdict::Drop { words } => self.refused(flow, 0, words),
@@ -305,7 +314,7 @@ impl Endpoint {
         }
         self.touched = touched;
         #[cfg(feature = "invariants")]
-        self.check();
+        self.check_by_turns();
     }
 }
 

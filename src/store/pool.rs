@@ -25,6 +25,7 @@ pub(super) fn spawn(readers: Vec<Reader>) -> std::io::Result<SyncSender<ReadJob>
 }
 
 fn serve(mut reader: Reader, queue: &Mutex<Receiver<ReadJob>>) {
+    reader.connect();
     loop {
         // The guard lives for this statement only: one thread waits for the queue, the others for the guard.
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();

@@ -1,5 +1,5 @@
 //! (s)
-//! Reads: a connection of its own for each reader thread, opened when first needed and again after a failure; or the
+//! Reads: a connection of its own for each reader thread, opened when it starts and again after a failure; or the
 //! rows in memory.
 
 use super::backend::Target;
@@ -118,6 +118,14 @@ impl Reader {
     pub fn database(target: Target, key: Key, slots: &Slots) -> Reader {
         let link = Link { target, key, slots: slots.clone(), slot: slots.add(), pinned: false };
         Reader { source: Source::Database(Box::new(link)), plans: None }
+    }
+
+    /// Opens the connection, and with a first look all of its files: a process that has run out of descriptors can still read. A
+    /// failure is the first read's to tell.
+    pub(super) fn connect(&mut self) {
+        if let Source::Database(link) = &mut self.source {
+            let _ = link.run(|conn| conn.text("MAX(sid)", " FROM accounts").map_err(|f| f.to_string()));
+        }
     }
 
     /// After a panic nobody knows what the connection is in the middle of.

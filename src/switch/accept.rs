@@ -85,7 +85,7 @@ impl Switch {
         let admitted = match caller {
             Caller::Trunks(trunks) => self.admit(now, &invite, &trunks),
             Caller::Door(door, user) => self
-                .place(self.owner_of(door))
+                .may_begin(now, self.owner_of(door))
                 .and_then(|()| self.encrypted_as_wanted(&invite, door))
                 .and_then(|()| match door {
                     DoorSid::Domain(sid) => {
@@ -115,7 +115,15 @@ impl Switch {
             return Ok(());
         }
         let words = format!("{} calls are live, as many as this server takes", self.calls_max);
-        Err(Refusal::new(Cause::new(503, "Service Unavailable"), words, account))
+        Err(unavailable(words, account))
+    }
+
+    /// Is there a place for one more, and a port? If not, this account hears of it.
+    fn may_begin(&self, now: Now, account: Option<AccountSid>) -> Result<(), Refusal> {
+        if self.workers.have_no_port(now.mono) {
+            return Err(unavailable("there was no RTP port a moment ago".to_owned(), account));
+        }
+        self.place(account)
     }
 
     /// The account whose door it is.
@@ -146,7 +154,7 @@ impl Switch {
     ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
         let called = called(&tables.trunks, invite, trunks);
-        self.place(tables.trunks.pinned(trunks))?;
+        self.may_begin(now, tables.trunks.pinned(trunks))?;
         if tables.trunks.number_on(trunks, called).is_none()
             && let Some(named) = self.admit_by_name(now, invite, trunks, called)
         {
@@ -251,6 +259,10 @@ impl Switch {
         };
         self.commit(now, None, Tx::one(Op::PutNotification(Box::new(note))), vec![], vec![]);
     }
+}
+
+fn unavailable(words: String, account: Option<AccountSid>) -> Refusal {
+    Refusal::new(Cause::new(503, "Service Unavailable"), words, account)
 }
 
 /// The application decides what becomes of the call: VoiceUrl, its fallback, StatusCallback.

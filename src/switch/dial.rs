@@ -45,7 +45,8 @@ impl Switch {
     }
 
     fn dial(&mut self, now: Now, ticket: Ticket, dial: DialRequest) {
-        if self.draining || self.endpoint.is_overloaded(now) || !self.has_place() {
+        let full = !self.has_place() || self.workers.have_no_port(now.mono);
+        if self.draining || full || self.endpoint.is_overloaded(now) {
             return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
         }
         let (sid, account, left_out) = (dial.sid, dial.account, dial.twiml_left_out);
@@ -85,7 +86,7 @@ impl Switch {
 
     /// Seconds that one more call of this account may last, if it may have one.
     pub(super) fn room(&self, now: Now, account: AccountSid) -> Result<u32, Reached> {
-        Ok(self.usage.room(now.wall, &self.tables, account)?.unwrap_or(u32::MAX))
+        Ok(self.usage.room(now.wall, &self.tables, account, 0)?.unwrap_or(u32::MAX))
     }
 
     /// The way of an outbound call, also of one found at start.

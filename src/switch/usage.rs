@@ -53,14 +53,20 @@ impl Usage {
         self.0.entry(account).or_default().add(ended, seconds);
     }
 
-    /// May the account have one more call? Some: for so many seconds.
+    /// May the account have one more call, beside those that are counted and `begun` that are not yet? Some: for so many seconds.
     ///
     /// # Errors
     /// The cap that is reached.
-    pub fn room(&self, now: Wall, tables: &Tables, account: AccountSid) -> Result<Option<u32>, Reached> {
+    pub fn room(
+        &self,
+        now: Wall,
+        tables: &Tables,
+        account: AccountSid,
+        begun: usize,
+    ) -> Result<Option<u32>, Reached> {
         for (row, who) in bounds(tables, account) {
             let Some(max) = row.rules.max_concurrent_calls else { continue };
-            let live = self.used(tables, row).fold(0, |n: usize, a| n.saturating_add(a.live.len()));
+            let live = self.used(tables, row).fold(begun, |n: usize, a| n.saturating_add(a.live.len()));
             if live >= usize::try_from(max).unwrap_or(usize::MAX) {
                 return Err((10004, format!("{who} {max} calls at once, as many as it may have.")));
             }

@@ -1,12 +1,17 @@
 //! Which worker a leg lives on. All legs of a bridge live on one: before a plan lets one leg hear another, the hearer moves.
 
 use super::{Output, Switch};
+use crate::clock::Mono;
 use crate::media::event::EngineCommand;
 use crate::media::plan::{MediaPlan, Source};
 use crate::rng::Rng;
 use crate::sip::event::LegId;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// So long nobody is let in after there was no port; then one tries again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Index of a media worker.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +26,8 @@ pub struct Workers {
     rng: Rng,
     /// A worker gets so many legs before the next one gets any; 0: the least busy gets the next leg.
     fill: usize,
+    /// When the last port that was asked for could not be had, with none that could since.
+    none_left: Option<Mono>,
     /// Legs are placed by chance instead of by load (tests).
     pub at_random: bool,
 }
@@ -34,6 +41,7 @@ impl Workers {
             load: vec![0; n.max(1)],
             rng,
             fill: 0,
+            none_left: None,
             at_random: false,
         }
     }
@@ -71,6 +79,16 @@ impl Workers {
         {
             *n = n.saturating_sub(1);
         }
+    }
+
+    /// A port came, or there was none.
+    pub fn came(&mut self, now: Mono, had: bool) {
+        self.none_left = if had { None } else { Some(now) };
+    }
+
+    /// Has there just been no port to be had? Then whoever comes is refused before anything is begun for them.
+    pub fn have_no_port(&self, now: Mono) -> bool {
+        self.none_left.is_some_and(|at| now.since(at) < TRY_AGAIN)
     }
 
     /// How many live.

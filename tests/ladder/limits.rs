@@ -1,6 +1,7 @@
 //! What an account may do, how fast and how much.
 
 use super::scene::*;
+use super::transfer::refer;
 use crate::kit::phone::OnCall;
 use crate::kit::rows::dial_request;
 use crate::kit::{Reply, World, ladder};
@@ -10,6 +11,7 @@ use chorus::sid::CallSid;
 use chorus::store::account_rules::AccountRules;
 use chorus::store::rows::{CallRow, NotificationRow};
 use chorus::switch::Input;
+use chorus::trunk::policy::Refer;
 
 /// The account makes one call a second; the callee answers at once.
 fn slow(seed: u64) -> World {
@@ -309,6 +311,98 @@ fn minutes_of_a_day_survive_a_restart() {
     }
     w.run(std::time::Duration::from_secs(24 * 3_600));
     w.phones[0].ended.clear();
+    w.dial(0, "+15550001");
+    w.until("answered", |w| w.phones[0].answered);
+}
+
+/// Codes of the debugger.
+fn noted(w: &World, code: u32) -> usize {
+    w.store.all::<NotificationRow>().filter(|n| n.code == code).count()
+}
+
+#[test]
+fn limit_dial_of_several() {
+    let several = "<Dial action=\"/dialled\"><Number>+15550002</Number><Number>+15550002</Number><Number>+15550002</Number></Dial>";
+    let mut w = caller(907, several);
+    callee(&mut w, OnCall::Answer(100));
+    w.app.on("/dialled", Reply::twiml("<Hangup/>"));
+    w.line("app", "chorus", "PATCH /carrier/v1/accounts max_concurrent_calls=2");
+    w.rules(|r| r.max_concurrent_calls = Some(2));
+    w.dial(0, "+15550001");
+    answered(&mut w, 1);
+    assert_eq!((w.store.all::<CallRow>().count(), noted(&w, 10004)), (2, 2));
+    w.run_ms(500);
+    w.hang_up(1);
+    over(&mut w);
+    assert_eq!(w.app.of("/dialled")[0].params["DialCallStatus"], "completed");
+    ladder::check(
+        w,
+        "limit_dial_of_several",
+        "A Dial of several at once rings as many as the account may have calls; of each other one a Notification tells.",
+    );
+}
+
+/// One after the other is one at a time: each finds the room that the one before has left.
+#[test]
+fn a_dial_of_one_after_the_other_needs_room_for_one() {
+    let several = "<Dial sequential=\"true\"><Number>+15550002</Number><Number>+15550002</Number></Dial>";
+    let mut w = caller(908, several);
+    callee(&mut w, OnCall::Refuse(486));
+    w.rules(|r| r.max_concurrent_calls = Some(2));
+    w.dial(0, "+15550001");
+    over(&mut w);
+    assert_eq!((w.store.all::<CallRow>().count(), noted(&w, 10004)), (3, 0));
+}
+
+/// The party that a REFER brings in is dialled by the account, so it finds the same limits.
+#[test]
+fn limit_transfer() {
+    let mut w = caller(909, "<Dial action=\"/dialled\"><Number>+15550002</Number></Dial>");
+    callee(&mut w, OnCall::Answer(100));
+    w.app.on("/dialled", Reply::twiml("<Hangup/>"));
+    w.trunk(|t| t.refer = Refer::Allow);
+    w.rules(|r| *r = AccountRules { max_concurrent_calls: Some(3), ..AccountRules::of_new() });
+    w.dial(0, "+15550001");
+    answered(&mut w, 1);
+    w.run_ms(500);
+    // By the account's own ways, and at the house that the REFER came from: no door around its rules.
+    for to in ["sip:+442079460018@10.0.0.1".to_owned(), "sip:00442079460018@10.0.1.2".to_owned()] {
+        refer(&mut w, 1, &to);
+        w.run_ms(500);
+    }
+    assert_eq!((w.phones[1].transfer.clone(), noted(&w, 21215)), (vec![603, 603], 2));
+    w.rules(|r| r.max_concurrent_calls = Some(2));
+    refer(&mut w, 1, "sip:+15550002@10.0.0.1");
+    w.run_ms(500);
+    assert_eq!((w.phones[1].transfer.clone(), noted(&w, 10004)), (vec![603, 603, 603], 1));
+    assert_eq!(w.store.all::<CallRow>().count(), 2, "nobody was called");
+    w.hang_up(0);
+    over(&mut w);
+    ladder::check(
+        w,
+        "limit_transfer",
+        "REFER to a country that is not open (21215), or beyond the calls that the account may have (10004): 603, all stays as it was.",
+    );
+}
+
+/// Where there was no port a moment ago nothing is begun: no ringing, no webhook, no row. A second later one tries again.
+#[test]
+fn without_a_port_whoever_comes_next_is_refused_at_once() {
+    let mut w = caller(910, "<Say>hello</Say>");
+    callee(&mut w, OnCall::Answer(100));
+    w.app.on("/voice", Reply::twiml("<Say>hello</Say>"));
+    w.ports_gone = true;
+    for _ in 0..2 {
+        w.dial(0, "+15550001");
+        over(&mut w);
+        assert_eq!(w.phones[0].ended.pop().unwrap().code, 503);
+    }
+    let ticket = post(&mut w, 1);
+    w.run_ms(100);
+    assert!(matches!(w.replies.get(&ticket), Some(Answer::Busy)), "{:?}", w.replies);
+    assert_eq!((w.app.of("/voice").len(), w.store.all::<CallRow>().count()), (1, 1));
+    w.ports_gone = false;
+    w.run_ms(1_000);
     w.dial(0, "+15550001");
     w.until("answered", |w| w.phones[0].answered);
 }

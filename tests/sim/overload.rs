@@ -9,6 +9,7 @@ use chorus::clock::{Mono, Now, Wall};
 use chorus::media::event::{EngineCommand, MediaEvent, Stats};
 use chorus::rng::Rng;
 use chorus::sid::AccountSid;
+use chorus::sip::endpoint::overload::is_ack_of_refusal;
 use chorus::sip::event::{Flow, InviteCmd, LegId, SipCmd, SipEvent, SipOut, Transport};
 use chorus::sip::{Endpoint, EndpointConfig};
 use chorus::store::account_rules::AccountRules;
@@ -78,6 +79,8 @@ struct Seen {
     refused: u64,
     other: BTreeMap<u16, u64>,
     retry_after: BTreeSet<String>,
+    /// ACKs of refusals: dropped where the socket is read.
+    unread: u64,
     pings: u64,
     pongs: u64,
     busy: u64,
@@ -249,6 +252,10 @@ impl House {
     }
 
     fn arrives_at_chorus(&mut self, bytes: Bytes) {
+        if is_ack_of_refusal(&bytes) {
+            self.seen.unread += 1;
+            return;
+        }
         self.later(1_000, Ev::Arrives(Input::Sip(flow("10.0.0.1:5060", "10.0.0.2:5060"), bytes)));
     }
 
@@ -357,6 +364,7 @@ fn three_times_the_load_costs_less_than_a_tenth_of_what_is_served() {
         let seen = House::new(true).run(capacity * f64::from(tenths) / 10.0, TAIL);
         println!("{:.1} times the capacity: {seen:?}", f64::from(tenths) / 10.0);
         assert_eq!(seen.pongs, seen.pings, "an OPTIONS of a known peer without its answer");
+        assert!(seen.unread >= seen.refused, "ACKs of refusals are known by their mark: {seen:?}");
         assert!(seen.other.is_empty(), "a call that was let in was not served: {:?}", seen.other);
         goodput.insert(tenths, seen.served);
         if tenths == 30 {
@@ -372,4 +380,60 @@ fn three_times_the_load_costs_less_than_a_tenth_of_what_is_served() {
     let blind = House::new(false).run(capacity * 3.0, 0);
     println!("without a look at the queue: {blind:?}");
     assert!(blind.served * 2 < peak, "this test can fail");
+}
+
+/// Nothing else is taken for one: not the ACK of a call that is up, nor of a caller whose own tag looks like our mark.
+#[test]
+fn only_the_ack_of_a_refusal_is_dropped_unread() {
+    let ack = |start: &str, from: &str, to: &str| {
+        let head = format!("{start} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP b;branch=z9hG4bK1\r\n");
+        let rest =
+            format!("From: <sip:c@d>;tag={from}\r\n{to}: <sip:a@b>;tag=too-much-1\r\nCall-ID: x\r\n\r\n");
+        is_ack_of_refusal((head + &rest).as_bytes())
+    };
+    assert!(ack("ACK", "f", "To") && ack("ACK", "f", "t") && ack("ACK", "f", "to "));
+    assert!(!ack("BYE", "f", "To") && !ack("INVITE", "f", "To") && !ack("ACK", "too-much-1", "X-To"));
+    assert!(!is_ack_of_refusal(
+        b"ACK sip:a@b SIP/2.0\r\nTo: <sip:a@b>;tag=1\r\n\r\nTo: <sip:a@b>;tag=too-much-1\r\n"
+    ));
+    assert!(!is_ack_of_refusal(b"ACK ") && !is_ack_of_refusal(b""));
+}
+
+/// The short way out and the long one give the same answer.
+#[test]
+fn a_plain_invite_and_an_intricate_one_are_refused_alike() {
+    let mut endpoint = Endpoint::new(Rng::from_number(9), EndpointConfig::default());
+    let now = Now { mono: Mono(SECOND), wall: Wall(0) };
+    endpoint.set_sources(now, rows::known("10.0.0.0/24"));
+    endpoint.waited(now, Duration::from_secs(1));
+    let plain = "INVITE sip:a@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5070;rport;branch=z9hG4bKx\r\nVia: SIP/2.0/UDP b\r\nMax-Forwards: 70\r\n\
+                 From: <sip:c@d>;tag=f\r\nTo: <sip:a@b>\r\nCall-ID: x@y\r\nCSeq: 1 INVITE\r\nContact: <sip:c@10.0.0.2>\r\nContent-Length: 0\r\n\r\n";
+    let mut answer = |text: String, source: &str| {
+        endpoint.on_bytes(now, flow("10.0.0.1:5060", source), &Bytes::from(text));
+        std::iter::from_fn(|| endpoint.poll()).find_map(|out| match out {
+            SipOut::Send(to, bytes) => Some((to.remote, String::from_utf8(bytes.to_vec()).unwrap())),
+            _ => None,
+        })
+    };
+    let without_draw = |(to, text): (SocketAddr, String)| {
+        let fixed = text.split("\r\n").filter(|l| !l.starts_with("Retry-After: ") && !l.starts_with("To: "));
+        (to, fixed.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let short = answer(plain.to_owned(), "10.0.0.2:9999").unwrap();
+    assert!(
+        short.1.contains("Via: SIP/2.0/UDP 10.0.0.2:5070;rport=9999;branch=z9hG4bKx;received=10.0.0.2\r\n"),
+        "{}",
+        short.1
+    );
+    assert!(short.1.contains("\r\nTo: <sip:a@b>;tag=too-much-"), "{}", short.1);
+    // A compact name and a fold go the long way.
+    let long = answer(plain.replacen("From: <sip", "f:\r\n <sip", 1), "10.0.0.2:9999").unwrap();
+    let (short, long) = (without_draw(short), without_draw(long));
+    assert_eq!(short.0, long.0);
+    let folded = |lines: Vec<String>| lines.concat().replace("From:\r\n <", "From: <").replace(' ', "");
+    assert_eq!(folded(short.1), folded(long.1));
+    // Without rport the answer goes to the port of the Via, and a stranger hears nothing.
+    let other = plain.replace("rport;", "").replace("bKx", "bKy");
+    assert_eq!(answer(other.clone(), "10.0.0.2:9999").unwrap().0.port(), 5070);
+    assert_eq!(answer(other, "192.0.2.1:9999"), None);
 }

@@ -562,7 +562,7 @@ fn a_dialog_of_a_former_life_is_left_with_room_in_its_cseq() {
     b.tell(orphan.clone());
     b.tell(orphan);
     b.expect(&["BYE"]);
-    assert_eq!(b.last().cseq().unwrap().number, 108);
+    assert_eq!(b.last().cseq().unwrap().number, 10_008);
     assert_eq!(b.last_flow().remote, "10.0.0.2:5066".parse().unwrap());
     assert_eq!(b.last().headers.text("To").unwrap(), "<sip:+2@10.0.0.2>;tag=they");
     b.respond("BYE", 200, "", "", "");

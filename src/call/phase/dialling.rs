@@ -6,6 +6,7 @@
 //!                 +-- all Over (sequential: the next is tried) -----+
 //! ```
 
+mod ringing;
 mod transfer;
 
 use super::Phase;
@@ -98,8 +99,8 @@ impl Call {
         let Some(d) = self.dialling() else { return };
         let n = at_most.min(d.waiting.len());
         let nouns: Vec<_> = d.waiting.drain(..n).collect();
-        nouns.into_iter().for_each(|addresses| d.ring(cx, addresses));
-        if d.alive.is_empty() {
+        nouns.into_iter().for_each(|addresses| self.ring(cx, addresses));
+        if self.dialling().is_some_and(|d| d.alive.is_empty()) {
             self.dial_over(cx);
         }
     }
@@ -288,8 +289,9 @@ impl Call {
             return self.dial_over(cx);
         }
         if let (None, Some(further)) = (d.winner, further) {
-            return d.ring(cx, further);
+            self.ring(cx, further);
         }
+        let Some(d) = self.dialling() else { return };
         if d.alive.is_empty() && d.winner.is_none() {
             // The next one is to be heard, or rung for, as the first one was.
             d.early = None;
@@ -335,17 +337,6 @@ impl Call {
 }
 
 impl Dialling {
-    /// Rings the first of a noun's addresses and keeps the others.
-    fn ring(&mut self, cx: &mut Cx<'_>, mut addresses: VecDeque<Spawn>) {
-        let Some(spawn) = addresses.pop_front() else { return };
-        let sid = spawn.row.sid;
-        self.alive.push(sid);
-        if !addresses.is_empty() {
-            self.further.insert(sid, addresses);
-        }
-        cx.push(Effect::Spawn(Box::new(spawn)));
-    }
-
     fn action_params(&self, cx: &Cx<'_>, account: crate::sid::AccountSid) -> Vec<(String, String)> {
         let mut p: Vec<(String, String)> = Vec::new();
         let mut put = |k: &str, v: String| p.push((k.to_owned(), v));

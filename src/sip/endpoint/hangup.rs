@@ -18,8 +18,10 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 const MEMORY: Duration = GIVE_UP.saturating_add(T4);
 /// How long an INVITE of a former life may still be answered: the longest that a call may let its callee ring.
 const RINGING: Duration = Duration::from_secs(600);
-/// How far a stored dialog's CSeq is advanced: more requests than were sent since the row was written.
-const ORPHAN_CSEQ: u32 = 100;
+/// How far a stored dialog's CSeq is advanced: more requests than were sent since the row was written. Refreshes of a session, keys
+/// by INFO and NOTIFYs all count; a day of refreshes at the shortest interval of RFC 4028 (90 s, so one each 45 s) are 1,920.
+/// Not storing each number keeps the database out of every request within a dialog.
+const ORPHAN_CSEQ: u32 = 10_000;
 
 impl Endpoint {
     /// Ends a leg whatever its state.

@@ -2,7 +2,21 @@
 
 use super::Endpoint;
 
+/// While no more than this is held, it is looked at after each input.
+const SMALL: usize = 64;
+
 impl Endpoint {
+    /// A look costs as much as there is, so of much it is not taken after each input: a server with thousands of transactions would
+    /// do little else.
+    pub(super) fn check_by_turns(&mut self) {
+        self.unchecked = self.unchecked.saturating_add(1);
+        let held = self.txns.len().saturating_add(self.legs.len());
+        if self.unchecked > held / SMALL {
+            self.unchecked = 0;
+            self.check();
+        }
+    }
+
     /// What must hold between two inputs.
     pub(super) fn check(&self) {
         assert_eq!(self.txns.check(), Ok(()), "transactions");

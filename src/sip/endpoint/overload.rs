@@ -7,13 +7,18 @@
 use super::Endpoint;
 use super::request::Request;
 use crate::clock::{Mono, Now};
-use crate::sip::check::Refusal;
+use crate::sip::event::SipOut;
 use std::time::Duration;
 
 /// New INVITEs get 503 while what arrives has waited longer.
 pub const WAIT_MAX: Duration = Duration::from_millis(200);
 /// A wait says so much about what comes next. Without news nothing arrives, so nobody is behind.
 const FRESH: Duration = Duration::from_secs(1);
+
+pub(super) const WORDS: &str = "Too Much at Once";
+/// Begins our tag in such an answer, and so the To tag of its ACK. All others of ours are hexadecimal.
+pub(super) const MARK: &str = "too-much-";
+const TAG: &[u8] = b";tag=too-much-";
 
 /// What was seen last.
 #[derive(Debug, Default)]
@@ -47,8 +52,27 @@ impl Endpoint {
 
     /// 503 with a Retry-After that is drawn, so that those who were turned away together do not come back together.
     pub(super) fn turn_away_for_now(&mut self, request: &Request) {
-        let headers = vec![("Retry-After", self.retry_after())];
-        let refusal = Refusal { code: 503, words: "Too Much at Once".to_owned(), headers };
-        self.turn_away(request, refusal);
+        let tag = self.tag(request.call_id(), &request.from_tag, request.branch());
+        let after = self.retry_after();
+        let w = self.response(&request.message, &request.flow, 503, WORDS, &format!("{MARK}{tag}"));
+        let bytes = w.header("Retry-After", &after).header("Server", &self.config.user_agent).finish();
+        let flow = self.reply_flow(&request.message, request.flow);
+        self.out.push_back(SipOut::Send(flow, bytes));
+        self.refused(request.flow, 503, &format!("INVITE: {WORDS}"));
     }
+}
+
+/// Is this the ACK of such an answer? It belongs to nothing: whoever reads the socket can drop it, at a fraction of what it costs
+/// to find that out the long way. Only an ACK whose To, written in one line, has our mark is dropped; no call of ours has it.
+pub fn is_ack_of_refusal(datagram: &[u8]) -> bool {
+    let is_to = |line: &[u8]| {
+        let name = line.split(|b| *b == b':').next().unwrap_or_default().trim_ascii();
+        name.eq_ignore_ascii_case(b"To") || name.eq_ignore_ascii_case(b"t")
+    };
+    let marked = |line: &[u8]| line.windows(TAG.len()).any(|w| w == TAG);
+    datagram.starts_with(b"ACK ")
+        && datagram
+            .split(|b| *b == b'\n')
+            .take_while(|l| !l.trim_ascii().is_empty())
+            .any(|l| is_to(l) && marked(l))
 }

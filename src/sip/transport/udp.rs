@@ -2,6 +2,7 @@
 
 use super::{Inbound, local::Local, undelivered};
 use crate::media::worker::arrival;
+use crate::sip::endpoint::overload;
 use crate::sip::event::{Flow, Transport as Kind};
 use bytes::Bytes;
 use std::io::ErrorKind;
@@ -17,6 +18,10 @@ use tokio::task::AbortHandle;
 const DATAGRAM_MAX: usize = 65_535;
 /// A datagram that lay in the kernel for longer tells that the wall clock was set, not that we are slow.
 const AGE_MAX: Duration = Duration::from_secs(10);
+/// What waits in the kernel while we are behind, in octets (it counts each message twice or more). Its default of 200 KiB lost
+/// OPTIONS of a server with a tenth of a core before anybody saw them; with much more than this everything would be so late that
+/// peers send it again.
+const BUFFER: usize = 512 << 10;
 /// Datagrams read before other tasks get their turn.
 const BATCH: usize = 64;
 /// Times that a datagram is tried again because it may have been blamed for another.
@@ -41,6 +46,10 @@ impl Udp {
     ) -> Udp {
         let mapped = socket.local_addr().is_ok_and(|a| a.is_ipv6());
         undelivered::keep(&socket);
+        // As much as the kernel allows; what it does not take is lost, and sent again.
+        if let Err(e) = socket2::SockRef::from(&socket).set_recv_buffer_size(BUFFER) {
+            tracing::warn!("the SIP socket keeps its usual buffer: {e}");
+        }
         let socket = Arc::new(socket);
         let reader = reads.spawn(read(socket.clone(), local.clone(), inbox.clone())).abort_handle();
         Udp { socket, reader, local, inbox, mapped }
@@ -105,6 +114,7 @@ async fn read(socket: Arc<UdpSocket>, local: Arc<Local>, inbox: mpsc::Sender<Inb
         }
         for _ in 0..BATCH {
             match socket.try_recv_from(&mut buffer) {
+                Ok((length, _)) if overload::is_ack_of_refusal(buffer.get(..length).unwrap_or_default()) => {}
                 Ok((length, remote)) => {
                     let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
                     let bytes = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());

@@ -39,7 +39,7 @@ pub use rack::RAck;
 pub use text::{is_token, quote, split_list, unquote};
 pub use uri::{Scheme, Uri, escape_user};
 pub use via::Via;
-pub use write::Writer;
+pub use write::{Writer, stamp};
 
 /// Longest start line plus header section in octets; more is 513.
 pub const HEAD_MAX: usize = 48 * 1024;

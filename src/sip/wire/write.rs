@@ -120,7 +120,13 @@ impl Writer {
     }
 
     fn clean(&mut self, value: &[u8]) {
-        self.out.extend(value.iter().map(|b| if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { *b }));
+        // In pieces: octet by octet it was a tenth of what an answer costs.
+        for (n, piece) in value.split(|b| matches!(b, b'\r' | b'\n' | 0)).enumerate() {
+            if n > 0 {
+                self.put(" ");
+            }
+            self.out.put_slice(piece);
+        }
     }
 
     /// `value` comes from the reader: a line end in it is a fold.
@@ -133,7 +139,7 @@ impl Writer {
 }
 
 /// The top Via of a response: `received` and `rport` say where the request came from, the rest stays as it was.
-pub(super) fn stamp(value: &str, source: SocketAddr) -> String {
+pub fn stamp(value: &str, source: SocketAddr) -> String {
     let end = find_outside(value, b',', true).unwrap_or(value.len());
     let (top, others) = value.split_at_checked(end).unwrap_or((value, ""));
     let (head, rest) = top.split_once(';').unwrap_or((top, ""));
