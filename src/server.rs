@@ -1,40 +1,36 @@
 //! (s) Who knows everyone: wiring, readiness, drain. `start` gives a running server; `serve` waits for signals and drains.
 
+mod recovery;
 mod signalling;
 mod sip;
 
 use crate::api::live::Live;
 use crate::api::{self, Api, ApiConfig};
 use crate::call::cx::CallSettings;
-use crate::call::tables::Tables;
 use crate::certificate::Reloader;
 use crate::clock::{Mono, Now, Wall};
 use crate::config::Config;
 use crate::driver::{Control, Driver, MediaConfig, MediaShell, Parts, Watcher};
 use crate::first_start::{self, Credentials};
 use crate::media::clip::Clips;
-use crate::media::disk::{Disk, DiskThread, wav};
+use crate::media::disk::{Disk, DiskThread};
 use crate::media::port::PortRange;
 use crate::media::worker::{Worker, WorkerConfig};
 use crate::rng::Rng;
-use crate::sid::RecordingSid;
 use crate::sip::endpoint::EndpointConfig;
-use crate::sip::transport::Transport;
 use crate::sip::transport::local::Local;
 use crate::speech::embedded::Embedded;
 use crate::speech::openai::{OpenAi, OpenAiConfig};
 use crate::speech::say::Say;
+use crate::store::Store;
 use crate::store::handle::Options;
 use crate::store::tx::Recovered;
-use crate::store::{Store, snapshot};
-use crate::switch::{Counts, Input, Switch};
+use crate::switch::{Counts, Switch};
 use crate::webhooks::fetch::Fetcher;
 use crate::webhooks::guard::Guard;
 use crate::webhooks::tls;
 use signalling::Signalling;
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -101,7 +97,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let mut rng = api::rng();
     first_start::private_dir(&config.recordings_dir())?;
     let key = first_start::secret_key(&config, &mut rng)?;
-    let (store, mut found) = open_store(&config, &key).await?;
+    let (store, found) = open_store(&config, &key).await?;
     let credentials = first_start::credentials(&config, &store, now(), &mut rng).await?;
     first_start::check_realm(&config, &store).await?;
     let (listener, http) = listen(&mut config)?;
@@ -117,17 +113,7 @@ pub async fn start(mut config: Config, watcher: Option<Watcher>) -> Result<Serve
     let (media, reports, disk) = start_media(&config, &mut rng, sip_addr, trust)?;
 
     let mut switch = make_switch(&config, &mut rng, media.workers());
-    load_tables(&mut switch, &store, &transport).await?;
-    let today = crate::switch::usage::midnight(now().wall);
-    let talked = store.read(move |r| crate::store::calls::talked(r, today)).await;
-    found.talked = talked.map_err(|e| format!("the calls of today could not be read: {e}"))?;
-    let recorded = repair(&config.recordings_dir(), &found);
-    let faces = Local::new(sip_addr, config.external_ip);
-    for binding in &mut found.bindings {
-        // Our address may be another one than before.
-        binding.flow.local = faces.toward(binding.flow.remote.ip());
-    }
-    switch.recover(now(), found, &recorded);
+    recovery::recover(&config, &store, &transport, &mut switch, found).await?;
 
     let (live, asked) = Live::new();
     let (control, controls) = mpsc::channel(16);
@@ -252,30 +238,6 @@ fn make_switch(config: &Config, rng: &mut Rng, workers: usize) -> Switch {
     let mut switch = Switch::new(rng.fork(), endpoint, settings, workers);
     switch.fill_workers(WORKER_FILL);
     switch
-}
-
-async fn load_tables(switch: &mut Switch, store: &Store, transport: &Transport) -> Result<(), String> {
-    let s = store.read(snapshot::snapshot).await.map_err(|e| format!("the tables could not be read: {e}"))?;
-    for news in transport.set_trunks(&s.trunks) {
-        switch.handle(now(), news.into());
-    }
-    let tables = Tables::of(s);
-    switch.handle(now(), Input::Tables(Arc::new(tables)));
-    Ok(())
-}
-
-/// Recordings that a process before us left open get a right header; how long each is.
-fn repair(dir: &Path, found: &Recovered) -> HashMap<RecordingSid, u64> {
-    let mut lengths = HashMap::new();
-    for row in &found.recordings {
-        match wav::repair(&crate::media::disk::path_of(dir, row.sid)) {
-            Ok(repaired) => {
-                lengths.insert(row.sid, repaired.ms);
-            }
-            Err(e) => tracing::warn!("the recording {} could not be repaired: {e}", row.sid),
-        }
-    }
-    lengths
 }
 
 fn speech(config: &Config, fetcher: &Arc<Fetcher>) -> Result<Box<dyn crate::speech::Provider>, String> {

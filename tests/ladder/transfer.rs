@@ -277,9 +277,9 @@ fn a_transfer_to_the_trunks_own_house_is_no_way_around_a_country() {
         w.phones[1].transfer.clear();
         refer(&mut w, 1, to);
         w.run_ms(300);
-        assert_eq!(w.phones[1].transfer, [404], "{to}");
+        assert_eq!(w.phones[1].transfer, [603], "{to}");
     }
-    assert!(w.store.all::<NotificationRow>().all(|n| n.code == 13802));
+    assert!(w.store.all::<NotificationRow>().all(|n| n.code == 21215));
     // An extension there is nobody's expense.
     w.phones[1].transfer.clear();
     refer(&mut w, 1, "sip:204@10.0.1.2");
