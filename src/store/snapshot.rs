@@ -55,11 +55,6 @@ pub fn all<R: Row>(r: &mut Reader) -> Result<Vec<R>, StoreError> {
     r.rows(&Query::new::<R>(Scope::Operator).limit(u32::MAX))
 }
 
-/// Trunks and numbers of one moment.
-pub fn trunks_and_numbers(r: &mut Reader) -> Result<(Vec<TrunkRow>, Vec<NumberRow>), StoreError> {
-    r.at_one_moment(|r| Ok((all(r)?, all(r)?)))
-}
-
 /// Does this transaction change what a snapshot holds?
 pub fn touches(tx: &Tx) -> bool {
     tx.ops.iter().any(|op| {
