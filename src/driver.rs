@@ -242,7 +242,7 @@ impl Driver {
     /// Reads the tables and gives them to the switch; then answers who waited for it.
     fn reload(&mut self, reply: Option<oneshot::Sender<Answer>>) {
         let (store, inbox) = (self.parts.store.clone(), self.inbox.clone());
-        tokio::spawn(async move {
+        self.parts.outside.spawn(async move {
             let answer = match store.read(snapshot::snapshot).await {
                 Ok(s) => {
                     let tables = Tables::of(s);

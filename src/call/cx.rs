@@ -99,14 +99,14 @@ impl Cx<'_> {
         mutants::effect();
     }
 
-    /// May the account have one more call, beside those that this event has begun already?
+    /// May the account have one more call, beside those that this event has begun already? Some: for so many seconds.
     ///
     /// # Errors
     /// 10004 with a sentence.
-    pub fn room(&self, account: AccountSid) -> Result<(), NoRoute> {
+    pub fn room(&self, account: AccountSid) -> Result<Option<u32>, NoRoute> {
         let begun = self.fx.iter().filter(|e| matches!(e, Effect::Spawn(_))).count();
         let room = self.usage.room(self.now.wall, self.tables, account, begun);
-        room.map(drop).map_err(|(code, words)| NoRoute { code, words })
+        room.map_err(|(code, words)| NoRoute { code, words })
     }
 
     /// A line of the timeline.

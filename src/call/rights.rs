@@ -12,7 +12,7 @@ use super::target::{self, NoRoute, Target, Wish};
 use crate::sip::refer::ReferTo;
 use crate::sip::wire::Uri;
 use crate::store::elastic::ElasticTrunkRow;
-use crate::store::rows::{DoorSid, TrunkRow};
+use crate::store::rows::{CallRow, DoorSid, TrunkRow};
 use crate::trunk::policy::Refer;
 use crate::trunk::{normalise, route};
 
@@ -33,6 +33,11 @@ impl Pbx {
     /// Behind this trunk, for a call of this number.
     pub fn new(trunk: &ElasticTrunkRow, number: &str) -> Pbx {
         Pbx { trunk: trunk.clone(), number: number.to_owned() }
+    }
+
+    /// Of the trunk through whose door somebody takes the place of a call's peer: its rights, not those of who was there before.
+    pub fn taking_over(trunk: &ElasticTrunkRow, row: &CallRow) -> Pbx {
+        Pbx::new(trunk, if row.direction.is_to_own() { &row.to } else { &row.from })
     }
 
     fn refuses(&self, words: &str) -> NoRoute {
@@ -152,13 +157,27 @@ impl Call {
     }
 
     fn wish<'a>(&'a self, callee: &'a str, to: &ReferTo, secure: bool) -> Wish<'a> {
-        Wish { to: callee, from: self.shown(), headers: to.headers.clone(), secure, ..Wish::default() }
+        Wish {
+            to: callee,
+            from: self.shown(),
+            headers: to.headers.clone(),
+            behind: self.pbx.as_deref().map(|p| p.number.as_str()),
+            secure,
+            ..Wish::default()
+        }
     }
 
     /// As whom the new party is called: who stays, or by TransferCallerId who transfers; where a document stays, the account's own number.
     pub(super) fn shown(&self) -> &str {
+        let withheld = self.trunking.as_ref().is_some_and(|t| t.withheld);
         match &self.pbx {
-            Some(pbx) if pbx.trunk.transfer_caller_id == "from-transferor" => &pbx.number,
+            Some(pbx) if pbx.trunk.transfer_caller_id == "from-transferor" => {
+                if withheld {
+                    "anonymous"
+                } else {
+                    &pbx.number
+                }
+            }
             Some(_) if self.row.direction.came_in() => &self.row.to,
             _ if self.parent.is_none() && self.row.direction.is_to_own() => &self.row.to,
             _ => &self.row.from,

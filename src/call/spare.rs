@@ -10,6 +10,7 @@ use super::call::Call;
 use super::cx::Cx;
 use super::event::Effect;
 use super::phase::calling::early_dialog;
+use super::rights::Pbx;
 use super::target::Target;
 use super::terms::{self, Offers};
 use super::timers::TimerKind;
@@ -210,7 +211,12 @@ impl Call {
             Err(unusable) => return cx.push(refuse(488, "Not Acceptable Here", vec![unusable.warning()])),
         };
         self.row.trunk = trunk;
-        self.pbx = self.pbx.take().filter(|_| matches!(caller, Caller::Door(DoorSid::Trunk(_), _)));
+        self.pbx = match caller {
+            Caller::Door(DoorSid::Trunk(sid), _) => {
+                cx.tables.elastic(*sid).map(|t| Box::new(Pbx::taking_over(&t.row, &self.row)))
+            }
+            _ => None,
+        };
         if rings {
             return self.pick_up(cx, leg, invite, &body);
         }

@@ -21,6 +21,7 @@ use super::refer_url::{Asking, Parked};
 use super::rights::{NO_REFER_URL, NOT_BY_MODE};
 use super::spare::Spare;
 use super::target::{NoRoute, Target};
+use super::timers::TimerKind;
 use crate::media::plan::{Keys, Source};
 use crate::media::tone;
 use crate::sid::CallSid;
@@ -92,10 +93,10 @@ impl Call {
         if let Some(no) = refused {
             return self.refuse_refer(cx, Cause::new(603, "Decline"), &no);
         }
-        let way = self.way_to(cx, &to).and_then(|way| self.room_for_one(cx).map(|()| way));
-        match way.map(|(callee, target)| (callee, self.one_hop_further(target))) {
-            Ok((callee, Some(target))) => self.begin_transfer(cx, callee, target),
-            Ok((_, None)) => {
+        let way = self.way_to(cx, &to).and_then(|way| self.room_for_one(cx).map(|limit| (way, limit)));
+        match way.map(|((callee, target), limit)| (callee, self.one_hop_further(target), limit)) {
+            Ok((callee, Some(target), limit)) => self.begin_transfer(cx, callee, target, limit),
+            Ok((_, None, _)) => {
                 let no = busy("REFER on a call that has taken all the hops it may");
                 self.refuse_refer(cx, Cause::new(483, "Too Many Hops"), &no);
             }
@@ -108,9 +109,11 @@ impl Call {
         Some(Target { max_forwards: self.leg.hops.checked_sub(1)?, ..target })
     }
 
-    /// May the account have the new party as well? Where a document stays, the new party's leg is of the same call.
-    fn room_for_one(&self, cx: &Cx<'_>) -> Result<(), NoRoute> {
-        if self.partner().is_some() { cx.room(self.row.account) } else { Ok(()) }
+    /// May the account have the new party as well, and for how many seconds? Where a document stays, the new party's leg is of the same
+    /// call, and has its limit.
+    fn room_for_one(&self, cx: &Cx<'_>) -> Result<u32, NoRoute> {
+        let left = if self.partner().is_some() { cx.room(self.row.account)? } else { None };
+        Ok(left.map_or(self.row.time_limit_s, |left| left.min(self.row.time_limit_s)))
     }
 
     /// The transfer will not be; the call stays as it is.
@@ -127,7 +130,7 @@ impl Call {
         self.transfer = Transfer::Asked;
     }
 
-    fn begin_transfer(&mut self, cx: &mut Cx<'_>, number: String, target: Target) {
+    fn begin_transfer(&mut self, cx: &mut Cx<'_>, number: String, target: Target, limit_s: u32) {
         self.accept_refer(cx, number.clone());
         let Some(stays) = self.partner() else {
             return self.call_spare(cx, target);
@@ -139,7 +142,7 @@ impl Call {
             from: self.shown().to_owned(),
             direction: Direction::OutboundDial,
             timeout_s: RING,
-            time_limit_s: self.row.time_limit_s,
+            time_limit_s: limit_s,
             trunk: target.trunk,
             ..CallRow::empty(self.row.account, cx.now.wall, &cx.settings.node, CallStatus::Queued)
         };
@@ -232,7 +235,11 @@ impl Call {
     /// Is connected with another call from now on, whose leg this is. A child leaves its parent with that, and takes its place.
     pub(super) fn adopt(&mut self, cx: &mut Cx<'_>, child: CallSid, leg: LegId) {
         match &mut self.phase {
-            Phase::Dialling(d) => d.adopt(cx.now.mono, child, leg),
+            Phase::Dialling(d) => {
+                d.adopt(cx.now.mono, child, leg);
+                // The Dial's limit is for whoever it leads to.
+                self.timers.arm(TimerKind::DialLimit, d.limit(cx.now.mono));
+            }
             _ => {
                 self.parent = None;
                 self.phase = Phase::Dialling(Box::new(Dialling::joined(cx.now.mono, child, leg)));

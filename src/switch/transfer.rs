@@ -63,7 +63,9 @@ impl Switch {
 
     /// An INVITE with Replaces, which the endpoint has compared with the dialog: only from the same trunk, or one of the same account.
     pub(super) fn replace(&mut self, now: Now, leg: LegId, old: LegId, invite: Box<Invite>, caller: Caller) {
-        let call = self.legs.get(&old).and_then(|sid| self.calls.get(sid)).map(|call| call.row());
+        // A leg that a call has besides its own, for whom it is transferred to, is nobody's to take.
+        let call = self.legs.get(&old).and_then(|sid| self.calls.get(sid)).filter(|call| call.leg() == old);
+        let call = call.map(|call| call.row());
         let found = call.and_then(|row| Some((row.sid, self.comes_over(row, &caller)?)));
         match found {
             Some((call, trunk)) => self.tell(now, call, Event::Replaced(leg, invite, trunk, caller)),

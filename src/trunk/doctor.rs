@@ -188,6 +188,10 @@ pub fn judge(probe: &Probe, trunk: &TrunkRow, outcome: &Outcome) -> Vec<Finding>
         Outcome::NoAddress => vec![bad(format!(
             "{host} has no address (DNS): look for a mistake in outbound_host or outbound_proxy."
         ))],
+        Outcome::Refused(flow) if trunk.transport == "tls" => vec![bad(format!(
+            "{method}: nobody takes a TLS connection at {}: look at the port (5061 unless outbound_host says another).",
+            way(flow)
+        ))],
         Outcome::Refused(flow) => vec![Finding {
             change: Some(("transport", json!(if trunk.transport == "udp" { "tcp" } else { "udp" }))),
             ..bad(format!(

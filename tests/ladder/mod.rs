@@ -30,6 +30,7 @@ mod survives;
 mod transfer;
 mod users;
 mod verbs;
+mod ways;
 
 /// The names that tests give to `ladder::check`, read from their sources: a ladder that nobody shows is a mistake.
 #[test]
@@ -58,6 +59,7 @@ fn every_ladder_is_shown() {
         include_str!("spare.rs"),
         include_str!("survives.rs"),
         include_str!("transfer.rs"),
+        include_str!("ways.rs"),
         include_str!("users.rs"),
         include_str!("verbs.rs"),
     ];

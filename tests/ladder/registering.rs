@@ -12,7 +12,7 @@ use chorus::switch::Input;
 const PASSWORD: &str = "open-sesame-4711";
 
 /// A PBX, phone 0, and the trunk that registers there.
-fn pbx(seed: u64, on_register: OnRegister, document: &str) -> World {
+pub fn pbx(seed: u64, on_register: OnRegister, document: &str) -> World {
     secrets::plant(PASSWORD);
     let mut w = caller(seed, document);
     w.phones[0].registrar = Some(Registrar::new(on_register));

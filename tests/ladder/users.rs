@@ -141,7 +141,7 @@ fn user_survives_a_restart() {
 }
 
 /// Two trunks: the first, at 10.0.1.2, is the callee's; the other leads to 10.0.1.3.
-fn two_trunks(seed: u64) -> World {
+pub fn two_trunks(seed: u64) -> World {
     let mut w = caller(seed, "<Say>hello</Say>");
     w.another_trunk(TrunkRow {
         name: "second".to_owned(),

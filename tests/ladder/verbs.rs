@@ -193,6 +193,12 @@ fn stream_stopped_by_agent() {
     ladder::check(w, "stream_stopped_by_agent", "Media Streams: an agent's stop ends the stream cleanly.");
 }
 
+/// The Reason of the BYE that phone 0 got.
+fn reason(w: &crate::kit::World) -> (u16, &str) {
+    let cause = &w.phones[0].ended[0];
+    (cause.code, &cause.words)
+}
+
 #[test]
 fn handback() {
     let mut w = talking(519, "<Connect><Stream url=\"wss://agent.test/media\"/></Connect>");
@@ -203,6 +209,7 @@ fn handback() {
     w.agent_says(sid, &stop);
     over(&mut w);
     assert!(w.phones[0].headers.contains(&("X-Outcome".to_owned(), "to-sales".to_owned())));
+    assert_eq!(reason(&w), (200, "Normal Clearing"));
     let sentence = "Handback: the stream ends, no verb follows: BYE on our leg only, with the X- headers that the app gave.";
     ladder::check(w, "handback", sentence);
 }
@@ -212,6 +219,7 @@ fn hangup_parameters() {
     let mut w = talking(573, "<Hangup><Parameter name=\"X-Outcome\" value=\"to-sales\"/></Hangup>");
     over(&mut w);
     assert!(w.phones[0].headers.contains(&("X-Outcome".to_owned(), "to-sales".to_owned())));
+    assert_eq!(reason(&w), (200, "Normal Clearing"));
     ladder::check(
         w,
         "hangup_parameters",

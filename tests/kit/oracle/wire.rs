@@ -58,7 +58,7 @@ impl Oracle {
             self.inbound.entry(call).or_default().answered.get_or_insert((now, tag(&to)));
         } else if text.starts_with("INVITE ") && !to.contains("tag=") {
             let Some(sid) = header(&text, "X-Chorus-Call-Sid").and_then(|s| CallSid::parse(&s)) else {
-                return;
+                return self.complain(format!("INVITE of {call} without X-Chorus-Call-Sid"));
             };
             if !self.invited.contains(&sid) {
                 self.complain(format!("INVITE of {sid} left before its row said so"));

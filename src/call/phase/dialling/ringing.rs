@@ -10,10 +10,13 @@ use std::collections::VecDeque;
 impl Call {
     /// Rings the first of a noun's addresses, if the account may have one more call: looked at when it rings, because those that ring
     /// at the same time count as well. The far end of a trunk's call takes no place of its own.
-    pub(super) fn ring(&mut self, cx: &mut Cx<'_>, addresses: VecDeque<Spawn>) {
-        let room = if self.trunking.is_some() { Ok(()) } else { cx.room(self.row.account) };
+    pub(super) fn ring(&mut self, cx: &mut Cx<'_>, mut addresses: VecDeque<Spawn>) {
+        let room = if self.trunking.is_some() { Ok(None) } else { cx.room(self.row.account) };
         match room {
-            Ok(()) => {
+            Ok(left) => {
+                if let (Some(spawn), Some(left)) = (addresses.front_mut(), left) {
+                    spawn.row.time_limit_s = spawn.row.time_limit_s.min(left);
+                }
                 if let Some(d) = self.dialling() {
                     d.ring(cx, addresses);
                 }
