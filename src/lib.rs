@@ -22,9 +22,9 @@
 //! | room | what it is |
 //! | --- | --- |
 //! | [`api`] | HTTP in: the route table, who may, how much, what; one file a resource; `command` is what it asks of live calls |
-//! | [`sip`] | RFC 3261: `wire` reads and writes, `transaction` one state machine a file, `dialog`, `digest`, `registration` of ours elsewhere, `endpoint` joins them, `transport` has the sockets |
+//! | [`sip`] | RFC 3261: `wire` reads and writes, `transaction` one state machine a file, `dialog`, `digest`, `registrar` of who registers here, `registration` of ours elsewhere, `endpoint` joins them, `transport` has the sockets |
 //! | [`sdp`] | offer and answer for one G.711 stream |
-//! | [`trunk`] | who is calling: sources, numbers, and why not; which way a number goes, and how it is written there |
+//! | [`trunk`] | who is calling: `door`s, sources, numbers, and why not; which way a number goes, how it is written there (`normalise`); `names` of domains; the `doctor` of a trunk |
 //! | [`call`] | the heart: one call is its row, its leg, its program and one phase; a Dial's child is a call of its own |
 //! | [`media`] | what a leg shall do (`plan`), the engine that does it, the worker that gives it sockets; Play's clips |
 //! | [`streams`] | Twilio Media Streams: frames, handshake, messages, sessions |
@@ -34,13 +34,18 @@
 //! | [`switch`] | everything that decides, as one value |
 //! | [`driver`] | the one task that feeds the switch and performs what it says |
 //! | [`server`] | wiring, readiness, drain |
+//! | [`first_start`] | what a first start makes: key, account, token |
+//! | [`retention`] | lets go what is old, once an hour |
 //! | [`telemetry`] | log, metrics, timelines as ladders |
 //! | [`cli`] | the commands |
 //! | [`certificate`] | what we show over TLS |
 //! | [`clock`], [`rng`], [`sid`] | time, chance and names as data |
 //! | [`error`] | one table of Twilio's codes |
 //! | [`heap`] | what the process holds free, and gives back |
+//! | [`idmap`] | maps by ids of our own |
 //! | [`config`] | one table of settings |
+//! | [`fuzz`] | one table of all that reads octets from outside |
+//! | [`mutants`] | planted bugs, for the simulation to find |
 
 pub mod api;
 pub mod call;
