@@ -2,7 +2,6 @@
 //! however it is written, and never one of the server itself: whoever held that would stand before every other call.
 
 use super::route::LOCAL_DOMAIN;
-use std::net::IpAddr;
 
 /// What DomainNames may be here.
 #[derive(Clone, Debug, Default)]
@@ -24,9 +23,9 @@ impl Names {
     pub fn read(&self, text: &str) -> Result<String, String> {
         let suffix = self.suffix.as_deref().unwrap_or(LOCAL_DOMAIN);
         let name = text.trim_end_matches('.').to_ascii_lowercase();
-        let reserved =
+        let mut reserved =
             ["chorus", LOCAL_DOMAIN, suffix].into_iter().chain(self.own.iter().map(String::as_str));
-        if reserved.into_iter().any(|own| own.eq_ignore_ascii_case(&name)) {
+        if reserved.any(|own| own.eq_ignore_ascii_case(&name)) {
             return Err("not a name of this server itself".to_owned());
         }
         let name = if name.contains('.') { name } else { format!("{name}.{suffix}") };
@@ -42,7 +41,8 @@ impl Names {
     }
 }
 
-/// Letters, digits and `-` in words that dots join (RFC 1123 section 2.1). Never an address, which is every trunk's.
+/// Letters, digits and `-` in words that dots join (RFC 1123 section 2.1), the last not of digits alone: never an address, which is
+/// every trunk's.
 pub fn is_host_name(name: &str) -> bool {
     let good = |word: &str| {
         (1..=63).contains(&word.len())
@@ -51,5 +51,5 @@ pub fn is_host_name(name: &str) -> bool {
             && !word.ends_with('-')
     };
     let digits = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    name.len() <= 253 && name.split('.').all(good) && !digits && name.parse::<IpAddr>().is_err()
+    name.len() <= 253 && name.split('.').all(good) && !digits
 }
