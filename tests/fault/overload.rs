@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 const NUMBER: &str = "+15550000001";
 const STAYS: &str = "+15550000002";
-/// Of the peak, while the rest of the suite takes the processor and the disk away by turns: still twice of what a server does that
-/// lets what it has begun wait behind what is offered.
-const BESIDE_OTHERS: f64 = 0.6;
+/// Of the peak, with nothing else on the machine: scripts/test runs it in a step of its own.
+const GOODPUT_MIN: f64 = 0.9;
 /// Of one core.
 const HUNDREDTHS: u32 = 10;
 /// Calls that keep it busy without a queue.
@@ -119,6 +118,5 @@ async fn held_to_a_tenth_of_a_core_it_serves_nine_tenths_of_its_peak_at_three_ti
     let all = (1..=8).map(|n: u32| n.to_string()).collect();
     let seen = &crowd.seen;
     assert!(seen.refused > 0 && seen.retry_after.is_subset(&all), "{seen:?}");
-    let least = if std::env::var_os("CHORUS_ALONE").is_some() { 0.9 } else { BESIDE_OTHERS };
-    assert!(over >= least * peak, "{over:.1} of {peak:.1}");
+    assert!(over >= GOODPUT_MIN * peak, "{over:.1} of {peak:.1}");
 }
