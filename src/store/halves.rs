@@ -15,7 +15,7 @@ pub struct Halves {
 }
 
 impl Halves {
-    /// Of a row: fields of `secrets` that are not null go into the secret half.
+    /// Of a row: fields of `secrets` go into the secret half, those that are null into none.
     ///
     /// # Errors
     /// It is no struct, or a field is no JSON.
@@ -38,8 +38,11 @@ impl Split {
     fn field(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Failed> {
         self.field.clear();
         serde_json::to_writer(&mut self.field, value)?;
-        let secret = self.secrets.contains(&name) && self.field != b"null";
-        let half = if secret { &mut self.secret } else { &mut self.body };
+        // Most fields of most rows are empty; one that is missing is read as one that is.
+        if self.field == b"null" {
+            return Ok(());
+        }
+        let half = if self.secrets.contains(&name) { &mut self.secret } else { &mut self.body };
         half.push(if half.is_empty() { b'{' } else { b',' });
         serde_json::to_writer(&mut *half, name)?;
         half.push(b':');

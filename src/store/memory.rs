@@ -68,6 +68,7 @@ impl Memory {
             order: Order::Oldest,
             limit: u32::MAX,
             offset: 0,
+            halved: false,
         };
         self.select(&query).into_iter().filter_map(typed).cloned().collect()
     }
@@ -261,6 +262,7 @@ impl Tables {
             Cond::Is(column, v) => !v.is_null() && r.value(column) == v,
             Cond::In(column, list) => list.iter().any(|v| !v.is_null() && r.value(column) == v),
             Cond::Flag(column) => *r.value(column) == Value::flag(true),
+            Cond::Unset(column) => *r.value(column) == Value::flag(false),
             Cond::From(column, n) => matches!(r.value(column), Value::Int(Some(v)) if v >= n),
             Cond::To(column, n) => matches!(r.value(column), Value::Int(Some(v)) if v <= n),
             Cond::Contains(column, part) => {

@@ -26,6 +26,7 @@ pub mod memory;
 pub mod notifications;
 pub mod numbers;
 pub mod outbox;
+pub mod pace;
 pub mod page;
 mod pool;
 pub mod postgres;

@@ -41,6 +41,8 @@ pub enum Cond {
     In(&'static str, Vec<Value>),
     /// A 0/1 column that is 1. Written as a literal, so that a partial index serves it.
     Flag(&'static str),
+    /// A 0/1 column that is 0, likewise.
+    Unset(&'static str),
     /// At least.
     From(&'static str, i64),
     /// At most.
@@ -81,6 +83,8 @@ pub struct Query {
     pub limit: u32,
     /// After so many.
     pub offset: u32,
+    /// What is live and what is not is looked for apart, because the index that serves this question holds only what is over.
+    pub halved: bool,
 }
 
 impl Query {
@@ -91,7 +95,7 @@ impl Query {
             Scope::WithChildren(a) => vec![Cond::Family("account", a)],
             Scope::Operator => Vec::new(),
         };
-        Query { table: R::TABLE, conds, order: Order::Newest, limit: WHOLE_MAX, offset: 0 }
+        Query { table: R::TABLE, conds, order: Order::Newest, limit: WHOLE_MAX, offset: 0, halved: false }
     }
 
     /// And this.
@@ -121,6 +125,12 @@ impl Query {
     pub fn within(mut self, column: &'static str, p: Period) -> Query {
         self.conds.extend(p.from.map(|w| Cond::From(column, w.0)));
         self.conds.extend(p.to.map(|w| Cond::To(column, w.0)));
+        self
+    }
+
+    /// See [`Query::halved`].
+    pub fn halved(mut self) -> Query {
+        self.halved = true;
         self
     }
 

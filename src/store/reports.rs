@@ -23,6 +23,7 @@ pub struct ReportRow {
     /// Its type in the words of the switch.
     pub kind: String,
     /// The body as it came. Encrypted in the table.
+    #[serde(default)]
     pub payload: serde_json::Value,
     /// When it came.
     pub created: Wall,

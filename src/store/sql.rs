@@ -121,10 +121,14 @@ pub fn keys(d: Dialect, q: &Query) -> Stmt {
 }
 
 fn chosen(d: Dialect, what: &str, q: &Query) -> Stmt {
-    let mut s = Stmt::new(what).sql(q.table.name);
-    for (i, c) in q.conds.iter().enumerate() {
-        s = condition(d, s.sql(if i == 0 { " WHERE " } else { " AND " }), c);
-    }
+    let mut s = if q.halved {
+        // The time of creation is there for the order alone.
+        let what = what.replace(" FROM ", ", created FROM ");
+        let over = half(d, Stmt::new(what.as_str()), q, &Cond::Unset("live"));
+        half(d, over.sql(" UNION ALL ").sql(&what), q, &Cond::Flag("live"))
+    } else {
+        conditions(d, Stmt::new(what).sql(q.table.name), &q.conds.iter().collect::<Vec<_>>())
+    };
     s = match q.order {
         Order::Newest => s.sql(" ORDER BY created DESC, sid DESC"),
         Order::Oldest => s.sql(" ORDER BY created, sid"),
@@ -132,6 +136,22 @@ fn chosen(d: Dialect, what: &str, q: &Query) -> Stmt {
     };
     s = s.sql(" LIMIT ").bind(Value::Int(Some(i64::from(q.limit))));
     if q.offset > 0 { s.sql(" OFFSET ").bind(Value::Int(Some(i64::from(q.offset)))) } else { s }
+}
+
+/// One half of a query. Few rows are live, and SQLite, which does not know that, would walk through all of an account to find them.
+fn half(d: Dialect, s: Stmt, q: &Query, which: &Cond) -> Stmt {
+    let mut s = s.sql(q.table.name);
+    if d == Dialect::Sqlite && matches!(which, Cond::Flag(_)) {
+        s = s.sql(" INDEXED BY ").sql(q.table.name).sql("_live");
+    }
+    conditions(d, s, &std::iter::once(which).chain(&q.conds).collect::<Vec<_>>())
+}
+
+fn conditions(d: Dialect, mut s: Stmt, conds: &[&Cond]) -> Stmt {
+    for (i, c) in conds.iter().enumerate() {
+        s = condition(d, s.sql(if i == 0 { " WHERE " } else { " AND " }), c);
+    }
+    s
 }
 
 fn condition(d: Dialect, s: Stmt, c: &Cond) -> Stmt {
@@ -146,6 +166,7 @@ fn condition(d: Dialect, s: Stmt, c: &Cond) -> Stmt {
             s.sql(")")
         }
         Cond::Flag(column) => s.sql(column).sql(" = 1"),
+        Cond::Unset(column) => s.sql(column).sql(" = 0"),
         Cond::From(column, n) => s.sql(column).sql(" >= ").bind(int(*n)),
         Cond::To(column, n) => s.sql(column).sql(" <= ").bind(int(*n)),
         Cond::Contains(column, part) => {

@@ -119,18 +119,46 @@ pub fn open_reader(path: &Path) -> Result<Conn, String> {
     Ok(conn)
 }
 
-/// Commits a group: each transaction in a savepoint, so that a bad one leaves alone. An error means that nothing of the
-/// group was written.
+/// Commits a group. An error means that nothing of it was written. Nearly always each transaction is good, and then none needs a
+/// savepoint of its own; a bad one undoes them all, and once more each runs in its savepoint, so that the bad one leaves alone.
 pub fn commit(conn: &mut Conn, group: &[Prepared]) -> Result<Vec<Answer>, Fault> {
+    match committed(conn, |conn| all_or_none(conn, group))? {
+        Some(answers) => Ok(answers),
+        None => committed(conn, |conn| in_savepoints(conn, group).map(Some)).map(Option::unwrap_or_default),
+    }
+}
+
+/// Begins, runs, and commits; with None of `run`, and with an error, it is undone instead.
+fn committed(
+    conn: &mut Conn,
+    run: impl FnOnce(&mut Conn) -> Result<Option<Vec<Answer>>, Fault>,
+) -> Result<Option<Vec<Answer>>, Fault> {
     // Prepared once, as every statement of ours is.
     conn.execute(&Stmt::new("BEGIN IMMEDIATE"))?;
-    let done =
-        in_savepoints(conn, group).and_then(|answers| conn.execute(&Stmt::new("COMMIT")).map(|_| answers));
-    if done.is_err() {
+    let mut done = run(conn);
+    if let Ok(Some(_)) = done
+        && let Err(fault) = conn.execute(&Stmt::new("COMMIT"))
+    {
+        done = Err(fault);
+    }
+    if !matches!(done, Ok(Some(_))) {
         // After a full disk SQLite may have rolled back by itself; then this fails, and rightly.
-        let _ = conn.batch("ROLLBACK");
+        let undone = conn.batch("ROLLBACK");
+        if done.is_ok() {
+            undone?;
+        }
     }
     done
+}
+
+/// None if one is bad.
+fn all_or_none(conn: &mut Conn, group: &[Prepared]) -> Result<Option<Vec<Answer>>, Fault> {
+    for tx in group {
+        if run(conn, tx).is_err() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(group.iter().map(|_| Ok(())).collect()))
 }
 
 fn in_savepoints(conn: &mut Conn, group: &[Prepared]) -> Result<Vec<Answer>, Fault> {

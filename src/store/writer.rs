@@ -1,7 +1,8 @@
 //! (s)
-//! The writer: one thread owns the backend. It takes the first waiting transaction, then whatever else waits, without a
-//! timer: the group grows by itself when the disk is slow. Nobody is answered before the group is durable.
+//! The writer: one thread owns the backend. It takes the first waiting transaction, then whatever else waits: the group grows by
+//! itself when the disk is slow, and under load at the beat of [`super::pace`]. Nobody is answered before the group is durable.
 
+use super::pace::Pace;
 use super::snapshot::touches;
 use super::tx::{Backend, StoreError, Tx};
 use metrics::{counter, gauge, histogram};
@@ -54,7 +55,7 @@ pub(super) fn spawn(backend: Box<dyn Backend>, signs: Signs) -> std::io::Result<
     let (sender, queue) = mpsc::sync_channel(QUEUE_MAX);
     std::thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || Writer { backend, signs, queue }.run())?;
+        .spawn(move || Writer { backend, signs, queue, pace: Pace::new(Instant::now()) }.run())?;
     Ok(sender)
 }
 
@@ -62,6 +63,7 @@ struct Writer {
     backend: Box<dyn Backend>,
     signs: Signs,
     queue: Receiver<Job>,
+    pace: Pace,
 }
 
 impl Writer {
@@ -77,6 +79,8 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            // Asleep, not in `recv`: whoever brings more need not wake it up.
+            std::thread::sleep(self.pace.wait(Instant::now()));
             let mut stop = None;
             let mut group = Vec::new();
             let mut next = Some(first);
@@ -107,6 +111,7 @@ impl Writer {
 
     fn commit(&mut self, group: &[Tx], dones: Vec<Done>) {
         let began = Instant::now();
+        self.pace.begins(began, group.len());
         let mut answers = self.backend.apply(group);
         // A backend that answers too few has lost the rest.
         answers.resize_with(group.len(), || Err(StoreError::Unavailable("no answer".to_owned())));

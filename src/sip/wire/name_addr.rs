@@ -18,8 +18,8 @@ pub struct NameAddr {
     pub params: Params,
 }
 
-/// Display as written, URI text, header parameters. Checks all three without allocation.
-pub(super) fn split(s: &str) -> Result<(&str, &str, &str), &'static str> {
+/// Display as written, URI, header parameters. Checks all three without allocation.
+pub(super) fn split(s: &str) -> Result<(&str, uri::Parts<'_>, &str), &'static str> {
     let s = trim_str(s);
     let (display, uri, rest) = match find_outside(s, b'<', false) {
         Some(at) => {
@@ -37,7 +37,7 @@ pub(super) fn split(s: &str) -> Result<(&str, &str, &str), &'static str> {
         }
     };
     check_display(display)?;
-    uri::split(uri)?;
+    let uri = uri::split(uri)?;
     let params = match rest.strip_prefix(';') {
         Some(p) if !trim_str(p).is_empty() => trim_str(p),
         None if rest.is_empty() => "",
@@ -61,7 +61,7 @@ impl NameAddr {
         let (display, uri, params) = split(s)?;
         Ok(NameAddr {
             display: unquote(display).into_owned(),
-            uri: Uri::parse(uri)?,
+            uri: Uri::of(&uri)?,
             params: Params::parse(params)?,
         })
     }

@@ -124,7 +124,11 @@ fn split_sip<'a>(scheme: &'a str, rest: &'a str) -> Result<Parts<'a>, &'static s
 impl Uri {
     /// Reads a URI. Errors: whitespace or control characters, no scheme, a bad host, port or parameter.
     pub fn parse(s: &str) -> Result<Uri, &'static str> {
-        let p = split(s)?;
+        Uri::of(&split(s)?)
+    }
+
+    /// Of its pieces.
+    pub(super) fn of(p: &Parts<'_>) -> Result<Uri, &'static str> {
         let scheme = match p.scheme {
             s if s.eq_ignore_ascii_case("sip") => Scheme::Sip,
             s if s.eq_ignore_ascii_case("sips") => Scheme::Sips,

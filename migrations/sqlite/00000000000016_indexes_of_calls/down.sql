@@ -1,0 +1,10 @@
+DROP INDEX calls_called;
+DROP INDEX calls_caller;
+DROP INDEX calls_status;
+DROP INDEX calls_started;
+DROP INDEX calls_ended;
+CREATE INDEX calls_called ON calls (account, called, created, sid);
+CREATE INDEX calls_caller ON calls (account, caller, created, sid);
+CREATE INDEX calls_status ON calls (account, status, created, sid);
+CREATE INDEX calls_started ON calls (account, started) WHERE started IS NOT NULL;
+CREATE INDEX calls_ended ON calls (account, ended) WHERE ended IS NOT NULL;
