@@ -125,7 +125,9 @@ pub fn talked(r: &mut Reader, from: Wall) -> Result<Vec<(AccountSid, Wall, u64)>
     let counted: HashSet<AccountSid> = accounts.iter().filter(|a| counts(a)).map(|a| a.sid).collect();
     let mut all = Vec::new();
     for account in accounts.iter().filter(|a| counted.contains(&a.sid) || counted.contains(&a.owner)) {
-        let q = Query::new::<CallRow>(Scope::Account(account.sid)).and(Cond::Unset("live")).within("ended", since);
+        let q = Query::new::<CallRow>(Scope::Account(account.sid))
+            .and(Cond::Unset("live"))
+            .within("ended", since);
         let calls = r.rows::<CallRow>(&q.limit(u32::MAX))?;
         let times = |c: CallRow| Some((c.account, c.ended?, c.ended?.seconds_since(c.answered?)));
         all.extend(calls.into_iter().filter_map(times));

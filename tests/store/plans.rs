@@ -158,7 +158,9 @@ async fn no_list_reads_a_whole_table() {
                 line.starts_with("SEARCH") || (line.starts_with("SCAN") && line.contains(" USING INDEX "));
             let sorts = line.starts_with("USE TEMP B-TREE");
             // Two halves, each in its order, are one list in that order; live calls are few.
-            if ["MERGE (UNION ALL)", "LEFT", "RIGHT", "SCAN calls USING INDEX calls_live"].contains(&line.as_str()) {
+            if ["MERGE (UNION ALL)", "LEFT", "RIGHT", "SCAN calls USING INDEX calls_live"]
+                .contains(&line.as_str())
+            {
                 continue;
             }
             assert!(walks || (sorts && may_sort), "{name}: {plan:?}");
