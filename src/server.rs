@@ -266,6 +266,7 @@ fn serve_http(
         names: config.names(),
         numbers_open: config.numbers_open,
         reach: api::Reach {
+            listen: config.sip_listen.ip(),
             external_ip: config.external_ip,
             roots: Arc::new(tls::roots(config.ca_file.as_deref())?),
             dns: config.dns.clone(),

@@ -108,6 +108,8 @@ pub struct ApiConfig {
 /// How SIP peers are reached, as by the server's own calls.
 #[derive(Clone, Debug)]
 pub struct Reach {
+    /// Of CHORUS_SIP_LISTEN.
+    pub listen: std::net::IpAddr,
     /// CHORUS_EXTERNAL_IP.
     pub external_ip: Option<std::net::IpAddr>,
     /// Authorities that are believed where a trunk names none.
@@ -118,7 +120,12 @@ pub struct Reach {
 
 impl Default for Reach {
     fn default() -> Reach {
-        Reach { external_ip: None, roots: Arc::new(rustls::RootCertStore::empty()), dns: Vec::new() }
+        Reach {
+            listen: std::net::Ipv4Addr::UNSPECIFIED.into(),
+            external_ip: None,
+            roots: Arc::new(rustls::RootCertStore::empty()),
+            dns: Vec::new(),
+        }
     }
 }
 

@@ -117,6 +117,11 @@ pub fn report(said: &Value, trunk: &str) -> String {
     let patch = said.get("patch").filter(|p| p.as_object().is_some_and(|o| !o.is_empty()));
     if let Some(patch) = patch {
         out.push_str(&format!("\nChange it: PATCH /carrier/v1/sip_trunks/{trunk}\n{patch}\n"));
+        // Only the operator knows a user or a password; no attribute takes the words that stand for it.
+        let mut values = patch.as_object().into_iter().flat_map(|o| o.values());
+        if values.any(|v| v.as_str().is_some_and(|text| text.contains(' '))) {
+            out.push_str("Put what you know in the place of the words.\n");
+        }
     }
     out
 }

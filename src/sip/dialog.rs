@@ -163,10 +163,7 @@ impl Dialog {
         let Some(uri) = first.or_else(|| Uri::parse(&self.ids.remote_target).ok()) else { return flow };
         let Ok(ip) = uri.next_host().parse::<IpAddr>() else { return flow };
         let source = flow.remote.ip().to_canonical();
-        let realm = private_realm(ip);
-        let hidden =
-            ip.is_unspecified() || (realm.is_some() && ip != source && realm != private_realm(source));
-        if hidden || ip.is_ipv4() != source.is_ipv4() {
+        if is_hidden(ip, source) || ip.is_ipv4() != source.is_ipv4() {
             return flow;
         }
         let transport = match uri.transport().map(str::to_ascii_lowercase).as_deref() {
@@ -196,6 +193,18 @@ impl Dialog {
             .header("Call-ID", &ids.call_id)
             .header("CSeq", &format!("{cseq} {method}"))
     }
+}
+
+/// Does this address, which a peer wrote, mean nothing here? One of a private network that its messages do not come from.
+pub fn is_hidden(ip: IpAddr, source: IpAddr) -> bool {
+    let source = source.to_canonical();
+    let realm = private_realm(ip);
+    ip.is_unspecified() || (realm.is_some() && ip != source && realm != private_realm(source))
+}
+
+/// Does this address mean nothing outside its own network?
+pub fn is_private(ip: IpAddr) -> bool {
+    private_realm(ip).is_some()
 }
 
 /// Of an address that means nothing outside its own network: which kind of network. Two of one kind are taken for

@@ -1,5 +1,6 @@
 //! How a trunk's SIP is met: what we ask of its peer, and what of the peer's wishes we follow.
 
+use crate::sip::check::SUPPORTED;
 use crate::store::rows::TrunkRow;
 use serde::{Deserialize, Serialize};
 
@@ -86,5 +87,20 @@ impl Manners {
             session_expires: trunk.session_expires.unwrap_or(SESSION_EXPIRES),
             redirects: trunk.redirects,
         }
+    }
+    /// What an INVITE of ours says of extensions (RFC 3262 section 4, RFC 4028 section 7.1); `min_se`: the shortest session timer
+    /// that a 422 asked for, in seconds.
+    pub fn extensions(&self, min_se: Option<u32>) -> Vec<(String, String)> {
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let known = SUPPORTED.iter().filter(|tag| self.reliability != Reliability::Off || **tag != "100rel");
+        let mut fields = vec![field("Supported", &known.copied().collect::<Vec<_>>().join(", "))];
+        if self.reliability == Reliability::Required {
+            fields.push(field("Require", "100rel"));
+        }
+        if self.session_expires > 0 {
+            fields.push(field("Session-Expires", &self.session_expires.to_string()));
+        }
+        fields.extend(min_se.map(|least| field("Min-SE", &least.to_string())));
+        fields
     }
 }

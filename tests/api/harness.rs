@@ -58,11 +58,13 @@ fn database() -> String {
 pub struct Setup {
     pub numbers_open: bool,
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Further variables, or others.
+    pub more: Vec<(&'static str, String)>,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { numbers_open: true, tls: None }
+        Setup { numbers_open: true, tls: None, more: vec![] }
     }
 }
 
@@ -81,6 +83,7 @@ fn config(dir: &std::path::Path, setup: &Setup) -> Config {
         env.insert("CHORUS_TLS_CERT", cert.display().to_string());
         env.insert("CHORUS_TLS_KEY", key.display().to_string());
     }
+    env.extend(setup.more.iter().cloned());
     Config::load(&|name| env.get(name).cloned(), None).unwrap()
 }
 

@@ -29,5 +29,5 @@ mod sip_domains;
 mod targets;
 mod tenancy;
 mod tls;
-mod trunk_test;
+pub mod trunk_test;
 mod trunks;

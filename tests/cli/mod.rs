@@ -6,6 +6,7 @@ mod ear;
 mod ladder;
 mod settings;
 mod small;
+mod trunk;
 
 use crate::security::layer;
 use std::path::PathBuf;

@@ -13,7 +13,7 @@ mod keepalive;
 mod late;
 mod lost;
 mod machines;
-mod names;
+pub mod names;
 mod net;
 mod offers;
 mod oracle;

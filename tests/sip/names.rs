@@ -10,9 +10,12 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-const A: u16 = 1;
-const SRV: u16 = 33;
-const NAPTR: u16 = 35;
+pub const A: u16 = 1;
+pub const SRV: u16 = 33;
+pub const NAPTR: u16 = 35;
+
+/// What a server holds: owner, type, data.
+pub type Zone = Vec<(&'static str, u16, Vec<u8>)>;
 
 /// A name as it stands in a record.
 fn name(text: &str) -> Vec<u8> {
@@ -24,18 +27,18 @@ fn string(text: &str) -> Vec<u8> {
     [&[text.len() as u8], text.as_bytes()].concat()
 }
 
-fn srv(priority: u16, port: u16, host: &str) -> Vec<u8> {
+pub fn srv(priority: u16, port: u16, host: &str) -> Vec<u8> {
     let numbers = [priority, 1, port].map(u16::to_be_bytes).concat();
     [numbers, name(host)].concat()
 }
 
-fn naptr(order: u16, preference: u16, flags: &str, service: &str, to: &str) -> Vec<u8> {
+pub fn naptr(order: u16, preference: u16, flags: &str, service: &str, to: &str) -> Vec<u8> {
     let numbers = [order, preference].map(u16::to_be_bytes).concat();
     [numbers, string(flags), string(service), string(""), name(to)].concat()
 }
 
-/// What the zone holds: owner, type, data.
-fn zone() -> Vec<(&'static str, u16, Vec<u8>)> {
+/// The zone of these tests.
+fn zone() -> Zone {
     let ip = |n: u8| Ipv4Addr::new(192, 0, 2, n).octets().to_vec();
     vec![
         ("carrier.test", NAPTR, naptr(20, 1, "s", "SIP+D2U", "_sip._udp.carrier.test")),
@@ -57,7 +60,7 @@ fn zone() -> Vec<(&'static str, u16, Vec<u8>)> {
 }
 
 /// Answers with what the zone has, or with nothing.
-fn answer(query: &[u8]) -> Option<Vec<u8>> {
+pub fn answer(query: &[u8], zone: &Zone) -> Option<Vec<u8>> {
     let mut labels = vec![];
     let mut at = 12;
     while let Some(length) = query.get(at).copied().filter(|l| *l > 0) {
@@ -68,12 +71,12 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let question = query.get(12..at + 5)?;
     let kind = u16::from_be_bytes(query.get(at + 1..at + 3)?.try_into().ok()?);
     let asked = labels.join(".");
-    let found: Vec<_> = zone().into_iter().filter(|(owner, k, _)| *owner == asked && *k == kind).collect();
+    let found: Vec<_> = zone.iter().filter(|(owner, k, _)| *owner == asked && *k == kind).collect();
     // Authoritative, no error; one question.
     let mut out = [&query[..2], &[0x84, 0, 0, 1, 0, found.len() as u8, 0, 0, 0, 0], question].concat();
     for (_, kind, data) in found {
         out.extend([0xc0, 12]);
-        out.extend([kind, 1].map(u16::to_be_bytes).concat());
+        out.extend([*kind, 1].map(u16::to_be_bytes).concat());
         out.extend(60_u32.to_be_bytes());
         out.extend((data.len() as u16).to_be_bytes());
         out.extend(data);
@@ -99,7 +102,7 @@ async fn server_that_knows(types: fn(u16) -> bool) -> SocketAddr {
         let mut buffer = [0; 1_500];
         while let Ok((n, from)) = socket.recv_from(&mut buffer).await {
             let known = kind(&buffer[..n]).is_some_and(types);
-            if let Some(bytes) = answer(&buffer[..n]).filter(|_| known) {
+            if let Some(bytes) = answer(&buffer[..n], &zone()).filter(|_| known) {
                 let _ = socket.send_to(&bytes, from).await;
             }
         }

@@ -164,12 +164,12 @@ fn a_certificate_that_is_not_believed_ends_the_call_and_says_why() {
             (
                 house.certificate("pbx.test", false),
                 authority(&house.pem),
-                "not for this name but for DnsName(\"pbx.test\")",
+                "not for this name but for pbx.test",
             ),
             (
                 good.clone(),
                 TrunkTls { names: vec!["sbc.test".into()], ..authority(&house.pem) },
-                "not for this name but for DnsName(\"localhost\")",
+                "not for this name but for localhost",
             ),
             (
                 good.clone(),

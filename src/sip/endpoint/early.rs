@@ -15,11 +15,10 @@ use super::leg::{Calling, Leg, Phase};
 use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sid::TrunkSid;
-use crate::sip::check::SUPPORTED;
 use crate::sip::dialog::Dialog;
 use crate::sip::event::{Flow, LegId};
 use crate::sip::wire::{Message, Method, RAck};
-use crate::trunk::manners::{Manners, Reliability};
+use crate::trunk::manners::Manners;
 
 /// Most early dialogs of one INVITE; responses of further ones are taken as if they were not reliable.
 const EARLY_MAX: usize = 16;
@@ -102,19 +101,7 @@ impl Calling {
 
     /// What our INVITE says of extensions over this trunk (RFC 3262 section 4, RFC 4028 section 7.1).
     pub fn extensions(&self) -> Vec<(String, String)> {
-        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let reliability = self.manners.reliability;
-        let known = SUPPORTED.iter().filter(|tag| reliability != Reliability::Off || **tag != "100rel");
-        let mut fields = vec![field("Supported", &known.copied().collect::<Vec<_>>().join(", "))];
-        if reliability == Reliability::Required {
-            fields.push(field("Require", "100rel"));
-        }
-        let interval = self.manners.session_expires;
-        if interval > 0 {
-            fields.push(field("Session-Expires", &interval.to_string()));
-        }
-        fields.extend(self.min_se.map(|(least, _)| field("Min-SE", &least.to_string())));
-        fields
+        self.manners.extensions(self.min_se.map(|(least, _)| least))
     }
 }
 

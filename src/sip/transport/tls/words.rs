@@ -45,7 +45,8 @@ fn certificate(why: &CertificateError) -> String {
             "its certificate was not signed by the authority of that name that is known here".to_owned()
         }
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = presented.join(", ");
+            let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+            let names = names.join(", ");
             format!("its certificate is not for this name but for {names} (tls_peer_names of the trunk)")
         }
         CertificateError::NotValidForName => {
@@ -59,6 +60,11 @@ fn certificate(why: &CertificateError) -> String {
     }
 }
 
+/// `pbx.example` of `DnsName("pbx.example")`, as rustls lists them.
+fn bare(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
+}
+
 fn refusal(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::CertificateRequired => {
@@ -66,7 +72,9 @@ fn refusal(alert: AlertDescription) -> String {
         }
         AlertDescription::UnknownCA
         | AlertDescription::BadCertificate
-        | AlertDescription::CertificateUnknown => {
+        | AlertDescription::CertificateUnknown
+        // Signed by another key under the name of an authority that it believes.
+        | AlertDescription::DecryptError => {
             format!("it does not believe our certificate ({alert:?})")
         }
         other => format!("it refused the handshake ({other:?})"),
