@@ -10,6 +10,7 @@ mod commits;
 mod dial;
 mod effects;
 mod elastic;
+mod explain;
 pub mod external;
 mod guard;
 mod io;
@@ -43,6 +44,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::{net::SocketAddr, sync::Arc};
 
 pub use io::{Input, Output};
+pub use pacing::QUEUED_MAX;
 pub use workers::WorkerId;
 
 /// Calls that may be live at once; more are refused with 503.
@@ -336,21 +338,6 @@ impl Switch {
         match self.legs.get(&leg).copied() {
             Some(call) => self.tell(now, call, Event::Port(result)),
             None => self.close_port(leg),
-        }
-    }
-
-    /// What a call sees while it handles something; its effects go to `fx`.
-    fn cx<'a>(&'a mut self, now: Now, fx: &'a mut Vec<Effect>) -> Cx<'a> {
-        Cx {
-            now,
-            rng: &mut self.rng,
-            ids: &mut self.ids,
-            tables: &self.tables,
-            registrar: self.endpoint.registrar(),
-            channels: &self.channels,
-            usage: &self.usage,
-            settings: &self.settings,
-            fx,
         }
     }
 

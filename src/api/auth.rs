@@ -84,7 +84,7 @@ pub async fn recognise(
         let same = bool::from(password.as_bytes().ct_eq(token.as_bytes()));
         return match account {
             Some((account, standing)) if same && !token.is_empty() => {
-                alive(Caller { account, key: None }, standing)
+                alive(standing).map(|()| Caller { account, key: None })
             }
             _ => Err(stranger()),
         };
@@ -95,7 +95,7 @@ pub async fn recognise(
     check_secret(api, guard, sid, row.as_ref(), password, source).await?;
     let owner = row.map(|k| k.account).ok_or_else(stranger)?;
     let (account, standing) = account(api, owner).await?.ok_or_else(stranger)?;
-    alive(Caller { account, key: Some(sid) }, standing)
+    alive(standing).map(|()| Caller { account, key: Some(sid) })
 }
 
 async fn account(api: &Api, sid: AccountSid) -> Result<Option<(AccountRow, Standing)>, Refusal> {
@@ -107,9 +107,10 @@ async fn account(api: &Api, sid: AccountSid) -> Result<Option<(AccountRow, Stand
     }))
 }
 
-fn alive(caller: Caller, standing: Standing) -> Result<Caller, Refusal> {
+/// May it do anything?
+pub fn alive(standing: Standing) -> Result<(), Refusal> {
     match standing {
-        Standing::Active => Ok(caller),
+        Standing::Active => Ok(()),
         Standing::Suspended => Err(Refusal::plain(20005)),
         Standing::Closed => Err(stranger()),
     }

@@ -1,5 +1,6 @@
 //! (s) POST Calls: from checked parameters to a dial request, once for each Idempotency-Key.
 
+use super::auth;
 use super::calls::show;
 use super::command::*;
 use super::hooks::given;
@@ -7,9 +8,10 @@ use super::operation::{Ctx, Outcome};
 use super::params::{Kind, Param, Params, param};
 use super::parse;
 use super::refusal::Refusal;
-use crate::sid::{ApplicationSid, CallSid};
+use crate::sid::{AccountSid, ApplicationSid, CallSid};
+use crate::store::query::Scope;
 use crate::store::rows::{ApplicationRow, CallRow, Hook, NumberRow, RecordWish, Subscription};
-use crate::store::{applications, calls, numbers};
+use crate::store::{accounts, applications, calls, numbers};
 
 /// Events of a call's progress.
 pub const CALL_EVENTS: &[&str] = &["initiated", "ringing", "answered", "completed"];
@@ -201,16 +203,52 @@ fn sip_auth(p: &Params) -> Result<Option<(String, String)>, Refusal> {
 }
 
 /// To a phone number, who calls must be a number of the account.
-fn check_caller(to: &str, from: &str, owned: &Owned) -> Result<(), Refusal> {
+fn check_from(to: &str, from: &str, number: Option<&NumberRow>) -> Result<(), Refusal> {
     if to.starts_with("sip:") {
         return Ok(());
     }
     if parse::phone(from).is_none() {
         return Err(Refusal::new(21212, "From must be a phone number in E.164 if To is one."));
     }
-    if owned.number.is_none() {
+    if number.is_none() {
         let words = format!("The source phone number provided, {from}, is not a number of this account.");
         return Err(Refusal::new(21210, words));
+    }
+    Ok(())
+}
+
+/// What an account's POST Calls to `to` would be refused with before the live calls are asked, for whoever asks why not. The others of
+/// its parameters are not known.
+///
+/// # Errors
+/// 503: the database does not answer.
+pub async fn at_the_door(
+    ctx: &Ctx,
+    account: AccountSid,
+    to: &str,
+    from: Option<String>,
+) -> Result<Option<Refusal>, Refusal> {
+    let calls = from.clone();
+    let (found, number) = ctx
+        .read(move |r| {
+            let number = match &calls {
+                Some(from) => numbers::by_number(r, Scope::Account(account), from)?,
+                None => None,
+            };
+            Ok((accounts::with_owner(r, Scope::Operator, account)?, number))
+        })
+        .await?;
+    let Some((row, owner)) = found else {
+        return Ok(Some(Refusal::new(20404, format!("There is no account {account}."))));
+    };
+    let asleep = auth::alive(row.standing(owner.as_ref())).err();
+    Ok(asleep.or_else(|| check_from(to, &from?, number.as_ref()).err()))
+}
+
+fn check_caller(to: &str, from: &str, owned: &Owned) -> Result<(), Refusal> {
+    check_from(to, from, owned.number.as_ref())?;
+    if to.starts_with("sip:") {
+        return Ok(());
     }
     match owned.caller_id {
         true => Ok(()),

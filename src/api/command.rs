@@ -6,6 +6,7 @@ use crate::clock::Wall;
 use crate::sid::*;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, CallRow, Hook, RecordWish, RecordingRow, StreamRow, Subscription};
+use crate::trunk::explain::{Explanation, Question};
 
 /// Seconds an outbound call rings unless `Timeout` says otherwise.
 pub const TIMEOUT_DEFAULT_S: u32 = 60;
@@ -162,6 +163,8 @@ pub enum Request {
     External(Box<ExternalCall>),
     /// An external switch tells of its call. Answers: `Call` after the commit, `NotLive`, `Busy`.
     Reported(CallSid, Box<CallReport>),
+    /// What would become of a call over a trunk now. Answers: `Explained`; `NotLive`: there is no such trunk.
+    Explain(Box<Question>),
     /// Accounts, numbers, applications or trunks were committed: rebuild the snapshot, then answer `Done`, so that
     /// a call that arrives after our 2xx already meets them.
     TablesChanged,
@@ -180,6 +183,8 @@ pub enum Answer {
     Timeline(Vec<crate::store::rows::Line>),
     /// Each trunk that registers, as it stands now; and the bindings of those whose peers register here.
     Registrations(Vec<(TrunkSid, RegistrationState)>, Vec<BindingRow>),
+    /// Step by step, in both directions.
+    Explained(Box<Explanation>),
     /// Nothing to show.
     Done,
     /// This process holds no such live call.

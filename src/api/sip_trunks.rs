@@ -1,21 +1,21 @@
 //! (s) `/carrier/v1/sip_trunks`: the operator's trunks. Flat JSON or JSON:API comes in, JSON:API goes out (ruling 2.10).
 
-use super::carrier;
 use super::carrier_body::{Given, unprocessable};
+use super::live::{Answer, Request};
 use super::operation::{Ctx, Outcome};
 use super::page::wanted;
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
-use super::schema::{Schema, Type, always};
+use super::schema::{Schema, Type, always, maybe};
 use super::trunk_fields::{Live, TRUNK, show};
 use super::trunk_rules::{apply, check, settle};
-use crate::call::tables::Tables;
+use super::{call_create, carrier};
 use crate::sid::{AccountSid, TrunkSid};
 use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
+use crate::store::trunks;
 use crate::store::tx::{Op, Tx};
-use crate::store::{snapshot, trunks};
-use crate::trunk::explain::{self, Step};
+use crate::trunk::explain::{Question, Step, refused};
 use serde_json::{Value, json};
 
 /// What the body makes of a row, and a password that was made up for it.
@@ -91,11 +91,15 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
 /// Of explain.
 pub const EXPLAIN: &[Param] = &[
     param("number", Kind::Text(64), "The number as it is dialled.").required(20001).example("15550000001"),
-    param("from", Kind::Text(64), "The caller as it stands in From."),
+    param(
+        "from",
+        Kind::Text(64),
+        "Who calls: as it stands in From of a call that comes in, or From of POST Calls.",
+    ),
     param(
         "account_sid",
         Kind::Sid("AC"),
-        "Who dials out; the trunk's account by default, else the number's.",
+        "Who dials out; by default whose the trunk is, else whose number calls or is called, else the only account.",
     ),
 ];
 
@@ -103,31 +107,48 @@ pub const EXPLAIN: &[Param] = &[
 pub const EXPLANATION: Schema = Schema {
     name: "carrier.v1.sip_trunk.explanation",
     element: "Explanation",
-    props: &[always("inbound", Type::Records(&STEP)), always("outbound", Type::Records(&STEP))],
+    props: &[always("inbound", Type::Records(&EXPLAINED)), always("outbound", Type::Records(&EXPLAINED))],
 };
 
-/// One step of it.
+/// One step of it; a refusal's with its code.
+const EXPLAINED: Schema = Schema {
+    name: "carrier.v1.sip_trunk.explained",
+    element: "Explained",
+    props: &[always("ok", Type::Bool), always("words", Type::Text), maybe("code", Type::Int)],
+};
+
+/// One thing that a test has found.
 pub const STEP: Schema = Schema {
     name: "carrier.v1.sip_trunk.step",
     element: "Step",
     props: &[always("ok", Type::Bool), always("words", Type::Text)],
 };
 
-/// GET /carrier/v1/sip_trunks/{Sid}/explain.
+/// GET /carrier/v1/sip_trunks/{Sid}/explain: the live calls are asked, because they decide.
 pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
     let trunk = find(&ctx).await?;
-    let all = ctx.read(snapshot::snapshot).await?;
-    let all = Tables::of(all);
-    let tables = &all.trunks;
-    let number = ctx.params.text("number").unwrap_or_default();
-    let account = ctx.params.text("account_sid").and_then(AccountSid::parse).or(trunk.account);
-    let account = account.or_else(|| tables.number_on(&[trunk.sid], number).map(|n| n.account));
-    let steps = |steps: Vec<Step>| -> Vec<Value> {
-        steps.into_iter().map(|s| json!({ "ok": s.ok, "words": s.words })).collect()
+    let question = Question {
+        trunk: trunk.sid,
+        number: ctx.params.owned("number").unwrap_or_default(),
+        from: ctx.params.owned("from"),
+        account: ctx.params.text("account_sid").and_then(AccountSid::parse),
     };
-    let inbound = explain::inbound(&all, &trunk, number, ctx.params.text("from"));
-    let outbound = explain::outbound(tables, &trunk, number, account.unwrap_or_default());
-    let attributes = json!({ "inbound": steps(inbound), "outbound": steps(outbound) });
+    let (number, from) = (question.number.clone(), question.from.clone());
+    let explained = match ctx.api.live.ask(Request::Explain(Box::new(question))).await {
+        Answer::Explained(explained) => *explained,
+        Answer::NotLive => return Err(ctx.not_found()),
+        _ => return Err(Refusal::unavailable()),
+    };
+    let outbound = match explained.account {
+        Some(account) => call_create::at_the_door(&ctx, account, &number, from).await?,
+        None => None,
+    };
+    let outbound =
+        outbound.map_or(explained.outbound, |refusal| vec![refused(refusal.code, refusal.message)]);
+    let steps = |steps: Vec<Step>| -> Vec<Value> {
+        steps.into_iter().map(|s| json!({ "ok": s.ok, "words": s.words, "code": s.code })).collect()
+    };
+    let attributes = json!({ "inbound": steps(explained.inbound), "outbound": steps(outbound) });
     Ok(carrier::document(carrier::resource(&EXPLANATION, trunk.sid, attributes)))
 }
 

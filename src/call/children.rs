@@ -224,8 +224,13 @@ fn of_trunk(parent: &Call) -> Vec<(String, String)> {
     ]
 }
 
+/// What a Dial says of a party that was not reached, by its last cause.
+pub fn unreached(cause: &str) -> String {
+    format!("the dialled party could not be reached: {cause}")
+}
+
 /// In a document a country that is not open is another code than in a request.
-fn in_a_dial(no: NoRoute) -> NoRoute {
+pub fn in_a_dial(no: NoRoute) -> NoRoute {
     NoRoute { code: if no.code == 21215 { 13227 } else { no.code }, ..no }
 }
 

@@ -47,7 +47,8 @@ impl Call {
             | Request::Reported(..)
             | Request::Timeline(_)
             | Request::TablesChanged
-            | Request::Registrations => {
+            | Request::Registrations
+            | Request::Explain(_) => {
                 cx.push(Effect::Reply(ticket, Box::new(Answer::NotLive)));
             }
         }

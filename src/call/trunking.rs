@@ -26,7 +26,9 @@ const RING_S: u32 = 180;
 /// Seconds that a call may last.
 pub const TIME_LIMIT_S: u32 = 24 * 3_600;
 /// The trunk has no origination URL that can be rung.
-const NO_URL: u32 = 32_010;
+pub const NO_URL: u32 = 32_010;
+/// The same in words.
+pub const NO_URL_WORDS: &str = "the trunk has no origination URL that is enabled";
 /// What was dialled could not be reached.
 const UNREACHED: u32 = 32_011;
 
@@ -116,7 +118,7 @@ impl Call {
     fn ring_pbx(&mut self, cx: &mut Cx<'_>, dial: Dial, urls: &[OriginationUrlRow]) {
         let addresses = addresses(cx, urls, &self.row.to);
         if addresses.is_empty() {
-            notify::write(cx, &self.row, NO_URL, "the trunk has no origination URL that is enabled");
+            notify::write(cx, &self.row, NO_URL, NO_URL_WORDS);
         }
         let ways = children::at_addresses(cx, self, &dial, &addresses);
         let waiting = ways.map(|spawn| VecDeque::from([spawn])).into_iter().collect();
@@ -174,7 +176,7 @@ fn addresses(cx: &mut Cx<'_>, urls: &[OriginationUrlRow], number: &str) -> Vec<S
 }
 
 /// The called number takes the place of a user part that is not there.
-fn with_user(url: &str, number: &str) -> String {
+pub fn with_user(url: &str, number: &str) -> String {
     let Some((scheme, rest)) = url.split_once(':') else { return url.to_owned() };
     let address = rest.split([';', '?']).next().unwrap_or(rest);
     match address.contains('@') {

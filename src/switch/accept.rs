@@ -16,25 +16,26 @@ use crate::store::rows::{
 };
 use crate::store::tx::{Op, Tx};
 use crate::trunk::policy::Believed;
-use crate::trunk::{Snapshot, normalise};
+use crate::trunk::{Snapshot, normalise, route};
+use admit::ByName;
 use std::net::IpAddr;
 
 /// A refusal: what the peer is told, and why in a sentence.
 pub(super) struct Refusal {
     pub cause: Cause,
-    /// For the log.
+    /// For the account, and for the log.
     pub words: String,
     pub account: Option<AccountSid>,
-    /// What that account is told, if it is less: the log is the operator's, who may know everybody's trunks and numbers.
-    told: Option<Box<Told>>,
+    /// What only the operator may read, who may know everybody's trunks and numbers.
+    aside: Option<Box<Aside>>,
     /// Of the notification.
     pub code: u32,
     /// A further field of the answer.
     header: Option<Box<(String, String)>>,
 }
 
-/// Words for an account.
-struct Told(String);
+/// Words for the operator.
+struct Aside(String);
 
 /// What becomes of a call to a number.
 pub(super) struct Handled<'a> {
@@ -43,15 +44,36 @@ pub(super) struct Handled<'a> {
     pub handler: Handler<'a>,
 }
 
+/// Where a call over a trunk leads.
+pub(super) enum WayIn<'a> {
+    Number(Handled<'a>),
+    ByName(ByName<'a>),
+}
+
 impl Refusal {
     /// With the account whose debugger is told.
     pub(super) fn new(cause: Cause, words: String, account: Option<AccountSid>) -> Refusal {
-        Refusal { cause, words, account, told: None, code: 32100, header: None }
+        Refusal { cause, words, account, aside: None, code: 32100, header: None }
     }
 
-    /// With other words for the account.
-    fn telling(self, told: String) -> Refusal {
-        Refusal { told: Some(Box::new(Told(told))), ..self }
+    /// With words for the operator alone.
+    fn with_aside(self, aside: String) -> Refusal {
+        Refusal { aside: Some(Box::new(Aside(aside))), ..self }
+    }
+
+    /// What only the operator may read of it.
+    pub(super) fn aside(&self) -> Option<&str> {
+        self.aside.as_ref().map(|aside| aside.0.as_str())
+    }
+
+    /// All of it, for the operator.
+    pub(super) fn in_full(&self) -> String {
+        [self.words.as_str()].into_iter().chain(self.aside()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// As the account's debugger has it of a call to `user`, and as `explain` says it beforehand.
+    pub(super) fn stored(&self, user: &str) -> String {
+        format!("a call to {user} was refused with {}: {}", self.cause.code, self.words)
     }
 
     /// With another code in the debugger.
@@ -109,21 +131,10 @@ impl Switch {
         }
     }
 
-    /// Is there a place for one more? If not, this account hears of it.
-    fn place(&self, account: Option<AccountSid>) -> Result<(), Refusal> {
-        if self.has_place() {
-            return Ok(());
-        }
-        let words = format!("{} calls are live, as many as this server takes", self.calls_max);
-        Err(unavailable(words, account))
-    }
-
     /// Is there a place for one more, and a port? If not, this account hears of it.
     fn may_begin(&self, now: Now, account: Option<AccountSid>) -> Result<(), Refusal> {
-        if self.workers.have_no_port(now.mono) {
-            return Err(unavailable("there was no RTP port a moment ago".to_owned(), account));
-        }
-        self.place(account)
+        let unavailable = |words| Refusal::new(Cause::new(503, "Service Unavailable"), words, account);
+        self.is_open(now).map_err(unavailable)
     }
 
     /// The account whose door it is.
@@ -140,7 +151,7 @@ impl Switch {
     }
 
     /// How many seconds an account's call may last by its rules. 486, not 503: another way here would find the same account.
-    pub(super) fn within_rules(&mut self, now: Now, account: AccountSid) -> Result<u32, Refusal> {
+    pub(super) fn within_rules(&self, now: Now, account: AccountSid) -> Result<u32, Refusal> {
         self.room(now, account).map_err(|(code, words)| {
             Refusal::new(Cause::new(486, "Account Limit Reached"), words, Some(account)).noted_as(code)
         })
@@ -154,15 +165,13 @@ impl Switch {
     ) -> Result<(CallRow, Option<Trunking>), Refusal> {
         let tables = self.tables.clone();
         let called = called(&tables.trunks, invite, trunks);
-        self.may_begin(now, tables.trunks.pinned(trunks))?;
-        if tables.trunks.number_on(trunks, called).is_none()
-            && let Some(named) = self.admit_by_name(now, invite, trunks, called)
-        {
-            return named.map(|row| (row, None));
-        }
-        let Handled { number, trunk, handler } =
-            self.handler_of(&tables, invite.flow.remote.ip(), trunks, called)?;
-        let seconds = self.within_rules(now, number.account)?;
+        let (way, seconds) = self.way_in(now, &tables, Some(invite.flow.remote.ip()), trunks, called)?;
+        let Handled { number, trunk, handler } = match way {
+            WayIn::Number(handled) => handled,
+            WayIn::ByName(named) => {
+                return Ok((self.row_by_name(now, invite, &named, called, seconds), None));
+            }
+        };
         let from = caller(invite, Some(trunk));
         let mut row = self.row_of(now, number, trunk.sid, from);
         row.forwarded_from = Some(invite.diverted_by.clone()).filter(|by| !by.is_empty());
@@ -174,39 +183,56 @@ impl Switch {
         Ok((row, trunking))
     }
 
+    /// Where a call over one of these trunks leads, and how many seconds it may last there: everything that is asked of it before it
+    /// is one, in this order. `explain` asks the same.
+    pub(super) fn way_in<'t>(
+        &self,
+        now: Now,
+        tables: &'t Tables,
+        source: Option<IpAddr>,
+        trunks: &[TrunkSid],
+        called: &str,
+    ) -> Result<(WayIn<'t>, u32), Refusal> {
+        self.may_begin(now, tables.trunks.pinned(trunks))?;
+        let unknown = tables.trunks.number_on(trunks, called).is_none();
+        let (way, account) = match unknown.then(|| self.by_name(tables, trunks, called)).flatten() {
+            Some(named) => {
+                let named = named?;
+                let account = named.account;
+                (WayIn::ByName(named), account)
+            }
+            None => {
+                let handled = self.handler_of(tables, source, trunks, called)?;
+                let account = handled.number.account;
+                (WayIn::Number(handled), account)
+            }
+        };
+        Ok((way, self.within_rules(now, account)?))
+    }
+
     /// Which number was called over one of these trunks, and what its account wants done. That a number is another account's looks like
     /// a number that is nobody's, to the peer and to the account.
     pub(super) fn handler_of<'t>(
         &self,
         tables: &'t Tables,
-        source: IpAddr,
+        source: Option<IpAddr>,
         trunks: &[TrunkSid],
         called: &str,
     ) -> Result<Handled<'t>, Refusal> {
-        let refuse =
-            |code, phrase: &str, words, account| Refusal::new(Cause::new(code, phrase), words, account);
         let found = tables.trunks.number_on(trunks, called);
         let Some((number, trunk)) = found.and_then(|n| Some((n, tables.trunks.choose(trunks, n)?))) else {
-            let words = tables.trunks.explain_number(source, trunks, called).join(" ");
-            let account = tables.trunks.pinned(trunks);
-            let refusal = refuse(404, "No such number", words, account);
-            let told = account.map(|account| tables.trunks.missing(account, called));
-            return Err(told.into_iter().fold(refusal, Refusal::telling));
+            return Err(nobody(&tables.trunks, source, trunks, called));
         };
         if self.channels.is_full(trunk) {
-            return Err(self.channels_are_busy(trunk, number.account));
+            return Err(channels_are_busy(trunk, number.account));
         }
         match Handler::of(tables, number) {
             Ok(handler) => Ok(Handled { number, trunk, handler }),
-            Err(words) => Err(refuse(480, "No handler for this number", words, Some(number.account))),
+            Err(words) => {
+                let cause = Cause::new(480, "No handler for this number");
+                Err(Refusal::new(cause, words, Some(number.account)))
+            }
         }
-    }
-
-    /// The caller's trunk has no channel left.
-    fn channels_are_busy(&self, trunk: &TrunkRow, account: AccountSid) -> Refusal {
-        let words =
-            format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name);
-        Refusal::new(Cause::new(503, "All Channels Busy"), words, Some(account))
     }
 
     /// The row of a call that comes in.
@@ -226,15 +252,13 @@ impl Switch {
 
     /// With a reason, a line of the log and, where it is known whose call it was, one of its account's debugger.
     pub(super) fn refuse(&mut self, now: Now, leg: LegId, invite: &Invite, r: Refusal) {
-        let mut headers: Vec<(String, String)> = r.header.into_iter().map(|field| *field).collect();
+        let mut headers: Vec<(String, String)> = r.header.iter().map(|field| (**field).clone()).collect();
         if r.cause.code == 503 {
             headers.push(("Retry-After".to_owned(), (1 + self.rng.below(8)).to_string()));
         }
-        self.on_refused_call(now, &invite.flow, r.cause.code, &r.words);
+        self.on_refused_call(now, &invite.flow, r.cause.code, &r.in_full());
         if let Some(account) = r.account {
-            let why = r.told.map_or(r.words, |told| told.0);
-            let words = format!("a call to {} was refused with {}: {why}", invite.to_user, r.cause.code);
-            self.note_limited(now, account, r.code, words);
+            self.note_limited(now, account, r.code, r.stored(&invite.to_user));
         }
         self.endpoint.command(now, SipCmd::Refuse { leg, cause: r.cause, headers });
     }
@@ -261,8 +285,22 @@ impl Switch {
     }
 }
 
-fn unavailable(words: String, account: Option<AccountSid>) -> Refusal {
-    Refusal::new(Cause::new(503, "Service Unavailable"), words, account)
+/// What was dialled is nobody's; the account that the trunks are pinned to hears of it.
+fn nobody(tables: &Snapshot, source: Option<IpAddr>, trunks: &[TrunkSid], called: &str) -> Refusal {
+    let cause = Cause::new(404, "No such number");
+    if let Some(source) = source.filter(|_| trunks.is_empty()) {
+        return Refusal::new(cause, tables.stranger(source), None);
+    }
+    let nobody = tables.nobody(trunks, called);
+    let refusal = Refusal::new(cause, nobody.words, tables.pinned(trunks));
+    let belongs = source.map(|source| tables.belongs(source, trunks));
+    let aside: Vec<String> = belongs.into_iter().chain(nobody.aside).collect();
+    if aside.is_empty() { refusal } else { refusal.with_aside(aside.join(" ")) }
+}
+
+/// The caller's trunk has no channel left.
+fn channels_are_busy(trunk: &TrunkRow, account: AccountSid) -> Refusal {
+    Refusal::new(Cause::new(503, "All Channels Busy"), route::full(trunk), Some(account))
 }
 
 /// The application decides what becomes of the call: VoiceUrl, its fallback, StatusCallback.

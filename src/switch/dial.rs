@@ -6,7 +6,7 @@ use crate::api::command::{Answer, DialRequest, Document, Request};
 use crate::call::call::Call;
 use crate::call::event::{Event, Ticket};
 use crate::call::notify;
-use crate::call::target::{self, Target, Wish};
+use crate::call::target::{self, NoRoute, Target, Wish};
 use crate::clock::Now;
 use crate::error;
 use crate::sid::{AccountSid, CallSid};
@@ -34,6 +34,10 @@ impl Switch {
             | Request::ChangeRecording(sid, ..)
             | Request::StartStream(sid, _)
             | Request::StopStream(sid, _) => Some(*sid),
+            Request::Explain(question) => {
+                let answer = self.explain(now, question).map_or(Answer::NotLive, Answer::Explained);
+                return self.out.push_back(Output::Reply(ticket, Box::new(answer)));
+            }
         };
         match (sid, request) {
             (Some(sid), request) => self.tell(now, sid, Event::Command(ticket, request)),
@@ -45,23 +49,14 @@ impl Switch {
     }
 
     fn dial(&mut self, now: Now, ticket: Ticket, dial: DialRequest) {
-        let full = !self.has_place() || self.workers.have_no_port(now.mono);
-        if self.draining || full || self.endpoint.is_overloaded(now) {
-            return self.out.push_back(Output::Reply(ticket, Box::new(Answer::Busy)));
-        }
         let (sid, account, left_out) = (dial.sid, dial.account, dial.twiml_left_out);
-        if self.queue_is_full(ticket, account) {
-            return;
-        }
         let mut row = self.row_of_request(now, dial);
-        match self.room(now, account) {
-            Ok(seconds) => row.time_limit_s = row.time_limit_s.min(seconds),
-            Err((code, words)) => {
-                let answer = Answer::Refused { code, words };
-                return self.out.push_back(Output::Reply(ticket, Box::new(answer)));
-            }
-        }
-        match self.target_of(now, &row) {
+        let way = self.may_dial(now, account).and_then(|seconds| {
+            row.time_limit_s = row.time_limit_s.min(seconds);
+            let found = self.target_of(now, &row);
+            found.inspect_err(|e| self.log(&format!("{account} cannot dial {sid}: {}", e.words)))
+        });
+        match way {
             Ok(target) => {
                 // Who waits for its turn has no channel yet.
                 row.trunk = target.trunk.filter(|_| self.is_unpaced(account));
@@ -77,11 +72,25 @@ impl Switch {
                 }
             }
             Err(e) => {
-                self.log(&format!("{account} cannot dial {sid}: {}", e.words));
                 let answer = Answer::Refused { code: e.code, words: e.words };
                 self.out.push_back(Output::Reply(ticket, Box::new(answer)));
             }
         }
+    }
+
+    /// May this account have one more call that the REST API asks for, and for how many seconds? Where to is asked next:
+    /// [`Switch::target_of`].
+    ///
+    /// # Errors
+    /// 20503, 20429, 10004.
+    pub(super) fn may_dial(&self, now: Now, account: AccountSid) -> Result<u32, NoRoute> {
+        let unavailable = |words| NoRoute { code: 20503, words };
+        if self.draining || self.endpoint.is_overloaded(now) {
+            return Err(unavailable(error::sentence(20503).to_owned()));
+        }
+        self.is_open(now).map_err(unavailable)?;
+        self.may_queue(account)?;
+        self.room(now, account).map_err(|(code, words)| NoRoute { code, words })
     }
 
     /// Seconds that one more call of this account may last, if it may have one.
@@ -90,7 +99,7 @@ impl Switch {
     }
 
     /// The way of an outbound call, also of one found at start.
-    pub(super) fn target_of(&mut self, now: Now, row: &CallRow) -> Result<Target, target::NoRoute> {
+    pub(super) fn target_of(&mut self, now: Now, row: &CallRow) -> Result<Target, NoRoute> {
         let mut fx = Vec::new();
         let cx = self.cx(now, &mut fx);
         let from = row.caller_id.as_deref().unwrap_or(&row.from);

@@ -115,9 +115,9 @@ impl Switch {
             let words = format!("{} calls of external switches are live.", self.external.max);
             return Err(Answer::Refused { code: 20503, words });
         }
-        let handled = self.handler_of(&tables, source, &trunks, &call.to).map_err(|refusal| {
+        let handled = self.handler_of(&tables, Some(source), &trunks, &call.to).map_err(|refusal| {
             let code = if refusal.cause.code == 503 { 20503 } else { 20404 };
-            Answer::Refused { code, words: refusal.words }
+            Answer::Refused { code, words: refusal.in_full() }
         })?;
         // A number of an account's own trunk rings there, and an external switch cannot do that for us.
         let Handler::Document(hooks) = handled.handler else {

@@ -28,6 +28,21 @@ fn answers(fx: &[Effect], ticket: Ticket) -> bool {
 }
 
 impl Switch {
+    /// What a call sees while it handles something; its effects go to `fx`.
+    pub(super) fn cx<'a>(&'a mut self, now: Now, fx: &'a mut Vec<Effect>) -> Cx<'a> {
+        Cx {
+            now,
+            rng: &mut self.rng,
+            ids: &mut self.ids,
+            tables: &self.tables,
+            registrar: self.endpoint.registrar(),
+            channels: &self.channels,
+            usage: &self.usage,
+            settings: &self.settings,
+            fx,
+        }
+    }
+
     /// Runs the code of a call: what it returned, None for a panic; and its effects until then.
     pub(super) fn guarded<T>(
         &mut self,

@@ -126,8 +126,8 @@ impl Switch {
             }
             let trunks = &switch.tables.trunks;
             let known = !trunks.identify(remote.ip()).is_empty();
-            let why = if known { Vec::new() } else { trunks.explain(remote.ip(), "") };
-            format!("dropped from {remote}: {words}. {}", why.join(" "))
+            let why = if known { String::new() } else { trunks.stranger(remote.ip()) };
+            format!("dropped from {remote}: {words}. {why}")
         });
     }
 

@@ -6,9 +6,9 @@ mod turns;
 pub use turns::{Pace, Turns, Waiting};
 
 use super::{CALLS_MAX, Output, Switch};
-use crate::api::command::Answer;
-use crate::call::event::{Event, Ticket};
+use crate::call::event::Event;
 use crate::call::tables::Tables;
+use crate::call::target::NoRoute;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid};
 use crate::sip::event::LegId;
@@ -102,19 +102,35 @@ impl Switch {
         self.let_go(now, sid);
     }
 
-    /// Is there no room for one more that waits? Then this is the answer.
-    pub(super) fn queue_is_full(&mut self, ticket: Ticket, account: AccountSid) -> bool {
-        let answer = if self.pacing.len() >= QUEUED_ALL_MAX {
-            Answer::Busy
-        } else if self.pacing.len_of(self.tables.main_of(account)) >= QUEUED_MAX {
+    /// Is there room for one more that waits?
+    ///
+    /// # Errors
+    /// 20429, 20503 with a sentence.
+    pub(super) fn may_queue(&self, account: AccountSid) -> Result<(), NoRoute> {
+        if self.pacing.len() >= QUEUED_ALL_MAX {
+            let words = format!("{QUEUED_ALL_MAX} calls of all accounts wait for their turn already.");
+            return Err(NoRoute { code: 20503, words });
+        }
+        if self.pacing.len_of(self.tables.main_of(account)) >= QUEUED_MAX {
             let words =
                 format!("{QUEUED_MAX} calls of this account and its family wait for their turn already.");
-            Answer::Refused { code: 20429, words }
-        } else {
-            return false;
-        };
-        self.out.push_back(Output::Reply(ticket, Box::new(answer)));
-        true
+            return Err(NoRoute { code: 20429, words });
+        }
+        Ok(())
+    }
+
+    /// Is there a place for one more call, and a port?
+    ///
+    /// # Errors
+    /// A sentence that says what is missing.
+    pub(super) fn is_open(&self, now: Now) -> Result<(), String> {
+        if self.workers.have_no_port(now.mono) {
+            return Err("there was no RTP port a moment ago".to_owned());
+        }
+        match self.has_place() {
+            true => Ok(()),
+            false => Err(format!("{} calls are live, as many as this server takes", self.calls_max)),
+        }
     }
 
     /// Takes fewer calls than [`CALLS_MAX`], for tests: to fill the house takes minutes.
@@ -132,7 +148,7 @@ impl Switch {
 
     /// Is there a place for one more call? Those that wait for their turn take none, and those of external switches have a cap of
     /// their own: they cost neither a port nor a worker.
-    pub(super) fn has_place(&self) -> bool {
+    fn has_place(&self) -> bool {
         self.calls.len().saturating_sub(self.pacing.len()) < self.calls_max
     }
 

@@ -1,12 +1,34 @@
-//! Step by step: what happens to a call over one trunk, and why not. The same functions decide that explain here.
+//! Step by step: what happens to a call over one trunk, and why not. Here are the sentences about what a trunk's row says; what decides
+//! now is asked by `switch::explain` of the functions that decide it, and their words are what a refusal stores.
 
-use super::snapshot::Snapshot;
 use super::{media::SrtpPolicy, normalise, route};
-use crate::call::handler::Handler;
-use crate::call::requests::shown;
-use crate::call::tables::Tables;
-use crate::sid::AccountSid;
-use crate::store::rows::{NumberRow, TrunkMode, TrunkRow};
+use crate::sid::{AccountSid, TrunkSid};
+use crate::sip::event::Alternative;
+use crate::store::rows::{TrunkMode, TrunkRow};
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// Over which trunk.
+    pub trunk: TrunkSid,
+    /// The number as it is dialled.
+    pub number: String,
+    /// Who calls, as it stands in From.
+    pub from: Option<String>,
+    /// Who dials out; otherwise found out by trunk and numbers.
+    pub account: Option<AccountSid>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// Who would dial out, if that is known.
+    pub account: Option<AccountSid>,
+    /// A call that comes in.
+    pub inbound: Vec<Step>,
+    /// A call that the account asks for by POST Calls.
+    pub outbound: Vec<Step>,
+}
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,20 +37,39 @@ pub struct Step {
     pub ok: bool,
     /// What was looked at, and what would have matched.
     pub words: String,
+    /// Of the last step of a call that is refused: its code on Notifications or in the answer to POST Calls, which hold these words.
+    pub code: Option<u32>,
 }
 
-fn yes(words: impl Into<String>) -> Step {
-    Step { ok: true, words: words.into() }
+/// It goes on.
+pub fn yes(words: impl Into<String>) -> Step {
+    Step { ok: true, words: words.into(), code: None }
 }
 
-fn no(words: impl Into<String>) -> Step {
-    Step { ok: false, words: words.into() }
+/// It does not, or not this way.
+pub fn no(words: impl Into<String>) -> Step {
+    Step { ok: false, words: words.into(), code: None }
 }
 
-/// A call that comes in over `trunk` to `number`, from `from`.
-pub fn inbound(all: &Tables, trunk: &TrunkRow, number: &str, from: Option<&str>) -> Vec<Step> {
-    let tables = &all.trunks;
+/// It is refused, in these words.
+pub fn refused(code: u32, words: impl Into<String>) -> Step {
+    Step { ok: false, words: words.into(), code: Some(code) }
+}
+
+/// What a call that comes in over `trunk` meets before it is asked whom it is for. `beside`: the trunks that have its address, too.
+/// If the last step is a no, nobody can call over it.
+pub fn arriving(trunk: &TrunkRow, beside: &[&TrunkRow], number: &str, from: Option<&str>) -> Vec<Step> {
     let mut steps = vec![known_by(trunk)];
+    if !steps.iter().all(|step| step.ok) {
+        return steps;
+    }
+    let others = beside.iter().filter(|t| t.sid != trunk.sid).map(|t| name(t)).collect::<Vec<_>>();
+    if !others.is_empty() {
+        steps.push(yes(format!(
+            "{} may call from there, too: whose call it is, the number decides.",
+            others.join(" and ")
+        )));
+    }
     if trunk.tls.client_auth {
         let whose = believed(trunk, "an authority of this machine", "any name");
         steps.push(yes(format!(
@@ -43,14 +84,12 @@ pub fn inbound(all: &Tables, trunk: &TrunkRow, number: &str, from: Option<&str>)
     let read = normalise::inbound(number, trunk.country.as_deref());
     let country = trunk.country.as_deref().unwrap_or("no country");
     steps.push(yes(format!("'{number}' is read as '{read}' (inbound_country: {country}).")));
-    match tables.number_on(&[trunk.sid], number) {
-        None => {
-            steps.push(no("No number of this deployment is written so: 404."));
-            steps.extend(tables.near(&read, None).map(no));
-        }
-        Some(row) => steps.extend(owned(all, trunk, row)),
-    }
     steps
+}
+
+/// A trunk in a sentence.
+pub fn name(trunk: &TrunkRow) -> String {
+    format!("{} ({})", trunk.sid, trunk.name)
 }
 
 /// How the trunk's peer is told from strangers.
@@ -80,45 +119,34 @@ fn known_by(trunk: &TrunkRow) -> Step {
     }
 }
 
-fn owned(tables: &Tables, trunk: &TrunkRow, row: &NumberRow) -> Vec<Step> {
-    let mut steps = vec![yes(format!("It is the number {} of account {}.", row.number, row.account))];
-    if tables.trunks.choose(&[trunk.sid], row).is_none() {
-        steps.push(no("The trunk is pinned to another account: 404."));
-        return steps;
-    }
-    steps.push(match Handler::of(tables, row) {
-        Ok(Handler::Document((voice, ..))) => {
-            let url = voice.map(|hook| shown(&hook.url)).unwrap_or_default();
-            yes(format!("The call is taken, and {url} is asked what becomes of it."))
-        }
-        Ok(Handler::Trunk(own)) => yes(format!("The call rings at the account's own trunk {}.", own.row.sid)),
-        Err(words) => no(format!("480: {words}.")),
-    });
+/// The way over this trunk, one of those that are tried in their order.
+pub fn way(trunk: &TrunkRow, way: &Alternative, from: Option<&str>) -> Vec<Step> {
+    let mut steps = vec![yes(format!("INVITE {}, To {}.", way.uri, way.to)), yes(shows(trunk, way, from))];
+    steps.extend(way.identity.iter().map(|(name, value)| yes(format!("{name}: {}", here(value)))));
+    steps.extend(sent_to(trunk));
+    steps.extend(media(trunk));
     steps
 }
 
-/// A call of `account` to `number`, and what this trunk has to do with it.
-pub fn outbound(tables: &Snapshot, trunk: &TrunkRow, number: &str, account: AccountSid) -> Vec<Step> {
-    let ways = route::candidates(tables.trunks(), account, number);
-    let name = |t: &TrunkRow| format!("{} ({})", t.sid, t.name);
-    let order: Vec<String> = ways.iter().map(|t| name(t)).collect();
-    let place = ways.iter().position(|t| t.sid == trunk.sid);
-    let mut steps = vec![match order.is_empty() {
-        true => no(format!("No trunk can dial '{number}' for {account}.")),
-        false => yes(format!("'{number}' goes over {}.", order.join(", then "))),
-    }];
-    match place {
-        None => steps.push(no(why_not(trunk, number, account))),
-        Some(place) => {
-            let uri = route::dial_string(trunk, number);
-            let host = route::host(trunk);
-            steps.push(yes(format!("This trunk is way {} of {}.", place.saturating_add(1), ways.len())));
-            steps.push(yes(format!("INVITE {uri}, To <sip:{number}@{host}>.")));
-            steps.extend(sent_to(trunk));
-            steps.extend(media(trunk));
+/// `LOCAL` stands for our address on the flow, which nobody knows before there is one.
+fn here(value: &str) -> String {
+    value.replace("@LOCAL", "@(our address)")
+}
+
+/// From, and why.
+fn shows(trunk: &TrunkRow, way: &Alternative, from: Option<&str>) -> String {
+    let written = here(&way.from);
+    match (&trunk.from_user, &trunk.default_sender, from) {
+        (Some(_), ..) => format!("From is {written}: from_user, whoever calls."),
+        (None, Some(sender), None) => {
+            format!("From is who calls; '{sender}' (default_sender) where that is no number of the account.")
         }
+        (None, None, None) => "From is who calls.".to_owned(),
+        (None, Some(sender), Some(from)) if sender != from && way.from.contains(sender.as_str()) => {
+            format!("From is {written}: default_sender, because '{from}' is no number of the account.")
+        }
+        (None, _, Some(_)) => format!("From is {written}, who calls."),
     }
-    steps
 }
 
 /// What is spoken there.
@@ -142,15 +170,22 @@ fn media(trunk: &TrunkRow) -> Vec<Step> {
     steps
 }
 
-fn why_not(trunk: &TrunkRow, number: &str, account: AccountSid) -> String {
+/// Why a number does not go over it at all.
+pub fn why_not(trunk: &TrunkRow, number: &str, account: AccountSid) -> String {
     if !route::is_open(trunk, account) {
         return "This trunk is pinned to another account.".to_owned();
     }
     if !route::dials(trunk) {
         return "This trunk has no outbound_host: it only receives.".to_owned();
     }
-    let prefixes = trunk.outbound_route_prefixes.join(", ");
-    format!("'{number}' begins with none of this trunk's outbound_route_prefixes: {prefixes}.")
+    let fits = |prefix: &String| number.trim_start_matches('+').starts_with(prefix.as_str());
+    let prefixes = &trunk.outbound_route_prefixes;
+    if !prefixes.is_empty() && !prefixes.iter().any(fits) {
+        let prefixes = prefixes.join(", ");
+        return format!("'{number}' begins with none of this trunk's outbound_route_prefixes: {prefixes}.");
+    }
+    "Other trunks come before this one, as many as are tried, or such as are made to carry numbers."
+        .to_owned()
 }
 
 /// Whose certificate is believed.
@@ -175,7 +210,7 @@ fn sent_to(trunk: &TrunkRow) -> Option<Step> {
     }
     match (trunk.authentication_mode, &trunk.outbound_proxy) {
         (TrunkMode::ClientCredentials, _) => Some(yes(format!(
-            "It is sent to where '{}' has registered; 480 if it has not.",
+            "It is sent to where '{}' has registered.",
             trunk.username.as_deref().unwrap_or("")
         ))),
         (_, Some(proxy)) => Some(yes(format!("It is sent to {proxy} over {transport}."))),

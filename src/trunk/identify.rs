@@ -45,6 +45,11 @@ impl Network {
         Ok(Network { base: number(ip) & mask(prefix), prefix })
     }
 
+    /// Its first address.
+    pub fn base(&self) -> IpAddr {
+        IpAddr::V6(Ipv6Addr::from(self.base)).to_canonical()
+    }
+
     /// Does it hold `ip`?
     pub fn contains(&self, ip: IpAddr) -> bool {
         number(ip) & mask(self.prefix) == self.base

@@ -68,6 +68,16 @@ pub fn host(trunk: &TrunkRow) -> &str {
     trunk.outbound_host.as_deref().unwrap_or(LOCAL_DOMAIN)
 }
 
+/// Why a trunk takes no further call.
+pub fn full(trunk: &TrunkRow) -> String {
+    format!("trunk {} ({}) has as many calls as its max_channels allows", trunk.sid, trunk.name)
+}
+
+/// Why a user that would have to register here cannot be called.
+pub fn not_registered(user: &str) -> String {
+    format!("{user} is not registered")
+}
+
 /// The Request-URI of a number over a trunk.
 pub fn dial_string(trunk: &TrunkRow, number: &str) -> String {
     let written = normalise::outbound(number, trunk);

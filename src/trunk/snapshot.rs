@@ -27,6 +27,15 @@ pub struct Snapshot {
     doors: Doors,
 }
 
+/// Why a call is for nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nobody {
+    /// What the operator alone may know: what others have.
+    pub aside: Option<String>,
+    /// What is stored, and said to whoever asks.
+    pub words: String,
+}
+
 /// How a number is looked up: without `+`, a leading `00`, and what people write between digits. A name stays a name.
 fn canonical(number: &str) -> String {
     let bare: String = number.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
@@ -144,36 +153,49 @@ impl Snapshot {
         found().find(|t| t.account == Some(number.account)).or_else(|| found().find(|t| t.account.is_none()))
     }
 
-    /// Why a call from `source` to `user` is refused, for the log, which is the operator's: which trunk, which number, and what would
-    /// have matched, whoever's they are. Empty if nothing stands in its way.
-    pub fn explain(&self, source: IpAddr, user: &str) -> Vec<String> {
-        let candidates = self.identify(source);
-        self.explain_number(source, &candidates, user)
-    }
-
-    /// The same of a call that these trunks may stand for, however they were found out; none: as for a stranger.
-    pub fn explain_number(&self, source: IpAddr, candidates: &[TrunkSid], user: &str) -> Vec<String> {
-        if candidates.is_empty() {
-            return self.explain_source(source);
-        }
-        let names = candidates.iter().filter_map(|sid| self.trunk(*sid)).map(describe).collect::<Vec<_>>();
-        let mut out = vec![format!("The source {source} belongs to {}.", names.join(" and "))];
-        match self.number_on(candidates, user) {
-            None => {
-                out.push(format!("No number '{user}' is configured (looked up as '{}').", canonical(user)));
-                out.extend(self.near(user, None));
-            }
-            Some(number) if self.choose(candidates, number).is_none() => out.push(format!(
+    /// Why a call over these trunks to `user` is for nobody: whoever says it, says it in these words. As long as nobody but the account
+    /// that the trunks are pinned to is told, nothing that others have is in them.
+    pub fn nobody(&self, candidates: &[TrunkSid], user: &str) -> Nobody {
+        let looked_up = canonical(user);
+        let owned = self.number_on(candidates, user).map(|number| {
+            format!(
                 "The number {} belongs to account {}, to which none of these trunks is open; a trunk pinned to that \
                  account or to none would have matched.",
                 number.number, number.account
-            )),
-            Some(_) => return Vec::new(),
+            )
+        });
+        let with = |whose: &str, near: Option<String>| {
+            let near = near.map(|near| format!(" {near}")).unwrap_or_default();
+            format!("no number '{user}'{whose} is configured (looked up as '{looked_up}').{near}")
+        };
+        let all = self.near(user, None);
+        let Some(account) = self.pinned(candidates) else {
+            return Nobody { aside: None, words: owned.unwrap_or_else(|| with("", all)) };
+        };
+        let near = self.near(user, Some(account));
+        Nobody {
+            aside: owned.or_else(|| all.filter(|all| near.as_ref() != Some(all))),
+            words: with(" of this account", near),
         }
-        out
     }
 
-    fn explain_source(&self, source: IpAddr) -> Vec<String> {
+    /// Whose calls from there are, for the log.
+    pub fn belongs(&self, source: IpAddr, candidates: &[TrunkSid]) -> String {
+        let names = candidates.iter().filter_map(|sid| self.trunk(*sid)).map(describe).collect::<Vec<_>>();
+        format!("The source {source} belongs to {}.", names.join(" and "))
+    }
+
+    /// The trunks that a call over this one may stand for as well, because they share its address; itself among them.
+    pub fn beside(&self, trunk: &TrunkRow) -> Vec<TrunkSid> {
+        let by_address = trunk.authentication_mode != TrunkMode::ClientCredentials;
+        let first =
+            trunk.inbound_source_ips.iter().find_map(|s| Network::parse(s).ok()).filter(|_| by_address);
+        let shared = first.map(|network| self.identify(network.base())).unwrap_or_default();
+        if shared.contains(&trunk.sid) { shared } else { vec![trunk.sid] }
+    }
+
+    /// Why a stranger is one: what would have matched, for the log, which is the operator's.
+    pub fn stranger(&self, source: IpAddr) -> String {
         let mut out = vec![format!("No trunk has {source} in its inbound_source_ips.")];
         for trunk in self.trunks.iter().take(EXPLAIN_MAX) {
             let sources = trunk.inbound_source_ips.join(", ");
@@ -183,7 +205,7 @@ impl Snapshot {
         if self.trunks.is_empty() {
             out.push("There is no trunk yet: POST /carrier/v1/sip_trunks makes one.".to_owned());
         }
-        out
+        out.join(" ")
     }
 
     /// The account that these trunks are pinned to, if it is one: it hears of what is refused on them. Where several accounts share an
@@ -194,17 +216,8 @@ impl Snapshot {
         accounts.all(|account| account == first).then_some(first)
     }
 
-    /// Why a call to a number that an account does not have is refused, for that account: nothing of what others have.
-    pub fn missing(&self, account: AccountSid, user: &str) -> String {
-        let near = self.near(user, Some(account)).map(|near| format!(" {near}")).unwrap_or_default();
-        format!(
-            "no number '{user}' of this account is configured (looked up as '{}').{near}",
-            canonical(user)
-        )
-    }
-
     /// A number, of this account if one is named, that differs only in how much of the prefix was dialled.
-    pub fn near(&self, user: &str, account: Option<AccountSid>) -> Option<String> {
+    fn near(&self, user: &str, account: Option<AccountSid>) -> Option<String> {
         let dialled = canonical(user);
         let tail = dialled.trim_start_matches('0');
         if tail.len() < 4 {

@@ -261,7 +261,7 @@ fn reports_that_are_wrong_say_what_is() {
         assert_eq!(reply.status, 404, "{}", reply.text());
         reply.json()["errors"][0]["detail"].as_str().unwrap().to_owned()
     };
-    assert!(refused(json!({ "to": "030999" })).contains("No number '030999' is configured"));
+    assert!(refused(json!({ "to": "030999" })).contains("no number '030999' is configured"));
     assert!(refused(json!({ "source_ip": "198.51.100.1" })).contains("No trunk has 198.51.100.1"));
     assert!(refused(json!({ "gateway_id": "none" })).contains("no gateway 'none'"));
     assert!(refused(json!({ "client_identifier": "nobody" })).contains("registers as 'nobody'"));

@@ -338,7 +338,8 @@ fn a_trunk_explains_what_happens_to_a_number() {
     assert!(inbound.iter().any(|s| s.contains("'07700900123' is shown as '+447700900123'")), "{inbound:#?}");
     assert!(inbound.iter().any(|s| s.contains("the number +442079460018 of account AC")), "{inbound:#?}");
     let bad = asked("number=%2B4930123456");
-    assert!(told(&bad["inbound"]).iter().any(|s| s.starts_with("false No number")), "{bad}");
+    let last = "false a call to +4930123456 was refused with 404: no number '+4930123456' is configured (looked up as '4930123456').";
+    assert_eq!(told(&bad["inbound"]).last().unwrap(), last);
     assert!(told(&bad["outbound"]).iter().any(|s| s.contains("outbound_route_prefixes: 44")), "{bad}");
     let out = told(&asked("number=%2B447700900123")["outbound"]);
     assert!(out.iter().any(|s| s.contains("INVITE sip:+447700900123@")), "{out:#?}");
@@ -356,11 +357,51 @@ fn a_trunk_explains_what_happens_to_a_number() {
     let silent = [("VoiceApplicationSid", app.as_str().unwrap())];
     assert_eq!(
         numbered("+442079460019", &[("TrunkSid", &own)]),
-        format!("true The call rings at the account's own trunk {own}.")
+        "false the trunk has no origination URL that is enabled"
     );
-    assert!(numbered("+442079460020", &silent).starts_with("false 480: the application AP"));
+    let url = [("FriendlyName", "pbx"), ("SipUrl", "sip:192.0.2.9")];
+    let url = [&url[..], &[("Priority", "1"), ("Weight", "1"), ("Enabled", "true")]].concat();
+    server.v1("POST", &format!("/v1/Trunks/{own}/OriginationUrls"), &url).good(201);
+    let rung = told(&asked("number=%2B442079460019")["inbound"]);
+    assert_eq!(rung.last().unwrap(), "true sip:+442079460019@192.0.2.9 is rung (Priority 1, Weight 1).");
+    let silent = numbered("+442079460020", &silent);
+    assert!(silent.starts_with("false a call to +442079460020 was refused with 480: the application AP"));
+    let nothing = numbered("+442079460021", &[]);
     assert!(
-        numbered("+442079460021", &[])
-            .ends_with("480: the number +442079460021 has no VoiceUrl and no application.")
+        nothing.ends_with("480: the number +442079460021 has no VoiceUrl and no application"),
+        "{nothing}"
     );
+}
+
+/// What explain ends in is what POST Calls answers, whether the request is refused before the live calls are asked or by them.
+#[test]
+fn a_call_is_refused_in_the_words_of_explain() {
+    let server = Server::start();
+    let made =
+        server.trunk(json!({ "authentication_mode": "ip_address", "inbound_source_ips": ["192.0.2.7"] }));
+    server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", FROM)]).good(201);
+    let account = format!("/carrier/v1/accounts/{}", server.account.sid);
+    let patched = |path: &str, body: Value| server.carrier("PATCH", path, &body.to_string()).good(200);
+    let refused = |to: &str, from: &str, status: u16, code: u32| {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("number", to), ("from", from), ("account_sid", &server.account.sid.to_string())])
+            .finish();
+        let said = server.carrier("GET", &format!("{}/explain?{query}", path(&made)), "").good(200);
+        let last = said["data"]["attributes"]["outbound"].as_array().unwrap().last().unwrap().clone();
+        let twiml = ("Twiml", "<Response><Hangup/></Response>");
+        let reply = server.post("/Calls.json", &[("To", to), ("From", from), twiml]);
+        let body = reply.json();
+        let code = json!(code);
+        assert_eq!((reply.status, &body["code"], &last["code"]), (status, &code, &code), "{body} {last}");
+        assert_eq!((&body["message"], &last["ok"]), (&last["words"], &json!(false)));
+    };
+    let there = "+15005550006";
+    refused(there, "alice", 400, 21212);
+    refused(there, "+15005559999", 400, 21210);
+    refused(there, FROM, 400, 13224);
+    patched(path(&made), json!({ "outbound_host": "192.0.2.7" }));
+    patched(&account, json!({ "all_countries": false }));
+    refused("+442079460018", FROM, 400, 21215);
+    patched(&account, json!({ "status": "suspended" }));
+    refused(there, FROM, 403, 20005);
 }

@@ -3,9 +3,9 @@
 use super::world::{ACCOUNT, hook};
 use chorus::api::command::{DialRequest, Document};
 use chorus::clock::Wall;
-use chorus::sid::{AccountSid, CallSid, NumberSid, TrunkSid};
+use chorus::sid::{AccountSid, ApplicationSid, CallSid, NumberSid, TrunkSid};
 use chorus::store::account_rules::AccountRules;
-use chorus::store::rows::{AccountRow, NumberRow, Subscription, TrunkRow};
+use chorus::store::rows::{AccountRow, ApplicationRow, NumberRow, Subscription, TrunkRow};
 use chorus::trunk::snapshot::Snapshot;
 use std::sync::Arc;
 
@@ -86,6 +86,21 @@ pub fn number(n: u128, digits: &str, account: u128) -> NumberRow {
         trunk: None,
         other: serde_json::Map::new(),
         revision: 0,
+        created: Wall(0),
+        updated: Wall(0),
+    }
+}
+
+/// An application of an account without any URL.
+pub fn application(n: u128, account: u128) -> ApplicationRow {
+    ApplicationRow {
+        sid: ApplicationSid(n),
+        account: AccountSid(account),
+        friendly_name: "silent".into(),
+        voice: None,
+        fallback: None,
+        status_callback: None,
+        other: serde_json::Map::new(),
         created: Wall(0),
         updated: Wall(0),
     }

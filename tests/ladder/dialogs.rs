@@ -15,9 +15,7 @@ fn sip_prack() {
     w.dial_with(0, "+15550001", "+15559999", vec![("Require".to_owned(), "100rel".to_owned())]);
     // The 180 is lost, and comes again until it is acknowledged.
     w.run_ms(5);
-    w.net.loss = 100;
-    w.run_ms(100);
-    w.net.loss = 0;
+    all_is_lost(&mut w, 100);
     over(&mut w);
     ladder::check(w, "sip_prack", "PRACK both ways: ringing that the caller requires to be reliable.");
 }

@@ -162,7 +162,7 @@ fn domain_user_survives_a_restart() {
 }
 
 /// A peer of a trunk with a password: a telephone of the carrier's kind.
-fn extension(n: u128, name: &str) -> TrunkRow {
+pub(super) fn extension(n: u128, name: &str) -> TrunkRow {
     TrunkRow {
         sid: TrunkSid(n),
         name: name.to_owned(),

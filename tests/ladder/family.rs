@@ -45,7 +45,7 @@ fn row(w: &World, n: u128) -> &CallRow {
     w.store.get::<CallRow>(CallSid(n)).unwrap()
 }
 
-fn status_of(w: &mut World, sid: AccountSid, status: &str) {
+pub(super) fn status_of(w: &mut World, sid: AccountSid, status: &str) {
     let mut row = w.store.get::<AccountRow>(sid).unwrap().clone();
     row.status = status.to_owned();
     row.touch(w.now.wall);

@@ -399,7 +399,7 @@ fn without_a_port_whoever_comes_next_is_refused_at_once() {
     }
     let ticket = post(&mut w, 1);
     w.run_ms(100);
-    assert!(matches!(w.replies.get(&ticket), Some(Answer::Busy)), "{:?}", w.replies);
+    assert_eq!(refused(&w, ticket), Some(20503));
     assert_eq!((w.app.of("/voice").len(), w.store.all::<CallRow>().count()), (1, 1));
     w.ports_gone = false;
     w.run_ms(1_000);

@@ -8,6 +8,7 @@ mod documents;
 mod domains;
 mod elastic;
 mod events;
+mod explain;
 mod family;
 mod faults;
 mod identity;

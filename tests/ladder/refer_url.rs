@@ -1,7 +1,7 @@
 //! REFER in a Dial with referUrl: the application says what becomes of who stays.
 
 use super::scene::*;
-use super::transfer::{NEW_PARTY, hear_each_other, refer, three};
+use super::transfer::{NEW_PARTY, hear_each_other, refer, refers_and_leaves, three};
 use crate::kit::phone::OnCall;
 use crate::kit::{Reply, World, ladder};
 use chorus::store::rows::{CallRow, NotificationRow};
@@ -121,13 +121,7 @@ fn refer_url_by_caller() {
 fn who_refers_and_hangs_up_is_not_waited_for() {
     for (seed, keep) in [(937, false), (938, true)] {
         let mut w = connected(seed, keep, OnCall::Answer(1_500), Reply::twiml(THIRD));
-        refer(&mut w, 1, NEW_PARTY);
-        w.until("accepted", |w| w.phones[1].transfer.contains(&202));
-        w.hang_up(1);
-        w.until("the third has answered", |w| w.phones[2].answered);
-        hear_each_other(&mut w, 0, 2);
-        w.hang_up(0);
-        over(&mut w);
+        refers_and_leaves(&mut w);
     }
     // And while the document runs: there is nobody to go back to.
     let mut w = connected(939, true, OnCall::Ring, Reply::twiml(THIRD));

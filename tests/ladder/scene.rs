@@ -49,6 +49,13 @@ pub fn answered(w: &mut World, phone: usize) {
     w.until("answered", |w| w.phones[phone].answered);
 }
 
+/// Nothing that is sent arrives for so long.
+pub fn all_is_lost(w: &mut World, ms: u64) {
+    w.net.loss = 100;
+    w.run_ms(ms);
+    w.net.loss = 0;
+}
+
 /// The oldest call that is live.
 pub fn first(w: &World) -> CallSid {
     w.switch.calls().map(|c| c.row()).min_by_key(|r| r.created).unwrap().sid

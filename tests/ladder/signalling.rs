@@ -98,9 +98,7 @@ fn sip_headers_in() {
 fn sip_lost_200() {
     let mut w = calling(308, "<Say>hi</Say><Pause length=\"3\"/>");
     w.run_ms(25);
-    w.net.loss = 100;
-    w.run_ms(2_000);
-    w.net.loss = 0;
+    all_is_lost(&mut w, 2_000);
     over(&mut w);
     ladder::check(w, "sip_lost_200", "200 retransmitted until ACK.");
 }

@@ -51,6 +51,17 @@ pub(super) fn refer(w: &mut World, phone: usize, to: &str) {
     w.with_phone(phone, |p, now| p.endpoint.command(now, SipCmd::Refer { leg: p.leg.unwrap(), to }));
 }
 
+/// The callee refers and hangs up without waiting; who stays talks to the new party until he hangs up.
+pub(super) fn refers_and_leaves(w: &mut World) {
+    refer(w, 1, NEW_PARTY);
+    w.until("accepted", |w| w.phones[1].transfer.contains(&202));
+    w.hang_up(1);
+    w.until("the third has answered", |w| w.phones[2].answered);
+    hear_each_other(w, 0, 2);
+    w.hang_up(0);
+    over(w);
+}
+
 /// `Replaces` that names the dialog of a phone.
 pub(super) fn replaces(w: &World, phone: usize) -> String {
     let d = w.phones[phone].dialog.clone().unwrap();
@@ -108,13 +119,7 @@ fn transfer_busy() {
 #[test]
 fn transfer_and_hang_up() {
     let mut w = connected(542, OnCall::Answer(1_500));
-    refer(&mut w, 1, NEW_PARTY);
-    w.until("accepted", |w| w.phones[1].transfer.contains(&202));
-    w.hang_up(1);
-    w.until("the third has answered", |w| w.phones[2].answered);
-    hear_each_other(&mut w, 0, 2);
-    w.hang_up(0);
-    over(&mut w);
+    refers_and_leaves(&mut w);
     ladder::check(
         w,
         "transfer_and_hang_up",

@@ -48,7 +48,8 @@ fn one_call_too_many_is_503_at_both_doors() {
     }
     assert_eq!(w.switch.counts().calls, CALLS);
     let refused = w.ask(Request::Dial(Box::new(dial_request(CallSid(u128::MAX), w.now.wall))));
-    assert!(matches!(w.replies[&refused], Answer::Busy), "{:?}", w.replies[&refused]);
+    let full = |answer: &Answer| matches!(answer, Answer::Refused { code: 20503, .. });
+    assert!(full(&w.replies[&refused]), "{:?}", w.replies[&refused]);
     let remote = w.phones[caller].addr;
     let invite = format!(
         "INVITE sip:+15550001@{CHORUS} SIP/2.0\r\nVia: SIP/2.0/UDP {remote};branch=z9hG4bKfull\r\nMax-Forwards: 70\r\nFrom: <sip:a@{remote}>;tag=t\r\n\

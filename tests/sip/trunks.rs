@@ -78,18 +78,35 @@ fn a_refusal_says_what_would_have_matched() {
     let mut pinned = trunk(2, &["192.0.2.0/24"]);
     pinned.account = Some(AccountSid(7));
     let s = Snapshot::new(vec![pinned], vec![number(1, "+15550001", 7), number(2, "+15550002", 8)]);
-    assert_eq!(s.explain(ip("192.0.2.1"), "15550001"), Vec::<String>::new());
-    let stranger = s.explain(ip("198.51.100.1"), "15550001").join(" ");
+    let stranger = s.stranger(ip("198.51.100.1"));
     assert!(
         stranger.contains("No trunk has 198.51.100.1") && stranger.contains("192.0.2.0/24"),
         "{stranger}"
     );
-    let unknown = s.explain(ip("192.0.2.1"), "5550002").join(" ");
-    assert!(unknown.contains("trunk 2") && unknown.contains("+15550002 is configured"), "{unknown}");
-    let closed = s.explain(ip("192.0.2.1"), "+15550002").join(" ");
-    assert!(closed.contains(&AccountSid(8).to_string()), "{closed}");
-    let none = Snapshot::default().explain(ip("192.0.2.1"), "1").join(" ");
+    let none = Snapshot::default().stranger(ip("192.0.2.1"));
     assert!(none.contains("POST /carrier/v1/sip_trunks"), "{none}");
+    // What is another's is for the operator alone.
+    let unknown = s.nobody(&[TrunkSid(2)], "5550002");
+    assert_eq!(
+        unknown.aside.unwrap(),
+        "+15550002 is configured and would have matched if it had been dialled in full."
+    );
+    assert_eq!(unknown.words, "no number '5550002' of this account is configured (looked up as '5550002').");
+    let closed = s.nobody(&[TrunkSid(2)], "+15550002");
+    assert!(closed.aside.unwrap().contains(&AccountSid(8).to_string()));
+    assert_eq!(
+        closed.words,
+        "no number '+15550002' of this account is configured (looked up as '15550002')."
+    );
+    let own = s.nobody(&[TrunkSid(2)], "5550001");
+    assert!(
+        own.words.ends_with("+15550001 is configured and would have matched if it had been dialled in full.")
+    );
+    assert_eq!(own.aside, None, "that is said already");
+    // Where the trunk is nobody's, nobody but the operator is told.
+    let open = Snapshot::new(vec![trunk(3, &["192.0.2.0/24"])], vec![number(2, "+15550002", 8)]);
+    let open = open.nobody(&[TrunkSid(3)], "5550002");
+    assert!(open.aside.is_none() && open.words.contains("+15550002 is configured"), "{open:?}");
 }
 
 #[test]

@@ -269,7 +269,7 @@ impl Call {
     pub(in crate::call) fn on_child_over(&mut self, cx: &mut Cx<'_>, from: CallSid, outcome: Outcome) {
         // What failed after the answer (a whisper's document) is told on the child.
         if let Some(code) = outcome.error.filter(|_| outcome.status != CallStatus::Completed) {
-            let words = format!("the dialled party could not be reached: {}", outcome.cause.words);
+            let words = children::unreached(&outcome.cause.words);
             notify::write(cx, &self.row, code, &words);
         }
         if self.parked_left(from) {

@@ -18,6 +18,7 @@ use crate::clock::Mono;
 use crate::sip::event::{Cause, Flow, InviteCmd, LegId, Side, SipEvent, Transport};
 use crate::sip::transaction::{Key, TxnId};
 use crate::sip::wire::{Message, Method};
+use crate::trunk::route;
 use bytes::Bytes;
 
 /// The same INVITE at a further contact.
@@ -71,7 +72,7 @@ impl Endpoint {
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         calling.named_transport = true;
         calling.targets = hops.into();
-        calling.failure = Some(Cause::new(480, format!("{user} is not registered")));
+        calling.failure = Some(Cause::new(480, route::not_registered(user)));
         self.try_next(now, id);
         for hop in others {
             self.ring_twin(now, id, hop);

@@ -1,12 +1,20 @@
 //! Calls that are for no number: through a SIP domain, and from one registered user to another by name.
 
 use super::Refusal;
+use crate::call::tables::Tables;
 use crate::clock::Now;
-use crate::sid::{CallSid, SipDomainSid, TrunkSid};
+use crate::sid::{AccountSid, CallSid, SipDomainSid, TrunkSid};
 use crate::sip::event::{Cause, Invite};
-use crate::store::rows::{CallRow, CallStatus, DomainCall, Subscription};
+use crate::store::rows::{CallRow, CallStatus, DomainCall, Subscription, TrunkRow};
 use crate::switch::Switch;
 use crate::trunk::route;
+
+/// A user that registered here is dialled by name by another.
+pub(in crate::switch) struct ByName<'a> {
+    pub(super) caller: &'a TrunkRow,
+    /// Whose call it is.
+    pub account: AccountSid,
+}
 
 /// What a user who dials another one by name would have written.
 fn dial(user: &str, realm: &str) -> String {
@@ -71,14 +79,12 @@ impl Switch {
 
     /// One registered peer dials another by its name: a call of their account that dials it. None: there is no such peer, or they
     /// have no account in common.
-    pub(super) fn admit_by_name(
-        &mut self,
-        now: Now,
-        invite: &Invite,
+    pub(super) fn by_name<'t>(
+        &self,
+        tables: &'t Tables,
         trunks: &[TrunkSid],
         called: &str,
-    ) -> Option<Result<CallRow, Refusal>> {
-        let tables = self.tables.clone();
+    ) -> Option<Result<ByName<'t>, Refusal>> {
         let callee = tables.trunks.owner(called)?;
         let only = tables.only_account().map(|a| a.sid);
         let (caller, account) = trunks.iter().find_map(|sid| {
@@ -92,23 +98,31 @@ impl Switch {
             return Some(Err(Refusal::new(cause, words, Some(account))));
         }
         if self.channels.is_full(caller) {
-            return Some(Err(self.channels_are_busy(caller, account)));
+            return Some(Err(super::channels_are_busy(caller, account)));
         }
-        let seconds = match self.within_rules(now, account) {
-            Ok(seconds) => seconds,
-            Err(refusal) => return Some(Err(refusal)),
-        };
+        Some(Ok(ByName { caller, account }))
+    }
+
+    /// The row of such a call.
+    pub(super) fn row_by_name(
+        &mut self,
+        now: Now,
+        invite: &Invite,
+        named: &ByName<'_>,
+        called: &str,
+        seconds: u32,
+    ) -> CallRow {
         let realm = self.settings.realm.clone();
-        let row = CallRow::empty(account, now.wall, &self.settings.node, CallStatus::Ringing);
-        Some(Ok(CallRow {
+        let row = CallRow::empty(named.account, now.wall, &self.settings.node, CallStatus::Ringing);
+        CallRow {
             sid: CallSid::new(&mut self.rng),
             time_limit_s: row.time_limit_s.min(seconds),
             to: format!("sip:{called}@{realm}"),
-            from: super::caller(invite, Some(caller)),
-            trunk: Some(caller.sid),
+            from: super::caller(invite, Some(named.caller)),
+            trunk: Some(named.caller.sid),
             started: Some(now.wall),
             twiml: Some(dial(called, &realm)),
             ..row
-        }))
+        }
     }
 }
