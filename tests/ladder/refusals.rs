@@ -89,6 +89,14 @@ fn sip_too_long() {
 }
 
 #[test]
+fn sip_uri_too_long() {
+    let half = Half { uri: format!("sip:{}@10.0.0.1", "5".repeat(9_000)), ..Half::caller("+15550001") };
+    let (w, heard) = says(648, &[half.request("INVITE", 1, "i1", "", &sdp("10.0.1.10", 4_000))]);
+    assert_eq!(codes(&heard), [414]);
+    ladder::check(w, "sip_uri_too_long", "414 to a Request-URI that is longer than any that is read.");
+}
+
+#[test]
 fn sip_no_such_dialog() {
     let half = Half { to: "<sip:+15550001@10.0.0.1>;tag=nobody".to_owned(), ..Half::caller("+15550001") };
     let texts = ["BYE", "INFO", "UPDATE", "INVITE"];
