@@ -195,7 +195,7 @@ impl Prober {
             branch: String::new(),
             cseq: 0,
         };
-        let mut auth = Vec::new();
+        let (mut client, mut auth) = (digest::Client::default(), Vec::new());
         let terms = media::terms(Some(trunk), false, &mut self.rng);
         loop {
             names.cseq += 1;
@@ -212,8 +212,7 @@ impl Prober {
             let Some(message) = reply.last else { return doctor::Outcome::Silence(flow) };
             let code = message.code().unwrap_or(0);
             if matches!(code, 401 | 407)
-                && auth.is_empty()
-                && let Some(fields) = self.credentials(probe, trunk, &message)
+                && let Some(fields) = self.credentials(probe, trunk, &message, &mut client, &auth)
             {
                 auth = fields;
                 continue;
@@ -241,12 +240,14 @@ impl Prober {
         probe: &Probe,
         trunk: &TrunkRow,
         message: &Message,
+        client: &mut digest::Client,
+        shown: &[(String, String)],
     ) -> Option<Vec<(String, String)>> {
         let user = trunk.auth_user.clone().or_else(|| trunk.username.clone())?;
         let credentials = Credentials { username: user, password: trunk.password.clone()? };
         let (method, uri) = (probe.method(), doctor::uri(probe, trunk));
         let request = Protected { method: &method, uri: &uri, body: &[] };
-        digest::Client::default().answer(message, &request, &credentials, &self.rng.hex(16)).ok()
+        client.answer(message, &request, shown, &credentials, &self.rng.hex(16)).ok()
     }
 
     /// Sends a request until it is answered. A call that rings is taken back; what it then says is passed over.

@@ -141,8 +141,7 @@ fn sip_register_too_brief() {
                 let request = Protected { method: &Method::Register, uri: at, body: &[] };
                 let credentials =
                     Credentials { username: "alice".to_owned(), password: users::PASSWORD.to_owned() };
-                client.accepted();
-                let all = client.answer(m, &request, &credentials, "c0ffee").unwrap();
+                let all = client.answer(m, &request, &[], &credentials, "c0ffee").unwrap();
                 fields.extend(all.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
             }
             Some(423) => seconds = field(m, "Min-Expires"),
