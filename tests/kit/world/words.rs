@@ -59,6 +59,9 @@ fn tls(bytes: &[u8]) -> &'static str {
 /// `INVITE`, `200 INVITE`.
 pub(super) fn sip_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
+    if text.trim().is_empty() {
+        return vec!["CRLF"; text.matches("\r\n").count()].join(" ");
+    }
     let first = text.lines().next().unwrap_or("");
     let cseq = text.lines().find(|l| l.starts_with("CSeq:")).unwrap_or("");
     let method = cseq.rsplit(' ').next().unwrap_or("");
