@@ -17,6 +17,11 @@ pub const CHALLENGES_MAX: usize = 16;
 pub const HEADER_MAX: usize = 4_096;
 /// How often one realm may call our answer stale before we give up.
 pub const STALE_MAX: u8 = 2;
+/// The field that answers a proxy.
+const PROXY: &str = "Proxy-Authorization";
+
+/// A proxy, and its realm: it and whoever is behind it may have the same one.
+type Challenger = (bool, String);
 
 /// How the hash is made.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -74,7 +79,7 @@ pub struct Challenge {
 impl Challenge {
     /// The field that its answer goes into.
     pub fn field(&self) -> &'static str {
-        if self.proxy { "Proxy-Authorization" } else { "Authorization" }
+        if self.proxy { PROXY } else { "Authorization" }
     }
 }
 
@@ -100,17 +105,22 @@ pub fn challenges(response: &Message) -> Vec<Challenge> {
     out
 }
 
+/// The credentials that a request of ours shows: names and values of its fields.
+pub fn shown(request: &Message) -> Vec<(String, String)> {
+    let of = |name| request.headers.all(name).map(move |v| (name, String::from_utf8_lossy(v).into_owned()));
+    ["Authorization", PROXY].into_iter().flat_map(of).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// The realms that a request of ours shows credentials for.
 pub fn realms(request: &Message) -> Vec<String> {
-    let mut out = Vec::new();
-    for name in ["Authorization", "Proxy-Authorization"] {
-        for value in request.headers.all(name) {
-            let shown = groups(&String::from_utf8_lossy(value));
-            let named = shown.iter().flatten().filter(|(name, _)| name == "realm");
-            out.extend(named.map(|(_, realm)| bare(realm).to_owned()));
-        }
-    }
-    out
+    shown(request).iter().filter_map(challenger).map(|(_, realm)| realm).collect()
+}
+
+/// Whom a field of ours answers.
+fn challenger((name, value): &(String, String)) -> Option<Challenger> {
+    let params = groups(value);
+    let realm = params.iter().flatten().find(|(name, _)| name == "realm")?;
+    Some((name.eq_ignore_ascii_case(PROXY), bare(&realm.1).to_owned()))
 }
 
 /// The Digest challenges of one field value; several may stand in it, divided by commas as their parameters are.
@@ -180,10 +190,10 @@ fn challenge(params: &[(String, String)], proxy: bool) -> Option<Challenge> {
     })
 }
 
-/// What one dialog remembers of those who challenged it: a proxy and whoever is behind it may have one realm.
+/// What one dialog remembers of those who challenged it.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
-    realms: BTreeMap<(bool, String), Realm>,
+    realms: BTreeMap<Challenger, Realm>,
 }
 
 #[derive(Clone, Debug)]
@@ -191,14 +201,15 @@ struct Realm {
     challenge: Challenge,
     /// How often its nonce was answered.
     count: u32,
+    /// How often it was called stale since a request was last refused that did not answer it.
     stale: u8,
-    /// Our answer is out, and nothing good was heard of it yet.
-    tried: bool,
 }
 
 impl Client {
-    /// The fields of the repeated request, one for each realm that has challenged (RFC 3261 section 22.3): the first challenge of a
-    /// realm that we can answer is taken (RFC 8760 section 2.4). `cnonce` is fresh chance, hexadecimal.
+    /// The fields of the request once more, one for each realm that has challenged it (RFC 3261 section 22.3): those of `response`, and
+    /// those that are answered in `shown`, the credentials that the request had. The first challenge of a realm that we can answer is
+    /// taken (RFC 8760 section 2.4); a nonce that comes again, in a later request, is counted on (RFC 7616 section 3.4). `cnonce` is
+    /// fresh chance, hexadecimal.
     ///
     /// # Errors
     /// Nothing in `response` can be answered, or a realm refused what was.
@@ -206,67 +217,74 @@ impl Client {
         &mut self,
         response: &Message,
         request: &Protected<'_>,
+        shown: &[(String, String)],
         credentials: &Credentials,
         cnonce: &str,
     ) -> Result<Vec<(String, String)>, DigestError> {
-        let mut done: Vec<(bool, String)> = Vec::new();
+        let before: Vec<Challenger> = shown.iter().filter_map(challenger).collect();
+        let mut all = before.clone();
+        let mut done: Vec<Challenger> = Vec::new();
         for challenge in challenges(response) {
             let key = (challenge.proxy, challenge.realm.clone());
-            if !done.contains(&key) {
-                self.take(key.clone(), challenge)?;
-                done.push(key);
+            if done.contains(&key) {
+                continue;
             }
+            if self.realms.len() >= CHALLENGES_MAX && !self.realms.contains_key(&key) {
+                self.realms.retain(|known, _| all.contains(known));
+            }
+            self.take(key.clone(), challenge, before.contains(&key))?;
+            if !before.contains(&key) {
+                all.push(key.clone());
+            }
+            done.push(key);
         }
-        if done.is_empty() {
-            Err(DigestError::NoChallenge)
-        } else {
-            Ok(self.fields(request, credentials, cnonce))
+        match all.len() {
+            _ if done.is_empty() => Err(DigestError::NoChallenge),
+            // Whoever asks for ever under new names would be answered for ever.
+            CHALLENGES_MAX.. => Err(DigestError::Rejected),
+            _ => Ok(self.answers(&all, request, credentials, cnonce)),
         }
     }
 
-    /// The fields of one more request, for all that challenged it so far: each count of a nonce serves once (RFC 7616 section 3.4).
+    /// The fields of one more request for those that are answered in `shown`: each count of a nonce serves once.
     pub fn fields(
         &mut self,
+        shown: &[(String, String)],
         request: &Protected<'_>,
         credentials: &Credentials,
         cnonce: &str,
     ) -> Vec<(String, String)> {
-        let answer = |realm: &mut Realm| {
+        let all: Vec<Challenger> = shown.iter().filter_map(challenger).collect();
+        self.answers(&all, request, credentials, cnonce)
+    }
+
+    fn answers(
+        &mut self,
+        all: &[Challenger],
+        request: &Protected<'_>,
+        credentials: &Credentials,
+        cnonce: &str,
+    ) -> Vec<(String, String)> {
+        let wanted = self.realms.iter_mut().filter(|(key, _)| all.contains(key));
+        let answer = |(_, realm): (&Challenger, &mut Realm)| {
             realm.count = realm.count.saturating_add(1);
             authorization(&realm.challenge, request, credentials, cnonce, realm.count)
         };
-        self.realms.values_mut().filter(|realm| realm.tried).map(answer).collect()
+        wanted.map(answer).collect()
     }
 
-    /// Remembers a challenge, or it is the end: a realm that challenges again without `stale` refused our answer.
-    fn take(&mut self, key: (bool, String), challenge: Challenge) -> Result<(), DigestError> {
-        let Some(known) = self.realms.get_mut(&key) else {
-            self.realms.insert(key, Realm { challenge, count: 0, stale: 0, tried: true });
-            return Ok(());
-        };
-        if known.tried {
-            if !challenge.stale || known.stale >= STALE_MAX {
-                return Err(DigestError::Rejected);
-            }
-            known.stale = known.stale.saturating_add(1);
+    /// Remembers a challenge, or it is the end: a realm that challenges what answered it, and does not call that stale, refused it.
+    fn take(&mut self, key: Challenger, challenge: Challenge, answered: bool) -> Result<(), DigestError> {
+        let known = self.realms.get(&key);
+        let stale = known.map_or(0, |known| known.stale);
+        if answered && (!challenge.stale || stale >= STALE_MAX) {
+            return Err(DigestError::Rejected);
         }
-        known.tried = true;
-        if known.challenge.nonce != challenge.nonce {
-            known.count = 0;
-        }
-        known.challenge = challenge;
+        let count =
+            known.filter(|known| known.challenge.nonce == challenge.nonce).map_or(0, |known| known.count);
+        let stale = if answered { stale.saturating_add(1) } else { 0 };
+        self.realms.insert(key, Realm { challenge, count, stale });
         Ok(())
-    }
-
-    /// A later request of the dialog may be challenged anew: what went well before does not count as refused. A nonce that comes again
-    /// is counted on (RFC 7616 section 3.4: the same count twice is taken for a replay).
-    pub fn accepted(&mut self) {
-        if self.realms.len() > CHALLENGES_MAX {
-            self.realms.clear();
-        }
-        for realm in self.realms.values_mut() {
-            (realm.tried, realm.stale) = (false, 0);
-        }
     }
 }
 

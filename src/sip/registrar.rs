@@ -7,14 +7,17 @@
 //!          +---- Expires 0, *, time over, its connection broke, its trunk is gone
 //! ```
 
+mod index;
+
 use super::check::Refusal;
 use super::event::{Flow, Transport};
 use super::wire::{Message, NameAddr, Scheme, quote};
 use crate::clock::{Mono, Now, Wall};
 use crate::sid::SipDomainSid;
 use crate::store::rows::{BindingRow, Registrant};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use index::Index;
+pub use index::{NUDGE, NUDGE_EVERY};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Granted where nothing is asked, and at most.
@@ -63,9 +66,7 @@ struct Live {
 #[derive(Default)]
 pub struct Registrar {
     users: BTreeMap<String, Vec<Live>>,
-    clock: BTreeSet<(Mono, String)>,
-    /// Whose bindings come from an address: one entry each.
-    at: HashMap<IpAddr, Vec<Registrant>>,
+    index: Index,
     node: String,
 }
 
@@ -134,15 +135,13 @@ impl Registrar {
         let created = known.and_then(|at| list.get(at)).map_or(now.wall, |l| l.row.created);
         if let Some(at) = known {
             let old = list.remove(at);
-            left(&mut self.at, &old.row);
-            self.clock.remove(&(old.until, old.row.key));
+            self.index.leave(&old.row, old.until);
         } else if list.len() >= CONTACTS_MAX
             && let Some(at) = list.iter().enumerate().min_by_key(|(_, l)| l.until).map(|(at, _)| at)
         {
             let old = list.remove(at);
-            left(&mut self.at, &old.row);
-            changes.push(Change::Delete { key: old.row.key.clone() });
-            self.clock.remove(&(old.until, old.row.key));
+            self.index.leave(&old.row, old.until);
+            changes.push(Change::Delete { key: old.row.key });
         }
         let span = Duration::from_secs(one.expires.into());
         let until = now.mono + span;
@@ -164,8 +163,7 @@ impl Registrar {
             node: self.node.clone(),
         };
         changes.push(Change::Put(Box::new(row.clone())));
-        self.clock.insert((until, row.key.clone()));
-        self.at.entry(row.flow.remote.ip()).or_default().push(row.owner);
+        self.index.enter(now.mono, &row, until);
         list.push(Live { row, until });
         changes
     }
@@ -196,14 +194,12 @@ impl Registrar {
 
     /// Did the peer of a trunk register from there?
     pub fn knows_peer(&self, flow: &Flow) -> bool {
-        self.at
-            .get(&flow.remote.ip())
-            .is_some_and(|all| all.iter().any(|o| matches!(o, Registrant::Trunk(_))))
+        self.index.owners(flow.remote.ip()).iter().any(|o| matches!(o, Registrant::Trunk(_)))
     }
 
     /// The domain of a user that registered from there.
     pub fn knows_user(&self, flow: &Flow) -> Option<SipDomainSid> {
-        self.at.get(&flow.remote.ip())?.iter().find_map(|owner| match owner {
+        self.index.owners(flow.remote.ip()).iter().find_map(|owner| match owner {
             Registrant::Domain(sid) => Some(*sid),
             Registrant::Trunk(_) => None,
         })
@@ -222,7 +218,7 @@ impl Registrar {
 
     /// A connection is gone, and with it the only way to whoever registered on it.
     pub fn lost(&mut self, lost: Flow) -> Vec<Change> {
-        if lost.transport == Transport::Udp || !self.at.contains_key(&lost.remote.ip()) {
+        if lost.transport == Transport::Udp || self.index.owners(lost.remote.ip()).is_empty() {
             return Vec::new();
         }
         let gone = |l: &Live| {
@@ -248,8 +244,7 @@ impl Registrar {
                 continue;
             }
             let until = now.mono + Duration::from_millis(left);
-            self.clock.insert((until, row.key.clone()));
-            self.at.entry(row.flow.remote.ip()).or_default().push(row.owner);
+            self.index.enter(now.mono, &row, until);
             self.users.entry(row.user.clone()).or_default().push(Live { row, until });
         }
         changes
@@ -257,15 +252,20 @@ impl Registrar {
 
     /// Ends what is over.
     pub fn on_time(&mut self, now: Mono) -> Vec<Change> {
-        if self.clock.first().is_none_or(|(at, _)| *at > now) {
+        if !self.index.is_due(now) {
             return Vec::new();
         }
         self.remove_all(|l| l.until <= now)
     }
 
-    /// When [`Registrar::on_time`] must be called.
+    /// To whom [`NUDGE`] has to be sent now: telephones behind a NAT, over UDP.
+    pub fn nudge(&mut self, now: Mono) -> Vec<Flow> {
+        self.index.nudge(now)
+    }
+
+    /// When [`Registrar::on_time`] and [`Registrar::nudge`] must be called.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.clock.first().map(|(at, _)| *at)
+        self.index.poll_timeout()
     }
 
     fn remove_all(&mut self, gone: impl Fn(&Live) -> bool) -> Vec<Change> {
@@ -278,11 +278,10 @@ impl Registrar {
     fn remove(&mut self, user: &str, gone: impl Fn(&Live) -> bool) -> Vec<Change> {
         let Some(list) = self.users.get_mut(user) else { return Vec::new() };
         let mut changes = Vec::new();
-        let (clock, at) = (&mut self.clock, &mut self.at);
+        let index = &mut self.index;
         list.retain(|l| {
             if gone(l) {
-                left(at, &l.row);
-                clock.remove(&(l.until, l.row.key.clone()));
+                index.leave(&l.row, l.until);
                 changes.push(Change::Delete { key: l.row.key.clone() });
                 return false;
             }
@@ -296,30 +295,23 @@ impl Registrar {
 
     /// How many bindings there are; the clock has as many, and so have the addresses.
     pub fn len(&self) -> usize {
-        self.clock.len()
+        self.index.len()
     }
 
     /// How many the addresses have, which must be as many.
     pub fn at_addresses(&self) -> usize {
-        self.at.values().map(Vec::len).sum()
+        self.index.counts().0
+    }
+
+    /// How many telephones are kept awake, by either of the two maps that say so, and by their rows.
+    pub fn awake(&self) -> [usize; 3] {
+        let (_, nudges, nudged) = self.index.counts();
+        [nudges, nudged, self.rows().filter(|row| index::is_hidden(row)).count()]
     }
 
     /// There are none.
     pub fn is_empty(&self) -> bool {
-        self.clock.is_empty()
-    }
-}
-
-/// One binding fewer comes from there.
-fn left(at: &mut HashMap<IpAddr, Vec<Registrant>>, row: &BindingRow) {
-    let ip = row.flow.remote.ip();
-    if let Some(all) = at.get_mut(&ip) {
-        if let Some(one) = all.iter().position(|owner| *owner == row.owner) {
-            all.swap_remove(one);
-        }
-        if all.is_empty() {
-            at.remove(&ip);
-        }
+        self.index.len() == 0
     }
 }
 

@@ -99,6 +99,8 @@ pub struct Phone {
     pub answer_with: Option<Bytes>,
     /// Keys that came to it by INFO.
     pub keys: String,
+    /// Datagrams that held nothing but line ends.
+    pub nudges: u32,
     /// The documents that came to it.
     pub documents: Vec<String>,
     version: u64,
@@ -157,6 +159,7 @@ impl Phone {
             terms: sdp::Terms::default(),
             answer_with: None,
             keys: String::new(),
+            nudges: 0,
             documents: vec![],
             version: 0,
             next: 2,

@@ -34,6 +34,7 @@ use queue::Entry;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::hash::DefaultHasher;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tcp::Tcp;
 
@@ -57,6 +58,11 @@ pub struct World {
     seq: u64,
     pub rng: Rng,
     pub switch: Switch,
+    sip: EndpointConfig,
+    /// What DNS knows.
+    pub names: HashMap<&'static str, Vec<SocketAddr>>,
+    /// Connections that Chorus makes are kept alive as its transport does it.
+    pub pings: bool,
     pub store: Memory,
     pub engines: Vec<Engine>,
     out: Out,
@@ -116,7 +122,7 @@ pub struct World {
 }
 
 /// The switch of a process that has just begun.
-fn switch(rng: &mut Rng, events: Option<Target>) -> Switch {
+fn switch(rng: &mut Rng, sip: &EndpointConfig, events: Option<Target>) -> Switch {
     let settings = CallSettings {
         public_url: "http://chorus.test".to_owned(),
         node: "one".to_owned(),
@@ -125,7 +131,7 @@ fn switch(rng: &mut Rng, events: Option<Target>) -> Switch {
         events,
         addresses: vec!["10.0.0.1:5060".parse().unwrap()],
     };
-    Switch::new(rng.fork(), EndpointConfig::default(), settings, ENGINES)
+    Switch::new(rng.fork(), sip.clone(), settings, ENGINES)
 }
 
 fn engines(rng: &mut Rng) -> Vec<Engine> {
@@ -134,15 +140,23 @@ fn engines(rng: &mut Rng) -> Vec<Engine> {
 
 impl World {
     pub fn new(seed: u64) -> World {
+        World::with(seed, EndpointConfig::default())
+    }
+
+    /// Of an installation that has set its SIP otherwise.
+    pub fn with(seed: u64, sip: EndpointConfig) -> World {
         #[cfg(feature = "mutants")]
         chorus::mutants::no_panic();
         let mut rng = Rng::from_number(seed);
-        let switch = switch(&mut rng, None);
+        let switch = switch(&mut rng, &sip, None);
         let mut w = World {
             now: Now { mono: Mono(0), wall: Wall(WALL0) },
             queue: BinaryHeap::new(),
             seq: 0,
             switch,
+            sip,
+            names: HashMap::new(),
+            pings: false,
             store: Memory::lazy(),
             engines: engines(&mut rng),
             out: Out::new(),

@@ -6,6 +6,8 @@ use crate::kit::{Reply, World, ladder};
 use crate::security::secrets;
 use chorus::api::command::Document;
 use chorus::media::plan::Dtmf;
+use chorus::sip::digest::{Protected, authorization, read_challenges};
+use chorus::sip::event::Credentials;
 use chorus::sip::wire::Message;
 use chorus::store::rows::TrunkMode;
 use chorus::trunk::policy::Refer;
@@ -236,4 +238,140 @@ fn sip_contact_of_a_closed_port_in() {
     assert_eq!(field(&again, "Contact"), "<sip:10.0.0.1:5060>");
     let sentence = "The same of a caller: our re-INVITE finds no connection, goes as a datagram, and its ACK and the BYE with it.";
     ladder::check(w, "sip_contact_of_a_closed_port_in", sentence);
+}
+
+/// A proxy and the peer behind it: code, field of the challenge, field of the answer, realm.
+const PROXY: Challenger = (407, "Proxy-Authenticate", "Proxy-Authorization", "proxy");
+const PEER: Challenger = (401, "WWW-Authenticate", "Authorization", "pbx");
+type Challenger = (u16, &'static str, &'static str, &'static str);
+
+fn asks((_, _, _, realm): Challenger) -> String {
+    format!("Digest realm=\"{realm}\", nonce=\"of-{realm}\", algorithm=MD5, qop=\"auth\"")
+}
+
+/// The count that its answer names, if there is one; it must be a right one.
+fn answered_with(m: &Message, who: Challenger) -> Option<u32> {
+    let shown = field(m, who.2);
+    let value = |name: &str| {
+        let rest = shown.split(name).nth(1).unwrap_or_default();
+        rest.trim_start_matches('"').split(['"', ',']).next().unwrap_or_default().to_owned()
+    };
+    let count = u32::from_str_radix(&value("nc="), 16).ok()?;
+    let credentials = Credentials { username: "chorus".to_owned(), password: PASSWORD.to_owned() };
+    let request = Protected { method: m.method()?, uri: m.uri_text(), body: &m.body };
+    let challenge = &read_challenges(&asks(who), who.0 == 407)[0];
+    let (_, wanted) = authorization(challenge, &request, &credentials, &value("cnonce="), count);
+    assert_eq!(shown, wanted, "{}", method(m));
+    Some(count)
+}
+
+/// What was said to the callee: method, and the counts that the proxy and the peer were shown.
+type Said = Arc<Mutex<Vec<(String, Option<u32>, Option<u32>)>>>;
+
+/// A call to a peer with a proxy before it, which challenge each request in this order. `believed`: the methods that the latter takes.
+fn two_challengers(
+    seed: u64,
+    order: [Challenger; 2],
+    believed: &'static [&'static str],
+    document: &str,
+) -> (World, Said) {
+    secrets::plant(PASSWORD);
+    let mut w = World::new(seed);
+    w.phone("callee", 2);
+    w.app.on("/voice", Reply::twiml(document));
+    w.app.on("/referred", Reply::twiml("<Hangup/>"));
+    let (said, mut invite) = (Said::default(), None);
+    let keeps = said.clone();
+    w.phones[0].by_hand = Some(Box::new(move |m| {
+        if !matches!(method(m), "" | "ACK") {
+            let shown = (answered_with(m, PROXY), answered_with(m, PEER));
+            keeps.lock().unwrap().push((method(m).to_owned(), shown.0, shown.1));
+        }
+        let missing = order.into_iter().find(|who| !m.headers.has(who.2));
+        let refuses = (!believed.contains(&method(m))).then_some(order[1]);
+        match (method(m), missing.or(refuses)) {
+            ("" | "ACK", _) => vec![],
+            (_, Some(who)) => {
+                vec![(0, response(m, who.0, &format!("{}: {}\r\n", who.1, asks(who)), "a", ""))]
+            }
+            ("INVITE", None) => {
+                invite = Some(m.clone());
+                let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 7\r\n");
+                vec![(0, response(m, 183, &reliable, "a", &sdp("10.0.1.2", 4_000)))]
+            }
+            ("PRACK", None) => {
+                let timed = format!("{CONTACT}Require: timer\r\nSession-Expires: 90;refresher=uac\r\n");
+                let answer = response(invite.as_ref().unwrap(), 200, &timed, "a", "");
+                vec![(0, response(m, 200, "", "a", "")), (300, answer)]
+            }
+            ("UPDATE", None) => {
+                vec![(0, response(m, 200, "Session-Expires: 90;refresher=uac\r\n", "a", ""))]
+            }
+            ("REFER", None) => {
+                let told = "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n\
+                            Content-Type: message/sipfrag;version=2.0\r\n";
+                let half = Half::callee(invite.as_ref().unwrap());
+                let notify = half.request("NOTIFY", 2, "n2", told, "SIP/2.0 200 OK\r\n");
+                vec![(0, response(m, 202, "", "a", "")), (100, notify)]
+            }
+            _ => vec![(0, response(m, 200, "", "a", ""))],
+        }
+    }));
+    w.trunk(|t| {
+        t.username = Some("chorus".to_owned());
+        t.password = Some(PASSWORD.to_owned());
+        t.media.dtmf = Dtmf::Info;
+        t.refer = Refer::Allow;
+    });
+    api(&mut w, |d| {
+        d.send_digits = Some("5".to_owned());
+    });
+    ended(&mut w);
+    (w, said)
+}
+
+/// RFC 3261 section 22.3: the third of each three has both, whoever challenges first; one nonce each, whose counts go on.
+#[test]
+fn sip_two_challengers_in_a_dialog() {
+    const ALL: &[&str] = &["INVITE", "PRACK", "INFO", "UPDATE", "REFER", "BYE"];
+    let refer = "<Pause length=\"50\"/><Refer action=\"/referred\"><Sip>sip:anna@pbx.example</Sip></Refer>";
+    for (seed, order) in [(666, [PROXY, PEER]), (667, [PEER, PROXY])] {
+        let (w, said) = two_challengers(seed, order, ALL, refer);
+        let said = said.lock().unwrap().clone();
+        let proxy_first = order[0] == PROXY;
+        let mut wanted = Vec::new();
+        for (n, name) in (1..).zip(ALL) {
+            let (first, second) = (Some(2 * n - 1), (Some(2 * n), Some(n)));
+            wanted.push((None, None));
+            wanted.push(if proxy_first { (first, None) } else { (None, first) });
+            wanted.push(if proxy_first { second } else { (second.1, second.0) });
+            let of: Vec<_> = said.iter().filter(|s| s.0 == *name).map(|s| (s.1, s.2)).collect();
+            assert_eq!(of.len(), 3, "{name}: {said:?}");
+        }
+        // PRACK and INFO are under way at no time together; the order is that of the call.
+        let shown: Vec<_> = said.iter().map(|s| (s.1, s.2)).collect();
+        assert_eq!(shown, wanted, "{said:?}");
+        assert_eq!(w.app.of("/referred")[0].params["ReferCallStatus"], "in-progress");
+        if proxy_first {
+            let sentence = "In a dialog, too, the proxy's challenge and then the peer's behind it are both answered: the third of each request has both.";
+            ladder::check(w, "sip_two_challengers_in_a_dialog", sentence);
+        }
+    }
+}
+
+/// The second one does not believe what it is shown: nobody is asked for ever.
+#[test]
+fn sip_challenger_that_is_never_content() {
+    let (w, said) =
+        two_challengers(668, [PROXY, PEER], &["INVITE", "PRACK", "INFO"], "<Pause length=\"100\"/>");
+    let said = said.lock().unwrap().clone();
+    let times = |name: &str| said.iter().filter(|s| s.0 == name).count();
+    assert_eq!(times("BYE"), 3, "{said:?}");
+    let refreshes: Vec<_> =
+        said.iter().filter(|s| s.0 == "UPDATE").map(|s| (s.1.is_some(), s.2.is_some())).collect();
+    for three in refreshes.chunks(3) {
+        assert_eq!(three, [(false, false), (true, false), (true, true)], "{said:?}");
+    }
+    let sentence = "A peer that says 401 to right credentials again: no request is sent a fourth time, and the call ends when its session does.";
+    ladder::check(w, "sip_challenger_that_is_never_content", sentence);
 }

@@ -1,5 +1,6 @@
 //! The readable specification: whole conversations, byte-stable. Each begins with the sentence of the issue that it shows.
 
+mod bindings;
 mod challenges;
 mod corners;
 mod dial;
@@ -16,6 +17,7 @@ mod inbound;
 mod limits;
 mod media;
 mod outbound;
+mod outward;
 mod refer;
 mod refer_url;
 mod refusals;
@@ -37,6 +39,7 @@ mod ways;
 #[test]
 fn every_ladder_is_shown() {
     let sources = [
+        include_str!("bindings.rs"),
         include_str!("challenges.rs"),
         include_str!("dial.rs"),
         include_str!("dialogs.rs"),
@@ -49,6 +52,7 @@ fn every_ladder_is_shown() {
         include_str!("limits.rs"),
         include_str!("media.rs"),
         include_str!("outbound.rs"),
+        include_str!("outward.rs"),
         include_str!("registering.rs"),
         include_str!("refer.rs"),
         include_str!("refusals.rs"),

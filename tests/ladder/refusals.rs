@@ -89,6 +89,14 @@ fn sip_too_long() {
 }
 
 #[test]
+fn sip_uri_too_long() {
+    let half = Half { uri: format!("sip:{}@10.0.0.1", "5".repeat(9_000)), ..Half::caller("+15550001") };
+    let (w, heard) = says(648, &[half.request("INVITE", 1, "i1", "", &sdp("10.0.1.10", 4_000))]);
+    assert_eq!(codes(&heard), [414]);
+    ladder::check(w, "sip_uri_too_long", "414 to a Request-URI that is longer than any that is read.");
+}
+
+#[test]
 fn sip_no_such_dialog() {
     let half = Half { to: "<sip:+15550001@10.0.0.1>;tag=nobody".to_owned(), ..Half::caller("+15550001") };
     let texts = ["BYE", "INFO", "UPDATE", "INVITE"];
@@ -133,8 +141,7 @@ fn sip_register_too_brief() {
                 let request = Protected { method: &Method::Register, uri: at, body: &[] };
                 let credentials =
                     Credentials { username: "alice".to_owned(), password: users::PASSWORD.to_owned() };
-                client.accepted();
-                let all = client.answer(m, &request, &credentials, "c0ffee").unwrap();
+                let all = client.answer(m, &request, &[], &credentials, "c0ffee").unwrap();
                 fields.extend(all.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
             }
             Some(423) => seconds = field(m, "Min-Expires"),

@@ -17,7 +17,12 @@ pub const PASSWORD: &str = "mellon-0815-tirith";
 /// Phone 0 is a softphone with this password; it registers as `alice`.
 fn softphone(seed: u64, password: &str, document: &str) -> World {
     let mut w = trunk_of_alice(seed, document);
-    // The phone does what Chorus does at a PBX.
+    switch_on(&mut w, 0, password);
+    w
+}
+
+/// A phone registers as `alice`: it does what Chorus does at a PBX.
+pub fn switch_on(w: &mut World, phone: usize, password: &str) {
     let there = TrunkRow {
         authentication_mode: TrunkMode::OutboundRegistration,
         outbound_host: Some("10.0.0.1:5060".to_owned()),
@@ -25,12 +30,11 @@ fn softphone(seed: u64, password: &str, document: &str) -> World {
         password: Some(password.to_owned()),
         ..rows::trunk(1, &["10.0.0.1"])
     };
-    w.with_phone(0, |p, now| {
+    w.with_phone(phone, |p, now| {
         p.credentials = Some(Credentials { username: "alice".to_owned(), password: password.to_owned() });
         p.endpoint.set_sources(now, Arc::new(Snapshot::new(vec![there], vec![])));
     });
     w.run_ms(1_000);
-    w
 }
 
 /// A trunk at which `alice` may register; phone 0 does not.
@@ -51,8 +55,12 @@ pub fn trunk_of_alice(seed: u64, document: &str) -> World {
 
 /// The phone is switched off.
 fn off(w: &mut World) {
+    switch_off(w, 0);
+}
+
+pub fn switch_off(w: &mut World, phone: usize) {
     w.line("phone", "phone", "switched off");
-    w.with_phone(0, |p, now| p.endpoint.set_sources(now, Arc::new(Snapshot::new(vec![], vec![]))));
+    w.with_phone(phone, |p, now| p.endpoint.set_sources(now, Arc::new(Snapshot::new(vec![], vec![]))));
     w.run_ms(1_000);
 }
 

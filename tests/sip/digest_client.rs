@@ -3,7 +3,8 @@
 
 use super::samples::{read, text_invite};
 use chorus::sip::digest::{
-    Client, DigestError, Hash, Protected, authorization, challenges, fuzz_digest_header, hex, read_challenges,
+    CHALLENGES_MAX, Client, DigestError, Hash, Protected, authorization, challenges, fuzz_digest_header, hex,
+    read_challenges,
 };
 use chorus::sip::event::Credentials;
 use chorus::sip::wire::{Message, Method};
@@ -94,7 +95,7 @@ fn several_challenges_in_one_field_and_over_several() {
     let b = "b, \\\"c\\\"";
     assert_eq!(seen, [(false, "a", "1", false), (false, "a", "2", false), (true, b, "4", true)]);
     let mut client = Client::default();
-    let answers = client.answer(&m, &invite(), &credentials("u", "p"), "cc").unwrap();
+    let answers = client.answer(&m, &invite(), &[], &credentials("u", "p"), "cc").unwrap();
     let names: Vec<_> = answers.iter().map(|(n, _)| n.as_str()).collect();
     assert_eq!(names, ["Authorization", "Proxy-Authorization"], "one for each realm");
     assert!(answers[0].1.contains("algorithm=SHA-256"), "the first that we know");
@@ -107,17 +108,59 @@ fn a_second_refusal_ends_it_but_stale_is_answered_anew() {
     let again = challenged(407, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"2\", qop=\"auth\"");
     let stale =
         challenged(407, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"2\", qop=\"auth\", stale=true");
-    let go = |c: &mut Client, m: &Message| c.answer(m, &invite(), &credentials("u", "p"), "cc");
     let mut client = Client::default();
-    assert!(go(&mut client, &first).is_ok());
-    assert_eq!(go(&mut client, &again), Err(DigestError::Rejected));
-    let mut client = Client::default();
-    assert!(go(&mut client, &first).is_ok());
-    assert!(go(&mut client, &stale).unwrap()[0].1.contains("nonce=\"2\""));
-    assert!(go(&mut client, &stale).unwrap()[0].1.contains("nc=00000002"), "the same nonce counts on");
-    assert_eq!(go(&mut client, &stale), Err(DigestError::Rejected), "no endless stale loop");
-    client.accepted();
-    assert!(go(&mut client, &first).is_ok());
+    let mut go = |m: &Message, shown: &[(String, String)]| {
+        client.answer(m, &invite(), shown, &credentials("u", "p"), "cc")
+    };
+    let shown = go(&first, &[]).unwrap();
+    assert_eq!(go(&again, &shown), Err(DigestError::Rejected));
+    let shown = go(&stale, &shown).unwrap();
+    assert!(shown[0].1.contains("nonce=\"2\""));
+    let shown = go(&stale, &shown).unwrap();
+    assert!(shown[0].1.contains("nc=00000002"), "the same nonce counts on");
+    assert_eq!(go(&stale, &shown), Err(DigestError::Rejected), "no endless stale loop");
+    // The next request begins anew, and with it what may be stale.
+    let shown = go(&first, &[]).unwrap();
+    assert!(go(&stale, &shown).is_ok());
+}
+
+/// Two requests of one dialog at the same time: what one has shown is nothing that the other was refused for.
+#[test]
+fn each_request_has_shown_what_it_has_shown() {
+    let proxy = challenged(407, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"1\", qop=\"auth\"");
+    let peer = challenged(401, "WWW-Authenticate: Digest realm=\"r\", nonce=\"2\", qop=\"auth\"");
+    for (one, other) in [(&proxy, &peer), (&peer, &proxy)] {
+        let (mut client, cred) = (Client::default(), credentials("u", "p"));
+        let mut go =
+            |m: &Message, shown: &[(String, String)]| client.answer(m, &invite(), shown, &cred, "cc");
+        let first = go(one, &[]).unwrap();
+        let second = go(one, &[]).unwrap();
+        assert_eq!((first.len(), second.len()), (1, 1));
+        assert!(second[0].1.contains("nc=00000002"), "the same nonce, counted on: {second:?}");
+        for shown in [&first, &second] {
+            let both = go(other, shown).unwrap();
+            let names: Vec<_> = both.iter().map(|(n, _)| n.as_str()).collect();
+            assert_eq!(names, ["Authorization", "Proxy-Authorization"], "one realm, two challengers");
+            assert_eq!(go(one, &both), Err(DigestError::Rejected));
+            assert_eq!(go(other, &both), Err(DigestError::Rejected));
+        }
+    }
+}
+
+#[test]
+fn whoever_asks_under_ever_new_names_is_answered_no_longer() {
+    let (mut client, cred) = (Client::default(), credentials("u", "p"));
+    let (mut shown, mut times) = (Vec::new(), 0);
+    loop {
+        let m = challenged(401, &format!("WWW-Authenticate: Digest realm=\"r{times}\", nonce=\"1\""));
+        match client.answer(&m, &invite(), &shown, &cred, "cc") {
+            Ok(fields) => shown = fields,
+            Err(why) => break assert_eq!(why, DigestError::Rejected),
+        }
+        times += 1;
+        assert_eq!(shown.len(), times);
+        assert!(times < CHALLENGES_MAX);
+    }
 }
 
 #[test]
@@ -125,9 +168,8 @@ fn a_nonce_that_comes_again_is_counted_on() {
     let (mut client, cred) = (Client::default(), credentials("u", "p"));
     let again = challenged(401, "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"");
     for count in ["nc=00000001", "nc=00000002", "nc=00000003"] {
-        let fields = client.answer(&again, &invite(), &cred, "c").unwrap();
+        let fields = client.answer(&again, &invite(), &[], &cred, "c").unwrap();
         assert!(fields[0].1.contains(count), "{fields:?}");
-        client.accepted();
     }
 }
 
@@ -142,7 +184,7 @@ fn what_cannot_be_answered_is_said() {
         "WWW-Authenticate: Digest realm=\"x\"",
     ] {
         let m = challenged(401, fields);
-        let got = client.answer(&m, &invite(), &credentials("u", "p"), "c");
+        let got = client.answer(&m, &invite(), &[], &credentials("u", "p"), "c");
         assert_eq!(got, Err(DigestError::NoChallenge), "{fields}");
     }
 }

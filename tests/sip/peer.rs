@@ -36,6 +36,8 @@ pub struct Bench {
     pub asked: Lookup,
     /// Answers that echo something unreadable.
     pub raw: Vec<Bytes>,
+    /// To whom nothing but line ends was sent.
+    pub nudged: Vec<Flow>,
     /// For tests that count.
     pub calls: u64,
     pub pings: u64,
@@ -60,6 +62,7 @@ impl Bench {
             lookup: None,
             asked: Lookup::default(),
             raw: vec![],
+            nudged: vec![],
             calls: 0,
             pings: 0,
         }
@@ -68,6 +71,7 @@ impl Bench {
     fn collect(&mut self) {
         while let Some(out) = self.endpoint.poll() {
             match out {
+                SipOut::Send(flow, bytes) if bytes[..] == *b"\r\n\r\n" => self.nudged.push(flow),
                 SipOut::Send(flow, bytes) => {
                     let Verdict::Message(message) = read_datagram(&bytes) else {
                         // An answer echoes what was broken, or the Vias of proxies that an end must not see.

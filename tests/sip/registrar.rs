@@ -677,3 +677,50 @@ fn one_cancel_is_enough_also_when_another_contact_answers_meanwhile() {
     b.expect(&["CANCEL"]);
     b.over();
 }
+
+/// RFC 5626 section 4.4.1, the other way round.
+#[test]
+fn who_is_behind_a_nat_is_kept_awake_where_it_is_now_and_nobody_else_is() {
+    const HIDDEN: Phone<'static> =
+        Phone { contact: "Contact: <sip:alice@192.168.7.7:5060>\r\nExpires: 120\r\n", ..ALICE };
+    let nudged = |b: &mut Bench, ms: u64| {
+        b.pass(ms);
+        std::mem::take(&mut b.nudged).into_iter().map(|flow| flow.remote.to_string()).collect::<Vec<_>>()
+    };
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    assert!(nudged(&mut b, 60_000).is_empty(), "it is where it says");
+    HIDDEN.register(&mut b, 3);
+    assert_eq!(nudged(&mut b, 50_000), [PHONE, PHONE]);
+    // Its NAT has another port for it now.
+    b.flow = udp(US, "10.0.0.2:6001");
+    HIDDEN.register(&mut b, 5);
+    assert_eq!(nudged(&mut b, 25_000), ["10.0.0.2:6001"]);
+    let rows: Vec<BindingRow> = b.endpoint.registrar().rows().cloned().collect();
+    assert_eq!(nudged(&mut b, 600_000).len(), 3, "120 s, and no longer");
+
+    let mut again = phone();
+    again.now = b.now;
+    again.tell(SipCmd::Bindings(
+        rows.into_iter().map(|r| BindingRow { expires: late(&again), ..r }).collect(),
+    ));
+    assert_eq!(nudged(&mut again, 25_000), ["10.0.0.2:6001"], "a restart changes nothing");
+
+    for other in [
+        Phone { extra: "Path: <sip:edge.example;lr>\r\n", ..HIDDEN },
+        Phone { contact: "Contact: <sip:alice@phone.example>\r\n", ..ALICE },
+    ] {
+        let mut b = phone();
+        other.register(&mut b, 1);
+        assert!(nudged(&mut b, 60_000).is_empty() && bound(&b).len() == 1, "{}", other.contact);
+    }
+    let mut b = phone();
+    b.flow = tcp(7);
+    HIDDEN.register(&mut b, 1);
+    assert!(nudged(&mut b, 60_000).is_empty(), "a connection has keep-alives of its own");
+}
+
+/// An hour from now.
+fn late(b: &Bench) -> chorus::clock::Wall {
+    at(b.now).wall.plus(std::time::Duration::from_secs(3_600))
+}

@@ -2,7 +2,9 @@
 
 use super::samples::{invite, refused, text_invite};
 use bytes::Bytes;
-use chorus::sip::wire::{HEAD_MAX, HEADERS_MAX, Message, Method, Scheme, Start, Verdict, read_datagram};
+use chorus::sip::wire::{
+    HEAD_MAX, HEADERS_MAX, Message, Method, Scheme, Start, URI_MAX, Verdict, read_datagram,
+};
 
 fn read(text: &str) -> Verdict {
     read_datagram(&Bytes::copy_from_slice(text.as_bytes()))
@@ -184,6 +186,16 @@ fn a_cut_off_header_section_is_400() {
     let head = text.split("\r\n\r\n").next().unwrap();
     assert_eq!(refused(head).1, "Header section cut off");
     assert_eq!(refused(&format!("{head}\r\n")).1, "Header section cut off");
+}
+
+#[test]
+fn a_request_uri_beyond_its_limit_is_414_whatever_else_is_too_long() {
+    let uri = |length: usize| format!("sip:{}@x", "u".repeat(length - 6));
+    let own = invite().uri_text().to_owned();
+    let text = |length: usize| text_invite().replacen(&own, &uri(length), 1);
+    assert_eq!(message(&text(URI_MAX)).uri_text().len(), URI_MAX);
+    assert_eq!(refused(&text(URI_MAX + 1)).0, 414);
+    assert_eq!(refused(&text(HEAD_MAX + 1)).0, 414, "on UDP, where it can be read at all");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! connection that a Contact asked for.
 //!
 //! ```text
-//!  BYE, INFO, PRACK, NOTIFY --401, 407--> may they be shown (ruling 2.27)? --> the same with the next CSeq and credentials, once
-//!                                           no: that was its answer
+//!  BYE, INFO, PRACK, NOTIFY --401, 407--> may they be shown (ruling 2.27)? --> the same with the next CSeq and credentials, once for
+//!                                           no: that was its answer            each realm, again for a stale nonce
 //!  any of a dialog, over TCP --no connection--> did the dialog come as datagrams? --> the same as a datagram, and all that follow
 //!                                                 no: it has failed
 //! ```
@@ -16,7 +16,7 @@ use super::leg::Leg;
 use super::{Endpoint, LegId, User};
 use crate::clock::Mono;
 use crate::sip::dialog::{self, Dialog};
-use crate::sip::digest::Protected;
+use crate::sip::digest::{self, Protected};
 use crate::sip::event::{Flow, SipOut, Transport};
 use crate::sip::transaction::{Machine, TxnId};
 use crate::sip::wire::{Message, Verdict, read_datagram};
@@ -43,6 +43,8 @@ impl Changes {
             match (line.split_once(':').map_or("", |(name, _)| name), &self.contact, self.cseq) {
                 ("Via", ..) => out.push_str(&format!("Via: {}", self.via)),
                 ("Contact", Some(contact), _) => out.push_str(&format!("Contact: {contact}")),
+                // They are among `fields`, counted on.
+                ("Authorization" | "Proxy-Authorization", _, Some(_)) => continue,
                 ("CSeq", _, Some(number)) => {
                     let method = line.rsplit(' ').next().unwrap_or_default();
                     out.push_str(&format!("CSeq: {number} {method}"));
@@ -106,12 +108,9 @@ impl Endpoint {
         };
         let Verdict::Message(asked) = read_datagram(request) else { return false };
         let Some(method) = asked.method().cloned() else { return false };
-        // They were shown, and are not believed.
-        if asked.headers.has("Authorization") || asked.headers.has("Proxy-Authorization") {
-            return false;
-        }
         let protected = Protected { method: &method, uri: asked.uri_text(), body: &asked.body };
-        let Some(fields) = self.proof(id, &protected, flow, message) else { return false };
+        let shown = digest::shown(&asked);
+        let Some(fields) = self.proof(id, &protected, &shown, flow, message) else { return false };
         self.seen(id, false, summary(message.code().unwrap_or(401), method.as_str()));
         let branch = self.new_branch();
         let Some(leg) = self.leg_mut(id) else { return false };

@@ -1,11 +1,12 @@
 //! 2xx to an INVITE of ours: the first one makes the leg's dialog; a retransmitted one gets its ACK again; every other,
 //! from a fork or after the end, is ACKed and its dialog left by BYE at once (RFC 3261 13.2.2.4).
 
+use super::engine::reason_header;
 use super::leg::{Auth, Calling, Cancel, Phase, Stage};
 use super::{Endpoint, Fork, User};
 use crate::clock::Mono;
 use crate::sip::dialog::Dialog;
-use crate::sip::event::{Flow, LegId, SipEvent, SipOut};
+use crate::sip::event::{Cause, Flow, LegId, SipEvent, SipOut};
 use crate::sip::session;
 use crate::sip::transaction::{InviteClientEvent, Machine};
 use crate::sip::wire::{Message, Method};
@@ -96,6 +97,9 @@ impl Endpoint {
         if !self.config.ack_waits || calling.cancel != Cancel::No {
             self.release_ack(id);
         }
+        // What the others need not call a missed call (RFC 3326).
+        let elsewhere = || reason_header(&Cause::new(200, "Call completed elsewhere"));
+        calling.reason.get_or_insert_with(elsewhere);
         let by_twin = self.lose_but(now, &mut calling, message);
         if let Stage::Sent { txn, .. } = calling.stage
             && !by_twin

@@ -26,7 +26,8 @@ impl Endpoint {
         let body = &calling.body();
         let Some(credentials) = &calling.cmd.credentials else { return false };
         let (method, uri) = (&Method::Invite, &calling.cmd.uri);
-        let answer = calling.digest.answer(message, &Protected { method, uri, body }, credentials, &cnonce);
+        let (request, shown) = (Protected { method, uri, body }, &calling.authorization);
+        let answer = calling.digest.answer(message, &request, shown, credentials, &cnonce);
         let Ok(fields) = answer else { return false };
         calling.realms.extend(digest::challenges(message).into_iter().map(|c| c.realm));
         calling.authorization = fields;
@@ -40,15 +41,17 @@ impl Endpoint {
         let body = &calling.body();
         let Some(credentials) = &calling.cmd.credentials else { return };
         let (method, uri) = (&Method::Invite, &calling.cmd.uri);
-        calling.authorization = calling.digest.fields(&Protected { method, uri, body }, credentials, &cnonce);
+        let (request, shown) = (Protected { method, uri, body }, &calling.authorization);
+        calling.authorization = calling.digest.fields(shown, &request, credentials, &cnonce);
     }
 
     /// Credentials for a challenged request of the dialog, if the challenger and its realm are those of the INVITE, or of another one of
-    /// ours, or of the REGISTER, over the same trunk (ruling 2.27).
+    /// ours, or of the REGISTER, over the same trunk (ruling 2.27). `shown` are those that it had.
     pub(super) fn proof(
         &mut self,
         id: LegId,
         request: &Protected<'_>,
+        shown: &[(String, String)],
         flow: Flow,
         message: &Message,
     ) -> Option<Vec<(String, String)>> {
@@ -59,8 +62,7 @@ impl Endpoint {
             Phase::Calling(calling) => &mut calling.digest,
             _ => &mut leg.digest,
         };
-        digest.accepted();
-        digest.answer(message, request, &credentials, &cnonce).ok()
+        digest.answer(message, request, shown, &credentials, &cnonce).ok()
     }
 
     fn may_be_shown(&self, id: LegId, flow: Flow, challenges: &[Challenge]) -> Option<Credentials> {
@@ -91,10 +93,11 @@ impl Endpoint {
         &mut self,
         id: LegId,
         (method, body): (&Method, &[u8]),
+        shown: &[(String, String)],
         flow: Flow,
         message: &Message,
     ) -> Option<Vec<(String, String)>> {
         let (uri, _) = self.legs.get(&id)?.dialog.routing();
-        self.proof(id, &Protected { method, uri: &uri, body }, flow, message)
+        self.proof(id, &Protected { method, uri: &uri, body }, shown, flow, message)
     }
 }

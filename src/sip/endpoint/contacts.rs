@@ -13,9 +13,10 @@
 use super::engine::cause_of;
 use super::leg::{Calling, Cancel, GIVE_UP, Hop, Phase, Stage, Verdict};
 use super::outgoing::{begin, invite_on};
+use super::request::Answer;
 use super::{Endpoint, User};
 use crate::clock::Mono;
-use crate::sip::event::{Cause, Flow, InviteCmd, LegId, Side, SipEvent, Transport};
+use crate::sip::event::{Cause, InviteCmd, LegId, Side, SipEvent, Transport};
 use crate::sip::transaction::{Key, TxnId};
 use crate::sip::wire::{Message, Method};
 use crate::trunk::route;
@@ -106,15 +107,8 @@ impl Endpoint {
     }
 
     /// 1xx, or a final refusal, of a twin.
-    pub(super) fn on_twin_response(
-        &mut self,
-        now: Mono,
-        id: LegId,
-        txn: TxnId,
-        code: u16,
-        flow: Flow,
-        message: &Message,
-    ) {
+    pub(super) fn on_twin_response(&mut self, now: Mono, id: LegId, answer: Answer<'_>) {
+        let Answer { txn, code, flow, message } = answer;
         if code < 200 && !self.on_early(now, id, flow, message) {
             return;
         }

@@ -35,6 +35,8 @@ impl Endpoint {
             self.registrar.len(),
             "bindings and their addresses differ"
         );
+        let [nudges, nudged, hidden] = self.registrar.awake();
+        assert!(nudges == nudged && nudged == hidden, "telephones behind a NAT that nobody keeps awake");
         assert!(self.dialogs.values().all(|id| self.legs.contains_key(id)), "a dialog without leg");
         assert!(self.resolving.values().all(|id| self.legs.contains_key(id)), "a lookup without leg");
         assert!(

@@ -1,7 +1,7 @@
 //! What arrives: who it belongs to is decided here, in the order of RFC 3261 17 (transaction), 12 (dialog), 8.2 (new).
 
 use super::engine::summary;
-use super::request::Request;
+use super::request::{Answer, Request};
 use super::{Endpoint, User};
 use crate::clock::{Mono, Now};
 
@@ -174,26 +174,27 @@ impl Endpoint {
         {
             self.challengers.learn(*trunk, flow.remote, digest::realms(&taken));
         }
-        self.tell_user(now, user, (txn, code), flow, message);
+        self.tell_user(now, user, Answer { txn, code, flow, message });
     }
 
     /// What came goes to whoever asked for it.
-    fn tell_user(&mut self, now: Mono, user: User, (txn, code): (TxnId, u16), flow: Flow, message: &Message) {
+    fn tell_user(&mut self, now: Mono, user: User, answer: Answer<'_>) {
+        let Answer { txn, code, flow, message } = answer;
         let success =
             (200..300).contains(&code) && message.cseq().is_some_and(|c| c.method == Method::Invite);
         match user {
-            User::Refresh(leg, _) => self.on_refresh_response(now, leg, txn, code, flow, message),
+            User::Refresh(leg, _) => self.on_refresh_response(now, leg, answer),
             _ if success => self.on_success(now, flow, message),
             User::Invite(leg) => {
                 self.seen(leg, false, summary(code, "INVITE"));
-                self.on_invite_response(now, leg, txn, code, flow, message);
+                self.on_invite_response(now, leg, answer);
             }
             User::Bye(leg) => self.on_bye_response(now, leg, code),
             User::Info(leg) => self.on_info_response(now, leg, code),
-            User::Refer(leg) => self.on_refer_response(now, leg, code, flow, message),
+            User::Refer(leg) => self.on_refer_response(now, leg, answer),
             User::Twin(leg) => {
                 self.seen(leg, false, summary(code, "INVITE"));
-                self.on_twin_response(now, leg, txn, code, flow, message);
+                self.on_twin_response(now, leg, answer);
             }
             User::Prack(leg) => self.seen(leg, false, summary(code, "PRACK")),
             User::Notify(_) => {}

@@ -10,7 +10,7 @@
 
 use super::engine::summary;
 use super::leg::Phase;
-use super::request::Request;
+use super::request::{Answer, Request};
 use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sip::check::Refusal;
@@ -38,8 +38,8 @@ struct Sent {
     to: String,
     /// Its subscription's id.
     cseq: u32,
-    /// Credentials were shown.
-    authorized: bool,
+    /// The credentials that it shows.
+    shown: Vec<(String, String)>,
 }
 
 struct Got {
@@ -57,10 +57,10 @@ struct Got {
 impl Endpoint {
     /// Asks the peer to call somebody else.
     pub(super) fn refer(&mut self, now: Mono, id: LegId, to: String) {
-        self.send_refer(now, id, to, None);
+        self.send_refer(now, id, to, Vec::new());
     }
 
-    fn send_refer(&mut self, now: Mono, id: LegId, to: String, auth: Option<Vec<(String, String)>>) {
+    fn send_refer(&mut self, now: Mono, id: LegId, to: String, shown: Vec<(String, String)>) {
         let branch = self.new_branch();
         let agent = self.config.user_agent.clone();
         let Some(leg) = self.leg_mut(id).filter(|l| matches!(l.phase, Phase::Up)) else { return };
@@ -70,32 +70,27 @@ impl Endpoint {
         let w = leg.dialog.request(&Method::Refer, cseq, &branch);
         let contact = dialog::contact(&flow, &leg.dialog.ids.remote_target);
         let w = w.header("Contact", &contact).header("Refer-To", &format!("<{to}>"));
-        let w = w.header("Referred-By", &by).headers(auth.as_deref().unwrap_or_default());
+        let w = w.header("Referred-By", &by).headers(&shown);
         let bytes = w.header("User-Agent", &agent).finish();
-        leg.refers.sent = Some(Sent { to, cseq, authorized: auth.is_some() });
+        leg.refers.sent = Some(Sent { to, cseq, shown });
         self.seen(id, true, "REFER".to_owned());
         self.start_client(now, (&branch, &Method::Refer), bytes, flow, User::Refer(id));
     }
 
     /// The answer to our REFER.
-    pub(super) fn on_refer_response(
-        &mut self,
-        now: Mono,
-        id: LegId,
-        code: u16,
-        flow: Flow,
-        message: &Message,
-    ) {
+    pub(super) fn on_refer_response(&mut self, now: Mono, id: LegId, answer: Answer<'_>) {
+        let Answer { code, flow, message, .. } = answer;
         self.seen(id, false, summary(code, "REFER"));
         if code < 200 {
             return;
         }
         let Some(leg) = self.leg_mut(id).filter(|l| !l.ended) else { return };
         let Some(sent) = &leg.refers.sent else { return };
-        if matches!(code, 401 | 407) && !sent.authorized {
-            let to = sent.to.clone();
-            if let Some(fields) = self.request_authorization(id, (&Method::Refer, &[]), flow, message) {
-                return self.send_refer(now, id, to, Some(fields));
+        if matches!(code, 401 | 407) {
+            let (to, shown) = (sent.to.clone(), sent.shown.clone());
+            let proof = self.request_authorization(id, (&Method::Refer, &[]), &shown, flow, message);
+            if let Some(fields) = proof {
+                return self.send_refer(now, id, to, fields);
             }
         }
         let follows = code < 300 && !is_silent(message);

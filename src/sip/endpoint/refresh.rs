@@ -16,6 +16,7 @@
 use super::engine::{cause_of, summary};
 use super::leg::{Leg, Phase};
 use super::offer::new_target;
+use super::request::Answer;
 use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sip::dialog;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 /// How long ours waits for a request of the peer.
 const BUSY: Duration = Duration::from_secs(2);
-/// How often a refresh is asked for anew at once, with a longer interval or credentials.
+/// How often a refresh is asked for anew at once, with a longer interval or another method. Challenges have limits of their own.
 const TRIES_MAX: u8 = 4;
 /// Steps in which the wait after a 491 is chosen (RFC 3261 section 14.1).
 const GLARE_STEP: u64 = 10;
@@ -57,6 +58,8 @@ pub(super) struct Refresh {
 struct Asking {
     txn: TxnId,
     method: Method,
+    /// The credentials that it shows.
+    shown: Vec<(String, String)>,
 }
 
 impl Refresh {
@@ -124,11 +127,11 @@ impl Endpoint {
             return self.leave(now, id, cause, Vec::new());
         }
         if leg.refresh.deadline().is_some_and(|at| at <= now) {
-            self.send_refresh(now, id, &[]);
+            self.send_refresh(now, id, Vec::new());
         }
     }
 
-    fn send_refresh(&mut self, now: Mono, id: LegId, authorization: &[(String, String)]) {
+    fn send_refresh(&mut self, now: Mono, id: LegId, shown: Vec<(String, String)>) {
         let branch = self.new_branch();
         let agent = self.config.user_agent.clone();
         let Some(leg) = self.leg_mut(id) else { return };
@@ -144,7 +147,7 @@ impl Endpoint {
             .dialog
             .request(&method, cseq, &branch)
             .header("Contact", &dialog::contact(&flow, &leg.dialog.ids.remote_target));
-        w = w.header("Supported", "timer").headers(authorization);
+        w = w.header("Supported", "timer").headers(&shown);
         w = w.header("Session-Expires", &format!("{};refresher=uac", session.interval));
         if let Some(least) = leg.refresh.least {
             w = w.header("Min-SE", &least.to_string());
@@ -160,7 +163,7 @@ impl Endpoint {
         };
         if let Some(leg) = self.leg_mut(id) {
             leg.refresh.again = None;
-            leg.refresh.asking = Some(Asking { txn, method });
+            leg.refresh.asking = Some(Asking { txn, method, shown });
         }
     }
 
@@ -179,32 +182,23 @@ impl Endpoint {
     }
 
     /// An answer to our re-INVITE or UPDATE.
-    pub(super) fn on_refresh_response(
-        &mut self,
-        now: Mono,
-        id: LegId,
-        txn: TxnId,
-        code: u16,
-        flow: Flow,
-        message: &Message,
-    ) {
+    pub(super) fn on_refresh_response(&mut self, now: Mono, id: LegId, answer: Answer<'_>) {
+        let Answer { txn, code, message, .. } = answer;
         let Some(method) = message.cseq().map(|c| c.method) else { return };
         self.seen(id, false, summary(code, method.as_str()));
-        let success = (200..300).contains(&code);
+        if code < 200 {
+            return;
+        }
+        let success = code < 300;
+        let asked = self.leg_mut(id).and_then(|l| l.refresh.asking.take_if(|a| a.txn == txn));
         if success && method == Method::Invite {
-            self.ack_refresh(id, message);
+            let shown = asked.as_ref().map(|a| a.shown.as_slice());
+            self.ack_refresh(id, message, shown.unwrap_or_default());
         }
-        let Some(leg) = self.leg_mut(id) else { return };
-        let ours = leg.refresh.asking.as_ref().is_some_and(|a| a.txn == txn);
-        if code < 200 || !ours {
-            return;
-        }
-        leg.refresh.asking = None;
-        if !matches!(leg.phase, Phase::Up) {
-            return;
-        }
+        let Some(asked) = asked else { return };
+        let Some(leg) = self.leg_mut(id).filter(|l| matches!(l.phase, Phase::Up)) else { return };
         if !success {
-            return self.on_refresh_refused(now, id, code, &method, flow, message);
+            return self.on_refresh_refused(now, id, &asked, answer);
         }
         leg.refresh.hear(message);
         leg.refresh.set(session::agreed(now, message));
@@ -214,15 +208,14 @@ impl Endpoint {
         }
     }
 
-    fn on_refresh_refused(
-        &mut self,
-        now: Mono,
-        id: LegId,
-        code: u16,
-        method: &Method,
-        flow: Flow,
-        message: &Message,
-    ) {
+    fn on_refresh_refused(&mut self, now: Mono, id: LegId, asked: &Asking, answer: Answer<'_>) {
+        let Answer { code, message, .. } = answer;
+        // What cannot be answered is a refusal like any other.
+        if matches!(code, 401 | 407)
+            && let Some(fields) = self.refresh_authorization(id, asked, answer)
+        {
+            return self.send_refresh(now, id, fields);
+        }
         let Some(leg) = self.leg_mut(id) else { return };
         let Some(session) = leg.refresh.session.as_mut() else { return };
         leg.refresh.tries = leg.refresh.tries.saturating_add(1);
@@ -232,16 +225,13 @@ impl Endpoint {
             422 if tries && let Some(longer) = session::wanted(message, session.interval) => {
                 session.interval = longer;
                 leg.refresh.learn(Some(longer));
-                return self.send_refresh(now, id, &[]);
+                return self.send_refresh(now, id, Vec::new());
             }
-            405 | 415 | 488 | 501 if tries && *method == Method::Update && leg.refresh.said.is_some() => {
-                leg.refresh.updates = false;
-                return self.send_refresh(now, id, &[]);
-            }
-            401 | 407
-                if tries && let Some(fields) = self.refresh_authorization(id, flow, message, method) =>
+            405 | 415 | 488 | 501
+                if tries && asked.method == Method::Update && leg.refresh.said.is_some() =>
             {
-                return self.send_refresh(now, id, &fields);
+                leg.refresh.updates = false;
+                return self.send_refresh(now, id, Vec::new());
             }
             _ => {}
         }
@@ -283,8 +273,8 @@ impl Endpoint {
         told.map_or(left, |told| told.min(left)).max(Duration::from_secs(1))
     }
 
-    /// ACK of the 2xx to our re-INVITE, as often as it comes.
-    fn ack_refresh(&mut self, id: LegId, message: &Message) {
+    /// ACK of the 2xx to our re-INVITE, as often as it comes, with the credentials of its INVITE (RFC 3261 section 13.2.2.4).
+    fn ack_refresh(&mut self, id: LegId, message: &Message, shown: &[(String, String)]) {
         let Some(cseq) = message.cseq().map(|c| c.number) else { return };
         if self.repeat_refresh_ack(id, cseq) {
             return;
@@ -293,7 +283,7 @@ impl Endpoint {
         let Some(leg) = self.leg_mut(id) else { return };
         leg.dialog.refresh(new_target(message));
         let flow = leg.dialog.destination();
-        let bytes = leg.dialog.request(&Method::Ack, cseq, &branch).finish();
+        let bytes = leg.dialog.request(&Method::Ack, cseq, &branch).headers(shown).finish();
         leg.refresh.ack = Some((cseq, flow, bytes.clone()));
         self.seen(id, true, "ACK".to_owned());
         self.out.push_back(SipOut::Send(flow, bytes));
@@ -311,13 +301,12 @@ impl Endpoint {
     fn refresh_authorization(
         &mut self,
         id: LegId,
-        flow: Flow,
-        message: &Message,
-        method: &Method,
+        Asking { method, shown, .. }: &Asking,
+        Answer { flow, message, .. }: Answer<'_>,
     ) -> Option<Vec<(String, String)>> {
         let body = self.legs.get(&id).and_then(|l| l.refresh.said.clone()).unwrap_or_default();
         let body = if *method == Method::Invite { body } else { Bytes::new() };
-        self.request_authorization(id, (method, &body), flow, message)
+        self.request_authorization(id, (method, &body), shown, flow, message)
     }
 }
 

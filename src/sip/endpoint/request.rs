@@ -1,7 +1,8 @@
-//! A request as the endpoint looks at it: the message and the values that find its transaction and dialog.
+//! A request as the endpoint looks at it: the message and the values that find its transaction and dialog. And what one of ours is
+//! answered.
 
 use crate::sip::event::Flow;
-use crate::sip::transaction::Key;
+use crate::sip::transaction::{Key, TxnId};
 use crate::sip::wire::{Message, Method};
 
 /// A well-formed request.
@@ -15,6 +16,17 @@ pub struct Request {
     pub from_tag: String,
     pub to_tag: Option<String>,
     pub cseq: u32,
+}
+
+/// A response to a request of ours.
+#[derive(Copy, Clone)]
+pub struct Answer<'a> {
+    /// Whose it is.
+    pub txn: TxnId,
+    pub code: u16,
+    /// Where it came from.
+    pub flow: Flow,
+    pub message: &'a Message,
 }
 
 impl Request {

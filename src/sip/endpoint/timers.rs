@@ -5,6 +5,8 @@ use super::leg::{Phase, sent_by_port};
 use super::{Endpoint, LegId, User};
 use crate::clock::{Mono, Now};
 use crate::sip::event::{Cause, Flow, Side, SipOut, Transport};
+use crate::sip::registrar::NUDGE;
+use bytes::Bytes;
 
 impl Endpoint {
     /// A connection broke, could not be made, or a datagram came back undelivered.
@@ -33,6 +35,8 @@ impl Endpoint {
         self.give_losers_up(now);
         let over = self.registrar.on_time(now);
         self.bindings_changed(over);
+        let asleep = self.registrar.nudge(now);
+        self.out.extend(asleep.into_iter().map(|flow| SipOut::Send(flow, Bytes::from_static(NUDGE))));
         self.settle();
         while let Some((_, id)) = self.clock.first().copied().filter(|(at, _)| *at <= now) {
             self.on_leg_time(now, id);

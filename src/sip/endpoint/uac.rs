@@ -3,6 +3,7 @@
 use super::engine::{cause_of, fit, reason_header};
 use super::leg::{Calling, Cancel, GIVE_UP, Hop, Phase, Stage, Verdict};
 use super::outgoing::outbound;
+use super::request::Answer;
 use super::reroute::PATIENCE as TRUNK_PATIENCE;
 use super::{Endpoint, OwnCall, User};
 use crate::clock::Mono;
@@ -145,15 +146,8 @@ impl Endpoint {
     }
 
     /// 1xx, or a final refusal, which the machine has ACKed.
-    pub(super) fn on_invite_response(
-        &mut self,
-        now: Mono,
-        id: LegId,
-        txn: TxnId,
-        code: u16,
-        flow: Flow,
-        message: &Message,
-    ) {
+    pub(super) fn on_invite_response(&mut self, now: Mono, id: LegId, answer: Answer<'_>) {
+        let Answer { txn, code, flow, message } = answer;
         let Some(calling) = self.calling(id, txn) else { return };
         calling.stream_serves();
         if code < 200 {

@@ -184,7 +184,8 @@ impl Registration {
             return Err(DigestError::Rejected);
         }
         let request = Protected { method: &Method::Register, uri: &self.wanted.registrar, body: &[] };
-        self.authorization = self.digest.answer(answer, &request, credentials, &cx.rng.hex(16))?;
+        let (shown, cnonce) = (&self.authorization, cx.rng.hex(16));
+        self.authorization = self.digest.answer(answer, &request, shown, credentials, &cnonce)?;
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub enum Verdict {
     Refuse {
         /// What could be read of it; at least one Via.
         message: Box<Message>,
-        /// 400, 505 or 513.
+        /// 400, 414, 505 or 513.
         code: u16,
         /// Goes into the reason phrase and the log.
         words: String,

@@ -1,7 +1,7 @@
 //! Octets to start line, header spans and body. One pass, one allocation (the spans).
 
 use super::{
-    BODY_MAX, HEAD_MAX, HEADERS_MAX, Method,
+    BODY_MAX, HEAD_MAX, HEADERS_MAX, Method, URI_MAX,
     headers::{Headers, Known, Span},
     message::{Message, Start},
     text::{digits, is_lws, is_token_byte, text, trim},
@@ -180,6 +180,8 @@ fn start_line(bytes: &Bytes, at: usize, end: usize) -> Result<(Start, Option<Fau
     let text = std::str::from_utf8(uri).unwrap_or_default();
     let fault = if !version.eq_ignore_ascii_case(b"SIP/2.0") {
         Some((505, "Version Not Supported"))
+    } else if uri.len() > URI_MAX {
+        Some((414, "Request-URI Too Long"))
     } else if whole.len() != method.len().saturating_add(uri.len()).saturating_add(9) {
         // 9: two single spaces and `SIP/2.0`.
         Some((400, "Whitespace in the start line"))

@@ -43,6 +43,9 @@ pub use write::{Writer, stamp};
 
 /// Longest start line plus header section in octets; more is 513.
 pub const HEAD_MAX: usize = 48 * 1024;
+/// Longest Request-URI in octets; more is 414 (RFC 3261 section 21.4.12), in whatever the rest is within its limits. As long as a URL
+/// may be.
+pub const URI_MAX: usize = 8 * 1024;
 /// Most header fields in one message; more is 513.
 pub const HEADERS_MAX: usize = 256;
 /// Longest body in octets; more is 513. A datagram cannot hold more.

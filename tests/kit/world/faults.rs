@@ -104,7 +104,7 @@ impl World {
         }
         self.queue
             .retain(|Reverse(e)| matches!(e.ev, Ev::Later(..) | Ev::SipToPhone(..) | Ev::Wake | Ev::Tick));
-        self.switch = switch(&mut self.rng, self.events.clone());
+        self.switch = switch(&mut self.rng, &self.sip, self.events.clone());
         if self.at_random {
             self.switch.place_at_random();
         }

@@ -38,9 +38,12 @@ impl World {
         match o {
             Output::Send(flow, bytes) => self.send_sip(flow, bytes),
             Output::Resolve(id, hop) => {
-                let to = format!("{}:{}", hop.host, hop.port.unwrap_or(5060)).parse().ok().map(flow_to);
-                let flows = to.map(|f| Flow { transport: hop.transport.unwrap_or(Transport::Udp), ..f });
-                let input = Input::Resolved(id, flows.into_iter().collect());
+                let literal = format!("{}:{}", hop.host, hop.port.unwrap_or(5060)).parse().ok();
+                let found =
+                    self.names.get(hop.host.as_str()).cloned().unwrap_or(literal.into_iter().collect());
+                let transport = hop.transport.unwrap_or(Transport::Udp);
+                let flows = found.into_iter().map(|to| Flow { transport, ..flow_to(to) });
+                let input = Input::Resolved(id, flows.collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
             Output::Commit(id, tx) => {

@@ -114,6 +114,10 @@ impl World {
     /// A whole message reaches a phone.
     pub(super) fn phone_hears(&mut self, i: usize, flow: Flow, bytes: &Bytes) {
         let now = self.now;
+        if bytes.trim_ascii().is_empty() {
+            // No phone takes line ends for a message.
+            return self.phones[i].nudges += 1;
+        }
         if self.heard_by_hand(i, bytes) {
             return;
         }

@@ -20,6 +20,8 @@ pub(super) enum Ev {
     /// A segment of a connection.
     TcpToPhone(u64, Bytes),
     TcpToChorus(u64, Bytes),
+    /// The keep-alive of a connection that Chorus made.
+    KeepAlive(u64),
     RtpToPhone(usize, bool, SocketAddr, Bytes),
     RtpToChorus(LegId, bool, SocketAddr, Bytes),
     Later(usize, Later),
@@ -129,6 +131,7 @@ impl World {
             }
             Ev::TcpToPhone(conn, bytes) => self.segment_to_phone(conn, &bytes),
             Ev::TcpToChorus(conn, bytes) => self.segment_to_chorus(conn, &bytes),
+            Ev::KeepAlive(conn) => self.keep_alive(conn),
             Ev::RtpToPhone(i, rtcp, from, bytes) => {
                 let p = &mut self.phones[i];
                 if let Some(leg) = p.leg {

@@ -5,6 +5,7 @@ use super::{CHORUS, World};
 use crate::kit::phone::Phone;
 use bytes::Bytes;
 use chorus::sip::event::{Flow, Transport};
+use chorus::sip::transport::keepalive::{KeepAlive, PING_EVERY, Step};
 use chorus::sip::wire::{Frame, Framer};
 use chorus::switch::Input;
 use std::collections::BTreeMap;
@@ -24,6 +25,9 @@ struct Connection {
     kind: Transport,
     to_phone: Way,
     to_chorus: Way,
+    alive: KeepAlive,
+    /// Nothing reaches either end any more, and neither is told.
+    dead: bool,
 }
 
 #[derive(Default)]
@@ -48,25 +52,28 @@ impl Connection {
     }
 }
 
-fn messages(way: &mut Way, segment: &[u8]) -> Vec<Bytes> {
+/// Whole messages, and the keep-alives between them.
+fn frames(way: &mut Way, segment: &[u8]) -> Vec<Frame> {
     way.framer.push(segment);
-    let mut whole = vec![];
-    while let Some(frame) = way.framer.next() {
-        match frame {
-            Frame::Message(bytes) => whole.push(bytes),
-            Frame::Ping | Frame::Pong => {}
-            other => panic!("the house framed a message so that the house cannot read it: {other:?}"),
-        }
-    }
-    whole
+    std::iter::from_fn(|| way.framer.next()).collect()
 }
 
 impl World {
     fn connect_phone(&mut self, phone: usize, remote: SocketAddr) -> u64 {
         self.tcp.last += 1;
-        let (to_phone, to_chorus) = (Way::default(), Way::default());
         let kind = if self.phones[phone].tls { Transport::Tls } else { Transport::Tcp };
-        self.tcp.open.insert(self.tcp.last, Connection { phone, remote, kind, to_phone, to_chorus });
+        self.tcp.open.insert(
+            self.tcp.last,
+            Connection {
+                phone,
+                remote,
+                kind,
+                to_phone: Way::default(),
+                to_chorus: Way::default(),
+                alive: KeepAlive::default(),
+                dead: false,
+            },
+        );
         self.tcp.last
     }
 
@@ -112,7 +119,11 @@ impl World {
             (Some(conn), _) => conn,
             (None, Some(phone)) => {
                 self.count("tcp connection of Chorus");
-                self.connect_phone(phone, flow.remote)
+                let conn = self.connect_phone(phone, flow.remote);
+                if self.pings {
+                    self.at(PING_EVERY.as_micros() as u64, Ev::KeepAlive(conn));
+                }
+                conn
             }
             (None, None) => return self.at(200, Ev::Switch(Box::new(Input::FlowLost(flow)))),
         };
@@ -123,6 +134,9 @@ impl World {
     fn segments(&mut self, conn: u64, to_chorus: bool, bytes: &[u8]) {
         let cut = self.rng.below(bytes.len() as u64 * 2) as usize;
         let (first, second) = bytes.split_at(cut.min(bytes.len()));
+        if self.tcp.open.get(&conn).is_none_or(|c| c.dead) {
+            return;
+        }
         for part in [first, second].into_iter().filter(|p| !p.is_empty()) {
             let after = self.net.latency_us + self.rng.below(self.net.jitter_us.max(1));
             let Some(c) = self.tcp.open.get_mut(&conn) else { return };
@@ -137,19 +151,58 @@ impl World {
     pub(super) fn segment_to_chorus(&mut self, conn: u64, bytes: &[u8]) {
         let Some(c) = self.tcp.open.get_mut(&conn) else { return };
         let flow = Flow { transport: c.kind, remote: c.remote, local: CHORUS.parse().unwrap(), conn };
-        for message in messages(&mut c.to_chorus, bytes) {
-            self.oracle.received(&message);
-            self.input(Input::Sip(flow, message));
+        c.alive.heard(false);
+        for frame in frames(&mut c.to_chorus, bytes) {
+            match frame {
+                Frame::Message(message) => {
+                    self.oracle.received(&message);
+                    self.input(Input::Sip(flow, message));
+                }
+                Frame::Pong => self.tcp.open.get_mut(&conn).into_iter().for_each(|c| c.alive.heard(true)),
+                Frame::Ping => {}
+                other => panic!("the house framed a message so that the house cannot read it: {other:?}"),
+            }
         }
     }
 
     pub(super) fn segment_to_phone(&mut self, conn: u64, bytes: &[u8]) {
         let Some(c) = self.tcp.open.get_mut(&conn) else { return };
-        let (phone, whole) = (c.phone, messages(&mut c.to_phone, bytes));
+        let (phone, found) = (c.phone, frames(&mut c.to_phone, bytes));
         let flow = self.flow_of_phone(phone, conn);
-        for message in whole {
-            self.phone_hears(phone, flow, &message);
+        for frame in found {
+            match frame {
+                Frame::Message(message) => self.phone_hears(phone, flow, &message),
+                Frame::Ping => {
+                    self.line("phone", "chorus", "CRLF");
+                    self.segments(conn, true, b"\r\n");
+                }
+                Frame::Pong => {}
+                other => panic!("the house framed a message so that the house cannot read it: {other:?}"),
+            }
         }
+    }
+
+    /// What the transport does with a connection of its own when its time has come.
+    pub(super) fn keep_alive(&mut self, conn: u64) {
+        let Some(c) = self.tcp.open.get_mut(&conn) else { return };
+        let pause = match c.alive.tick() {
+            Step::Ping(pause) => {
+                self.line("chorus", "phone", "CRLF CRLF");
+                self.segments(conn, false, b"\r\n\r\n");
+                pause
+            }
+            Step::Wait(pause) => pause,
+            Step::Dead => {
+                self.line("chorus", "chorus", "the connection is given up");
+                return self.break_connection(conn);
+            }
+        };
+        self.at(pause.as_micros() as u64, Ev::KeepAlive(conn));
+    }
+
+    /// What is between the ends of the connections has forgotten them, and says so to neither.
+    pub fn forget_connections(&mut self) {
+        self.tcp.open.values_mut().for_each(|c| c.dead = true);
     }
 
     /// The connections that are open.

@@ -59,6 +59,9 @@ fn tls(bytes: &[u8]) -> &'static str {
 /// `INVITE`, `200 INVITE`.
 pub(super) fn sip_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
+    if text.trim().is_empty() {
+        return vec!["CRLF"; text.matches("\r\n").count()].join(" ");
+    }
     let first = text.lines().next().unwrap_or("");
     let cseq = text.lines().find(|l| l.starts_with("CSeq:")).unwrap_or("");
     let method = cseq.rsplit(' ').next().unwrap_or("");
@@ -75,10 +78,12 @@ pub(super) fn sip_line(bytes: &[u8]) -> String {
     let sdp = told.as_deref().unwrap_or(sdp);
     match first.strip_prefix("SIP/2.0 ") {
         Some(status) => format!("{} {method}{sdp}", status.split(' ').next().unwrap_or("")),
-        None if text.contains("\r\nAuthorization:") || text.contains("\r\nProxy-Authorization:") => {
-            format!("{}{sdp} (digest)", first.split(' ').next().unwrap_or(""))
+        None => {
+            let shown =
+                ["\r\nAuthorization:", "\r\nProxy-Authorization:"].iter().filter(|f| text.contains(**f));
+            let digests = ["", " (digest)", " (two digests)"][shown.count()];
+            format!("{}{sdp}{digests}", first.split(' ').next().unwrap_or(""))
         }
-        None => format!("{}{sdp}", first.split(' ').next().unwrap_or("")),
     }
 }
 
