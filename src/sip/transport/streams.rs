@@ -19,8 +19,9 @@ use tokio::time::timeout;
 const CONNECTIONS_MAX: usize = 4096;
 /// Messages that wait for a peer that does not read; one more and the connection is closed.
 const QUEUE_MAX: usize = 256;
-/// A connection that does not come about within this, handshake included, is given up, so that the next target has its turn.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// A connection that does not come about within this, handshake included, is given up, so that the next target has its turn: before
+/// the trunk is (`reroute::PATIENCE`), because the same trunk may take a datagram (RFC 3261 section 18.1.1).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A peer that connects has shaken hands within this.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nobody is let in after the kernel had no descriptor left: others must close first.
