@@ -5,6 +5,7 @@ mod called;
 mod callee;
 mod caller;
 mod calling;
+mod deaf;
 mod domain;
 mod fragments;
 mod ipv6;
