@@ -15,6 +15,7 @@ mod network;
 mod scanner;
 mod scene;
 mod script;
+mod secure;
 mod sipp;
 mod srtp;
 
