@@ -192,7 +192,11 @@ impl Server {
 }
 
 fn rest(path: &str) -> String {
-    if path.starts_with("/2010") { path.to_owned() } else { format!("/2010-04-01/Accounts/{ACCOUNT}{path}") }
+    if path.starts_with("/2010") || path.starts_with("/v1/") {
+        path.to_owned()
+    } else {
+        format!("/2010-04-01/Accounts/{ACCOUNT}{path}")
+    }
 }
 
 pub async fn post(http: SocketAddr, path: &str, form: &[(&str, &str)]) -> Option<http::Answer> {

@@ -17,10 +17,10 @@ const LIMIT: Duration = Duration::from_secs(40);
 pub(super) const NUMBER: &str = "+15550000001";
 /// Played by the server, said by baresip: milliseconds.
 const PLAYED: usize = 3_000;
-const SAID: usize = 20_000;
+pub(super) const SAID: usize = 20_000;
 const RECORDED: &str = "4";
 /// The least correlation that counts (rulings, "What counts as shown").
-const SAME: f64 = 0.9;
+pub(super) const SAME: f64 = 0.9;
 
 /// A baresip with a folder of its own.
 pub(super) struct Baresip {
@@ -38,6 +38,17 @@ impl Baresip {
     }
 
     pub(super) fn with(place: &Place, at: SocketAddr, account: &str, command: &[&str]) -> Baresip {
+        Baresip::with_more(place, at, account, command, "")
+    }
+
+    /// The same with more lines in its configuration. It takes TLS on the port behind that of `at`, with `sip_certificate`.
+    pub(super) fn with_more(
+        place: &Place,
+        at: SocketAddr,
+        account: &str,
+        command: &[&str],
+        more: &str,
+    ) -> Baresip {
         let dir = place.dir.join("baresip");
         std::fs::create_dir_all(dir.join("heard")).unwrap();
         std::fs::write(dir.join("said.wav"), wave::write(&audio::speech(7, SAID))).unwrap();
@@ -49,7 +60,7 @@ impl Baresip {
         let (family, bound) =
             if at.is_ipv6() { ("-6", format!("net_interface {}\n", at.ip())) } else { ("-4", String::new()) };
         let config = format!(
-            "poll_method epoll\nsip_listen {at}\n{bound}{trust}audio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
+            "poll_method epoll\nsip_listen {at}\n{more}{bound}{trust}audio_source aufile,{d}/said.wav\naudio_player aubridge,ear\n\
              audio_alert aubridge,ear\naudio_srate 8000\naudio_channels 1\nrtp_ports 40000-48000\nsnd_path {d}/heard\n\
              module_path {}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule srtp.so\n\
              module_tmp account.so\nmodule_app menu.so\n",
@@ -91,7 +102,7 @@ impl Baresip {
     }
 
     /// Ends it and reads what it heard.
-    async fn heard(mut self) -> Vec<i16> {
+    pub(super) async fn heard(mut self) -> Vec<i16> {
         let pid = self.process.id().unwrap() as i32;
         // SAFETY: kill has no preconditions; the process is ours and was not waited for.
         unsafe { libc::kill(pid, libc::SIGTERM) };
@@ -162,7 +173,7 @@ pub(super) async fn scene_in(place: Place, by_address: bool) -> Scene {
 }
 
 /// A softphone: it registers with a name and a password. Over TLS it trusts the authority of the server's own certificate.
-async fn softphone(name: &str, transport: &str) -> (Scene, Baresip) {
+pub(super) async fn softphone(name: &str, transport: &str) -> (Scene, Baresip) {
     let mut place = Place::new(name);
     let tls = free(&mut chorus::api::rng());
     place.extra.push(("CHORUS_SIP_TLS_LISTEN", tls.to_string()));
@@ -181,6 +192,13 @@ async fn softphone(name: &str, transport: &str) -> (Scene, Baresip) {
 }
 
 impl Scene {
+    /// The SID of what was made.
+    pub(super) async fn made(&self, path: &str, form: &[(&str, &str)]) -> String {
+        let made = self.server.post(path, form).await.unwrap();
+        assert_eq!(made.status, 201, "{path}: {}", made.text());
+        made.json()["sid"].as_str().unwrap().to_owned()
+    }
+
     async fn asked(&self, path: &str) -> Request {
         let so = |seen: &[Request]| seen.iter().any(|r| r.path == path);
         let was = self.app.until(LIMIT, so).await;
@@ -260,6 +278,16 @@ async fn a_softphone_registers_over_udp_and_talks_to_the_bot() {
     let (s, mut phone) = softphone("softphone-udp", "udp").await;
     let dial = format!("/dial sip:{NUMBER}@{}\n", s.server.sip);
     phone.press(&dial).await;
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_softphone_registers_over_tcp_and_talks_to_the_bot() {
+    if !installed("baresip") {
+        return;
+    }
+    let (s, mut phone) = softphone("softphone-tcp", "tcp").await;
+    phone.press(&format!("/dial sip:{NUMBER}@{};transport=tcp\n", s.server.sip)).await;
     s.conversation(phone).await;
 }
 

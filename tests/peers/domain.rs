@@ -2,42 +2,66 @@
 
 use super::baresip::{Baresip, Scene, scene_in};
 use super::installed;
-use crate::fault::child::Place;
+use crate::fault::child::{Place, free};
 use crate::security::secrets;
 
-const PASSWORD: &str = "Correct8horse0battery";
+pub(super) const PASSWORD: &str = "Correct8horse0battery";
 const DOMAIN: &str = "acme.example";
 
 /// The domain with its list, for calls and for registrations, and a phone that has registered there.
 async fn office(name: &str) -> (Scene, Baresip) {
-    secrets::plant(PASSWORD);
-    let s = scene_in(Place::new(name), false).await;
-    let voice = s.app.url("/voice");
-    let fields = [("DomainName", DOMAIN), ("VoiceUrl", &voice), ("SipRegistration", "true")];
+    office_with(name, false, "udp", "").await
+}
+
+/// A server that listens for TLS, too.
+pub(super) async fn scene_with_tls(name: &str) -> Scene {
+    let mut place = Place::new(name);
+    place.extra.push(("CHORUS_SIP_TLS_LISTEN", free(&mut chorus::api::rng()).to_string()));
+    scene_in(place, false).await
+}
+
+/// Where it is spoken to by this transport, as baresip writes the proxy: the names here are in no DNS.
+pub(super) fn proxy(s: &Scene, transport: &str) -> String {
+    let at = if transport == "tls" { s.place.extra[0].1.clone() } else { s.server.sip.to_string() };
+    format!("outbound=\"sip:{at};transport={transport}\"")
+}
+
+/// The same with `Secure` or without, and a phone that speaks so; `media`: its `mediaenc`.
+pub(super) async fn office_with(name: &str, secure: bool, transport: &str, media: &str) -> (Scene, Baresip) {
+    let s = scene_with_tls(name).await;
+    let (voice, secure) = (s.app.url("/voice"), secure.to_string());
+    let fields =
+        [("DomainName", DOMAIN), ("VoiceUrl", &voice), ("SipRegistration", "true"), ("Secure", &secure)];
     let domain = made(&s, "Domains", &fields).await;
-    let list = made(&s, "CredentialLists", &[("FriendlyName", "phones")]).await;
-    let user = [("Username", "bob"), ("Password", PASSWORD)];
-    made(&s, &format!("CredentialLists/{list}/Credentials"), &user).await;
+    let list = phones(&s).await;
     for purpose in ["Calls", "Registrations"] {
         let path = format!("Domains/{domain}/Auth/{purpose}/CredentialListMappings");
         made(&s, &path, &[("CredentialListSid", &list)]).await;
     }
-    // The name is in no DNS: the way there is an outbound proxy.
+    let media = if media.is_empty() { String::new() } else { format!(";mediaenc={media}") };
+    let parameter = if transport == "udp" { String::new() } else { format!(";transport={transport}") };
     let account = format!(
-        "<sip:bob@{DOMAIN}>;auth_user=bob;auth_pass={PASSWORD};outbound=\"sip:{}\";regint=60;answermode=auto;\
-         audio_codecs=PCMU\n",
-        s.server.sip
+        "<sip:bob@{DOMAIN}{parameter}>;auth_user=bob;auth_pass={PASSWORD};{};regint=60;answermode=auto;\
+         audio_codecs=PCMU{media}\n",
+        proxy(&s, transport)
     );
     let mut phone = Baresip::with(&s.place, s.peer, &account, &[]);
     phone.says("200 OK").await;
     (s, phone)
 }
 
+/// A list with `bob` in it.
+pub(super) async fn phones(s: &Scene) -> String {
+    secrets::plant(PASSWORD);
+    let list = made(s, "CredentialLists", &[("FriendlyName", "phones")]).await;
+    let user = [("Username", "bob"), ("Password", PASSWORD)];
+    made(s, &format!("CredentialLists/{list}/Credentials"), &user).await;
+    list
+}
+
 /// The SID of what was made.
 async fn made(s: &Scene, path: &str, form: &[(&str, &str)]) -> String {
-    let made = s.server.post(&format!("/SIP/{path}.json"), form).await.unwrap();
-    assert_eq!(made.status, 201, "{path}: {}", made.text());
-    made.json()["sid"].as_str().unwrap().to_owned()
+    s.made(&format!("/SIP/{path}.json"), form).await
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ async fn a_phone_behind_the_proxy_is_called() {
 }
 
 /// A certificate of an authority that nobody else knows, in the PBX's folder; the authority.
-fn certify(dir: &Path) -> String {
+pub(super) fn certify(dir: &Path) -> String {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();

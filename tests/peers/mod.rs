@@ -1,17 +1,24 @@
 //! Real peers over real sockets: sipp with scenarios of our own, baresip with audio both ways.
 
 mod baresip;
+mod cables;
 mod called;
 mod callee;
 mod caller;
 mod calling;
+mod deaf;
 mod domain;
+mod fragments;
 mod ipv6;
 mod kamailio;
+mod keepalive;
 mod loss;
+mod network;
+mod restart;
 mod scanner;
 mod scene;
 mod script;
+mod secure;
 mod sipp;
 mod srtp;
 

@@ -61,10 +61,13 @@ fn documents(r: &Request) -> crate::fault::app::Reply {
 
 /// With a trunk that says this.
 pub async fn scene(name: &str, trunk: &[(&str, &str)]) -> Scene {
-    let place = Place::new(name);
+    scene_at(Place::new(name), free(&mut chorus::api::rng()), trunk).await
+}
+
+/// With a trunk to `peer`.
+pub async fn scene_at(place: Place, peer: SocketAddr, trunk: &[(&str, &str)]) -> Scene {
     let app = App::start(documents).await;
     let server = place.start().await;
-    let peer = free(&mut chorus::api::rng());
     server.trunk(peer, trunk).await;
     for (number, path) in NUMBERS {
         let (url, status) = (app.url(path), app.url("/status"));

@@ -58,8 +58,9 @@ impl Sipp {
     pub async fn callee_with(dir: &Path, name: &str, file: &Path, at: SocketAddr, more: &[&str]) -> Sipp {
         let port = at.port().to_string();
         let sipp = Sipp::start(dir, name, file, &[&["-p", port.as_str()], more].concat());
+        let protocol = if more.contains(&"t1") { "tcp" } else { "udp" };
         let mut looks = tokio::time::interval(std::time::Duration::from_millis(10));
-        while std::net::UdpSocket::bind(at).is_ok() {
+        while !is_taken(protocol, at.port()) {
             looks.tick().await;
         }
         sipp
@@ -76,6 +77,13 @@ impl Sipp {
         assert!(status.success(), "sipp {} ends with {status}: {}\n{trace}", self.name, read("err"));
         trace
     }
+}
+
+/// Has somebody on this host this port? Who tried to take it would be in the way of whoever wants it.
+fn is_taken(protocol: &str, port: u16) -> bool {
+    let all = std::fs::read_to_string(format!("/proc/thread-self/net/{protocol}")).unwrap();
+    let port = format!(":{port:04X}");
+    all.lines().filter_map(|l| l.split_whitespace().nth(1)).any(|local| local.ends_with(&port))
 }
 
 /// The messages of a trace that came from the server.

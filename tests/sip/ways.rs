@@ -2,7 +2,7 @@
 
 use super::net::udp;
 use super::peer::{Bench, IN, OUT, PEER, Req, SDP, US};
-use chorus::sip::event::{Cause, Flow, InviteCmd, SipCmd, Transport};
+use chorus::sip::event::{Cause, Flow, InviteCmd, LegId, SipCmd, Transport};
 
 fn tcp(remote: &str) -> Flow {
     Flow { transport: Transport::Tcp, ..udp(US, remote) }
@@ -11,11 +11,16 @@ fn tcp(remote: &str) -> Flow {
 /// An INVITE with header fields that fill more than a datagram may hold.
 fn dial_long(uri: &str) -> Bench {
     let mut b = Bench::new();
+    dial_again(&mut b, 0, uri);
+    b
+}
+
+fn dial_again(b: &mut Bench, n: u64, uri: &str) {
     let filler = ("X-Filler".to_owned(), "a".repeat(1_000));
     b.tell(SipCmd::Invite(Box::new(InviteCmd {
-        leg: OUT,
-        call_id: "ours@10.0.0.1".into(),
-        local_tag: "mine".into(),
+        leg: LegId(OUT.0 + 2 * n),
+        call_id: format!("ours{n}@10.0.0.1"),
+        local_tag: format!("mine{n}"),
         uri: uri.into(),
         next_hop: None,
         from: "<sip:+15550199@LOCAL>".into(),
@@ -29,7 +34,6 @@ fn dial_long(uri: &str) -> Bench {
     b.take();
     let id = b.lookup.unwrap();
     b.tell(SipCmd::Resolved(id, vec![udp(US, PEER)]));
-    b
 }
 
 #[test]
@@ -55,6 +59,24 @@ fn where_nobody_takes_the_connection_it_goes_as_a_datagram_after_all() {
     assert_eq!(b.last().via().unwrap().transport, "UDP");
     b.respond("INVITE", 486, "", "callee", "");
     b.expect(&["ACK", "Ended 2 peer 486"]);
+    b.over();
+}
+
+/// A firewall that drops what it does not know costs seconds, each time.
+#[test]
+fn who_took_no_connection_is_not_asked_for_one_again_for_ten_minutes() {
+    let mut b = dial_long("sip:bob@10.0.0.2");
+    b.lost(tcp(PEER));
+    b.respond("INVITE", 486, "", "callee", "");
+    for (n, seconds, want) in [(1, 0, udp(US, PEER)), (2, 599, udp(US, PEER)), (3, 2, tcp(PEER))] {
+        b.pass(seconds * 1_000);
+        b.take();
+        dial_again(&mut b, n, "sip:bob@10.0.0.2");
+        b.expect(&["INVITE"]);
+        assert_eq!(b.last_flow(), want, "{seconds} s later");
+        b.flow = if want.transport == Transport::Tcp { Flow { conn: 5, ..want } } else { want };
+        b.respond("INVITE", 486, "", "callee", "");
+    }
     b.over();
 }
 

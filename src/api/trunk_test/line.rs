@@ -135,7 +135,8 @@ impl Line {
                 let Some(credentials) = route::credentials(trunk) else { return false };
                 let (method, uri) = (probe.method(), request::uri(probe, trunk));
                 let request = Protected { method: &method, uri: &uri, body: &[] };
-                let fields = digest.answer(message, &request, &credentials, &self.rng.hex(16));
+                let fields =
+                    digest.answer(message, &request, &known.authorization, &credentials, &self.rng.hex(16));
                 fields.map(|fields| known.authorization = fields).is_ok()
             }
             Some(422) => {

@@ -131,15 +131,18 @@ impl Calling {
         Some(Flow { transport: Transport::Tcp, conn: 0, ..*flow })
     }
 
+    /// The connection that the present try goes over, if it is one of those.
+    pub fn tried_instead_of_fragments(&self) -> Option<Flow> {
+        let Stage::Sent { flow, .. } = &self.stage else { return None };
+        (flow.transport == Transport::Tcp && self.by_stream == Some(flow.remote)).then_some(*flow)
+    }
+
     /// The connection came about: the datagram is not needed.
     pub fn stream_serves(&mut self) {
-        let Stage::Sent { flow, .. } = &self.stage else { return };
-        let remote = flow.remote;
-        if flow.transport == Transport::Tcp && self.by_stream == Some(remote) {
-            let datagram = |t: &Hop| t.flow.transport == Transport::Udp && t.flow.remote == remote;
-            if self.targets.front().is_some_and(datagram) {
-                self.targets.pop_front();
-            }
+        let Some(Flow { remote, .. }) = self.tried_instead_of_fragments() else { return };
+        let datagram = |t: &Hop| t.flow.transport == Transport::Udp && t.flow.remote == remote;
+        if self.targets.front().is_some_and(datagram) {
+            self.targets.pop_front();
         }
     }
 }

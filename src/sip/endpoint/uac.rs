@@ -125,12 +125,13 @@ impl Endpoint {
     fn send_invite(&mut self, now: Mono, id: LegId, mut flow: Flow) {
         let branch = self.new_branch();
         let agent = self.config.user_agent.clone();
+        let streams = self.penalties.takes_streams(now, &flow);
         let Some(leg) = self.leg_mut(id) else { return };
         let cseq = leg.dialog.next_cseq();
         let Phase::Calling(calling) = &mut leg.phase else { return };
         calling.forget_early();
         let mut bytes = fit(&flow, |full| calling.invite(&flow, &branch, cseq, full.then_some(&agent)));
-        if let Some(stream) = calling.instead_of_fragments(&flow, bytes.len()) {
+        if streams && let Some(stream) = calling.instead_of_fragments(&flow, bytes.len()) {
             flow = stream;
             bytes = calling.invite(&flow, &branch, cseq, Some(&agent));
         }
@@ -229,9 +230,13 @@ impl Endpoint {
         if calling.cancel != Cancel::No {
             return self.end_and_drop(now, id);
         }
+        let tried = calling.tried_instead_of_fragments();
         if why == Failure::Timeout {
             calling.stream_serves();
+        } else if let Some(stream) = tried {
+            self.penalties.no_stream(now, &stream);
         }
+        let Some(calling) = self.calling(id, txn) else { return };
         let words = words.unwrap_or_else(|| "No connection to the host to call".to_owned());
         let cause = match why {
             Failure::Timeout => Cause::new(408, "Nobody answered the INVITE"),

@@ -3,6 +3,8 @@
 
 use super::Inbound;
 use super::keepalive::{KeepAlive, PING_EVERY, Step};
+use super::queue::Waiting;
+use super::taken::Taken;
 use crate::sip::event::Flow;
 use crate::sip::wire::{Frame, Framer};
 use bytes::{Bytes, BytesMut};
@@ -15,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// A peer that takes nothing for this long is gone.
+/// A peer that keeps us from writing for this long is gone.
 const WRITE_STALL: Duration = Duration::from_secs(10);
 /// A message begun must be whole within this.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +39,8 @@ pub(super) struct Connection<'a> {
     /// We made it: the keep-alives are ours to send (RFC 5626 section 4.4.1).
     pub ours: bool,
     pub inbox: &'a mpsc::Sender<Inbound>,
+    /// Whether what was written is taken.
+    pub taken: Taken,
 }
 
 /// What every socket of a stream needs. One that the kernel does not let be set is none the worse for SIP.
@@ -52,28 +56,30 @@ impl Connection<'_> {
         &self,
         reader: impl AsyncRead + Unpin,
         writer: impl AsyncWrite + Unpin,
-        waiting: mpsc::Receiver<Bytes>,
+        waiting: mpsc::Receiver<Waiting>,
     ) -> io::Result<()> {
         let (pong, pongs) = mpsc::channel(1);
         let alive = Mutex::new(KeepAlive::default());
         tokio::select! {
             end = self.read(reader, pong, &alive) => end,
             end = self.write(writer, waiting, pongs, &alive) => end,
+            why = self.taken.stops() => Err(why),
         }
     }
 
     async fn write(
         &self,
         mut writer: impl AsyncWrite + Unpin,
-        mut waiting: mpsc::Receiver<Bytes>,
+        mut waiting: mpsc::Receiver<Waiting>,
         mut pongs: mpsc::Receiver<()>,
         alive: &Mutex<KeepAlive>,
     ) -> io::Result<()> {
         let mut next = tokio::time::Instant::now() + PING_EVERY;
         loop {
-            let bytes = tokio::select! {
-                Some(()) = pongs.recv() => Bytes::from_static(b"\r\n"),
-                Some(bytes) = waiting.recv() => bytes,
+            // Its room in the queue is held until it is written.
+            let (bytes, _held) = tokio::select! {
+                Some(()) = pongs.recv() => (Bytes::from_static(b"\r\n"), None),
+                Some(message) = waiting.recv() => (message.bytes.clone(), Some(message)),
                 () = tokio::time::sleep_until(next), if self.ours => {
                     let step = alive.lock().unwrap_or_else(PoisonError::into_inner).tick();
                     let (Step::Ping(pause) | Step::Wait(pause)) = step else {
@@ -81,7 +87,7 @@ impl Connection<'_> {
                     };
                     next = tokio::time::Instant::now() + pause;
                     match step {
-                        Step::Ping(_) => Bytes::from_static(b"\r\n\r\n"),
+                        Step::Ping(_) => (Bytes::from_static(b"\r\n\r\n"), None),
                         _ => continue,
                     }
                 }

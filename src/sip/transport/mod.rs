@@ -4,8 +4,10 @@
 mod connection;
 pub mod keepalive;
 pub mod local;
+mod queue;
 pub mod resolve;
 mod streams;
+mod taken;
 mod tls;
 mod udp;
 mod undelivered;

@@ -1,6 +1,7 @@
 //! (s) The listeners of TCP and TLS and every connection, made by peers or by us.
 
 use super::connection::{Connection, prepare};
+use super::queue::{Queue, Waiting, queue};
 use super::tls::{Certificates, Stream, Tls};
 use super::{Inbound, local::Local};
 use crate::sip::event::{Flow, Transport as Kind};
@@ -17,10 +18,9 @@ use tokio::time::timeout;
 
 /// Most connections at once; more are closed as they come.
 const CONNECTIONS_MAX: usize = 4096;
-/// Messages that wait for a peer that does not read; one more and the connection is closed.
-const QUEUE_MAX: usize = 256;
-/// A connection that does not come about within this, handshake included, is given up, so that the next target has its turn.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// A connection that does not come about within this, handshake included, is given up, so that the next target has its turn: before
+/// the trunk is (`reroute::PATIENCE`), because the same trunk may take a datagram (RFC 3261 section 18.1.1).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A peer that connects has shaken hands within this.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nobody is let in after the kernel had no descriptor left: others must close first.
@@ -61,7 +61,7 @@ struct State {
 struct Held {
     kind: Kind,
     serial: u64,
-    queue: mpsc::Sender<Bytes>,
+    queue: Queue,
     /// We asked for it by a flow without number: a failure to connect is reported so.
     ours: bool,
     /// What its peer showed.
@@ -94,7 +94,7 @@ impl Streams {
         let key = number.map(|number| (number, flow.remote));
         let connects = flow.is_named() || flow.conn == 0 && flow.transport == Kind::Tcp;
         let sent = match key.and_then(|key| state.connections.get(&key)) {
-            Some(held) => held.queue.try_send(bytes).is_ok(),
+            Some(held) => held.queue.put(bytes),
             None if connects => return self.inner.connect(&mut state, flow, bytes),
             None => false,
         };
@@ -193,12 +193,12 @@ impl State {
         remote: SocketAddr,
         named: Option<u64>,
         ours: bool,
-    ) -> Option<(Place, mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>)> {
+    ) -> Option<(Place, Queue, mpsc::Receiver<Waiting>)> {
         while self.tasks.try_join_next().is_some() {}
         if self.connections.len() >= CONNECTIONS_MAX {
             return None;
         }
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let (queue, waiting) = queue();
         self.last = self.last.saturating_add(1);
         let serial = self.last;
         let key = (named.unwrap_or(serial), remote);
@@ -240,7 +240,7 @@ impl Inner {
             return self.lost(self.flow(kind, remote, flow.conn));
         };
         // The queue is empty and has room.
-        let _ = queue.try_send(first);
+        let _ = queue.put(first);
         let inner = self.clone();
         let task = state.tasks.spawn(async move {
             let made = async {
@@ -291,11 +291,11 @@ impl Inner {
         kind: Kind,
         ours: bool,
         stream: Stream,
-        waiting: mpsc::Receiver<Bytes>,
+        waiting: mpsc::Receiver<Waiting>,
     ) {
         let flow = self.flow(kind, place.key.1, place.key.0);
         self.introduce(place, flow, &stream).await;
-        let connection = Connection { flow, ours, inbox: &self.inbox };
+        let connection = Connection { flow, ours, inbox: &self.inbox, taken: stream.taken() };
         let end = match stream {
             Stream::Plain(stream) => {
                 let (reader, writer) = stream.into_split();

@@ -6,6 +6,7 @@
 mod guests;
 mod words;
 
+use super::taken::Taken;
 use crate::certificate::Current;
 use crate::sid::TrunkSid;
 use crate::sip::event::{Flow, Proof, Transport as Kind};
@@ -37,6 +38,14 @@ pub(super) enum Stream {
 }
 
 impl Stream {
+    /// Its socket.
+    pub(super) fn taken(&self) -> Taken {
+        match self {
+            Stream::Plain(stream) => Taken::of(stream),
+            Stream::Secure(stream) => Taken::of(stream.get_ref().0),
+        }
+    }
+
     /// What its peer showed, if anything.
     pub(super) fn certificates(&self) -> Option<Certificates> {
         let Stream::Secure(stream) = self else { return None };

@@ -46,6 +46,7 @@ impl Udp {
     ) -> Udp {
         let mapped = socket.local_addr().is_ok_and(|a| a.is_ipv6());
         undelivered::keep(&socket);
+        undelivered::may_be_cut(&socket);
         // As much as the kernel allows; what it does not take is lost, and sent again.
         if let Err(e) = socket2::SockRef::from(&socket).set_recv_buffer_size(BUFFER) {
             tracing::warn!("the SIP socket keeps its usual buffer: {e}");

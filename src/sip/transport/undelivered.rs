@@ -1,4 +1,5 @@
-//! (s) Datagrams that came back: the ICMP errors in a socket's error queue (RFC 3261 section 18.4). Linux.
+//! (s) Datagrams that came back: the ICMP errors in a socket's error queue (RFC 3261 section 18.4); and those that need not, because
+//! they may be cut. Linux.
 
 use socket2::{MaybeUninitSlice, MsgHdrMut, SockAddr, SockRef};
 use std::io;
@@ -22,12 +23,22 @@ const ICMP6_PARAMETER: u8 = 4;
 
 /// From now on the kernel keeps the errors of what this socket sends. Where it cannot, a timer notices.
 pub(super) fn keep(socket: &UdpSocket) {
-    let on: libc::c_int = 1;
+    set(socket, libc::IPPROTO_IP, libc::IP_RECVERR, 1);
+    set(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1);
+}
+
+/// From now on routers may cut what this socket sends into fragments. By its default Linux forbids them (DF) and waits for an ICMP
+/// error to learn how much fits; firewalls drop those errors, and a message that is too long for a tunnel on the way would be lost as
+/// often as it is repeated. Over IPv6 no router cuts, and the error is waited for.
+pub(super) fn may_be_cut(socket: &UdpSocket) {
+    set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT);
+}
+
+/// Best effort: of a family that the socket does not speak the kernel takes no option.
+fn set(socket: &UdpSocket, level: libc::c_int, option: libc::c_int, value: libc::c_int) {
     let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0);
-    for (level, option) in [(libc::IPPROTO_IP, libc::IP_RECVERR), (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)] {
-        // SAFETY: the descriptor is open as long as `socket` is borrowed, and the value is an int that outlives the call.
-        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), length) };
-    }
+    // SAFETY: the descriptor is open as long as `socket` is borrowed, and the value is an int that outlives the call.
+    unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length) };
 }
 
 /// The next one: whom it was for, or nobody if it says nothing about whether the peer is there. Errors: `WouldBlock` if there
