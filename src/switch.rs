@@ -375,13 +375,4 @@ impl Switch {
         self.usage.see(call.row());
         self.calls.insert(sid, call);
     }
-
-    /// Makes a call by `make` and performs its first effects. False if that panicked: then nothing happened.
-    fn begin(&mut self, now: Now, sid: CallSid, make: impl FnOnce(&mut Cx<'_>) -> Call) -> bool {
-        let (Some(call), fx) = self.guarded(now, sid, make) else { return false };
-        self.timelines.open(sid, call.row().account);
-        self.keep(Box::new(call));
-        self.perform(now, sid, fx);
-        true
-    }
 }

@@ -280,5 +280,5 @@ fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>
     };
     let whisper = p.whisper.and_then(|(url, method)| hook(base, url, method));
     let refer_url = refer_url(dial, base);
-    Ok(Spawn { row, target, whisper, parent: parent.row.sid, pbx: None, refer_url })
+    Ok(Spawn { row, target, whisper, parent: parent.row.sid, pbx: None, refer_url, far_end: false })
 }

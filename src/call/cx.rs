@@ -104,7 +104,7 @@ impl Cx<'_> {
     /// # Errors
     /// 10004 with a sentence.
     pub fn room(&self, account: AccountSid) -> Result<Option<u32>, NoRoute> {
-        let begun = self.fx.iter().filter(|e| matches!(e, Effect::Spawn(_))).count();
+        let begun = self.fx.iter().filter(|e| matches!(e, Effect::Spawn(s) if !s.far_end)).count();
         let room = self.usage.room(self.now.wall, self.tables, account, begun);
         room.map_err(|(code, words)| NoRoute { code, words })
     }

@@ -272,4 +272,13 @@ pub struct Spawn {
     pub pbx: Option<Box<super::rights::Pbx>>,
     /// What the Dial says of a REFER.
     pub refer_url: Option<ReferUrl>,
+    /// It is the far end of a trunk's call: to the account's caps the two are one.
+    pub far_end: bool,
+}
+
+impl Spawn {
+    /// The call in whose place it stands.
+    pub fn within(&self) -> Option<CallSid> {
+        self.far_end.then_some(self.parent)
+    }
 }

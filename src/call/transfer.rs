@@ -154,6 +154,7 @@ impl Call {
             parent: stays,
             pbx: None,
             refer_url: None,
+            far_end: false,
         })));
         cx.push(Effect::Tell(stays, Word::Transfer { child }));
     }

@@ -118,7 +118,7 @@ impl Switch {
         };
         match admitted {
             Ok((row, trunking)) => {
-                let begun = self.begin(now, row.sid, |cx| match trunking {
+                let begun = self.begin(now, (row.account, row.sid), None, |cx| match trunking {
                     Some(trunking) => Call::of_trunk(cx, row, leg, &invite, trunking),
                     None => Call::inbound(cx, row, leg, &invite),
                 });

@@ -9,7 +9,7 @@
 
 use super::{Gate, Output, Switch};
 use crate::api::command::Answer;
-use crate::call::event::{Effect, Event};
+use crate::call::event::{Effect, Event, Spawn};
 use crate::clock::Now;
 use crate::sid::{CallSid, RecordingSid, StreamSid};
 use crate::sip::registrar::Change;
@@ -54,6 +54,14 @@ fn binding(key: &str) -> Row {
     Row::Binding(hasher.finish())
 }
 
+/// The calls that begin with these effects.
+fn spawns(effects: &[Effect]) -> impl Iterator<Item = &Spawn> {
+    effects.iter().filter_map(|effect| match effect {
+        Effect::Spawn(spawn) => Some(&**spawn),
+        _ => None,
+    })
+}
+
 fn begins(tx: &Tx) -> bool {
     tx.ops.iter().any(|op| matches!(op, Op::InsertCall(_)))
 }
@@ -71,6 +79,10 @@ impl Switch {
         self.next_tx += 1;
         let id = TxId(self.next_tx);
         let row = row_of(&tx);
+        // Who comes next finds the places taken that are given with the commit.
+        for spawn in spawns(&then) {
+            self.usage.begin(spawn.row.account, spawn.row.sid, spawn.within());
+        }
         self.gates.insert(id, Gate { call, then, or_else, tx, row, since: now.mono });
         if let Some(row) = row {
             let lane = self.lanes.0.entry(row).or_default();
@@ -135,11 +147,15 @@ impl Switch {
     fn not_written(&mut self, now: Now, id: TxId, gate: Gate, e: StoreError) {
         self.log(&format!("a transaction was not written: {e}"));
         let waited = gate.waited();
+        self.begin_nobody(&gate);
         match (gate.call, e, waited) {
             (Some(sid), e, true) if begins(&gate.tx) => {
                 // The call never was: nor was anything that wanted to write its row.
-                for id in self.lanes.0.get_mut(&Row::Call(sid)).into_iter().flat_map(|lane| lane.drain(1..)) {
-                    self.gates.remove(&id);
+                let lane = self.lanes.0.get_mut(&Row::Call(sid));
+                let behind: Vec<TxId> = lane.into_iter().flat_map(|lane| lane.drain(1..)).collect();
+                for id in behind {
+                    let gone = self.gates.remove(&id);
+                    gone.into_iter().for_each(|gate| self.begin_nobody(&gate));
                 }
                 self.perform(now, sid, explained(gate.or_else, &e));
             }
@@ -164,6 +180,13 @@ impl Switch {
         }
     }
 
+    /// What waited for the commit will not be: nor are the calls that would have begun with it.
+    fn begin_nobody(&mut self, gate: &Gate) {
+        for spawn in spawns(&gate.then) {
+            self.usage.forget(spawn.row.account, spawn.row.sid);
+        }
+    }
+
     /// A change of status never was: nor were the writes of its row that wait behind it and say that it was. Later changes of status
     /// speak for themselves.
     fn take_back(&mut self, now: Now, sid: CallSid, e: &StoreError) {
@@ -174,6 +197,7 @@ impl Switch {
         lane.retain(|id| !untrue.contains(id));
         for id in untrue {
             if let Some(gate) = self.gates.remove(&id) {
+                self.begin_nobody(&gate);
                 self.perform(now, sid, explained(gate.or_else, e));
             }
         }

@@ -60,7 +60,7 @@ impl Switch {
             Ok(target) => {
                 // Who waits for its turn has no channel yet.
                 row.trunk = target.trunk.filter(|_| self.is_unpaced(account));
-                let begun = self.begin(now, sid, |cx| {
+                let begun = self.begin(now, (account, sid), None, |cx| {
                     let call = Call::outbound(cx, row, target, Some(ticket));
                     if left_out {
                         notify::write(cx, call.row(), 32019, error::sentence(32019));

@@ -57,7 +57,8 @@ impl Switch {
             Effect::Reply(ticket, answer) => self.out.push_back(Output::Reply(ticket, answer)),
             Effect::Spawn(spawn) => {
                 let (child, parent) = (spawn.row.sid, spawn.parent);
-                if !self.begin(now, child, |cx| Call::child(cx, *spawn)) {
+                let who = (spawn.row.account, child);
+                if !self.begin(now, who, spawn.within(), |cx| Call::child(cx, *spawn)) {
                     let cause = Cause::new(500, "Internal error");
                     self.told.push_back((parent, child, Word::Over(Box::new(Outcome::failed(cause)))));
                 }
@@ -95,7 +96,7 @@ impl Switch {
         if call.row().status.is_final() {
             self.ended.add(call.row());
         }
-        self.usage.forget(call.row());
+        self.usage.forget(call.row().account, sid);
         self.leave_queue(sid);
         self.count_channels(sid, None);
         if let Some(at) = self.deadlines.remove(&sid) {

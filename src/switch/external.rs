@@ -162,7 +162,7 @@ impl Switch {
     pub(super) fn forget_external(&mut self, sid: CallSid) -> bool {
         let row = self.external.rows.get(&sid).map(|(row, _)| row.clone());
         let Some(row) = row else { return false };
-        self.usage.forget(&row);
+        self.usage.forget(row.account, sid);
         self.count_channels(sid, None);
         self.external.forget(sid)
     }

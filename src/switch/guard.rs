@@ -9,7 +9,7 @@ use crate::call::event::{Effect, Ticket, Word};
 use crate::clock::Now;
 use crate::media::event::{EngineCommand, TapEnd, TapEndReason};
 use crate::mutants;
-use crate::sid::CallSid;
+use crate::sid::{AccountSid, CallSid};
 use crate::sip::event::{Cause, SipCmd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -62,6 +62,26 @@ impl Switch {
             self.log(&format!("{sid} panicked and is ended: this is an error of Chorus"));
         }
         (returned.ok(), fx)
+    }
+
+    /// Makes a call by `make` and performs its first effects. It counts from the start: a document that it brings along may dial
+    /// at once. `within`: as for the usage. False if that panicked: then nothing happened.
+    pub(super) fn begin(
+        &mut self,
+        now: Now,
+        (account, sid): (AccountSid, CallSid),
+        within: Option<CallSid>,
+        make: impl FnOnce(&mut Cx<'_>) -> Call,
+    ) -> bool {
+        self.usage.begin(account, sid, within);
+        let (Some(call), fx) = self.guarded(now, sid, make) else {
+            self.usage.forget(account, sid);
+            return false;
+        };
+        self.timelines.open(sid, call.row().account);
+        self.keep(Box::new(call));
+        self.perform(now, sid, fx);
+        true
     }
 
     /// A call panicked while it handled an event, a request perhaps, and wanted `fx` until then.

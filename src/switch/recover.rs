@@ -69,7 +69,7 @@ impl Switch {
         if untouched {
             self.log(&format!("{} was queued and is dialled in its turn", row.sid));
             let again = row.clone();
-            if self.begin(now, row.sid, |cx| Call::redial(cx, again)) {
+            if self.begin(now, (row.account, row.sid), None, |cx| Call::redial(cx, again)) {
                 return;
             }
         }

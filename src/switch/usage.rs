@@ -17,10 +17,21 @@ pub fn midnight(at: Wall) -> Wall {
 /// A cap that is reached: Twilio's code and a sentence.
 pub type Reached = (u32, String);
 
+/// A call that is not over.
+#[derive(Debug, Default)]
+struct Live {
+    answered: Option<Wall>,
+    /// It is the far end of this one, which is live, and takes no place of its own.
+    within: Option<CallSid>,
+    /// Far ends of this one.
+    far_ends: Vec<CallSid>,
+}
+
 #[derive(Debug, Default)]
 struct Account {
-    /// Calls that are not over, with the time of their answer.
-    live: BTreeMap<CallSid, Option<Wall>>,
+    live: BTreeMap<CallSid, Live>,
+    /// Those of them that take a place.
+    places: usize,
     /// The day (its midnight) and the seconds of the calls that ended on it.
     talked: (Wall, u64),
 }
@@ -30,21 +41,27 @@ struct Account {
 pub struct Usage(HashMap<AccountSid, Account>);
 
 impl Usage {
+    /// A call begins; one that has begun goes on. It takes a place, but not while it is the far end of `within`, a call of a trunk:
+    /// the two are one there.
+    pub(super) fn begin(&mut self, account: AccountSid, call: CallSid, within: Option<CallSid>) {
+        self.0.entry(account).or_default().begin(call, within);
+    }
+
     /// A call as it is now.
     pub(super) fn see(&mut self, row: &CallRow) {
         let account = self.0.entry(row.account).or_default();
         if !row.status.is_final() {
-            account.live.insert(row.sid, row.answered);
-        } else if account.live.remove(&row.sid).is_some() {
+            account.begin(row.sid, None).answered = row.answered;
+        } else if account.leave(row.sid) {
             let (Some(answered), Some(ended)) = (row.answered, row.ended) else { return };
             account.add(ended, ended.seconds_since(answered));
         }
     }
 
     /// This process knows it no longer, however it ended.
-    pub(super) fn forget(&mut self, row: &CallRow) {
-        if let Some(account) = self.0.get_mut(&row.account) {
-            account.live.remove(&row.sid);
+    pub(super) fn forget(&mut self, account: AccountSid, call: CallSid) {
+        if let Some(account) = self.0.get_mut(&account) {
+            account.leave(call);
         }
     }
 
@@ -66,7 +83,7 @@ impl Usage {
     ) -> Result<Option<u32>, Reached> {
         for (row, who) in bounds(tables, account) {
             let Some(max) = row.rules.max_concurrent_calls else { continue };
-            let live = self.used(tables, row).fold(begun, |n: usize, a| n.saturating_add(a.live.len()));
+            let live = self.used(tables, row).fold(begun, |n: usize, a| n.saturating_add(a.places));
             if live >= usize::try_from(max).unwrap_or(usize::MAX) {
                 return Err((10004, format!("{who} {max} calls at once, as many as it may have.")));
             }
@@ -107,6 +124,35 @@ fn bounds(tables: &Tables, account: AccountSid) -> impl Iterator<Item = (&Accoun
 }
 
 impl Account {
+    fn begin(&mut self, call: CallSid, within: Option<CallSid>) -> &mut Live {
+        let known = self.live.contains_key(&call);
+        let mut within = within.filter(|_| !known);
+        match within.and_then(|near| self.live.get_mut(&near)) {
+            Some(near) => near.far_ends.push(call),
+            None => within = None,
+        }
+        if !known && within.is_none() {
+            self.places = self.places.saturating_add(1);
+        }
+        self.live.entry(call).or_insert_with(|| Live { within, ..Live::default() })
+    }
+
+    /// False: it was over already. Its far end goes on in its place.
+    fn leave(&mut self, call: CallSid) -> bool {
+        let Some(gone) = self.live.remove(&call) else { return false };
+        match gone.within.and_then(|near| self.live.get_mut(&near)) {
+            Some(near) => near.far_ends.retain(|far| *far != call),
+            None => self.places = self.places.saturating_sub(1),
+        }
+        for far in gone.far_ends {
+            if let Some(far) = self.live.get_mut(&far) {
+                far.within = None;
+                self.places = self.places.saturating_add(1);
+            }
+        }
+        true
+    }
+
     fn add(&mut self, ended: Wall, seconds: u64) {
         let day = midnight(ended);
         if day > self.talked.0 {
@@ -121,7 +167,8 @@ impl Account {
     fn talked(&self, now: Wall) -> u64 {
         let today = midnight(now);
         let over = if self.talked.0 == today { self.talked.1 } else { 0 };
-        let running = self.live.values().flatten().map(|at| now.seconds_since((*at).max(today)));
+        let running =
+            self.live.values().filter_map(|call| call.answered).map(|at| now.seconds_since(at.max(today)));
         running.fold(over, u64::saturating_add)
     }
 }

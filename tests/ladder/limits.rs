@@ -1,11 +1,12 @@
 //! What an account may do, how fast and how much.
 
+use super::elastic;
 use super::scene::*;
 use super::transfer::refer;
 use crate::kit::phone::OnCall;
 use crate::kit::rows::dial_request;
 use crate::kit::{Reply, World, ladder};
-use chorus::api::command::{Answer, CallUpdate, EndWish, Request};
+use chorus::api::command::{Answer, CallUpdate, Document, EndWish, Request};
 use chorus::call::event::Ticket;
 use chorus::sid::CallSid;
 use chorus::store::account_rules::AccountRules;
@@ -383,6 +384,110 @@ fn limit_transfer() {
         "limit_transfer",
         "REFER to a country that is not open (21215), or beyond the calls that the account may have (10004): 603, all stays as it was.",
     );
+}
+
+/// The document stands in the URL of the number, so it runs before anything else happens: the call that brings it counts all the same,
+/// and so does whoever it dials, before either is written.
+fn inline(seed: u64, calls: u32) -> World {
+    let mut w = World::new(seed);
+    w.phone("caller", 10);
+    callee(&mut w, OnCall::Answer(100));
+    let dial = "<Dial answerOnBridge=\"true\"><Number>+15550002</Number></Dial>";
+    w.number(|n| n.voice = Some(at(&format!("data:text/xml,<Response>{dial}</Response>"))));
+    w.rules(|r| r.max_concurrent_calls = Some(calls));
+    w
+}
+
+#[test]
+fn limit_inline_document() {
+    let mut w = inline(917, 1);
+    w.dial(0, "+15550001");
+    over(&mut w);
+    w.run_ms(100);
+    assert_eq!((w.store.all::<CallRow>().count(), noted(&w, 10004)), (1, 1));
+    assert!(w.phones[1].invite.is_none());
+    ladder::check(
+        w,
+        "limit_inline_document",
+        "A call whose document stands in its URL counts from its INVITE: the Dial in it finds no room for another one.",
+    );
+}
+
+#[test]
+fn who_waits_for_a_commit_has_its_place() {
+    let mut w = inline(918, 2);
+    let second = w.phone("second", 11);
+    w.dial(0, "+15550001");
+    w.dial(second, "+15550001");
+    answered(&mut w, 0);
+    assert_eq!(w.phones[second].ended[0].code, 486, "the callee of the first was not dialled yet");
+    assert_eq!(w.store.all::<CallRow>().count(), 2);
+    w.hang_up(0);
+    over(&mut w);
+    // What never was takes none.
+    w.run_ms(1_000);
+    w.database_down = true;
+    w.phones[0].ended.clear();
+    w.dial(0, "+15550001");
+    over(&mut w);
+    assert_eq!(w.phones[0].ended[0].code, 503);
+    w.database_down = false;
+    w.run_ms(10_000);
+    w.phones[0].ended.clear();
+    w.dial(0, "+15550001");
+    answered(&mut w, 0);
+}
+
+/// As at Twilio a call through a trunk of an account is one call, though two rows show it here.
+#[test]
+fn a_call_of_a_trunk_is_one_call() {
+    fn pbx(w: &mut World) {
+        elastic::dial_out(w, "+15550001");
+    }
+    fn carrier(w: &mut World) {
+        w.dial(0, "+15550001");
+    }
+    let out = elastic::behind(919, elastic::lists(Some("10.0.1.8/29"), None), |_| {});
+    let into = elastic::trunk(920, &[elastic::url(2, 10, 10)], |_| {});
+    type Dials = fn(&mut World);
+    for (mut w, dials) in [(out, pbx as Dials), (into, carrier as Dials)] {
+        if w.phones.len() < 2 {
+            elastic::pbx(&mut w, 2, OnCall::Answer(100));
+        }
+        w.rules(|r| r.max_concurrent_calls = Some(2));
+        dials(&mut w);
+        answered(&mut w, 0);
+        w.run_ms(100);
+        // One more is let in, and then none.
+        let tickets = [post(&mut w, 1), post(&mut w, 2)];
+        w.run_ms(50);
+        assert_eq!(tickets.map(|t| refused(&w, t)), [None, Some(10004)]);
+        w.hang_up(0);
+        over(&mut w);
+    }
+}
+
+/// The far end that a REST update takes away goes on alone, in the place of the call that it came from.
+#[test]
+fn a_far_end_that_is_left_alone_is_a_call() {
+    let mut w = elastic::behind(921, elastic::lists(Some("10.0.1.8/29"), None), |_| {});
+    w.rules(|r| r.max_concurrent_calls = Some(1));
+    elastic::dial_out(&mut w, "+15550001");
+    answered(&mut w, 0);
+    w.run_ms(100);
+    let far = w.switch.calls().map(|c| c.row()).find(|r| r.parent.is_some()).unwrap().sid;
+    let document = Some(Document::Inline("<Response><Pause length=\"20\"/></Response>".to_owned()));
+    update(&mut w, far, CallUpdate { document, ..CallUpdate::default() });
+    over(&mut w);
+    w.run_ms(1_000);
+    assert_eq!(w.switch.calls().map(|c| c.row().sid).collect::<Vec<_>>(), [far]);
+    let ticket = post(&mut w, 1);
+    w.run_ms(100);
+    assert_eq!(refused(&w, ticket), Some(10004));
+    w.until("it is over", |w| w.switch.calls().count() == 0);
+    let ticket = post(&mut w, 2);
+    w.run_ms(100);
+    assert_eq!(refused(&w, ticket), None);
 }
 
 /// Where there was no port a moment ago nothing is begun: no ringing, no webhook, no row. A second later one tries again.

@@ -9,9 +9,11 @@ use std::collections::VecDeque;
 
 impl Call {
     /// Rings the first of a noun's addresses, if the account may have one more call: looked at when it rings, because those that ring
-    /// at the same time count as well. The far end of a trunk's call takes no place of its own.
+    /// at the same time count as well. The far end of a trunk's call takes no place of its own: the two are one call.
     pub(super) fn ring(&mut self, cx: &mut Cx<'_>, mut addresses: VecDeque<Spawn>) {
-        let room = if self.trunking.is_some() { Ok(None) } else { cx.room(self.row.account) };
+        let far_end = self.trunking.is_some();
+        addresses.iter_mut().for_each(|spawn| spawn.far_end = far_end);
+        let room = if far_end { Ok(None) } else { cx.room(self.row.account) };
         match room {
             Ok(left) => {
                 if let (Some(spawn), Some(left)) = (addresses.front_mut(), left) {
