@@ -26,7 +26,7 @@ mod workers;
 
 use crate::api::command::Answer;
 use crate::call::call::Call;
-use crate::call::cx::{CallSettings, Cx, Ids};
+use crate::call::cx::{CallSettings, Ids};
 use crate::call::event::{Effect, Event, PortError, Word};
 use crate::call::tables::Tables;
 use crate::clock::{Mono, Now};
