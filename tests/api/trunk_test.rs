@@ -274,6 +274,29 @@ fn a_probe_leaves_nothing_behind() {
     assert_eq!(result["ok"], true, "{result:#}");
 }
 
+/// RFC 3261 section 22.3.
+#[test]
+fn a_proxy_and_the_peer_behind_it_both_get_the_password() {
+    let server = Server::start();
+    let both: Script = |r| {
+        usual(r).unwrap_or_else(|| {
+            let shown = |name: &str| field(r, name).contains("trunk77");
+            match (shown("Proxy-Authorization"), shown("Authorization")) {
+                (false, _) => {
+                    one("407 Auth|Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\"")
+                }
+                (true, false) => {
+                    one("401 Auth|WWW-Authenticate: Digest realm=\"p\", nonce=\"m\", qop=\"auth\"")
+                }
+                (true, true) => vec!["100 Trying".to_owned(), "180 Ringing".to_owned()],
+            }
+        })
+    };
+    let user = json!({ "username": "trunk77", "password": "secret99" });
+    let result = tested(&server, &peer(both).to_string(), user);
+    assert_eq!((&result["ok"], &result["patch"]), (&json!(true), &json!({})), "{result:#}");
+}
+
 /// Takes a call that offers keys and refuses every other.
 fn wants_keys(request: &str) -> Vec<String> {
     usual(request).unwrap_or_else(|| match request.contains("RTP/SAVP") {
