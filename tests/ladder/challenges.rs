@@ -375,3 +375,52 @@ fn sip_challenger_that_is_never_content() {
     let sentence = "A peer that says 401 to right credentials again: no request is sent a fourth time, and the call ends when its session does.";
     ladder::check(w, "sip_challenger_that_is_never_content", sentence);
 }
+
+/// A peer that has no UPDATE: the refresh is a re-INVITE, whose ACK shows what it showed (RFC 3261 section 13.2.2.4).
+#[test]
+fn sip_two_challengers_of_a_reinvite() {
+    secrets::plant(PASSWORD);
+    let mut w = World::new(669);
+    w.phone("callee", 2);
+    w.app.on("/voice", Reply::twiml("<Pause length=\"50\"/>"));
+    let (said, acks) = (Said::default(), Arc::new(Mutex::new(Vec::new())));
+    let (keeps, seen) = (said.clone(), acks.clone());
+    w.phones[0].by_hand = Some(Box::new(move |m| {
+        let shown = [PROXY, PEER].map(|who| m.headers.has(who.2));
+        match method(m) {
+            "" => return vec![],
+            "ACK" => {
+                seen.lock().unwrap().push(shown);
+                return vec![];
+            }
+            name => {
+                keeps.lock().unwrap().push((name.to_owned(), answered_with(m, PROXY), answered_with(m, PEER)))
+            }
+        }
+        if let Some(who) = [PROXY, PEER].into_iter().find(|who| !m.headers.has(who.2)) {
+            return vec![(0, response(m, who.0, &format!("{}: {}\r\n", who.1, asks(who)), "a", ""))];
+        }
+        let timed =
+            "Contact: <sip:a@10.0.1.2:5060>\r\nRequire: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+        match method(m) {
+            "INVITE" => vec![(0, response(m, 200, timed, "a", &sdp("10.0.1.2", 4_000)))],
+            _ => vec![(0, response(m, 200, "", "a", ""))],
+        }
+    }));
+    w.trunk(|t| {
+        t.username = Some("chorus".to_owned());
+        t.password = Some(PASSWORD.to_owned());
+    });
+    api(&mut w, |_| {});
+    ended(&mut w);
+    let said = said.lock().unwrap().clone();
+    let names: Vec<&str> = said.iter().map(|s| s.0.as_str()).collect();
+    assert_eq!(names, [["INVITE"; 3], ["INVITE"; 3], ["BYE"; 3]].concat());
+    let counts: Vec<_> = said.iter().filter_map(|s| Some((s.1?, s.2?))).collect();
+    assert_eq!(counts, [(2, 1), (4, 2), (6, 3)], "{said:?}");
+    let none_but_the_last = [[false, false], [false, false], [true, true]];
+    assert_eq!(*acks.lock().unwrap(), [none_but_the_last; 2].concat());
+    let sentence =
+        "A re-INVITE that the proxy and the peer challenge: the third has both, and so has its ACK.";
+    ladder::check(w, "sip_two_challengers_of_a_reinvite", sentence);
+}

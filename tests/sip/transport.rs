@@ -8,6 +8,7 @@ use chorus::sip::event::{
     Cause, Flow, InviteCmd, LegId, Lookup, ResolveId, SipCmd, SipEvent, SipOut, Transport as Kind,
 };
 use chorus::sip::flow::named;
+use chorus::sip::transport::keepalive::Pace;
 use chorus::sip::transport::resolve::{Target, order};
 use chorus::sip::transport::{Config, Inbound, Transport};
 use chorus::sip::wire::{Frame, Framer, Verdict, read_datagram};
@@ -292,6 +293,44 @@ fn a_stream_is_cut_into_messages_wherever_the_segments_end() {
         stream.write_all(b"\r\n\r\n").await.unwrap();
         assert_eq!(read(&mut stream, &mut framer).await, Some(Frame::Pong));
         task.abort();
+    });
+}
+
+/// RFC 5626 section 4.4.1, as the one that connected. The pace is another one; what is waited for is what happens.
+#[test]
+fn a_connection_of_ours_is_pinged_and_given_up_when_the_pings_are_answered_no_longer() {
+    run(async {
+        let pace = Pace { every: Duration::from_millis(200), within: Duration::from_millis(100) };
+        let config = Config { pace, ..Config::new(([127, 0, 0, 1], 0).into()) };
+        let mut a = Phone::with(1, config, vec![super::net::trunk(1, &["127.0.0.0/8"])]).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        a.tell(dial(format!("sip:x@{};transport=tcp", listener.local_addr().unwrap()), SDP.into()));
+        let peer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut framer = Framer::default();
+            assert!(matches!(read(&mut stream, &mut framer).await, Some(Frame::Message(_))), "the INVITE");
+            // Nobody knows yet that this one answers: its silence says nothing.
+            for _ in 0..3 {
+                assert_eq!(read(&mut stream, &mut framer).await, Some(Frame::Ping));
+            }
+            stream.write_all(b"\r\n").await.unwrap();
+            let mut more = 0;
+            while let Some(frame) = read(&mut stream, &mut framer).await {
+                assert_eq!(frame, Frame::Ping);
+                more += 1;
+            }
+            assert!(more > 0, "the one that was not answered, and those that crossed the answer");
+        };
+        let ended = async {
+            loop {
+                if let Some(SipEvent::Ended { cause, .. }) = a.take(|e| matches!(e, SipEvent::Ended { .. })) {
+                    return cause;
+                }
+                a.step().await;
+            }
+        };
+        let (cause, ()) = timeout(PATIENCE, async { tokio::join!(ended, peer) }).await.expect("the end");
+        assert_eq!((cause.code, a.transport.connections()), (503, 0), "what was under way is told at once");
     });
 }
 

@@ -2,7 +2,7 @@
 //! and TLS.
 
 use super::Inbound;
-use super::keepalive::{KeepAlive, PING_EVERY, Step};
+use super::keepalive::{KeepAlive, Pace, Step};
 use super::queue::Waiting;
 use super::taken::Taken;
 use crate::sip::event::Flow;
@@ -38,6 +38,7 @@ pub(super) struct Connection<'a> {
     pub flow: Flow,
     /// We made it: the keep-alives are ours to send (RFC 5626 section 4.4.1).
     pub ours: bool,
+    pub pace: Pace,
     pub inbox: &'a mpsc::Sender<Inbound>,
     /// Whether what was written is taken.
     pub taken: Taken,
@@ -59,7 +60,7 @@ impl Connection<'_> {
         waiting: mpsc::Receiver<Waiting>,
     ) -> io::Result<()> {
         let (pong, pongs) = mpsc::channel(1);
-        let alive = Mutex::new(KeepAlive::default());
+        let alive = Mutex::new(KeepAlive::new(self.pace));
         tokio::select! {
             end = self.read(reader, pong, &alive) => end,
             end = self.write(writer, waiting, pongs, &alive) => end,
@@ -74,7 +75,7 @@ impl Connection<'_> {
         mut pongs: mpsc::Receiver<()>,
         alive: &Mutex<KeepAlive>,
     ) -> io::Result<()> {
-        let mut next = tokio::time::Instant::now() + PING_EVERY;
+        let mut next = tokio::time::Instant::now() + self.pace.every;
         loop {
             // Its room in the queue is held until it is written.
             let (bytes, _held) = tokio::select! {

@@ -18,6 +18,21 @@ pub const PING_EVERY: Duration = Duration::from_secs(30);
 /// An answer comes within this (RFC 5626 section 4.4.1).
 pub const PONG_WITHIN: Duration = Duration::from_secs(10);
 
+/// How often, and how long an answer is waited for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// [`PING_EVERY`].
+    pub every: Duration,
+    /// [`PONG_WITHIN`].
+    pub within: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace { every: PING_EVERY, within: PONG_WITHIN }
+    }
+}
+
 /// What is to be done.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -40,12 +55,18 @@ enum State {
 /// One connection's.
 #[derive(Debug, Default)]
 pub struct KeepAlive {
+    pace: Pace,
     state: State,
     /// The peer has answered one: its silence means something. Many never do.
     answers: bool,
 }
 
 impl KeepAlive {
+    /// At another pace than the usual one.
+    pub fn new(pace: Pace) -> KeepAlive {
+        KeepAlive { pace, ..KeepAlive::default() }
+    }
+
     /// Something came; `pong`: an answer.
     pub fn heard(&mut self, pong: bool) {
         self.answers |= pong;
@@ -54,14 +75,13 @@ impl KeepAlive {
         }
     }
 
-    /// The time that was asked for is over; the first one is [`PING_EVERY`].
+    /// The time that was asked for is over; the first one is [`Pace::every`].
     pub fn tick(&mut self) -> Step {
+        let Pace { every, within } = self.pace;
         let (state, step) = match self.state {
-            State::Idle => (State::Waiting, Step::Ping(PONG_WITHIN)),
+            State::Idle => (State::Waiting, Step::Ping(within)),
             State::Waiting if self.answers => (State::Idle, Step::Dead),
-            State::Waiting | State::Heard => {
-                (State::Idle, Step::Wait(PING_EVERY.saturating_sub(PONG_WITHIN)))
-            }
+            State::Waiting | State::Heard => (State::Idle, Step::Wait(every.saturating_sub(within))),
         };
         self.state = state;
         step

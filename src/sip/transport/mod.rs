@@ -74,13 +74,23 @@ pub struct Config {
     pub dns: Vec<SocketAddr>,
     /// Where datagrams are read; None: where everything else is.
     pub reads: Option<tokio::runtime::Handle>,
+    /// Of the keep-alives on connections of ours.
+    pub pace: keepalive::Pace,
 }
 
 impl Config {
     /// UDP and TCP alone.
     pub fn new(listen: SocketAddr) -> Config {
         let roots = Arc::new(rustls::RootCertStore::empty());
-        Config { listen, external: None, tls: None, roots, dns: Vec::new(), reads: None }
+        Config {
+            listen,
+            external: None,
+            tls: None,
+            roots,
+            dns: Vec::new(),
+            reads: None,
+            pace: Default::default(),
+        }
     }
 }
 
@@ -116,7 +126,8 @@ impl Transport {
         let local = Arc::new(Local::new(bound, config.external).with_tls(tls_local));
         let tls = Arc::new(Tls::new(config.roots, shown).map_err(io::Error::other)?);
         let udp = udp::Udp::start(socket, local.clone(), inbox.clone(), &reads);
-        let streams = streams::Streams::start(listener, secure, tls.clone(), local.clone(), inbox.clone());
+        let streams =
+            streams::Streams::start(listener, secure, tls.clone(), local.clone(), config.pace, inbox.clone());
         let resolve = Resolve::new(local, tls, &config.dns, rng, inbox);
         Ok(Transport { udp, streams, resolve, local: bound, tls_local })
     }

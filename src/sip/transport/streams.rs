@@ -1,6 +1,7 @@
 //! (s) The listeners of TCP and TLS and every connection, made by peers or by us.
 
 use super::connection::{Connection, prepare};
+use super::keepalive::Pace;
 use super::queue::{Queue, Waiting, queue};
 use super::tls::{Certificates, Stream, Tls};
 use super::{Inbound, local::Local};
@@ -46,6 +47,7 @@ struct Inner {
     state: Mutex<State>,
     tls: Arc<Tls>,
     local: Arc<Local>,
+    pace: Pace,
     inbox: mpsc::Sender<Inbound>,
 }
 
@@ -75,9 +77,10 @@ impl Streams {
         secure: Option<TcpListener>,
         tls: Arc<Tls>,
         local: Arc<Local>,
+        pace: Pace,
         inbox: mpsc::Sender<Inbound>,
     ) -> Streams {
-        let inner = Arc::new(Inner { state: Mutex::default(), tls, local, inbox });
+        let inner = Arc::new(Inner { state: Mutex::default(), tls, local, pace, inbox });
         let mut acceptors = vec![tokio::spawn(accept(plain, Kind::Tcp, inner.clone())).abort_handle()];
         if let Some(listener) = secure {
             acceptors.push(tokio::spawn(accept(listener, Kind::Tls, inner.clone())).abort_handle());
@@ -295,7 +298,8 @@ impl Inner {
     ) {
         let flow = self.flow(kind, place.key.1, place.key.0);
         self.introduce(place, flow, &stream).await;
-        let connection = Connection { flow, ours, inbox: &self.inbox, taken: stream.taken() };
+        let connection =
+            Connection { flow, ours, pace: self.pace, inbox: &self.inbox, taken: stream.taken() };
         let end = match stream {
             Stream::Plain(stream) => {
                 let (reader, writer) = stream.into_split();
