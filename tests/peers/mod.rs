@@ -13,6 +13,7 @@ mod ipv6;
 mod kamailio;
 mod keepalive;
 mod loss;
+mod nat;
 mod network;
 mod restart;
 mod scanner;
