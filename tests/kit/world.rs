@@ -84,6 +84,8 @@ pub struct World {
     /// The next agent cannot be reached.
     pub agents_down: bool,
     pub ports_gone: bool,
+    /// What DNS knows, beside addresses.
+    pub names: BTreeMap<String, Vec<&'static str>>,
     /// Milliseconds by which the wall clock has jumped.
     pub skew_ms: i64,
     /// Where the operator wants to hear of calls.
@@ -165,6 +167,7 @@ impl World {
             disk_us: 2_000,
             agents_down: false,
             ports_gone: false,
+            names: BTreeMap::new(),
             skew_ms: 0,
             events: None,
             window: None,

@@ -38,9 +38,12 @@ impl World {
         match o {
             Output::Send(flow, bytes) => self.send_sip(flow, bytes),
             Output::Resolve(id, hop) => {
-                let to = format!("{}:{}", hop.host, hop.port.unwrap_or(5060)).parse().ok().map(flow_to);
-                let flows = to.map(|f| Flow { transport: hop.transport.unwrap_or(Transport::Udp), ..f });
-                let input = Input::Resolved(id, flows.into_iter().collect());
+                let named = self.names.get(&hop.host).into_iter().flatten().copied();
+                let hosts = std::iter::once(hop.host.as_str()).chain(named);
+                let port = hop.port.unwrap_or(5060);
+                let flows = hosts.filter_map(|host| format!("{host}:{port}").parse().ok()).map(flow_to);
+                let flows = flows.map(|f| Flow { transport: hop.transport.unwrap_or(Transport::Udp), ..f });
+                let input = Input::Resolved(id, flows.collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
             Output::Commit(id, tx) => {
