@@ -4,6 +4,7 @@ use super::call::Call;
 use super::cx::Cx;
 use super::event::Spawn;
 use super::notify;
+use super::permission::SHUT_IN_A_DIAL;
 use super::refer_url::ReferUrl;
 use super::rights::Pbx;
 use super::target::{self, NoRoute, Wish};
@@ -231,7 +232,7 @@ pub fn unreached(cause: &str) -> String {
 
 /// In a document a country that is not open is another code than in a request.
 pub fn in_a_dial(no: NoRoute) -> NoRoute {
-    NoRoute { code: if no.code == 21215 { 13227 } else { no.code }, ..no }
+    NoRoute { code: if no.code == 21215 { SHUT_IN_A_DIAL } else { no.code }, ..no }
 }
 
 fn spawn(cx: &mut Cx<'_>, parent: &Call, dial: &Dial, caller: &str, p: Party<'_>) -> Result<Spawn, NoRoute> {

@@ -5,7 +5,7 @@ use super::cx::Cx;
 use super::event::{Effect, Outcome, Word};
 use super::phase::Phase;
 use super::timers::TimerKind;
-use super::{notify, status};
+use super::{notify, permission, status};
 use crate::clock::{Now, Wall};
 use crate::media::event::EngineCommand;
 use crate::mutants::{self, Mutant};
@@ -105,15 +105,29 @@ impl Call {
             return;
         }
         let (code, words) = match (by, cause.code) {
+            // Only the fence around carriers says so.
+            (Side::Us, 403) => (self.shut_code(), self.shut_words(cx, &cause.words)),
             (Side::Us, 480) => (32009, cause.words.clone()),
             (Side::Us, _) => (32011, cause.words.clone()),
             (Side::Peer, 401 | 407) => (13249, "the callee did not accept user and password".to_owned()),
             (Side::Peer, _) => return,
         };
         self.leg.error = Some(code);
-        if self.parent.is_none() {
+        // What is shut is told where it was dialled: a Dial and a transfer have no more to say of it.
+        if self.parent.is_none() || code == permission::SHUT_IN_A_DIAL {
             notify::write(cx, &self.row, code, &words);
         }
+    }
+
+    /// An address that leads to a carrier where the account may not call: in a document that is another code than in a request.
+    fn shut_code(&self) -> u32 {
+        if self.parent.is_some() { permission::SHUT_IN_A_DIAL } else { 21215 }
+    }
+
+    /// Why not, and who opens it.
+    fn shut_words(&self, cx: &Cx<'_>, cause: &str) -> String {
+        let no = permission::at_carrier(cx.tables, &cx.settings.public_url, self.row.account, &self.row.to);
+        no.map_or_else(|no| format!("{cause}. {}", no.words), |()| cause.to_owned())
     }
 
     /// The figures are in: the final status with its callbacks, and a word to the parent. The last callback names the

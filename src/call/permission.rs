@@ -4,12 +4,16 @@
 use super::target::{NoRoute, address};
 use crate::call::tables::Tables;
 use crate::sid::AccountSid;
+use crate::sip::event::Fence;
 use crate::sip::telephone;
 use crate::sip::wire::Uri;
 use crate::store::account_rules::{AccountRules, EVERYWHERE};
 use crate::store::rows::AccountRow;
 use crate::trunk::destination::{self, Zone};
-use std::borrow::Cow;
+use crate::trunk::route;
+
+/// In a document a country that is not open is another code than in a request.
+pub const SHUT_IN_A_DIAL: u32 = 13_227;
 
 /// May this account dial `to`: a number, an extension or a `sip:` URI? Of a subaccount its main account's rules bind as well, and their
 /// own country is one. Nothing has happened yet when it may not.
@@ -17,11 +21,55 @@ use std::borrow::Cow;
 /// # Errors
 /// 10001; 21215 with a sentence that says how the operator opens the country.
 pub fn may_dial(tables: &Tables, public_url: &str, account: AccountSid, to: &str) -> Result<(), NoRoute> {
-    // An account that the tables do not know yet was made this moment: what holds for every new one.
     let row = tables.account(account);
     if row.is_some() && !tables.is_active(account) {
         return Err(NoRoute { code: 10001, words: "The account is not active".to_owned() });
     }
+    let carriers = match uri_of(to) {
+        Some(uri) => tables.trunks.carriers(uri.next_host()),
+        // What cannot be read is dialled by nobody.
+        None if address(to).is_some() => return Ok(()),
+        None => return may_dial_number(tables, public_url, account, to),
+    };
+    if carriers.is_empty() {
+        return Ok(());
+    }
+    if !carriers.into_iter().any(|trunk| route::is_open(trunk, account)) {
+        let words = format!("{to} is at a trunk of this server, and none of this account");
+        return Err(NoRoute { code: 13255, words });
+    }
+    at_carrier(tables, public_url, account, to)
+}
+
+/// The same of a `sip:` URI, wherever it is, as of a number at a carrier: there we are let in by our address. Its user is read as whoever
+/// gets it reads it, escapes and `phone-context` resolved.
+///
+/// # Errors
+/// 21215 with a sentence that says how the operator opens the country.
+pub fn at_carrier(tables: &Tables, public_url: &str, account: AccountSid, to: &str) -> Result<(), NoRoute> {
+    let Some(uri) = uri_of(to) else { return Ok(()) };
+    let user = telephone::user(&uri);
+    may_dial_number(tables, public_url, account, user.split([';', '?']).next().unwrap_or_default())
+}
+
+/// What a `sip:` URI of this account must not lead to, whatever DNS makes of its host.
+pub fn fence(tables: &Tables, account: AccountSid, to: &str) -> Fence {
+    Fence { account, open: at_carrier(tables, "", account, to).is_ok() }
+}
+
+fn uri_of(to: &str) -> Option<Uri> {
+    Uri::parse(address(to)?.0).ok()
+}
+
+/// A number that somebody would be charged for.
+fn may_dial_number(
+    tables: &Tables,
+    public_url: &str,
+    account: AccountSid,
+    number: &str,
+) -> Result<(), NoRoute> {
+    // An account that the tables do not know yet was made this moment: what holds for every new one.
+    let row = tables.account(account);
     let fresh = AccountRules::of_new();
     let own = (account, row.map_or(&fresh, |row| &row.rules));
     let owner = row.and_then(|row| tables.owner(row)).map(|owner| (owner.sid, &owner.rules));
@@ -30,8 +78,6 @@ pub fn may_dial(tables: &Tables, public_url: &str, account: AccountSid, to: &str
     if rules.is_empty() {
         return Ok(());
     }
-    let Some(number) = number_of(tables, to) else { return Ok(()) };
-    let number = number.as_ref();
     let home = row.and_then(|row| home(tables, row));
     match destination::zone(number) {
         Zone::Inside => Ok(()),
@@ -47,18 +93,6 @@ pub fn may_dial(tables: &Tables, public_url: &str, account: AccountSid, to: &str
 
 fn is_everywhere(rules: &AccountRules) -> bool {
     rules.allowed_calling_codes.iter().any(|code| code == EVERYWHERE)
-}
-
-/// The number that would be charged for. Of a `sip:` URI only one at a carrier of ours is: there we are let in by our address. It is
-/// read as whoever gets it reads it, escapes and `phone-context` resolved, and sent where the wire sends it (`maddr`).
-fn number_of<'a>(tables: &Tables, to: &'a str) -> Option<Cow<'a, str>> {
-    let Some((uri, _)) = address(to) else { return Some(Cow::Borrowed(to)) };
-    // What cannot be read is dialled by nobody.
-    let uri = Uri::parse(uri).ok()?;
-    tables.trunks.is_carrier(uri.next_host()).then(|| {
-        let user = telephone::user(&uri);
-        user.split([';', '?']).next().unwrap_or_default().to_owned().into()
-    })
 }
 
 /// The zone that is open without being named: that of the main account.

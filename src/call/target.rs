@@ -1,11 +1,11 @@
 //! Where an outbound call goes: a number over a trunk, or `sip:user@host` directly.
 
 use super::cx::Cx;
-use super::permission::may_dial;
+use super::permission::{self, may_dial};
 use super::secure;
 use crate::sid::{AccountSid, TrunkSid};
 use crate::sip::dialog::MAX_FORWARDS;
-use crate::sip::event::{Alternative, Credentials, InviteCmd, LegId, Transport};
+use crate::sip::event::{Alternative, Credentials, Fence, InviteCmd, LegId, Transport};
 use crate::sip::wire::{Params, Uri};
 use crate::store::rows::{CallRow, TrunkRow};
 use crate::trunk::identity::{self, Caller};
@@ -13,7 +13,7 @@ use crate::trunk::{normalise, route};
 use bytes::Bytes;
 
 /// Everything of an INVITE but its dialog and its SDP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
     /// Request-URI.
     pub uri: String,
@@ -45,6 +45,8 @@ pub struct Target {
     pub secure: bool,
     /// As in [`InviteCmd::hasty`].
     pub hasty: bool,
+    /// As in [`InviteCmd::fence`].
+    pub fence: Option<Fence>,
 }
 
 /// What a call is to be made of.
@@ -155,20 +157,17 @@ fn to_uri(
     };
     Ok(Target {
         uri,
-        next_hop: None,
         from: format!("<sip:{from}@LOCAL>"),
         to,
         headers,
-        identity: Vec::new(),
         credentials,
         trunk: peer.map(|t| t.sid),
         near: near(cx, user.as_deref(), secure),
+        fence: user.is_none().then(|| permission::fence(cx.tables, account, wish.to)),
         registered: user,
-        keep_user: false,
-        alternatives: Vec::new(),
         max_forwards: MAX_FORWARDS,
         secure,
-        hasty: false,
+        ..Target::default()
     })
 }
 
@@ -208,10 +207,8 @@ pub fn at_house(
         near: near(cx, way.registered.as_deref(), false),
         registered: way.registered,
         keep_user: way.keep_user,
-        alternatives: Vec::new(),
         max_forwards: MAX_FORWARDS,
-        secure: false,
-        hasty: false,
+        ..Target::default()
     })
 }
 
@@ -273,8 +270,7 @@ fn to_number(cx: &Cx<'_>, account: AccountSid, wish: &Wish<'_>) -> Result<Target
         keep_user: first.keep_user,
         alternatives: ways.collect(),
         max_forwards: MAX_FORWARDS,
-        secure: false,
-        hasty: false,
+        ..Target::default()
     })
 }
 
@@ -310,6 +306,7 @@ fn over(cx: &Cx<'_>, account: AccountSid, trunk: &TrunkRow, wish: &Wish<'_>) -> 
         keep_user: registered.is_some(),
         registered,
         secure: false,
+        fence: None,
     }
 }
 
@@ -367,6 +364,7 @@ impl Target {
             registered: self.registered,
             keep_user: self.keep_user,
             secure: self.secure,
+            fence: self.fence,
         }
     }
 
@@ -395,6 +393,7 @@ impl Target {
             alternatives: self.alternatives,
             secure: self.secure,
             hasty: self.hasty,
+            fence: self.fence,
         }
     }
 }

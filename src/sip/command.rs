@@ -1,7 +1,7 @@
 //! What calls tell the SIP endpoint to do.
 
 use super::event::{Cause, DialogIds, Flow, LegId, OfferId, ResolveId};
-use crate::sid::TrunkSid;
+use crate::sid::{AccountSid, TrunkSid};
 use crate::store::rows::BindingRow;
 use bytes::Bytes;
 
@@ -173,6 +173,8 @@ pub struct InviteCmd {
     pub credentials: Option<Credentials>,
     /// Over TLS or not at all.
     pub secure: bool,
+    /// What `uri` must not lead to, where it is an account's own choice; None: it leads where it may.
+    pub fence: Option<Fence>,
     /// Where nobody answers at all, not even 100, the call is given up after the seconds that a trunk has: its owner has something else
     /// in store. Otherwise only where there is another way.
     pub hasty: bool,
@@ -203,4 +205,15 @@ pub struct Alternative {
     pub keep_user: bool,
     /// As in [`InviteCmd::secure`].
     pub secure: bool,
+    /// As in [`InviteCmd::fence`].
+    pub fence: Option<Fence>,
+}
+
+/// An address that an account chose may lead to a carrier under another name, where it would call at our cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// Whose call it is: another account's trunks are not for it.
+    pub account: AccountSid,
+    /// May it dial this user at a carrier?
+    pub open: bool,
 }

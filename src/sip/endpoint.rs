@@ -16,6 +16,7 @@
 mod again;
 mod answered;
 mod authorizing;
+mod carriers;
 mod challengers;
 mod config;
 mod contacts;
@@ -115,6 +116,7 @@ pub struct Endpoint {
     draining: bool,
     proofs: proofs::Proofs,
     challengers: challengers::Challengers,
+    carriers: carriers::Carriers,
     penalties: penalty::Penalties,
     /// Of the connection that is reported not to come about.
     unreachable: Option<String>,
@@ -164,6 +166,7 @@ impl Endpoint {
             draining: false,
             proofs: Default::default(),
             challengers: Default::default(),
+            carriers: Default::default(),
             penalties: Default::default(),
             unreachable: None,
             wall: Wall(0),

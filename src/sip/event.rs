@@ -1,7 +1,7 @@
 //! What the SIP endpoint and the rest of the house say to each other. The endpoint knows legs by id;
 //! it knows no calls, no TwiML and no media.
 
-pub use super::command::{Alternative, Credentials, InviteCmd, SipCmd};
+pub use super::command::{Alternative, Credentials, Fence, InviteCmd, SipCmd};
 
 use super::registrar;
 use crate::sid::{CallSid, TrunkSid};
@@ -25,7 +25,7 @@ pub struct OfferId(pub u64);
 pub struct ResolveId(pub u64);
 
 /// How a message travels.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Transport {
     /// Datagrams.
     Udp,

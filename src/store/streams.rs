@@ -11,7 +11,7 @@ use crate::sid::{CallSid, StreamSid};
 pub static STREAMS: Table = Table {
     name: "streams",
     columns: &["sid", "account", "created", "live", "call", "name"],
-    secrets: &[],
+    secrets: &["callback"],
     unique: &[],
 };
 

@@ -138,12 +138,14 @@ impl Snapshot {
         &self.trunks
     }
 
-    /// Is this host a peer that takes calls from us because they come from us? Its names are compared, never resolved.
-    pub fn is_carrier(&self, host: &str) -> bool {
+    /// The trunks at this host, which take calls from us because they come from us. Names are compared here; the endpoint looks at what
+    /// they lead to.
+    pub fn carriers(&self, host: &str) -> Vec<&TrunkRow> {
         let named = comparable(host);
-        let sends = named.parse().is_ok_and(|ip| !self.identify(ip).is_empty());
+        let sources = named.parse().map(|ip| self.identify(ip)).unwrap_or_default();
         let is = |own: &Option<String>| own.as_deref().is_some_and(|own| comparable(own) == named);
-        sends || self.trunks.iter().any(|t| is(&t.outbound_host) || is(&t.outbound_proxy))
+        let at = |t: &&TrunkRow| is(&t.outbound_host) || is(&t.outbound_proxy) || sources.contains(&t.sid);
+        self.trunks.iter().filter(at).collect()
     }
 
     /// Of the trunks that share a source, the one that may call `number`: pinned to the number's account, else pinned

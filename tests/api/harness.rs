@@ -34,6 +34,7 @@ pub struct Server {
     /// Who signed its certificate, if it speaks HTTPS: beside the certificate, as `chorus tls init` leaves it.
     authority: Option<PathBuf>,
     callee: OnceLock<Callee>,
+    database: String,
     running: Option<server::Server>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -68,12 +69,12 @@ impl Default for Setup {
     }
 }
 
-fn config(dir: &std::path::Path, setup: &Setup) -> Config {
+fn config(dir: &std::path::Path, setup: &Setup, database: &str) -> Config {
     let mut env: std::collections::HashMap<&str, String> = [
         ("CHORUS_HTTP_LISTEN", "127.0.0.1:0".to_owned()),
         ("CHORUS_SIP_LISTEN", "127.0.0.1:0".to_owned()),
         ("CHORUS_DATA_DIR", dir.display().to_string()),
-        ("CHORUS_DATABASE_URL", database()),
+        ("CHORUS_DATABASE_URL", database.to_owned()),
         ("CHORUS_CARRIER_TOKEN", CARRIER_TOKEN.to_owned()),
         ("CHORUS_MEDIA_WORKERS", "1".to_owned()),
         ("CHORUS_NUMBERS", if setup.numbers_open { "open" } else { "carrier" }.to_owned()),
@@ -96,7 +97,8 @@ impl Server {
         let dir = std::env::temp_dir().join(format!("chorus-api-{}", rng().hex(12)));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let running = runtime.block_on(server::start(config(&dir, &setup), None)).unwrap();
+        let database = database();
+        let running = runtime.block_on(server::start(config(&dir, &setup, &database), None)).unwrap();
         let known = running.credentials.clone();
         let mut server = Server {
             address: running.http,
@@ -105,6 +107,7 @@ impl Server {
             dir,
             authority: setup.tls.as_ref().map(|(cert, _)| cert.with_file_name("ca.pem")),
             callee: OnceLock::new(),
+            database,
             running: Some(running),
             runtime: Some(runtime),
         };
@@ -168,6 +171,16 @@ impl Server {
         self.post(&format!("/Calls/{}.json", live.sid), &[("Status", "completed")]).good(200);
         self.wait(draining).unwrap();
         answer
+    }
+
+    /// The process ends, and another one begins on the same database.
+    pub fn restart(&mut self) {
+        let runtime = self.runtime.as_ref().unwrap();
+        runtime.block_on(self.running.take().unwrap().stop());
+        let config = config(&self.dir, &Setup::default(), &self.database);
+        let running = runtime.block_on(server::start(config, None)).unwrap();
+        (self.address, self.store) = (running.http, running.store.clone());
+        self.running = Some(running);
     }
 
     /// As SIGHUP does.

@@ -18,6 +18,7 @@ mod lists;
 mod live;
 mod media;
 mod openapi;
+pub mod pages;
 pub mod postgres;
 mod pressure;
 mod resources;

@@ -1,5 +1,6 @@
 //! `/gateways` and `/services`: an external switch reports its calls.
 
+use super::app::App;
 use super::harness::*;
 use chorus::sid::CallSid;
 use chorus::store::query::Scope;
@@ -218,6 +219,50 @@ fn calls_of_a_switch_count_against_their_accounts_caps() {
     });
     server.told(EVENTS, json!({ "phone_call": "first", "type": "completed" }));
     server.incoming("second");
+}
+
+/// The calls are at the switch: a restart here ends none of them, and forgets nothing of what they count for.
+#[test]
+fn calls_of_a_switch_go_on_over_a_restart() {
+    let (mut server, app) = (Server::start(), App::start());
+    app.on("/status", "", "");
+    server.switchboard(&app.url("/status"));
+    let gateway = json!({ "name": "main", "username": "u", "password": "s3cret-of-a-gateway", "host": "127.0.0.1", "port": "9" });
+    let gateway = server.carrier("POST", "/gateways", &gateway.to_string()).good(201)["id"].clone();
+    let account = format!("/carrier/v1/accounts/{}", server.account.sid);
+    server.carrier("PATCH", &account, r#"{"max_concurrent_calls":2}"#).good(200);
+    let [ringing, talking] =
+        ["ringing", "talking"].map(|id| server.incoming(id)["call_sid"].as_str().unwrap().to_owned());
+    server.told(EVENTS, json!({ "phone_call": "talking", "type": "answered" }));
+    let up = server
+        .told(STREAMS, json!({ "type": "connected", "media_stream_id": "s-1", "phone_call": "talking" }));
+    server.restart();
+    assert_eq!(server.carrier("GET", "/gateways/main", "").good(200)["id"], gateway);
+    let status = |sid: &str| server.get(&format!("/Calls/{sid}.json")).good(200)["status"].clone();
+    assert_eq!((status(&ringing), status(&talking)), (json!("ringing"), json!("in-progress")));
+    assert_eq!(server.incoming("talking")["call_sid"], json!(talking), "it is known by its id");
+    let third = json!({ "to": "030123456", "from": "+14155550100", "source_ip": "203.0.113.50", "external_id": "third" });
+    let refused = server.carrier("POST", CALLS, &third.to_string());
+    assert_eq!((refused.status, &refused.json()["errors"][0]["code"]), (403, &json!("10004")));
+    let down = server
+        .told(STREAMS, json!({ "type": "disconnect", "media_stream_id": "s-1", "phone_call": "talking" }));
+    assert_eq!(down["stream_sid"], up["stream_sid"]);
+    let sid = CallSid::parse(&talking).unwrap();
+    let rows = server.wait(server.store.read(move |r| streams::of_call(r, Scope::Operator, sid))).unwrap();
+    assert_eq!(rows.iter().map(|s| s.status.as_str()).collect::<Vec<_>>(), ["stopped"]);
+    server.told(EVENTS, json!({ "phone_call": "ringing", "type": "completed", "sip_term_status": 486 }));
+    server.told(EVENTS, json!({ "phone_call": "talking", "type": "completed", "duration": 7 }));
+    assert_eq!((status(&ringing), status(&talking)), (json!("busy"), json!("completed")));
+    server.carrier("POST", CALLS, &third.to_string()).good(200);
+    let events = server.carrier("GET", &format!("/carrier/v1/calls/{talking}/events"), "").good(200);
+    assert_eq!(events["data"].as_array().unwrap().len(), 4, "from before the restart, too");
+    // Each is told once.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while app.of("/status").len() < 2 {
+        assert!(std::time::Instant::now() < until, "a callback is missing");
+        std::thread::yield_now();
+    }
+    assert_eq!(app.of("/status").len(), 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Rows of a SIP domain, `acme.example`, with what guards it.
 
 use super::world::{ACCOUNT, hook};
+use crate::security::secrets;
 use chorus::call::tables::Tables;
 use chorus::clock::Wall;
 use chorus::sid::*;
@@ -60,12 +61,14 @@ pub fn list(mut rows: Rows, purpose: Purpose, password: &str) -> Rows {
 
 /// Adds a user in list `n`, mapped at time `n`.
 pub fn user(rows: &mut Rows, n: u128, purpose: Purpose, name: &str, password: &str) {
+    let ha1 = ha1(name, "chorus", password);
+    [&ha1.md5, &ha1.sha256].into_iter().for_each(|hash| secrets::plant(hash));
     rows.credentials.push(CredentialRow {
         sid: CredentialSid(n),
         account: ACCOUNT,
         list: CredentialListSid(n),
         username: name.to_owned(),
-        ha1: ha1(name, "chorus", password),
+        ha1,
         created: Wall(0),
         updated: Wall(0),
     });

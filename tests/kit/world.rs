@@ -59,8 +59,6 @@ pub struct World {
     pub rng: Rng,
     pub switch: Switch,
     sip: EndpointConfig,
-    /// What DNS knows.
-    pub names: HashMap<&'static str, Vec<SocketAddr>>,
     /// Connections that Chorus makes are kept alive as its transport does it.
     pub pings: bool,
     pub store: Memory,
@@ -90,6 +88,8 @@ pub struct World {
     /// The next agent cannot be reached.
     pub agents_down: bool,
     pub ports_gone: bool,
+    /// What DNS knows, beside addresses.
+    pub names: BTreeMap<String, Vec<&'static str>>,
     /// Milliseconds by which the wall clock has jumped.
     pub skew_ms: i64,
     /// Where the operator wants to hear of calls.
@@ -155,7 +155,6 @@ impl World {
             seq: 0,
             switch,
             sip,
-            names: HashMap::new(),
             pings: false,
             store: Memory::lazy(),
             engines: engines(&mut rng),
@@ -179,6 +178,7 @@ impl World {
             disk_us: 2_000,
             agents_down: false,
             ports_gone: false,
+            names: BTreeMap::new(),
             skew_ms: 0,
             events: None,
             window: None,

@@ -12,6 +12,7 @@ mod events;
 mod explain;
 mod family;
 mod faults;
+mod fraud;
 mod identity;
 mod inbound;
 mod limits;
@@ -47,6 +48,7 @@ fn every_ladder_is_shown() {
         include_str!("elastic.rs"),
         include_str!("events.rs"),
         include_str!("faults.rs"),
+        include_str!("fraud.rs"),
         include_str!("identity.rs"),
         include_str!("inbound.rs"),
         include_str!("limits.rs"),

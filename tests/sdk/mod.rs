@@ -3,6 +3,7 @@
 
 use crate::api::app::App;
 use crate::api::harness::*;
+use crate::api::pages;
 use crate::security::layer;
 use chorus::store::rows::CallStatus;
 use std::io::{BufRead, BufReader, Write};
@@ -84,6 +85,56 @@ fn node_does_everything_at_a_base_url() {
     let mut command = script(&server, &App::start(), Path::new("node"), "tests/sdk/rest.mjs");
     command.env("BASE", server.base()).env("SDK", root("target/sdk/node"));
     passes(command);
+}
+
+/// What the pages say of an SDK: the block of the README, and the lines of docs/POINTING_APPS.md that begin so.
+fn lines(server: &Server, starts: &[&str]) -> (String, String) {
+    let pages = pages::pages();
+    let page = |wanted: &str| &pages.iter().find(|(name, _)| name == wanted).unwrap().1;
+    let (readme, apps) = (page("README.md"), page("POINTING_APPS.md"));
+    let found =
+        starts.iter().map(|s| pages::inline(apps, s).next().unwrap_or_else(|| panic!("no line begins {s}")));
+    let here = |text: String| text.replace("http://127.0.0.1:3000", &server.base());
+    let block = pages::blocks(readme, "python").concat();
+    (here(found.collect::<Vec<_>>().join("\n")), here(block))
+}
+
+/// The lines of the pages, as they stand there.
+#[test]
+fn the_lines_of_the_pages_work() {
+    let python = root("target/sdk/venv/bin/python");
+    if installed(&python) {
+        let server = Server::start();
+        server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", "+15005550100")]).good(201);
+        let (client, block) = lines(&server, &["client = Client(", "client.trunking.base_url"]);
+        let known = format!(
+            "from twilio.rest import Client\nAC = sid = '{}'\nTOKEN = token = '{}'\n",
+            server.account.sid, server.account.auth_token
+        );
+        let client = client
+            .replace("client.trunking.base_url", &format!("client.trunking.base_url = '{}'", server.base()));
+        let asked = "assert client.api.v2010.accounts(sid).fetch().sid == sid\nassert client.trunking.v1.trunks.list() == []\n";
+        let mut command = Command::new(python);
+        command.arg("-c").arg(format!("{known}{client}\n{asked}{block}\nprint('ok')"));
+        passes(command);
+    }
+    let modules = root("target/sdk/node/node_modules/twilio");
+    if installed(&modules) {
+        let server = Server::start();
+        let (client, _) = lines(&server, &["const client = twilio(", "client.trunking.baseUrl"]);
+        let client = client
+            .replace("client.trunking.baseUrl", &format!("client.trunking.baseUrl = '{}'", server.base()));
+        let known = format!(
+            "const twilio = require({:?});\nconst sid = '{}', token = '{}';\n",
+            modules.display().to_string(),
+            server.account.sid,
+            server.account.auth_token
+        );
+        let asked = "client.api.v2010.accounts(sid).fetch().then(() => client.trunking.v1.trunks.list()).then(() => console.log('ok'));";
+        let mut command = Command::new("node");
+        command.arg("-e").arg(format!("{known}{client};\n{asked}"));
+        passes(command);
+    }
 }
 
 /// A proxy that brings every CONNECT to one address: what a line in /etc/hosts does to api.twilio.com.

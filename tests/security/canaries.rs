@@ -47,14 +47,14 @@ fn secrets(house: &House, key_secret: &str) -> Vec<(&'static str, String)> {
     list.map(|(name, value)| (name, value.to_owned())).to_vec()
 }
 
-fn clean(place: &str, text: &str, canaries: &[(&'static str, String)]) {
+pub fn clean(place: &str, text: &str, canaries: &[(&'static str, String)]) {
     for (name, canary) in canaries {
         assert!(!text.contains(canary.as_str()), "{place} shows the {name}: {text}");
     }
 }
 
 /// Everything below a folder, read as it lies there.
-fn files(dir: &std::path::Path, out: &mut Vec<(String, Vec<u8>)>) {
+pub fn files(dir: &std::path::Path, out: &mut Vec<(String, Vec<u8>)>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
@@ -98,7 +98,7 @@ async fn challenged(house: &House) -> String {
     sid
 }
 
-async fn lines(house: &House, sid: &str) -> String {
+pub async fn lines(house: &House, sid: &str) -> String {
     let call = CallSid::parse(sid).unwrap();
     let row = loop {
         let row = house.server.store.read(move |r| timeline::get(r, Scope::Operator, call)).await.unwrap();

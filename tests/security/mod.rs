@@ -1,6 +1,7 @@
 //! What must not happen: secrets in sight, octets that stop the house, lies that it believes.
 
 mod canaries;
+mod doors;
 mod house;
 mod independence;
 mod junk;

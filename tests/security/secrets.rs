@@ -41,6 +41,9 @@ pub fn plant_field(name: &str, value: &str) {
         plant_if_unique(value);
     }
     plant_user_info(value);
+    if value.contains("PRIVATE KEY") {
+        value.lines().filter(|line| !line.starts_with("--")).for_each(plant_if_unique);
+    }
 }
 
 /// The password of a URL.

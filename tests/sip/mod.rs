@@ -1,5 +1,6 @@
 //! Tests of sip.
 
+mod carriers;
 mod checks;
 mod cost;
 mod digest_client;

@@ -1,11 +1,19 @@
 //! Names of next hops, asked of a DNS server on a real socket (RFC 3263).
 
 use super::transport::run;
+use chorus::clock::{Mono, Now, Wall};
 use chorus::rng::Rng;
-use chorus::sip::event::{Flow, Lookup, ResolveId, Transport as Kind};
+use chorus::sid::AccountSid;
+use chorus::sip::event::{
+    Fence, Flow, InviteCmd, LegId, Lookup, ResolveId, SipCmd, SipEvent, SipOut, Transport as Kind,
+};
 use chorus::sip::flow::named;
 use chorus::sip::transport::{Config, Inbound, Transport};
+use chorus::sip::{Endpoint, EndpointConfig};
+use chorus::store::rows::TrunkRow;
+use chorus::trunk::Snapshot;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -56,6 +64,9 @@ fn zone() -> Zone {
         ("_sip._tcp.plain.test", SRV, srv(1, 5062, "near.carrier.test")),
         ("bare.test", A, ip(3)),
         ("bare.test", A, ip(4)),
+        ("evil.test", A, ip(2)),
+        ("_sip._udp.worse.test", SRV, srv(1, 5999, "near.carrier.test")),
+        ("own.test", A, ip(8)),
     ]
 }
 
@@ -96,13 +107,17 @@ async fn server() -> SocketAddr {
 
 /// One that leaves unanswered what it is asked of other types.
 async fn server_that_knows(types: fn(u16) -> bool) -> SocketAddr {
+    server_that_answers(move |query| kind(query).is_some_and(types)).await
+}
+
+/// One that answers these queries alone.
+async fn server_that_answers(known: impl Fn(&[u8]) -> bool + Send + 'static) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let at = socket.local_addr().unwrap();
     tokio::spawn(async move {
         let mut buffer = [0; 1_500];
         while let Ok((n, from)) = socket.recv_from(&mut buffer).await {
-            let known = kind(&buffer[..n]).is_some_and(types);
-            if let Some(bytes) = answer(&buffer[..n], &zone()).filter(|_| known) {
+            if let Some(bytes) = answer(&buffer[..n], &zone()).filter(|_| known(&buffer[..n])) {
                 let _ = socket.send_to(&bytes, from).await;
             }
         }
@@ -157,6 +172,64 @@ fn names_are_found_by_naptr_srv_and_addresses_in_their_order() {
     });
 }
 
+/// The whole way: names of accounts and of trunks are asked of DNS, and what they lead to is compared.
+#[test]
+fn no_other_name_leads_to_a_carrier() {
+    run(async {
+        let (to, mut inbox) = mpsc::channel(64);
+        let config = Config { dns: vec![server().await], ..Config::new(([127, 0, 0, 1], 0).into()) };
+        let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
+        let trunk = TrunkRow { outbound_host: Some("carrier.test".into()), ..TrunkRow::default() };
+        let mut endpoint = Endpoint::new(Rng::from_number(1), EndpointConfig::default());
+        let now = Now { mono: Mono(1_000_000), wall: Wall(0) };
+        endpoint.set_sources(now, Arc::new(Snapshot::new(vec![trunk], vec![])));
+        for (n, (host, open, goes)) in [
+            ("evil.test", false, false),
+            ("worse.test", false, false),
+            ("own.test", false, true),
+            ("evil.test", true, true),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let uri = format!("sip:+442079460018@{host}");
+            let invite = InviteCmd {
+                leg: LegId(2 + 2 * n as u64),
+                call_id: format!("{n}@here"),
+                local_tag: "mine".into(),
+                from: "<sip:a@LOCAL>".into(),
+                to: format!("<{uri}>"),
+                uri,
+                max_forwards: 70,
+                fence: Some(Fence { account: AccountSid(1), open }),
+                ..InviteCmd::default()
+            };
+            endpoint.command(now, SipCmd::Invite(Box::new(invite)));
+            let went = loop {
+                match endpoint.poll() {
+                    Some(SipOut::Resolve(id, hop)) => transport.resolve(id, hop),
+                    Some(SipOut::Send(flow, _)) => break Some(flow.remote.ip().to_string()),
+                    Some(SipOut::Event(SipEvent::Ended { cause, .. })) => {
+                        assert_eq!(cause.code, 403, "{host}: {}", cause.words);
+                        break None;
+                    }
+                    Some(SipOut::Event(_)) => {}
+                    None => match tokio::time::timeout(Duration::from_secs(20), inbox.recv())
+                        .await
+                        .unwrap()
+                        .unwrap()
+                    {
+                        Inbound::Resolved(id, flows) => endpoint.command(now, SipCmd::Resolved(id, flows)),
+                        _ => panic!("nothing else was asked for"),
+                    },
+                }
+            };
+            let at = if host == "own.test" { "192.0.2.8" } else { "192.0.2.2" };
+            assert_eq!(went.as_deref(), goes.then_some(at), "{host}");
+        }
+    });
+}
+
 #[test]
 fn a_server_that_is_mute_to_what_it_does_not_know_still_tells_the_address() {
     run(async {
@@ -181,5 +254,33 @@ fn a_server_that_is_mute_to_what_it_does_not_know_still_tells_the_address() {
             let seen: Vec<String> = flows.iter().map(|f| f.remote.to_string()).collect();
             assert_eq!(seen, want, "{host}");
         }
+    });
+}
+
+/// Accounts choose names, and may choose some that nobody answers for: the trunks' are found all the same.
+#[test]
+fn slow_names_of_accounts_do_not_keep_a_trunk_waiting() {
+    run(async {
+        let slow = |query: &[u8]| query.windows(4).any(|w| w == b"slow");
+        let dns = vec![server_that_answers(move |query| !slow(query)).await];
+        let (to, mut inbox) = mpsc::channel(1_024);
+        let config = Config { dns, ..Config::new(([127, 0, 0, 1], 0).into()) };
+        let transport = Transport::start(config, Rng::from_number(1), to).await.unwrap();
+        for n in 0..600 {
+            let hop = Lookup { host: format!("slow{n}.test"), port: Some(5060), ..Lookup::default() };
+            transport.resolve(ResolveId(n), hop);
+        }
+        let trunk = Some(chorus::sid::TrunkSid(1));
+        let hop = Lookup { host: "own.test".into(), port: Some(5060), transport: None, trunk };
+        transport.resolve(ResolveId(1_000), hop);
+        let found = loop {
+            let next = tokio::time::timeout(Duration::from_secs(20), inbox.recv()).await.unwrap().unwrap();
+            match next {
+                Inbound::Resolved(ResolveId(1_000), flows) => break flows,
+                Inbound::Resolved(_, flows) => assert!(flows.is_empty()),
+                _ => panic!("nothing else was asked for"),
+            }
+        };
+        assert_eq!(found.iter().map(|f| f.remote.to_string()).collect::<Vec<_>>(), ["192.0.2.8:5060"]);
     });
 }

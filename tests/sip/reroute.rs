@@ -15,6 +15,7 @@ const SECOND: &str = "10.0.0.3:5060";
 fn cmd(alternatives: usize) -> InviteCmd {
     let way = |n: usize| Alternative {
         secure: false,
+        fence: None,
         identity: vec![],
         uri: format!("sip:0{n}5550100@b{n}.example"),
         next_hop: Some(format!("b{n}.example:5070")),

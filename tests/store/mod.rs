@@ -9,6 +9,7 @@ mod kit;
 mod late;
 mod lists;
 mod memory;
+mod migrations;
 mod pace;
 mod paging;
 mod plans;

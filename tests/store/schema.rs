@@ -5,7 +5,7 @@ use chorus::store::table::Table;
 use chorus::store::*;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
-fn tables() -> [&'static Table; 22] {
+pub fn tables() -> [&'static Table; 22] {
     [
         &accounts::ACCOUNTS,
         &applications::APPLICATIONS,

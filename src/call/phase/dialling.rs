@@ -13,6 +13,7 @@ use super::Phase;
 use crate::call::call::Call;
 use crate::call::cx::Cx;
 use crate::call::event::{Effect, Outcome, Spawn, Word};
+use crate::call::permission::SHUT_IN_A_DIAL;
 use crate::call::recordings::{self, Start};
 use crate::call::timers::TimerKind;
 use crate::call::{children, notify};
@@ -267,8 +268,9 @@ impl Call {
 
     /// A child is over.
     pub(in crate::call) fn on_child_over(&mut self, cx: &mut Cx<'_>, from: CallSid, outcome: Outcome) {
-        // What failed after the answer (a whisper's document) is told on the child.
-        if let Some(code) = outcome.error.filter(|_| outcome.status != CallStatus::Completed) {
+        // What failed after the answer (a whisper's document), and what is shut, is told on the child.
+        let told = |code: &u32| outcome.status == CallStatus::Completed || *code == SHUT_IN_A_DIAL;
+        if let Some(code) = outcome.error.filter(|code| !told(code)) {
             let words = children::unreached(&outcome.cause.words);
             notify::write(cx, &self.row, code, &words);
         }

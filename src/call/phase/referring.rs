@@ -12,7 +12,7 @@ use crate::call::call::Call;
 use crate::call::cx::Cx;
 use crate::call::event::Effect;
 use crate::call::timers::TimerKind;
-use crate::call::{notify, program, status};
+use crate::call::{notify, permission, program, status};
 use crate::sip::event::SipCmd;
 use crate::sip::refer::Notice;
 use crate::trunk::policy;
@@ -41,7 +41,7 @@ impl Call {
         let to = match (self.may_be_referred(), refer.target.clone()) {
             (Err(words), _) => Err((13801, words)),
             (Ok(()), None) => Err((13243, "<Refer> has no <Sip> with an address".to_owned())),
-            (Ok(()), Some(to)) => Ok(to),
+            (Ok(()), Some(to)) => self.may_be_called(cx, &to).map(|()| to),
         };
         match to {
             Ok(to) => {
@@ -64,6 +64,15 @@ impl Call {
             Some(policy::Refer::Allow) => Ok(()),
             _ => Err(format!("trunk {sid} does not allow transfers: PATCH it with \"refer\": \"allow\"")),
         }
+    }
+
+    /// The trunk's peer calls it, and whoever pays for the trunk pays for that: a number is one that the account may dial, wherever it is.
+    fn may_be_called(&self, cx: &Cx<'_>, to: &str) -> Result<(), (u32, String)> {
+        if self.row.trunk.is_none() {
+            return Ok(());
+        }
+        let may = permission::at_carrier(cx.tables, &cx.settings.public_url, self.row.account, to);
+        may.map_err(|no| (permission::SHUT_IN_A_DIAL, no.words))
     }
 
     fn referring(&mut self) -> Option<&mut Referring> {

@@ -151,6 +151,7 @@ impl Calling {
             registered,
             keep_user,
             secure,
+            fence,
         } = next;
         if !offer.is_empty() {
             self.cmd.offer = offer;
@@ -167,6 +168,7 @@ impl Calling {
         self.cmd.registered = registered;
         self.cmd.keep_user = keep_user;
         self.cmd.secure = secure;
+        self.cmd.fence = fence;
         // What the trunk before told us counts for it alone.
         self.redirections.clear();
         self.redirected.clear();

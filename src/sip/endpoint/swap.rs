@@ -72,7 +72,8 @@ impl Endpoint {
             self.legs.insert(changed(id), leg);
         }
         self.touched.extend(pair);
-        let of_legs = self.dialogs.values_mut().chain(self.resolving.values_mut());
+        let of_legs =
+            self.dialogs.values_mut().chain(self.resolving.values_mut()).chain(self.carriers.legs_mut());
         let of_calls = self.calls.values_mut().filter_map(|c| c.leg.as_mut());
         of_legs.chain(of_calls).for_each(|id| *id = changed(*id));
         for user in self.txns.users_mut() {

@@ -88,11 +88,17 @@ impl Endpoint {
         self.out.push_back(SipOut::Resolve(lookup, Lookup { host, port, transport, trunk }));
     }
 
-    /// The flows to try, in order.
+    /// What a lookup found.
     pub(super) fn resolved(&mut self, now: Mono, lookup: ResolveId, flows: Vec<Flow>) {
-        let Some(id) = self.resolving.remove(&lookup) else {
-            return self.registrar_found(now, lookup, flows);
-        };
+        match self.resolving.remove(&lookup) {
+            Some(id) => self.arrived(now, id, lookup, flows),
+            None if self.carrier_found(now, lookup, &flows) => {}
+            None => self.registrar_found(now, lookup, flows),
+        }
+    }
+
+    /// The flows to try, in order.
+    pub(super) fn take_targets(&mut self, now: Mono, id: LegId, flows: Vec<Flow>) {
         let ordered = self.penalties.order(now, flows);
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return };
         calling.targets = ordered.into_iter().map(Hop::from).collect();

@@ -28,7 +28,8 @@ use tokio::time::timeout;
 /// SIP's ports without and with TLS (RFC 3261 section 19.1.2).
 const PORT: u16 = 5060;
 const TLS_PORT: u16 = 5061;
-/// Lookups at once; more are answered "not found" at once.
+/// Lookups at once, of names that trunks have, and as many of those that accounts chose: who asks for many slow ones takes nothing away
+/// from the trunks. More are answered "not found" at once.
 const LOOKUPS_MAX: usize = 256;
 /// Longest a lookup may take.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -81,7 +82,8 @@ struct Inner {
     tls: Arc<Tls>,
     rng: Mutex<Rng>,
     inbox: mpsc::Sender<Inbound>,
-    slots: Semaphore,
+    of_trunks: Semaphore,
+    of_others: Semaphore,
 }
 
 /// The system's servers, or those that are named.
@@ -160,15 +162,16 @@ impl Resolve {
         rng: Rng,
         inbox: mpsc::Sender<Inbound>,
     ) -> Resolve {
-        let slots = Semaphore::new(LOOKUPS_MAX);
+        let [of_trunks, of_others] = [LOOKUPS_MAX; 2].map(Semaphore::new);
         let dns = resolver(servers);
-        Resolve(Arc::new(Inner { dns, local, tls, rng: Mutex::new(rng), inbox, slots }))
+        Resolve(Arc::new(Inner { dns, local, tls, rng: Mutex::new(rng), inbox, of_trunks, of_others }))
     }
 
     pub(super) fn start(&self, id: ResolveId, hop: Lookup) {
         let inner = self.0.clone();
         tokio::spawn(async move {
-            let found = match inner.slots.try_acquire() {
+            let slots = if hop.trunk.is_some() { &inner.of_trunks } else { &inner.of_others };
+            let found = match slots.try_acquire() {
                 Ok(_slot) => timeout(LOOKUP_TIMEOUT, inner.targets(&hop)).await,
                 Err(_) => Ok(Vec::new()),
             };

@@ -38,11 +38,11 @@ impl World {
         match o {
             Output::Send(flow, bytes) => self.send_sip(flow, bytes),
             Output::Resolve(id, hop) => {
-                let literal = format!("{}:{}", hop.host, hop.port.unwrap_or(5060)).parse().ok();
-                let found =
-                    self.names.get(hop.host.as_str()).cloned().unwrap_or(literal.into_iter().collect());
-                let transport = hop.transport.unwrap_or(Transport::Udp);
-                let flows = found.into_iter().map(|to| Flow { transport, ..flow_to(to) });
+                let named = self.names.get(&hop.host).into_iter().flatten().copied();
+                let hosts = std::iter::once(hop.host.as_str()).chain(named);
+                let port = hop.port.unwrap_or(5060);
+                let flows = hosts.filter_map(|host| format!("{host}:{port}").parse().ok()).map(flow_to);
+                let flows = flows.map(|f| Flow { transport: hop.transport.unwrap_or(Transport::Udp), ..f });
                 let input = Input::Resolved(id, flows.collect());
                 self.at(100, Ev::Switch(Box::new(input)));
             }
