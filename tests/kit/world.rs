@@ -34,7 +34,6 @@ use queue::Entry;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::hash::DefaultHasher;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tcp::Tcp;
 
