@@ -177,8 +177,19 @@ impl Server {
     pub fn restart(&mut self) {
         let runtime = self.runtime.as_ref().unwrap();
         runtime.block_on(self.running.take().unwrap().stop());
-        let config = config(&self.dir, &Setup::default(), &self.database);
-        let running = runtime.block_on(server::start(config, None)).unwrap();
+        // The lock of the database is a descriptor, and a program that another test starts at this moment inherits it between its fork
+        // and its exec: until then the database is still taken.
+        let until = Instant::now() + PATIENCE;
+        let running = loop {
+            let config = config(&self.dir, &Setup::default(), &self.database);
+            match runtime.block_on(server::start(config, None)) {
+                Ok(running) => break running,
+                Err(e) if format!("{e:?}").contains("another Chorus serves") && Instant::now() < until => {
+                    std::thread::yield_now();
+                }
+                Err(e) => panic!("{e:?}"),
+            }
+        };
         (self.address, self.store) = (running.http, running.store.clone());
         self.running = Some(running);
     }
