@@ -25,7 +25,8 @@ struct Step {
 }
 
 /// The newest first.
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 5] = [
+    Step { version: "00000000000016", makes: &[], fields: &[] },
     Step { version: "00000000000015", makes: &[], fields: &[] },
     Step {
         version: "00000000000014",
