@@ -70,13 +70,16 @@ impl Files {
     }
 }
 
-fn establish(path: &Path) -> Result<SqliteConnection, OpenError> {
+/// `mode`, as SQLite's URIs name it: `rw` wants a file that is there, `rwc` makes one.
+fn establish(path: &Path, mode: &str) -> Result<SqliteConnection, OpenError> {
     let Some(name) = path.to_str() else {
         return Err(OpenError(format!("{} is not a name in UTF-8: rename the folder", path.display())));
     };
-    // A leading "file:" would be read as a URI, with options.
-    let name = if name.starts_with("file:") { format!("./{name}") } else { name.to_owned() };
-    SqliteConnection::establish(&name).map_err(|e| {
+    // What ends the path of a URI is written by its number.
+    let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    // Behind two slashes stands a host, which is empty.
+    let host = if name.starts_with("//") { "//" } else { "" };
+    SqliteConnection::establish(&format!("file:{host}{name}?mode={mode}")).map_err(|e| {
         OpenError(format!("{} cannot be opened ({e}): make its folder writable for Chorus", path.display()))
     })
 }
@@ -92,7 +95,7 @@ pub fn open_writer(path: &Path) -> Result<Conn, OpenError> {
 
 /// The same with other pragmas than [`WRITER`]: refused if the connection does not promise durable commits then.
 pub fn open_told(path: &Path, pragmas: &str) -> Result<Conn, OpenError> {
-    let mut raw = establish(path)?;
+    let mut raw = establish(path, "rwc")?;
     diesel::connection::SimpleConnection::batch_execute(&mut raw, pragmas).map_err(|e| refused(path, e))?;
     raw.run_pending_migrations(MIGRATIONS).map_err(|e| refused(path, e))?;
     let mut conn = Conn::Sqlite(raw);
@@ -112,9 +115,9 @@ pub fn open_told(path: &Path, pragmas: &str) -> Result<Conn, OpenError> {
     Ok(conn)
 }
 
-/// A reader's connection to a file that exists.
+/// A reader's connection to a file that exists: one that is moved away at this moment must not leave an empty one in its place.
 pub fn open_reader(path: &Path) -> Result<Conn, String> {
-    let mut conn = Conn::Sqlite(establish(path).map_err(|e| e.0)?);
+    let mut conn = Conn::Sqlite(establish(path, "rw").map_err(|e| e.0)?);
     conn.batch(READER).map_err(|f| f.to_string())?;
     Ok(conn)
 }

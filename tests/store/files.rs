@@ -210,3 +210,14 @@ struct Mode {
     #[diesel(sql_type = diesel::sql_types::Text)]
     journal_mode: String,
 }
+
+#[test]
+fn a_reader_makes_no_file() {
+    let folder = Folder::new();
+    let path = folder.path().join("100 % #1?.db");
+    assert!(chorus::store::sqlite::open_reader(&path).is_err());
+    assert!(!path.exists(), "an empty database would be taken for the one that was there");
+    let (store, _) = Store::open(&format!("sqlite:{}", path.display()), &key(), &Options::default()).unwrap();
+    assert!(path.exists() && chorus::store::sqlite::open_reader(&path).is_ok());
+    store.close();
+}
