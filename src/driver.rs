@@ -3,20 +3,20 @@
 mod figures;
 mod media;
 mod outside;
+pub mod tables;
 
 use crate::api::command::{Answer, Request};
 use crate::api::live::Asked;
 use crate::call::event::Ticket;
-use crate::call::tables::Tables;
 use crate::clock::{Mono, Now};
 use crate::media::clip::Clips;
 use crate::media::event::MediaEvent;
 use crate::sid::CallSid;
 use crate::sip::transport::{Inbound, Transport};
 use crate::speech::say::Say;
+use crate::store::Store;
 use crate::store::rows::Line;
 use crate::store::tx::{StoreError, Tx, TxId};
-use crate::store::{Store, snapshot};
 use crate::switch::{Counts, Input, Output, Switch};
 use crate::webhooks::fetch::Fetcher;
 use media::Media;
@@ -87,6 +87,7 @@ pub use media::Media as MediaShell;
 pub struct Driver {
     parts: Parts,
     inbox: mpsc::Sender<Input>,
+    reloads: tables::Reloads,
     /// Commits of this round: they go to the writer together.
     commits: Vec<(TxId, Tx)>,
     /// Commits that were answered. Bounded by the writer's queue.
@@ -117,10 +118,12 @@ impl Driver {
         let (inbox, mut inputs) = mpsc::channel(INBOX_MAX);
         let (committed, mut commits) = mpsc::unbounded_channel();
         let mut changed = parts.store.tables_changed();
+        let (reloads, mut reads) = tables::Reloads::new();
         let (tickets, traffic, shown, wave) = Default::default();
         let mut d = Driver {
             parts,
             inbox,
+            reloads,
             commits: Vec::new(),
             committed,
             tickets,
@@ -150,6 +153,7 @@ impl Driver {
                 Some((request, reply)) = d.parts.asked.recv() => d.on_asked(request, reply),
                 Some(moved) = d.parts.media.moved() => d.parts.media.arrived(moved),
                 Ok(()) = changed.changed() => d.reload(None),
+                Some(read) = reads.recv() => d.on_read(read),
                 Some(c) = control.recv() => match c {
                     Control::Drain => d.input(Input::Drain),
                     Control::HangUpAll => d.hang_up_all(),
@@ -239,25 +243,16 @@ impl Driver {
         self.input(Input::Command(ticket, request));
     }
 
-    /// Reads the tables and gives them to the switch; then answers who waited for it.
     fn reload(&mut self, reply: Option<oneshot::Sender<Answer>>) {
-        let (store, inbox) = (self.parts.store.clone(), self.inbox.clone());
-        self.parts.outside.spawn(async move {
-            let answer = match store.read(snapshot::snapshot).await {
-                Ok(s) => {
-                    let tables = Tables::of(s);
-                    let _ = inbox.send(Input::Tables(Arc::new(tables))).await;
-                    Answer::Done
-                }
-                Err(e) => {
-                    tracing::error!("the tables could not be read: {e:?}");
-                    Answer::Busy
-                }
-            };
-            if let Some(reply) = reply {
-                let _ = reply.send(answer);
-            }
-        });
+        self.reloads.begin(self.parts.store.clone(), reply, &self.parts.outside);
+    }
+
+    fn on_read(&mut self, read: tables::Read) {
+        let (tables, answer) = self.reloads.arrived(read);
+        if let Some(tables) = tables {
+            self.input(Input::Tables(tables));
+        }
+        answer();
     }
 
     fn hang_up_all(&mut self) {

@@ -81,7 +81,7 @@ impl Leg {
             error: None,
             last_headers: Vec::new(),
             epoch: 0,
-            version: 0,
+            version: 1,
             said: String::new(),
             plan: MediaPlan::default(),
             remote: None,
@@ -188,7 +188,7 @@ impl Leg {
             self.terms.srtp.renew();
             (body, peer) = answer(&self.terms, &local)?;
         }
-        if body != self.said {
+        if self.said_otherwise(&body) {
             let local = self.new_version(local);
             (body, _) = answer(&self.terms, &local)?;
         }
@@ -209,7 +209,7 @@ impl Leg {
     pub fn own_offer(&mut self) -> Option<Bytes> {
         let local = self.document()?;
         let mut body = self.terms.offer(&local, sdp::Direction::SendRecv);
-        if body != self.said {
+        if self.said_otherwise(&body) {
             let local = self.new_version(local);
             body = self.terms.offer(&local, sdp::Direction::SendRecv);
         }
@@ -230,6 +230,11 @@ impl Leg {
     fn document(&self) -> Option<sdp::Local> {
         let local = self.local?;
         Some(sdp::Local { ip: local.ip(), port: local.port(), session_id: self.id.0, version: self.version })
+    }
+
+    /// Did we say something else before? The first document is of the first version.
+    fn said_otherwise(&self, body: &str) -> bool {
+        !self.said.is_empty() && body != self.said
     }
 
     /// The head of a document that differs from the last one.

@@ -14,6 +14,7 @@ mod pace;
 mod paging;
 mod plans;
 mod postgres;
+mod reloads;
 mod retention;
 mod revisions;
 mod schema;
