@@ -2,12 +2,11 @@
 
 use super::http;
 use crate::security::{layer, secrets};
-use chorus::rng::Rng;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -41,8 +40,8 @@ impl Place {
         std::fs::create_dir_all(&dir).unwrap();
         Place {
             dir,
-            http: free(&mut rng),
-            sip: free(&mut rng),
+            http: free(),
+            sip: free(),
             database: String::new(),
             extra: vec![],
             log: Arc::default(),
@@ -104,10 +103,17 @@ impl Place {
     }
 }
 
-/// A port that nothing uses, for UDP and TCP, below the range from which the kernel gives ports to others.
-pub fn free(rng: &mut Rng) -> SocketAddr {
+/// Ports are given out in turn, from a place of chance on: what one test was given and has not opened yet is no other's.
+static TURN: LazyLock<Mutex<u64>> = LazyLock::new(|| Mutex::new(chorus::api::rng().below(PORTS)));
+/// From 10,000 on, below the range from which the kernel gives ports to others and the servers' for RTP.
+const PORTS: u64 = 9_000;
+
+/// A port that nothing uses, for UDP and TCP.
+pub fn free() -> SocketAddr {
     loop {
-        let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + rng.below(9_000) as u16));
+        let mut turn = TURN.lock().unwrap();
+        *turn = (*turn + 1) % PORTS;
+        let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + *turn as u16));
         if std::net::TcpListener::bind(address).is_ok() && std::net::UdpSocket::bind(address).is_ok() {
             return address;
         }

@@ -163,7 +163,7 @@ pub(super) async fn scene_with(name: &str, by_address: bool) -> Scene {
 pub(super) async fn scene_in(place: Place, by_address: bool) -> Scene {
     let app = App::start(answer).await;
     let server = place.start().await;
-    let peer = free(&mut chorus::api::rng());
+    let peer = free();
     if by_address {
         server.trunk(peer, &[]).await;
     }
@@ -175,7 +175,7 @@ pub(super) async fn scene_in(place: Place, by_address: bool) -> Scene {
 /// A softphone: it registers with a name and a password. Over TLS it trusts the authority of the server's own certificate.
 pub(super) async fn softphone(name: &str, transport: &str) -> (Scene, Baresip) {
     let mut place = Place::new(name);
-    let tls = free(&mut chorus::api::rng());
+    let tls = free();
     place.extra.push(("CHORUS_SIP_TLS_LISTEN", tls.to_string()));
     let s = scene_in(place, false).await;
     let at = if transport == "tls" { tls } else { s.server.sip };

@@ -37,7 +37,7 @@ fn a_call_outlives_a_cable_that_is_pulled_for_a_while() {
         }
         let mut place = Place::new("flap");
         place.sip.set_ip([198, 18, 0, 1].into());
-        let mut peer = free(&mut chorus::api::rng());
+        let mut peer = free();
         peer.set_ip([198, 18, 0, 2].into());
         let s = scene_at(place, peer, &[("inbound_source_ips", "198.18.0.2")]).await;
         number(&s, TALKS, "<Say loop=\"100\">Hello to you. How are you today?</Say>").await;
@@ -69,7 +69,7 @@ fn on_each_cable_the_server_shows_the_address_that_it_has_there() {
         let [caller, house, callee] = &hosts[..] else { panic!() };
         let mut place = Place::new("cables");
         place.sip.set_ip([0, 0, 0, 0].into());
-        let mut peer = free(&mut chorus::api::rng());
+        let mut peer = free();
         peer.set_ip([198, 18, 1, 2].into());
         let trunk = [("inbound_source_ips", "198.18.0.0/15")];
         let mut s = house.does(scene_at(place, peer, &trunk)).await;

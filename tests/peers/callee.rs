@@ -25,7 +25,7 @@ async fn scene(name: &str, trunk: &[(&str, &str)]) -> Scene {
     let place = Place::new(name);
     let app = App::start(|_| (Duration::ZERO, "text/plain", vec![])).await;
     let server = place.start().await;
-    let peer = free(&mut chorus::api::rng());
+    let peer = free();
     server.trunk(peer, trunk).await;
     server.number(FROM, &[]).await;
     Scene { place, server, app, peer }

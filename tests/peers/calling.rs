@@ -40,7 +40,7 @@ async fn a_callee_that_moved_within_the_trunk_is_followed() {
         return;
     }
     let s = scene("sipp-302", &[]).await;
-    let elsewhere = free(&mut chorus::api::rng());
+    let elsewhere = free();
     let contact = format!("sip:{CALLEE}@{elsewhere}");
     let moved = s.callee_at("uas_302", s.peer, &[], |text| text.replace("CONTACT", &contact)).await;
     let there = s.callee_at("uas_answer", elsewhere, &[], |text| text).await;

@@ -126,9 +126,8 @@ async fn answered(socket: &UdpSocket, server: SocketAddr, n: usize) {
 async fn house(name: &str) -> (Scene, UdpSocket) {
     let mut place = Place::new(name);
     // The TLS listener has a port of its own.
-    let mut rng = chorus::api::rng();
-    place.extra.push(("CHORUS_SIP_TLS_LISTEN", free(&mut rng).to_string()));
-    let s = scene_at(place, free(&mut rng), &[]).await;
+    place.extra.push(("CHORUS_SIP_TLS_LISTEN", free().to_string()));
+    let s = scene_at(place, free(), &[]).await;
     (s, UdpSocket::bind("127.0.0.1:0").await.unwrap())
 }
 

@@ -16,7 +16,7 @@ async fn office(name: &str) -> (Scene, Baresip) {
 /// A server that listens for TLS, too.
 pub(super) async fn scene_with_tls(name: &str) -> Scene {
     let mut place = Place::new(name);
-    place.extra.push(("CHORUS_SIP_TLS_LISTEN", free(&mut chorus::api::rng()).to_string()));
+    place.extra.push(("CHORUS_SIP_TLS_LISTEN", free().to_string()));
     scene_in(place, false).await
 }
 

@@ -21,7 +21,7 @@ async fn house(name: &str, peer: [u8; 4], trunk: &[(&str, &str)]) -> Scene {
 
 /// A port on another host.
 fn there(ip: [u8; 4]) -> SocketAddr {
-    let mut at = free(&mut chorus::api::rng());
+    let mut at = free();
     at.set_ip(ip.into());
     at
 }

@@ -23,7 +23,7 @@ struct Kamailio {
 
 impl Kamailio {
     async fn start(s: &Scene, algorithm: &str, defines: &[&str]) -> Kamailio {
-        let (at, secure) = (free(&mut chorus::api::rng()), free(&mut chorus::api::rng()));
+        let (at, secure) = (free(), free());
         let text = std::fs::read_to_string(scenario("kamailio").with_extension("cfg")).unwrap();
         let text = text
             .replace("AT", &at.to_string())
@@ -221,7 +221,7 @@ async fn a_registration_over_tls_carries_calls_both_ways() {
     }
     for out in [false, true] {
         let mut place = Place::new("kamailio-tls");
-        let listens = free(&mut chorus::api::rng());
+        let listens = free();
         place.extra.push(("CHORUS_SIP_TLS_LISTEN", listens.to_string()));
         let s = scene_in(place, false).await;
         let authority = certify(&s.place.dir);

@@ -20,7 +20,7 @@ async fn behind_a_nat(name: &str, transport: &str, hosts: &[Host]) -> (Scene, Ba
     hosts[2].ip("route add default via 10.77.0.1");
     secrets::plant(PASSWORD);
     let mut place = Place::new(name);
-    let mut tls = free(&mut chorus::api::rng());
+    let mut tls = free();
     tls.set_ip([198, 18, 0, 1].into());
     place.sip.set_ip(tls.ip());
     place.extra.push(("CHORUS_SIP_TLS_LISTEN", tls.to_string()));

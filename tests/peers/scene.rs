@@ -61,7 +61,7 @@ fn documents(r: &Request) -> crate::fault::app::Reply {
 
 /// With a trunk that says this.
 pub async fn scene(name: &str, trunk: &[(&str, &str)]) -> Scene {
-    scene_at(Place::new(name), free(&mut chorus::api::rng()), trunk).await
+    scene_at(Place::new(name), free(), trunk).await
 }
 
 /// With a trunk to `peer`.

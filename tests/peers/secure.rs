@@ -106,7 +106,7 @@ async fn a_pbx_dials_out_through_a_secure_trunk() {
     }
     let s = scene_with_tls("baresip-secure-pbx-out").await;
     trunk(&s).await;
-    let carrier = free(&mut chorus::api::rng());
+    let carrier = free();
     s.server.trunk(carrier, &[]).await;
     let file = written(&s.place.dir, "uas_echo", |text| text);
     let far = Sipp::callee_with(&s.place.dir, "uas_echo", &file, carrier, &["-rtp_echo"]).await;
@@ -144,7 +144,7 @@ async fn a_number_of_a_secure_trunk_rings_at_the_pbx() {
     let mut place = Place::new("baresip-secure-pbx-in");
     let dir = place.dir.clone();
     std::fs::write(dir.join("authority.pem"), certify(&dir)).unwrap();
-    place.extra.push(("CHORUS_SIP_TLS_LISTEN", free(&mut chorus::api::rng()).to_string()));
+    place.extra.push(("CHORUS_SIP_TLS_LISTEN", free().to_string()));
     place.extra.push(("CHORUS_CA_FILE", dir.join("authority.pem").display().to_string()));
     let s = scene_in(place, true).await;
     let sid = trunk(&s).await;
