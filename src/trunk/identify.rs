@@ -50,6 +50,11 @@ impl Network {
         IpAddr::V6(Ipv6Addr::from(self.base)).to_canonical()
     }
 
+    /// Is it as narrow as what one site or carrier has: /24 of IPv4, /48 of IPv6?
+    pub fn is_site(&self) -> bool {
+        self.prefix >= if self.base().is_ipv4() { 96 + 24 } else { 48 }
+    }
+
     /// Does it hold `ip`?
     pub fn contains(&self, ip: IpAddr) -> bool {
         number(ip) & mask(self.prefix) == self.base

@@ -83,6 +83,14 @@ impl Snapshot {
         self.sources.find(source).into_iter().filter_map(|at| self.trunks.get(at)).map(|t| t.sid).collect()
     }
 
+    /// The trunks that are at an address, by the sources that they list. A wide network of an account's trunk says whom it trusts, not
+    /// where it is: the other accounts' servers may be there as well.
+    pub fn residents(&self, ip: IpAddr) -> Vec<TrunkSid> {
+        let site = |s: &String| Network::parse(s).is_ok_and(|n| n.is_site() && n.contains(ip));
+        let is = |t: &TrunkRow| t.account.is_none() || t.inbound_source_ips.iter().any(site);
+        self.identify(ip).into_iter().filter(|sid| self.trunk(*sid).is_some_and(is)).collect()
+    }
+
     /// The trunk of a user with a password, whatever it comes from.
     pub fn owner(&self, user: &str) -> Option<&TrunkRow> {
         self.trunks.get(*self.users.get(user)?)
@@ -142,7 +150,7 @@ impl Snapshot {
     /// they lead to.
     pub fn carriers(&self, host: &str) -> Vec<&TrunkRow> {
         let named = comparable(host);
-        let sources = named.parse().map(|ip| self.identify(ip)).unwrap_or_default();
+        let sources = named.parse().map(|ip| self.residents(ip)).unwrap_or_default();
         let is = |own: &Option<String>| own.as_deref().is_some_and(|own| comparable(own) == named);
         let at = |t: &&TrunkRow| is(&t.outbound_host) || is(&t.outbound_proxy) || sources.contains(&t.sid);
         self.trunks.iter().filter(at).collect()

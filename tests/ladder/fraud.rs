@@ -208,6 +208,28 @@ fn another_accounts_trunk_is_not_called() {
     }
 }
 
+/// Whoever trusts a wide network keeps nobody else from calling their own servers in it.
+#[test]
+fn a_wide_network_of_another_accounts_trunk_is_not_its_place() {
+    const OTHER: AccountSid = AccountSid(0xac7);
+    for (seed, sources, called) in [(1215, "10.0.0.0/8", true), (1216, "10.0.1.0/24", false)] {
+        for (seed, to) in [(seed, "sip:anna@10.0.1.7"), (seed + 10, "sip:anna@mine.example")] {
+            let (mut w, ..) = with_caller(seed, "<Hangup/>");
+            w.put(vec![Op::PutAccount(Box::new(rows::account(OTHER, AccountRules::of_new())))]);
+            w.another_trunk(TrunkRow {
+                account: Some(OTHER),
+                outbound_host: Some("10.0.1.8".to_owned()),
+                ..trunk(0x77, &[sources])
+            });
+            w.names.insert("mine.example".to_owned(), vec!["10.0.1.7"]);
+            let mine = w.phone("mine", 7);
+            api(&mut w, |r| r.to = to.to_owned());
+            w.run_ms(2_000);
+            assert_eq!(was_called(&w, mine), called, "{to} where {sources} is trusted");
+        }
+    }
+}
+
 /// The peer of a trunk calls whom we refer it to, at the cost of whoever pays for the trunk.
 #[test]
 fn a_peer_is_referred_to_no_country_that_is_not_open() {

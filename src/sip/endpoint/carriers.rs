@@ -220,7 +220,7 @@ impl Endpoint {
 
     /// Is it an address of trunks, of which the account may use none, or must not dial this user?
     fn is_fenced(&self, fence: &Fence, ip: IpAddr) -> bool {
-        let mut trunks = self.sources.identify(ip);
+        let mut trunks = self.sources.residents(ip);
         trunks.extend(self.carriers.at(ip));
         let may = |sid: &TrunkSid| self.sources.trunk(*sid).is_some_and(|t| route::is_open(t, fence.account));
         let allowed = fence.open && trunks.iter().any(may);
