@@ -117,8 +117,7 @@ impl Driver {
     pub async fn run(parts: Parts, mut control: mpsc::Receiver<Control>, counts: watch::Sender<Counts>) {
         let (inbox, mut inputs) = mpsc::channel(INBOX_MAX);
         let (committed, mut commits) = mpsc::unbounded_channel();
-        let mut changed = parts.store.tables_changed();
-        let (reloads, mut reads) = tables::Reloads::new();
+        let (reloads, mut reads) = tables::Reloads::new(parts.store.clone(), parts.outside.clone());
         let (tickets, traffic, shown, wave) = Default::default();
         let mut d = Driver {
             parts,
@@ -152,7 +151,7 @@ impl Driver {
                 Some(i) = inputs.recv() => d.input(i),
                 Some((request, reply)) = d.parts.asked.recv() => d.on_asked(request, reply),
                 Some(moved) = d.parts.media.moved() => d.parts.media.arrived(moved),
-                Ok(()) = changed.changed() => d.reload(None),
+                () = d.reloads.changed() => d.reloads.begin(),
                 Some(read) = reads.recv() => d.on_read(read),
                 Some(c) = control.recv() => match c {
                     Control::Drain => d.input(Input::Drain),
@@ -235,16 +234,12 @@ impl Driver {
 
     fn on_asked(&mut self, request: Request, reply: oneshot::Sender<Answer>) {
         if let Request::TablesChanged = request {
-            return self.reload(Some(reply));
+            return self.reloads.wait(reply);
         }
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         self.tickets.insert(ticket, reply);
         self.input(Input::Command(ticket, request));
-    }
-
-    fn reload(&mut self, reply: Option<oneshot::Sender<Answer>>) {
-        self.reloads.begin(self.parts.store.clone(), reply, &self.parts.outside);
     }
 
     fn on_read(&mut self, read: tables::Read) {

@@ -1,29 +1,101 @@
-//! The tables of the switch are read anew by several at once: the older read never undoes the newer.
+//! The tables of the switch are read anew, one read at a time, and whoever waits has its commit in force.
 
+use crate::kit::rows;
 use chorus::api::command::Answer;
-use chorus::driver::tables::Reloads;
+use chorus::driver::tables::{Read, Reloads};
+use chorus::sid::AccountSid;
+use chorus::store::Reader;
 use chorus::store::Store;
-use tokio::sync::oneshot;
+use chorus::store::account_rules::AccountRules;
+use chorus::store::tx::{Op, Tx};
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+
+async fn written(store: &Store, n: u128) {
+    let row = rows::account(AccountSid(n), AccountRules::default());
+    store.commit(Tx::one(Op::PutAccount(Box::new(row)))).await.unwrap();
+}
+
+fn waits(reloads: &mut Reloads) -> oneshot::Receiver<Answer> {
+    let (reply, told) = oneshot::channel();
+    reloads.wait(reply);
+    told
+}
+
+/// The switch gets what was read; how many accounts are in it.
+async fn next(reloads: &mut Reloads, reads: &mut mpsc::UnboundedReceiver<Read>) -> usize {
+    let (tables, tell) = reloads.arrived(reads.recv().await.unwrap());
+    tell();
+    tables.unwrap().accounts().count()
+}
+
+fn rig(store: &Store) -> (Reloads, mpsc::UnboundedReceiver<Read>) {
+    Reloads::new(store.clone(), tokio::runtime::Handle::current())
+}
 
 #[tokio::test]
-async fn an_older_read_that_comes_last_does_not_put_the_tables_back() {
+async fn whoever_waits_has_its_commit_and_what_came_meanwhile_is_one_more_read() {
     let store = Store::memory().unwrap();
-    let (mut reloads, mut reads) = Reloads::new();
-    let outside = tokio::runtime::Handle::current();
-    let (first_waits, first_told) = oneshot::channel();
-    let (second_waits, mut second_told) = oneshot::channel();
-    reloads.begin(store.clone(), Some(first_waits), &outside);
-    let first = reads.recv().await.unwrap();
-    reloads.begin(store, Some(second_waits), &outside);
-    let second = reads.recv().await.unwrap();
+    let (mut reloads, mut reads) = rig(&store);
+    written(&store, 1).await;
+    let mut first = waits(&mut reloads);
+    // This read was begun: it need not hold what comes now.
+    let read = reads.recv().await.unwrap();
+    for n in 2..=4 {
+        written(&store, n).await;
+    }
+    let mut second = waits(&mut reloads);
+    let mut third = waits(&mut reloads);
 
-    let (tables, answer) = reloads.arrived(second);
-    assert!(tables.is_some());
-    assert!(second_told.try_recv().is_err(), "not before the switch has them");
-    answer();
-    assert!(matches!(second_told.await, Ok(Answer::Done)));
-    let (tables, answer) = reloads.arrived(first);
-    assert!(tables.is_none(), "what is in force is newer");
-    answer();
-    assert!(matches!(first_told.await, Ok(Answer::Done)), "and whoever waits for the older has it, too");
+    let (tables, tell) = reloads.arrived(read);
+    assert_eq!(tables.unwrap().accounts().count(), 1);
+    assert!(first.try_recv().is_err(), "not before the switch has them");
+    tell();
+    assert!(matches!(first.try_recv(), Ok(Answer::Done)));
+    assert!(second.try_recv().is_err(), "its commit is in no tables yet");
+
+    assert_eq!(next(&mut reloads, &mut reads).await, 4);
+    assert!(matches!(second.try_recv(), Ok(Answer::Done)));
+    assert!(matches!(third.try_recv(), Ok(Answer::Done)));
+    // The sign of the commits comes late; all of them are in force.
+    reloads.changed().await;
+    reloads.begin();
+    assert!(matches!(waits(&mut reloads).try_recv(), Ok(Answer::Done)), "nothing is left to be read");
+    assert!(reads.try_recv().is_err(), "and nothing was read for it");
+}
+
+/// As many reads wait as may, until this is dropped.
+async fn full(store: &Store) -> OwnedMutexGuard<()> {
+    let gate = Arc::new(Mutex::new(()));
+    let held = gate.clone().lock_owned().await;
+    loop {
+        let (store, gate) = (store.clone(), gate.clone());
+        let read = tokio::spawn(async move {
+            let waits = move |_: &mut Reader| {
+                drop(gate.blocking_lock());
+                Ok(())
+            };
+            store.read(waits).await
+        });
+        tokio::task::yield_now().await;
+        if read.is_finished() {
+            return held;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_fails_is_said_and_done_again() {
+    let store = Store::memory().unwrap();
+    let (mut reloads, mut reads) = rig(&store);
+    let busy = full(&store).await;
+    let told = waits(&mut reloads);
+    let (tables, tell) = reloads.arrived(reads.recv().await.unwrap());
+    tell();
+    assert!(tables.is_none());
+    assert!(matches!(told.await, Ok(Answer::Busy)));
+    drop(busy);
+    // Nobody asks, and it is read again.
+    assert_eq!(next(&mut reloads, &mut reads).await, 0);
+    assert!(matches!(waits(&mut reloads).try_recv(), Ok(Answer::Done)));
 }
