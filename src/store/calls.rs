@@ -1,7 +1,7 @@
 //! Calls: their table and the questions about them.
 
 use super::page::{Listed, Page};
-use super::query::{Cond, Period, Query, Scope};
+use super::query::{Among, Cond, Period, Query, Scope};
 use super::reader::Reader;
 use super::rows::{AccountRow, CallRow, CallStatus};
 use super::table::{Row, Table, Unique, Value};
@@ -101,12 +101,12 @@ pub fn list(
         .is("parent", f.parent)
         .within("started", f.started)
         .within("ended", f.ended);
-    // While a call is live its row is written time and again: only the rows of calls that are over stand in most indexes.
     let timed = [f.started, f.ended].iter().any(|p| *p != Period::default());
     let q = match f.status {
         Some(status) if status.is_final() => q.and(Cond::Unset("live")),
+        Some(_) => q.among(Among::Live),
         None if f.to.is_none() && f.from.is_none() && !timed => q,
-        _ => q.halved(),
+        None => q.among(Among::Halves),
     };
     r.page(q, page)
 }

@@ -2,7 +2,7 @@
 //!
 //! What was not synced is kept as the way back: a crash costs what it undoes, however much is stored.
 
-use super::query::{Cond, Order, Query};
+use super::query::{Among, Cond, Order, Query};
 use super::rows::*;
 use super::steps::{CHANGED, Step, steps};
 use super::table::{Record, Row, Table, Value};
@@ -68,7 +68,7 @@ impl Memory {
             order: Order::Oldest,
             limit: u32::MAX,
             offset: 0,
-            halved: false,
+            among: Among::All,
         };
         self.select(&query).into_iter().filter_map(typed).cloned().collect()
     }

@@ -83,8 +83,19 @@ pub struct Query {
     pub limit: u32,
     /// After so many.
     pub offset: u32,
-    /// What is live and what is not is looked for apart, because the index that serves this question holds only what is over.
-    pub halved: bool,
+    /// Where its rows are looked for.
+    pub among: Among,
+}
+
+/// Rows that are live are written time and again, so only those that are over stand in most indexes; few are live at a time.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Among {
+    /// All rows, by an index of all.
+    All,
+    /// All rows: what is live and what is over is looked for apart, because the index that serves this question holds only what is over.
+    Halves,
+    /// What is live.
+    Live,
 }
 
 impl Query {
@@ -95,7 +106,7 @@ impl Query {
             Scope::WithChildren(a) => vec![Cond::Family("account", a)],
             Scope::Operator => Vec::new(),
         };
-        Query { table: R::TABLE, conds, order: Order::Newest, limit: WHOLE_MAX, offset: 0, halved: false }
+        Query { table: R::TABLE, conds, order: Order::Newest, limit: WHOLE_MAX, offset: 0, among: Among::All }
     }
 
     /// And this.
@@ -128,9 +139,9 @@ impl Query {
         self
     }
 
-    /// See [`Query::halved`].
-    pub fn halved(mut self) -> Query {
-        self.halved = true;
+    /// See [`Among`].
+    pub fn among(mut self, which: Among) -> Query {
+        self.among = which;
         self
     }
 

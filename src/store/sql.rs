@@ -2,7 +2,7 @@
 //! and in the mark of a parameter, which diesel writes. A statement's text depends on its shape alone, never on
 //! values, so diesel's cache of prepared statements holds it.
 
-use super::query::{Cond, Order, Query};
+use super::query::{Among, Cond, Order, Query};
 use super::steps::{CHANGED, Step};
 use super::table::{REVISION, Record, Table, Value};
 use diesel::backend::Backend;
@@ -121,13 +121,15 @@ pub fn keys(d: Dialect, q: &Query) -> Stmt {
 }
 
 fn chosen(d: Dialect, what: &str, q: &Query) -> Stmt {
-    let mut s = if q.halved {
-        // The time of creation is there for the order alone.
-        let what = what.replace(" FROM ", ", created FROM ");
-        let over = half(d, Stmt::new(what.as_str()), q, &Cond::Unset("live"));
-        half(d, over.sql(" UNION ALL ").sql(&what), q, &Cond::Flag("live"))
-    } else {
-        conditions(d, Stmt::new(what).sql(q.table.name), &q.conds.iter().collect::<Vec<_>>())
+    let mut s = match q.among {
+        Among::All => conditions(d, Stmt::new(what).sql(q.table.name), &q.conds.iter().collect::<Vec<_>>()),
+        Among::Live => half(d, Stmt::new(what), q, &Cond::Flag("live")),
+        Among::Halves => {
+            // The time of creation is there for the order alone.
+            let what = what.replace(" FROM ", ", created FROM ");
+            let over = half(d, Stmt::new(what.as_str()), q, &Cond::Unset("live"));
+            half(d, over.sql(" UNION ALL ").sql(&what), q, &Cond::Flag("live"))
+        }
     };
     s = match q.order {
         Order::Newest => s.sql(" ORDER BY created DESC, sid DESC"),
