@@ -22,6 +22,7 @@ mod registrations;
 pub mod timeline;
 mod transfer;
 pub mod usage;
+mod visit;
 mod workers;
 
 use crate::api::command::Answer;
@@ -117,6 +118,7 @@ pub struct Switch {
     refusals: log::Refusals,
     said: log::Said,
     external: external::Externals,
+    visits: visit::Visits,
     channels: channels::Channels,
     usage: usage::Usage,
     pacing: pacing::Turns,
@@ -154,6 +156,7 @@ impl Switch {
             refusals: log::Refusals::default(),
             said: log::Said::default(),
             external: external::Externals::default(),
+            visits: visit::Visits::default(),
             channels: channels::Channels::default(),
             usage: usage::Usage::default(),
             pacing: pacing::Turns::default(),
@@ -189,6 +192,7 @@ impl Switch {
                 // The tables first: what the registrations say is told with the names of their trunks.
                 self.tables = tables;
                 self.endpoint.set_sources(now, self.tables.trunks.clone());
+                self.visits.follow(&self.tables.trunks);
             }
             Input::Outbox(rows, later) => self.schedule.load(now, rows, later),
             Input::Drain => {
@@ -234,7 +238,7 @@ impl Switch {
             transactions: sip.transactions,
             dialogs: sip.dialogs,
             timers: sip.timers + self.timers.len(),
-            pending: self.fetches.len() + self.clips.len() + self.gates.len(),
+            pending: self.fetches.len() + self.clips.len() + self.gates.len() + self.visits.under_way(),
             journal: self.journal.len(),
             leaving: self.endpoint.leaving(),
         }
@@ -293,6 +297,7 @@ impl Switch {
             SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) => return self.on_turned_away(now, &event),
             SipEvent::Binding(change) => return self.keep_binding(now, change),
             SipEvent::Registration { trunk, state } => return self.on_registration(now, *trunk, state),
+            SipEvent::Knocked { id, answer } => return self.on_knocked(*id, answer.clone()),
             _ => event.leg(),
         };
         let Some((leg, call)) = leg.and_then(|leg| Some((leg, *self.legs.get(&leg)?))) else { return };

@@ -7,6 +7,7 @@ use crate::sid::*;
 use crate::sip::registration::RegistrationState;
 use crate::store::rows::{BindingRow, CallRow, Hook, RecordWish, RecordingRow, StreamRow, Subscription};
 use crate::trunk::explain::{Explanation, Question};
+use std::net::SocketAddr;
 
 /// Seconds an outbound call rings unless `Timeout` says otherwise.
 pub const TIMEOUT_DEFAULT_S: u32 = 60;
@@ -140,6 +141,30 @@ pub struct StreamStartRequest {
     pub parameters: Vec<(String, String)>,
 }
 
+/// Who has registered here as the user of a trunk.
+#[derive(Clone, Debug, Default)]
+pub struct Visited {
+    /// Each contact, with the code and words of its answer to OPTIONS; None: it did not answer.
+    pub contacts: Vec<(BindingRow, Option<(u16, String)>)>,
+    /// The last who tried to and could not.
+    pub turned_away: Option<TurnedAway>,
+    /// Where one can register, as far as it is known.
+    pub addresses: Vec<SocketAddr>,
+    /// The realm of its password.
+    pub realm: String,
+}
+
+/// One that was not let in.
+#[derive(Clone, Debug)]
+pub struct TurnedAway {
+    /// When.
+    pub at: Wall,
+    /// From where.
+    pub source: SocketAddr,
+    /// Method and user it was for.
+    pub what: String,
+}
+
 /// One question.
 #[derive(Clone, Debug)]
 pub enum Request {
@@ -159,6 +184,8 @@ pub enum Request {
     Timeline(CallSid),
     /// Where the trunks stand that register at another house, and who has registered here. Answers: `Registrations`.
     Registrations,
+    /// Is anybody there of those who registered here as this trunk's user? Each is sent an OPTIONS. Answers: `Visited`.
+    Visit(TrunkSid),
     /// A call came in at an external switch. Answers: `Call` after the commit, `Duplicate` (its id is known), `Refused`, `Busy`.
     External(Box<ExternalCall>),
     /// An external switch tells of its call. Answers: `Call` after the commit, `NotLive`, `Busy`.
@@ -183,6 +210,8 @@ pub enum Answer {
     Timeline(Vec<crate::store::rows::Line>),
     /// Each trunk that registers, as it stands now; and the bindings of those whose peers register here.
     Registrations(Vec<(TrunkSid, RegistrationState)>, Vec<BindingRow>),
+    /// Who has registered as a trunk's user.
+    Visited(Box<Visited>),
     /// Step by step, in both directions.
     Explained(Box<Explanation>),
     /// Nothing to show.

@@ -6,12 +6,16 @@ mod line;
 mod prober;
 
 use super::carrier_body::{Given, unprocessable};
+use super::command::{Answer, Request};
 use super::operation::{Ctx, Outcome, unavailable};
 use super::params::{Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Schema, Type, always};
+use crate::sid::TrunkSid;
 use crate::sip::transport::Config;
+use crate::store::rows::{BindingRow, TrunkMode, TrunkRow};
 use crate::store::tx::StoreError;
+use crate::trunk::doctor::guest::examine;
 use line::Line;
 use prober::{Prober, Report};
 use serde_json::{Map, Value, json};
@@ -49,6 +53,9 @@ pub async fn test(ctx: Ctx) -> Result<Outcome, Refusal> {
     let number = given.text("number").flatten();
     let from = given.text("from").flatten().or_else(|| trunk.default_sender.clone());
     if trunk.outbound_host.is_none() && trunk.outbound_proxy.is_none() {
+        if trunk.authentication_mode == TrunkMode::ClientCredentials {
+            return guest(&ctx, &trunk).await;
+        }
         return Err(
             unprocessable("The trunk has no outbound_host: there is nobody to ask.").about("outbound_host")
         );
@@ -66,12 +73,32 @@ pub async fn test(ctx: Ctx) -> Result<Outcome, Refusal> {
     let sid = trunk.sid;
     let prober = Prober::new(line, trunk, reach.listen);
     let report = prober.examine(number, from.unwrap_or_else(|| NOBODY.to_owned())).await;
-    Ok(Outcome::Record(json!({ "data": {
-        "id": sid, "type": "sip_trunk_test", "attributes": shown(report),
-    }})))
+    Ok(shown(sid, report))
 }
 
-fn shown(report: Report) -> Value {
+/// Whose peer registers here is asked over the flow that it registered by.
+async fn guest(ctx: &Ctx, trunk: &TrunkRow) -> Result<Outcome, Refusal> {
+    let Answer::Visited(visited) = ctx.api.live.ask(Request::Visit(trunk.sid)).await else {
+        return Err(unavailable(&StoreError::Unavailable("the switch is busy".to_owned())));
+    };
+    let findings = examine(trunk, &visited);
+    let patch = findings.iter().flat_map(|f| f.patch.clone()).collect();
+    let ok = findings.iter().all(|f| f.ok);
+    let heard = |(row, heard): &(BindingRow, Option<(u16, String)>)| {
+        let answer = heard.as_ref().map(|(code, words)| format!("<- {code} {words}"));
+        [Some(format!("-> OPTIONS {} to {}", row.contact, row.flow.remote)), answer]
+    };
+    let ladder = visited.contacts.iter().flat_map(heard).flatten().collect();
+    Ok(shown(trunk.sid, Report { ok, findings, ladder, patch }))
+}
+
+fn shown(sid: TrunkSid, report: Report) -> Outcome {
+    Outcome::Record(json!({ "data": {
+        "id": sid, "type": "sip_trunk_test", "attributes": attributes(report),
+    }}))
+}
+
+fn attributes(report: Report) -> Value {
     let steps: Vec<Value> = report.findings.iter().map(|f| json!({ "ok": f.ok, "words": f.words })).collect();
     let patch: Map<String, Value> =
         report.patch.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

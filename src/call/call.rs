@@ -150,6 +150,7 @@ impl Call {
             SipEvent::Incoming { .. }
             | SipEvent::Registration { .. }
             | SipEvent::TurnedAway { .. }
+            | SipEvent::Knocked { .. }
             | SipEvent::Ignored(_)
             | SipEvent::Refused { .. }
             | SipEvent::Binding(_) => {}

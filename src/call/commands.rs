@@ -48,6 +48,7 @@ impl Call {
             | Request::Timeline(_)
             | Request::TablesChanged
             | Request::Registrations
+            | Request::Visit(_)
             | Request::Explain(_) => {
                 cx.push(Effect::Reply(ticket, Box::new(Answer::NotLive)));
             }

@@ -9,7 +9,8 @@ use std::path::Path;
 /// Commands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Tries a trunk: OPTIONS, REGISTER where it registers, and a call to a number that is taken back when it rings.
+    /// Tries a trunk: OPTIONS, REGISTER where it registers, and a call to a number that is taken back when it rings. Whose peer
+    /// registers here is asked where it has registered.
     Test(Options),
 }
 

@@ -28,6 +28,7 @@ mod in_dialog;
 mod info;
 #[cfg(feature = "invariants")]
 mod invariants;
+mod knock;
 mod leg;
 mod offer;
 mod outgoing;
@@ -63,6 +64,7 @@ use crate::trunk::Snapshot;
 use bytes::Bytes;
 pub use config::EndpointConfig;
 use contacts::Loser;
+pub use knock::KnockId;
 use leg::Leg;
 use shut_out::ShutOut;
 use std::collections::{BTreeSet, HashMap, VecDeque};

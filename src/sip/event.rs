@@ -3,6 +3,7 @@
 
 pub use super::command::{Alternative, Credentials, Fence, InviteCmd, SipCmd};
 
+use super::endpoint::KnockId;
 use super::registrar;
 use crate::sid::{CallSid, TrunkSid};
 use crate::sip::registration::RegistrationState;
@@ -312,6 +313,13 @@ pub enum SipEvent {
     },
     /// An X-Chorus-Client-Identifier of somebody who may not name others (ruling 2.5): it changed nothing.
     Ignored(Flow),
+    /// What became of an OPTIONS to a contact that registered here.
+    Knocked {
+        /// Which.
+        id: KnockId,
+        /// Code and words; None: no answer came.
+        answer: Option<(u16, String)>,
+    },
     /// A request that was refused before it made a leg, for the log.
     Refused {
         /// From where.
@@ -341,7 +349,7 @@ impl SipEvent {
             | SipEvent::Rerouted { leg, .. }
             | SipEvent::Seen { leg, .. } => Some(*leg),
             SipEvent::Binding(_) | SipEvent::Registration { .. } | SipEvent::Refused { .. } => None,
-            SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) => None,
+            SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) | SipEvent::Knocked { .. } => None,
         }
     }
 }

@@ -24,6 +24,7 @@ impl Switch {
                 let answer = Answer::Registrations(self.registrations(), bindings);
                 return self.out.push_back(Output::Reply(ticket, Box::new(answer)));
             }
+            Request::Visit(trunk) => return self.visit(now, ticket, *trunk),
             Request::Timeline(sid) => {
                 let lines = self.timelines.lines(*sid).map(<[_]>::to_vec);
                 let answer = lines.map_or(Answer::NotLive, Answer::Timeline);

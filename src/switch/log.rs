@@ -143,6 +143,7 @@ impl Switch {
             }
             _ => return,
         };
+        self.visits.turned_away(now, what, flow, why);
         self.refusals.calls = self.refusals.calls.saturating_add(1);
         let words = format!("{what} from {} was refused with {}: {}", flow.remote, why.code, why.words);
         match why.account {

@@ -16,6 +16,7 @@
 pub mod address;
 mod answer;
 pub mod audio;
+pub mod guest;
 pub mod request;
 pub mod vary;
 

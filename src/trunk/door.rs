@@ -224,6 +224,8 @@ pub struct Turned {
     pub account: Option<AccountSid>,
     /// What happened and what would have matched.
     pub words: String,
+    /// Whose user it was that showed a wrong password, or from a wrong place, if it is a trunk's.
+    pub trunk: Option<TrunkSid>,
 }
 
 /// A claim, and whether its source is known without it: a stranger that may show a password hears nothing but the challenge.
@@ -274,6 +276,7 @@ impl Snapshot {
                 error: NO_SUCH_DOMAIN,
                 account: Some(account),
                 words: format!("'{}' is no SIP domain of this server", asked.host),
+                trunk: None,
             }),
             None if may_try => Claim::Password(Users::Peers),
             None => Claim::Nobody,
@@ -297,6 +300,7 @@ impl Snapshot {
                 Some(door) => format!("wrong user or password ('{name}') at {}", door.host),
                 None => format!("wrong user or password ('{name}')"),
             },
+            trunk: door.is_none().then(|| self.owner(name)).flatten().map(|t| t.sid),
         }
     }
 }
@@ -313,7 +317,14 @@ fn through(door: &Door, purpose: Purpose, asked: &Asked<'_>, known: bool) -> Cla
     let refuse = |error: u32, words: String| match known {
         true => {
             let phrase = "Forbidden";
-            Claim::Refused(Turned { code: 403, phrase, error, account: Some(door.account), words })
+            Claim::Refused(Turned {
+                code: 403,
+                phrase,
+                error,
+                account: Some(door.account),
+                words,
+                trunk: None,
+            })
         }
         // A stranger learns nothing of what there is.
         false => Claim::Nobody,

@@ -295,6 +295,7 @@ impl Work {
             | SipEvent::Registration { .. }
             | SipEvent::TurnedAway { .. }
             | SipEvent::Ignored(_)
+            | SipEvent::Knocked { .. }
             | SipEvent::Binding(_)
             | SipEvent::Rerouted { .. }
             | SipEvent::Seen { .. } => {}

@@ -338,6 +338,7 @@ impl Phone {
             | SipEvent::Registration { .. }
             | SipEvent::TurnedAway { .. }
             | SipEvent::Ignored(_)
+            | SipEvent::Knocked { .. }
             | SipEvent::Refused { .. } => {}
         }
         vec![]

@@ -28,7 +28,7 @@ fn bound(w: &World) -> usize {
 }
 
 /// REGISTERs of `alice`, written by hand.
-struct Alice {
+pub struct Alice {
     half: Half,
     extra: &'static str,
     challenge: Option<Challenge>,
@@ -37,7 +37,7 @@ struct Alice {
 }
 
 impl Alice {
-    fn at(ip: &str, extra: &'static str) -> Alice {
+    pub fn at(ip: &str, extra: &'static str) -> Alice {
         let half = Half {
             at: format!("{ip}:5060"),
             uri: "sip:10.0.0.1".to_owned(),
@@ -49,7 +49,7 @@ impl Alice {
     }
 
     /// With this password, if there was a challenge.
-    fn register(&mut self, password: &str) -> String {
+    pub fn register(&mut self, password: &str) -> String {
         self.cseq += 1;
         let mut extra = self.extra.to_owned();
         if let Some(challenge) = &self.challenge {
@@ -63,7 +63,7 @@ impl Alice {
         self.half.request("REGISTER", self.cseq, &branch, &extra, "")
     }
 
-    fn hear(&mut self, m: &Message) -> bool {
+    pub fn hear(&mut self, m: &Message) -> bool {
         let asked = challenges(m).into_iter().next();
         let is = asked.is_some();
         if is {

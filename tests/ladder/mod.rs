@@ -34,6 +34,7 @@ mod survives;
 mod transfer;
 mod users;
 mod verbs;
+mod visits;
 mod ways;
 
 /// The names that tests give to `ladder::check`, read from their sources: a ladder that nobody shows is a mistake.

@@ -2,7 +2,7 @@
 
 use super::installed;
 use crate::fault::app::{App, Reply, Request, twiml};
-use crate::fault::child::{Place, Server, free};
+use crate::fault::child::{CARRIER, Place, Server, free};
 use crate::fault::wave;
 use crate::media::audio;
 use std::net::SocketAddr;
@@ -192,6 +192,18 @@ pub(super) async fn softphone(name: &str, transport: &str) -> (Scene, Baresip) {
 }
 
 impl Scene {
+    /// `chorus trunk test` asks the telephone over its flow.
+    async fn trunk_of_alice_is_well(&self) {
+        let all = self.server.carrier("/carrier/v1/sip_trunks").await;
+        let of_alice = |t: &&serde_json::Value| t["attributes"]["username"] == "alice";
+        let trunk = all["data"].as_array().unwrap().iter().find(of_alice).unwrap()["id"].as_str().unwrap();
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_chorus"));
+        command.args(["trunk", "test", trunk, "--token", CARRIER, "--url"]);
+        let said = command.arg(format!("http://{}", self.server.http)).output().await.unwrap();
+        let text = String::from_utf8(said.stdout).unwrap();
+        assert!(said.status.success() && text.contains("OPTIONS: 200 OK"), "{text}");
+    }
+
     /// The SID of what was made.
     pub(super) async fn made(&self, path: &str, form: &[(&str, &str)]) -> String {
         let made = self.server.post(path, form).await.unwrap();
@@ -317,6 +329,7 @@ async fn is_called(name: &str, transport: &str) {
         return;
     }
     let (s, phone) = softphone(name, transport).await;
+    s.trunk_of_alice_is_well().await;
     s.calls("sip:alice@chorus").await;
     s.conversation(phone).await;
 }

@@ -108,7 +108,7 @@ impl Chaos {
             SipEvent::Notified { leg, .. } => ("Notified", leg),
             SipEvent::Seen { leg, .. } => ("Seen", leg),
             SipEvent::Refused { .. } | SipEvent::Binding(_) | SipEvent::Registration { .. } => return,
-            SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) => return,
+            SipEvent::TurnedAway { .. } | SipEvent::Ignored(_) | SipEvent::Knocked { .. } => return,
             SipEvent::Rerouted { leg, .. } => ("Rerouted", leg),
         };
         assert!(!self.ended.contains_key(&leg), "{name} after Ended");

@@ -272,6 +272,7 @@ fn line(event: &SipEvent) -> String {
         SipEvent::Refused { code, .. } => format!("Refused {code}"),
         SipEvent::TurnedAway { why, .. } => format!("Refused {}", why.code),
         SipEvent::Ignored(_) => "Ignored".to_owned(),
+        SipEvent::Knocked { answer, .. } => format!("Knocked {answer:?}"),
         SipEvent::Binding(Change::Put(row)) => format!("Bound {} {}", row.user, row.contact),
         SipEvent::Binding(Change::Delete { key, .. }) => format!("Unbound {key}"),
         SipEvent::Rerouted { leg, trunk, .. } => format!("Rerouted {} {trunk:?}", leg.0),

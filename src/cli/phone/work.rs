@@ -309,6 +309,7 @@ impl Work {
             | SipEvent::Binding(_)
             | SipEvent::Registration { .. }
             | SipEvent::TurnedAway { .. }
+            | SipEvent::Knocked { .. }
             | SipEvent::Ignored(_)
             | SipEvent::Refused { .. } => {}
         }

@@ -201,6 +201,7 @@ impl Endpoint {
             User::Loser if code < 200 => self.cancel_loser(now, txn),
             User::Register(trunk, number) => self.drive(now, trunk, Event::Answer(number, message)),
             User::Ping(trunk, number) if code >= 200 => self.drive(now, trunk, Event::Pong(number)),
+            User::Knock(id) => self.on_knock_response(id, code, message),
             User::Ping(..) | User::Loser | User::Nobody => {}
             User::Incoming(..) | User::Request(_) => {}
         }
@@ -221,6 +222,7 @@ impl Endpoint {
                 self.drive(now, trunk, event);
             }
             User::Ping(trunk, number) => self.drive(now, trunk, Event::Missed(number)),
+            User::Knock(id) => self.on_knock_failure(id),
             User::Refresh(leg, _) => self.on_refresh_failure(now, leg, txn, why),
             User::Prack(_) | User::Notify(_) | User::Loser | User::Nobody => {}
             User::Incoming(..) | User::Request(_) => {}

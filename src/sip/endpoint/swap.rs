@@ -83,7 +83,7 @@ impl Endpoint {
                 }
                 User::Incoming(id, _) | User::Refresh(id, _) => *id = changed(*id),
                 User::Request(id) | User::Prack(id) | User::Notify(id) => *id = changed(*id),
-                User::Loser | User::Nobody | User::Register(..) | User::Ping(..) => {}
+                User::Loser | User::Nobody | User::Register(..) | User::Ping(..) | User::Knock(_) => {}
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Whose transaction it is: who hears of its outcome.
 
+use super::knock::KnockId;
 use crate::sid::TrunkSid;
 use crate::sip::event::LegId;
 use crate::sip::transaction::Key;
@@ -36,4 +37,6 @@ pub(super) enum User {
     Register(TrunkSid, u32),
     /// Our OPTIONS to a registrar, by its CSeq.
     Ping(TrunkSid, u32),
+    /// Our OPTIONS to a contact that registered here.
+    Knock(KnockId),
 }
