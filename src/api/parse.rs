@@ -68,6 +68,17 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
     Ok(Some(value))
 }
 
+/// One value of a text parameter, as it is read of a request.
+///
+/// # Errors
+/// It does not fit the parameter.
+pub fn text(param: &Param, given: &str) -> Result<String, Refusal> {
+    match value(param.kind, given) {
+        Some(Value::Text(text)) => Ok(text),
+        _ => Err(bad_value(param, given)),
+    }
+}
+
 fn bad(param: &Param) -> Refusal {
     Refusal::new(param.bad, format!("{}: {} is expected.", param.name, expectation(param.kind)))
 }

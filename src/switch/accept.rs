@@ -132,7 +132,7 @@ impl Switch {
     }
 
     /// Is there a place for one more, and a port? If not, this account hears of it.
-    fn may_begin(&self, now: Now, account: Option<AccountSid>) -> Result<(), Refusal> {
+    pub(super) fn may_begin(&self, now: Now, account: Option<AccountSid>) -> Result<(), Refusal> {
         let unavailable = |words| Refusal::new(Cause::new(503, "Service Unavailable"), words, account);
         self.is_open(now).map_err(unavailable)
     }

@@ -397,6 +397,8 @@ fn a_call_is_refused_in_the_words_of_explain() {
     };
     let there = "+15005550006";
     refused(there, "alice", 400, 21212);
+    refused("alice", FROM, 400, 13223);
+    refused("sip:a@", FROM, 400, 13223);
     refused(there, "+15005559999", 400, 21210);
     refused(there, FROM, 400, 13224);
     patched(path(&made), json!({ "outbound_host": "192.0.2.7" }));
