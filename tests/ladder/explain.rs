@@ -283,6 +283,8 @@ fn a_user_that_is_not_there_is_called_in_the_words_of_explain() {
     assert_eq!(posted(&mut w, "+15550002"), None);
     w.run_ms(500);
     assert_eq!((said.0, notes(&w).last()), (32009, Some(&said)));
+    // The same user with an escape in its name (RFC 3261 section 19.1.4).
+    assert_eq!(last(&explained(&mut w, CARRIER, "sip:%61lice@chorus").outbound), said);
 }
 
 /// A trunk that is down refuses nothing while there is another way: explain says over which one it goes.

@@ -72,7 +72,7 @@ impl Switch {
             sid: CallSid::new(&mut self.rng),
             time_limit_s: row.time_limit_s.min(seconds),
             to: invite.uri.clone(),
-            from: format!("sip:{}@{}", invite.from_user, invite.from_host),
+            from: super::address_of(&invite.from_user, &invite.from_host),
             forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
             started: Some(now.wall),
             voice: domain.voice.clone(),
