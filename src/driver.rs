@@ -42,8 +42,8 @@ pub type Watcher = mpsc::UnboundedSender<(CallSid, Line)>;
 /// From outside the driver.
 #[derive(Debug)]
 pub enum Control {
-    /// No new calls from now on.
-    Drain,
+    /// No new calls from now on; told when what that leads to is counted.
+    Drain(oneshot::Sender<()>),
     /// Ends every live call.
     HangUpAll,
     /// Ends the driver.
@@ -137,6 +137,7 @@ impl Driver {
         figures.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         d.perform_all();
         d.end_of_round();
+        let mut drains = None;
         loop {
             let deadline = d.deadline();
             tokio::select! {
@@ -155,7 +156,10 @@ impl Driver {
                 Ok(()) = changed.changed() => d.reload(None),
                 Some(read) = reads.recv() => d.on_read(read),
                 Some(c) = control.recv() => match c {
-                    Control::Drain => d.input(Input::Drain),
+                    Control::Drain(told) => {
+                        d.input(Input::Drain);
+                        drains = Some(told);
+                    }
                     Control::HangUpAll => d.hang_up_all(),
                     Control::Stop => break,
                 },
@@ -164,6 +168,7 @@ impl Driver {
             }
             d.go_on(&mut commits, &mut inputs);
             d.end_of_round();
+            drains.take().map(|told| told.send(()));
         }
         d.parts.media.stop();
     }
