@@ -318,7 +318,13 @@ fn password(text: &str) -> bool {
 }
 
 fn callee(text: &str) -> Option<String> {
-    phone(text).or_else(|| sip_uri(text).then(|| text.to_string()))
+    // A scheme may be written in capitals (RFC 3986 section 3.1).
+    let address = || {
+        let (scheme, rest) = text.split_once(':')?;
+        let text = format!("{}:{rest}", scheme.to_ascii_lowercase());
+        sip_uri(&text).then_some(text)
+    };
+    phone(text).or_else(address)
 }
 
 /// A number, a `sip:` URI, or a user part (RFC 3261: unreserved and user-unreserved characters).

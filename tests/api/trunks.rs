@@ -284,6 +284,7 @@ fn a_bad_field_is_pointed_at() {
         ("max_channels", json!([1])),
         ("outbound_plus_prefix", json!(1)),
         ("outbound_plus_prefix", json!("yes")),
+        ("inbound_country", json!("UK")),
         ("outbound_national_dialing", json!(true)),
         ("outbound_route_prefixes", json!(["a"])),
         ("outbound_route_prefixes", json!([[1]])),
