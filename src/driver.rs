@@ -42,8 +42,8 @@ pub type Watcher = mpsc::UnboundedSender<(CallSid, Line)>;
 /// From outside the driver.
 #[derive(Debug)]
 pub enum Control {
-    /// No new calls from now on.
-    Drain,
+    /// No new calls from now on; told when what that leads to is counted.
+    Drain(oneshot::Sender<()>),
     /// Ends every live call.
     HangUpAll,
     /// Ends the driver.
@@ -136,6 +136,7 @@ impl Driver {
         figures.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         d.perform_all();
         d.end_of_round();
+        let mut drains = None;
         loop {
             let deadline = d.deadline();
             tokio::select! {
@@ -154,7 +155,10 @@ impl Driver {
                 () = d.reloads.changed() => d.reloads.begin(),
                 Some(read) = reads.recv() => d.on_read(read),
                 Some(c) = control.recv() => match c {
-                    Control::Drain => d.input(Input::Drain),
+                    Control::Drain(told) => {
+                        d.input(Input::Drain);
+                        drains = Some(told);
+                    }
                     Control::HangUpAll => d.hang_up_all(),
                     Control::Stop => break,
                 },
@@ -163,6 +167,7 @@ impl Driver {
             }
             d.go_on(&mut commits, &mut inputs);
             d.end_of_round();
+            drains.take().map(|told| told.send(()));
         }
         d.parts.media.stop();
     }

@@ -34,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Media events that may wait.
 const MEDIA_QUEUE: usize = 16_384;
@@ -305,7 +305,10 @@ impl Server {
     /// 503 to new calls and OPTIONS; those that live may go on for a while, then they are hung up; then everything ends.
     pub async fn drain(mut self, grace: Duration) {
         self.web.draining.store(true, Ordering::Relaxed);
-        let _ = self.control.send(Control::Drain).await;
+        let (told, drains) = oneshot::channel();
+        let _ = self.control.send(Control::Drain(told)).await;
+        // Before that nobody is on his way out, and there seems to be nothing to wait for.
+        let _ = drains.await;
         let none_live = |c: &Counts| c.calls == 0;
         if tokio::time::timeout(grace, self.counts.wait_for(none_live)).await.is_err() {
             let _ = self.control.send(Control::HangUpAll).await;

@@ -24,9 +24,13 @@ pub const CHANNELS: &[&str] = &["mono", "dual"];
 /// Silence at both ends.
 pub const TRIMS: &[&str] = &["trim-silence", "do-not-trim"];
 
+/// The callee.
+const TO: Param =
+    param("To", Kind::Callee, "Whom to call.").required(21201).bad(13223).example("+15005550006");
+
 /// Parameters, the required ones in the order in which Twilio misses them.
 pub const CREATE: &[Param] = &[
-    param("To", Kind::Callee, "Whom to call.").required(21201).bad(13223).example("+15005550006"),
+    TO,
     param("From", Kind::Caller, "Who calls: a number of the account; for a SIP callee also a user part.")
         .required(21213)
         .bad(21212)
@@ -215,6 +219,14 @@ fn check_from(to: &str, from: &str, number: Option<&NumberRow>) -> Result<(), Re
         return Err(Refusal::new(21210, words));
     }
     Ok(())
+}
+
+/// A To as POST Calls reads it, for whoever asks beforehand.
+///
+/// # Errors
+/// 13223: it takes no such To.
+pub fn callee(text: &str) -> Result<String, Refusal> {
+    parse::text(&TO, text)
 }
 
 /// What an account's POST Calls to `to` would be refused with before the live calls are asked, for whoever asks why not. The others of

@@ -68,6 +68,17 @@ fn read(param: &'static Param, fields: &Fields) -> Result<Option<Value>, Refusal
     Ok(Some(value))
 }
 
+/// One value of a text parameter, as it is read of a request.
+///
+/// # Errors
+/// It does not fit the parameter.
+pub fn text(param: &Param, given: &str) -> Result<String, Refusal> {
+    match value(param.kind, given) {
+        Some(Value::Text(text)) => Ok(text),
+        _ => Err(bad_value(param, given)),
+    }
+}
+
 fn bad(param: &Param) -> Refusal {
     Refusal::new(param.bad, format!("{}: {} is expected.", param.name, expectation(param.kind)))
 }
@@ -307,7 +318,13 @@ fn password(text: &str) -> bool {
 }
 
 fn callee(text: &str) -> Option<String> {
-    phone(text).or_else(|| sip_uri(text).then(|| text.to_string()))
+    // A scheme may be written in capitals (RFC 3986 section 3.1).
+    let address = || {
+        let (scheme, rest) = text.split_once(':')?;
+        let text = format!("{}:{rest}", scheme.to_ascii_lowercase());
+        sip_uri(&text).then_some(text)
+    };
+    phone(text).or_else(address)
 }
 
 /// A number, a `sip:` URI, or a user part (RFC 3261: unreserved and user-unreserved characters).

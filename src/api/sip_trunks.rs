@@ -4,7 +4,7 @@ use super::carrier_body::{Given, unprocessable};
 use super::live::{Answer, Request};
 use super::operation::{Ctx, Outcome};
 use super::page::wanted;
-use super::params::{Kind, Param, param};
+use super::params::{ENDPOINT_MAX, Kind, Param, param};
 use super::refusal::Refusal;
 use super::schema::{Schema, Type, always, maybe};
 use super::trunk_fields::{Live, TRUNK, show};
@@ -15,7 +15,8 @@ use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
 use crate::store::trunks;
 use crate::store::tx::{Op, Tx};
-use crate::trunk::explain::{Question, Step, refused};
+use crate::trunk::explain::{Question, Step, refused, yes};
+use crate::trunk::normalise;
 use serde_json::{Value, json};
 
 /// What the body makes of a row, and a password that was made up for it.
@@ -90,10 +91,16 @@ pub async fn fetch(ctx: Ctx) -> Result<Outcome, Refusal> {
 
 /// Of explain.
 pub const EXPLAIN: &[Param] = &[
-    param("number", Kind::Text(64), "The number as it is dialled.").required(20001).example("15550000001"),
+    param(
+        "number",
+        Kind::Text(ENDPOINT_MAX),
+        "The number as it is dialled; or the Request-URI, whose host may be that of an account's trunk or SIP domain.",
+    )
+    .required(20001)
+    .example("15550000001"),
     param(
         "from",
-        Kind::Text(64),
+        Kind::Text(ENDPOINT_MAX),
         "Who calls: as it stands in From of a call that comes in, or From of POST Calls.",
     ),
     param(
@@ -101,6 +108,7 @@ pub const EXPLAIN: &[Param] = &[
         Kind::Sid("AC"),
         "Who dials out; by default whose the trunk is, else whose number calls or is called, else the only account.",
     ),
+    param("source", Kind::Address, "The address that a call comes from; by default one that may call."),
 ];
 
 /// An explanation.
@@ -124,32 +132,50 @@ pub const STEP: Schema = Schema {
     props: &[always("ok", Type::Bool), always("words", Type::Text)],
 };
 
-/// GET /carrier/v1/sip_trunks/{Sid}/explain: the live calls are asked, because they decide.
+/// GET /carrier/v1/sip_trunks/{Sid}/explain: the live calls are asked, because they decide. A trunk of an account is explained as well.
 pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
-    let trunk = find(&ctx).await?;
+    let trunk = ctx.sid("Sid", TrunkSid::parse)?;
+    let number = ctx.params.owned("number").unwrap_or_default();
+    let from = ctx.params.owned("from");
+    let callee = call_create::callee(&number);
     let question = Question {
-        trunk: trunk.sid,
-        number: ctx.params.owned("number").unwrap_or_default(),
-        from: ctx.params.owned("from"),
+        trunk,
+        number: number.clone(),
+        // What POST Calls does not take a Dial may still dial, as it reads it.
+        callee: Some(callee.clone().unwrap_or_else(|_| normalise::dialled(&number))),
+        from: from.clone(),
         account: ctx.params.text("account_sid").and_then(AccountSid::parse),
+        source: ctx.params.text("source").and_then(|source| source.parse().ok()),
     };
-    let (number, from) = (question.number.clone(), question.from.clone());
     let explained = match ctx.api.live.ask(Request::Explain(Box::new(question))).await {
         Answer::Explained(explained) => *explained,
         Answer::NotLive => return Err(ctx.not_found()),
         _ => return Err(Refusal::unavailable()),
     };
-    let outbound = match explained.account {
-        Some(account) => call_create::at_the_door(&ctx, account, &number, from).await?,
-        None => None,
+    let outbound = match (callee, explained.account) {
+        (Ok(to), Some(account)) => match call_create::at_the_door(&ctx, account, &to, from).await? {
+            Some(refusal) => vec![refused(refusal.code, refusal.message)],
+            None => explained.outbound,
+        },
+        (Ok(_), None) => explained.outbound,
+        (Err(refusal), _) => dialled_alone(refusal, &number, explained.outbound),
     };
-    let outbound =
-        outbound.map_or(explained.outbound, |refusal| vec![refused(refusal.code, refusal.message)]);
     let steps = |steps: Vec<Step>| -> Vec<Value> {
         steps.into_iter().map(|s| json!({ "ok": s.ok, "words": s.words, "code": s.code })).collect()
     };
     let attributes = json!({ "inbound": steps(explained.inbound), "outbound": steps(outbound) });
-    Ok(carrier::document(carrier::resource(&EXPLANATION, trunk.sid, attributes)))
+    Ok(carrier::document(carrier::resource(&EXPLANATION, trunk, attributes)))
+}
+
+/// What POST Calls refuses, and what a Dial makes of it, if it makes anything of it.
+fn dialled_alone(refusal: Refusal, number: &str, steps: Vec<Step>) -> Vec<Step> {
+    let mut out = vec![refused(refusal.code, refusal.message)];
+    let read = normalise::dialled(number);
+    if !read.is_empty() {
+        out.push(yes(format!("POST Calls takes no such To. A Dial reads '{read}', and goes on:")));
+        out.extend(steps);
+    }
+    out
 }
 
 /// DELETE /carrier/v1/sip_trunks/{Sid}: live calls go on, new ones are refused.

@@ -182,9 +182,13 @@ pub fn check(row: &TrunkRow) -> Result<(), Refusal> {
     if row.media.ptime.is_some_and(|ms| ms % 10 != 0) {
         return refuse("ptime", "ptime is a multiple of 10: 10, 20, 30, 40, 50 or 60.");
     }
-    let national = row.country.as_deref().and_then(countries::of);
-    if row.outbound_national_dialing && national.is_none() {
-        let words = "outbound_national_dialing needs an inbound_country that has telephones.";
+    // `UK` would read no number, and nobody would be told.
+    if row.country.as_deref().is_some_and(|iso| countries::of(iso).is_none()) {
+        let words = "inbound_country is the ISO 3166 code of a country that has telephones, as GB.";
+        return refuse("inbound_country", words);
+    }
+    if row.outbound_national_dialing && row.country.is_none() {
+        let words = "outbound_national_dialing needs an inbound_country.";
         return refuse("outbound_national_dialing", words);
     }
     if row.session_expires.is_some_and(|s| (1..MIN_SE).contains(&s)) {

@@ -222,8 +222,7 @@ fn registers<'a>(cx: &'a Cx<'_>, account: AccountSid, uri: &str) -> Option<&'a T
     if !named && !address.is_some_and(|a| cx.settings.addresses.contains(&a)) {
         return None;
     }
-    let user = uri.user.as_deref()?;
-    cx.tables.trunks.owner(user).filter(|t| route::is_open(t, account))
+    cx.tables.trunks.owner(&uri.user_decoded()).filter(|t| route::is_open(t, account))
 }
 
 /// The address of record of a user of a SIP domain of the account, and whether that domain is Secure. None: the host is no domain of

@@ -11,6 +11,7 @@ use crate::call::trunking::Trunking;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, NotificationSid, TrunkSid};
 use crate::sip::event::{Caller, Cause, Invite, LegId, SipCmd, SipEvent};
+use crate::sip::wire::escape_user;
 use crate::store::rows::{
     CallRow, CallStatus, Direction, DoorSid, NotificationRow, NumberRow, Subscription, TrunkMode, TrunkRow,
 };
@@ -132,7 +133,7 @@ impl Switch {
     }
 
     /// Is there a place for one more, and a port? If not, this account hears of it.
-    fn may_begin(&self, now: Now, account: Option<AccountSid>) -> Result<(), Refusal> {
+    pub(super) fn may_begin(&self, now: Now, account: Option<AccountSid>) -> Result<(), Refusal> {
         let unavailable = |words| Refusal::new(Cause::new(503, "Service Unavailable"), words, account);
         self.is_open(now).map_err(unavailable)
     }
@@ -349,6 +350,11 @@ pub(super) fn shown_as(user: &str, host: &str, country: Option<&str>) -> String 
             // What the country cannot make a number of stays as the peer wrote it.
             if read.starts_with('+') { read } else { user.to_owned() }
         }
-        _ => format!("sip:{user}@{host}"),
+        _ => address_of(user, host),
     }
+}
+
+/// A party as a URI: what does not fit into its user part is escaped, as it was when it came.
+fn address_of(user: &str, host: &str) -> String {
+    format!("sip:{}@{host}", escape_user(user))
 }

@@ -2,11 +2,12 @@
 
 use super::Switch;
 use super::accept::Refusal;
-use crate::call::tables::ElasticTrunk;
+use crate::call::tables::{ElasticTrunk, Tables};
 use crate::call::trunking::{TIME_LIMIT_S, Trunking, Way};
 use crate::clock::Now;
 use crate::sid::{CallSid, ElasticTrunkSid};
 use crate::sip::event::{Cause, Invite};
+use crate::store::elastic::ElasticTrunkRow;
 use crate::store::rows::{CallRow, CallStatus, Direction, NumberRow};
 use crate::trunk::normalise;
 
@@ -28,15 +29,28 @@ pub(super) fn originating(row: CallRow, trunk: &ElasticTrunk) -> (CallRow, Optio
     (row, Some(Trunking { trunk: trunk.row.clone(), way, withheld: false }))
 }
 
+/// A call of a PBX that dials out, as it is understood.
+pub(super) struct Terminating<'t> {
+    pub trunk: &'t ElasticTrunkRow,
+    /// Who calls.
+    pub caller: &'t NumberRow,
+    /// Whom, in E.164.
+    pub called: String,
+    /// For how many seconds at most.
+    pub seconds: u32,
+}
+
 impl Switch {
-    /// A PBX dials out through the termination domain of a trunk; its lists have let it in.
-    pub(super) fn admit_terminating(
-        &mut self,
+    /// What is asked of a call that a PBX makes through the termination domain of a trunk, whose lists have let it in. `callers`: what it
+    /// says of who calls, the last one its From. `explain` asks the same.
+    pub(super) fn terminating<'t>(
+        &self,
         now: Now,
-        invite: &Invite,
+        tables: &'t Tables,
         sid: ElasticTrunkSid,
-    ) -> Result<(CallRow, Option<Trunking>), Refusal> {
-        let tables = self.tables.clone();
+        called: &str,
+        callers: &[&str],
+    ) -> Result<Terminating<'t>, Refusal> {
         let Some(ElasticTrunk { row: trunk, .. }) = tables.elastic(sid) else {
             return Err(Refusal::new(Cause::new(404, "No such domain"), format!("{sid} is gone"), None));
         };
@@ -46,24 +60,42 @@ impl Switch {
         if !tables.is_active(trunk.account) {
             return refuse(480, "No handler for this domain", 32100, "the account is not active".to_owned());
         }
-        let Some(caller) = own_number(&tables.trunks, invite, trunk.account) else {
+        let own = |user: &&str| tables.trunks.number(user).filter(|n| n.account == trunk.account);
+        let Some(caller) = callers.iter().find_map(own) else {
             let words = format!(
                 "the caller ID {} is no number of the account: set From (from_user) or P-Asserted-Identity to one",
-                invite.from_user
+                callers.last().unwrap_or(&"")
             );
             return refuse(403, "Caller ID is unauthorized", NOT_OWN, words);
         };
-        let called = normalise::inbound(&invite.to_user, None);
-        let digits = called.strip_prefix('+').unwrap_or(&called);
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            let words = format!("{} is no number: dial in E.164", invite.to_user);
+        let read = normalise::inbound(called, None);
+        let digits = read.strip_prefix('+').unwrap_or(&read);
+        // No country's code begins with a 0: it stands before a number that is written as within a country, nobody knows which.
+        if digits.is_empty() || digits.starts_with('0') || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            let words = format!("{called} is no number: dial in E.164");
             return refuse(404, "No such number", NO_NUMBER, words);
         }
         let seconds = self.within_rules(now, trunk.account)?;
+        Ok(Terminating { trunk, caller, called: format!("+{digits}"), seconds })
+    }
+
+    /// A PBX dials out through the termination domain of a trunk; its lists have let it in.
+    pub(super) fn admit_terminating(
+        &mut self,
+        now: Now,
+        invite: &Invite,
+        sid: ElasticTrunkSid,
+    ) -> Result<(CallRow, Option<Trunking>), Refusal> {
+        let tables = self.tables.clone();
+        // What the PBX asserts counts before From.
+        let asserted = invite.identity.asserted.as_ref().map(|party| party.user.as_str());
+        let callers: Vec<&str> = asserted.into_iter().chain([invite.from_user.as_str()]).collect();
+        let Terminating { trunk, caller, called, seconds } =
+            self.terminating(now, &tables, sid, &invite.to_user, &callers)?;
         let row = CallRow::empty(trunk.account, now.wall, &self.settings.node, CallStatus::Ringing);
         let row = CallRow {
             sid: CallSid::new(&mut self.rng),
-            to: format!("+{digits}"),
+            to: called,
             from: caller.number.clone(),
             number: Some(caller.sid),
             direction: Direction::TrunkingTerminating,
@@ -76,15 +108,4 @@ impl Switch {
         let withheld = invite.identity.withheld;
         Ok((row, Some(Trunking { trunk: trunk.clone(), way: Way::Terminating, withheld })))
     }
-}
-
-/// Who calls, if that is a number of the account: what the PBX asserts counts before From.
-fn own_number<'a>(
-    tables: &'a crate::trunk::Snapshot,
-    invite: &Invite,
-    account: crate::sid::AccountSid,
-) -> Option<&'a NumberRow> {
-    let asserted = invite.identity.asserted.as_ref().map(|party| party.user.as_str());
-    let shown = asserted.into_iter().chain([invite.from_user.as_str()]);
-    shown.filter_map(|user| tables.number(user)).find(|n| n.account == account)
 }

@@ -1,6 +1,7 @@
 //! What would become of a call over a trunk now, in both directions, and why not. Nothing is decided here: the functions are asked
 //! that decide it when the call comes, in their order, and whoever says no is quoted. What it says is what the refusal stores.
 
+mod door;
 mod outbound;
 
 use super::Switch;
@@ -12,20 +13,33 @@ use crate::call::tables::{ElasticTrunk, Tables};
 use crate::call::target::{self, NoRoute, Wish};
 use crate::call::trunking::{self, NO_URL, NO_URL_WORDS};
 use crate::clock::Now;
-use crate::sid::AccountSid;
-use crate::store::rows::{NumberRow, TrunkRow};
+use crate::sid::{AccountSid, ElasticTrunkSid};
+use crate::store::rows::{DoorSid, NumberRow, TrunkMode, TrunkRow};
 use crate::trunk::explain::{self, Explanation, Question, Step, no, refused, yes};
+use crate::trunk::identify::Network;
 use crate::trunk::route;
+use std::net::IpAddr;
 
 impl Switch {
     /// None: there is no such trunk.
     pub(super) fn explain(&mut self, now: Now, question: &Question) -> Option<Box<Explanation>> {
         let tables = self.tables.clone();
-        let trunk = tables.trunks.trunk(question.trunk)?;
-        let account = whose(&tables, trunk, question);
+        let trunk = tables.trunks.trunk(question.trunk);
+        let (account, inbound) = match trunk {
+            Some(trunk) => {
+                (whose(&tables, trunk, question), self.explain_inbound(now, &tables, trunk, question))
+            }
+            // One of an account: its door, and what that account may dial.
+            None => {
+                let sid = ElasticTrunkSid(question.trunk.0);
+                let account = tables.elastic(sid)?.row.account;
+                let door = DoorSid::Trunk(sid);
+                (Some(account), self.explain_door(now, &tables, door, question, question.source))
+            }
+        };
         Some(Box::new(Explanation {
             account,
-            inbound: self.explain_inbound(now, &tables, trunk, question),
+            inbound,
             outbound: match account {
                 Some(account) => self.explain_outbound(now, &tables, trunk, question, account),
                 None => vec![no("Who dials out is not known: several accounts may, give account_sid.")],
@@ -35,18 +49,28 @@ impl Switch {
 
     fn explain_inbound(&mut self, now: Now, tables: &Tables, trunk: &TrunkRow, q: &Question) -> Vec<Step> {
         let beside = tables.trunks.beside(trunk);
+        let (called, host) = q.called();
+        let doors = tables.trunks.doors();
+        if let Some(door) = host.as_deref().and_then(|host| doors.at(host)) {
+            let source = q.source.or_else(|| explain::sender(trunk));
+            return self.explain_door(now, tables, door.sid, q, source);
+        }
         let rows: Vec<&TrunkRow> = beside.iter().filter_map(|sid| tables.trunks.trunk(*sid)).collect();
-        let mut steps = explain::arriving(trunk, &rows, &q.number, q.from.as_deref());
+        let mut steps = explain::arriving(trunk, &rows, &called, q.caller().as_deref());
         if steps.last().is_some_and(|step| !step.ok) {
             return steps;
         }
-        match self.way_in(now, tables, None, &beside, &q.number) {
-            Err(refusal) => steps.extend(quoted(&refusal, &q.number)),
+        if let Some(source) = q.source.filter(|source| !self.may_come_from(now, trunk, *source)) {
+            steps.push(no(format!("A call from {source} is none of this trunk's.")));
+            return steps;
+        }
+        match self.way_in(now, tables, None, &beside, &called) {
+            Err(refusal) => steps.extend(quoted(&refusal, &called)),
             Ok((WayIn::ByName(named), seconds)) => {
                 let account = named.account;
-                steps.push(yes(format!("'{}' registers here: account {account} dials it.", q.number)));
+                steps.push(yes(format!("'{called}' registers here: account {account} dials it.")));
                 steps.push(may_last(account, seconds));
-                steps.extend(self.explain_user(now, &q.number, account));
+                steps.extend(self.explain_user(now, &called, account));
             }
             Ok((WayIn::Number(Handled { number, trunk: by, handler }), seconds)) => {
                 let (row, account) = (&number.number, number.account);
@@ -59,6 +83,20 @@ impl Switch {
             }
         }
         steps
+    }
+
+    /// May a call over the trunk come from there?
+    fn may_come_from(&self, now: Now, trunk: &TrunkRow, source: IpAddr) -> bool {
+        let listed = || {
+            let mut networks = trunk.inbound_source_ips.iter().filter_map(|s| Network::parse(s).ok());
+            networks.any(|network| network.contains(source))
+        };
+        match trunk.authentication_mode {
+            TrunkMode::ClientCredentials => trunk.inbound_source_ips.is_empty() || listed(),
+            // What must show a certificate is not known by its address.
+            _ if trunk.tls.client_auth => trunk.inbound_source_ips.is_empty() || listed(),
+            _ => self.endpoint.would_claim(now.mono, source, "").1.contains(&trunk.sid),
+        }
     }
 
     /// Where a user who was dialled by name is rung, if anywhere: a Dial finds out.
@@ -120,7 +158,7 @@ impl Switch {
 /// Who dials out: as asked, else whose trunk it is, else whose number calls or is dialled, else the only account there is.
 fn whose(tables: &Tables, trunk: &TrunkRow, q: &Question) -> Option<AccountSid> {
     let of = |number: &str| tables.trunks.number_on(&[trunk.sid], number).map(|n| n.account);
-    let by_numbers = || q.from.as_deref().and_then(of).or_else(|| of(&q.number));
+    let by_numbers = || q.caller().as_deref().and_then(of).or_else(|| of(&q.called().0));
     let only = || tables.only_account().map(|row| row.sid);
     q.account.or(trunk.account).or_else(by_numbers).or_else(only)
 }

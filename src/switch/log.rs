@@ -148,7 +148,7 @@ impl Switch {
         let words = format!("{what} from {} was refused with {}: {}", flow.remote, why.code, why.words);
         match why.account {
             Some(account) => {
-                self.note_limited(now, account, why.error, words.clone());
+                self.note_limited(now, account, why.error, why.stored(what, flow.remote.ip()));
                 self.log_of_known(now, words);
             }
             None => self.log_limited(now, |_| words),

@@ -55,6 +55,27 @@ impl Door {
         self.auth(purpose)?.users.as_ref()?.get(name)
     }
 
+    /// Whom its lists let call, in words; None: it has no list.
+    pub fn guard(&self) -> Option<String> {
+        let Auth { addresses, users } = &self.calls;
+        let nets = addresses.as_ref().map(|nets| {
+            let nets: Vec<String> = nets.iter().map(ToString::to_string).collect();
+            let nets = if nets.is_empty() { "nowhere".to_owned() } else { nets.join(", ") };
+            format!("comes from {nets} (IP access control lists)")
+        });
+        let users = users.as_ref().map(|users| {
+            let none = if users.is_empty() { ", which have none" } else { "" };
+            format!("shows a user's password of its credential lists{none} (asked for with 407)")
+        });
+        let kinds: Vec<String> = nets.into_iter().chain(users).collect();
+        (!kinds.is_empty()).then(|| kinds.join(" and "))
+    }
+
+    /// An address that its lists have, if they name any.
+    pub fn listed(&self) -> Option<IpAddr> {
+        self.calls.addresses.iter().flatten().next().map(Network::base)
+    }
+
     /// The address of record of a user here.
     pub fn address_of_record(&self, user: &str) -> String {
         format!("{user}@{}", self.host)
@@ -132,7 +153,7 @@ impl Doors {
 
     /// Adds one, guarded by the lists that its rows of use name.
     pub fn open(&mut self, lists: &Lists, sid: DoorSid, account: AccountSid, host: &str, registers: bool) {
-        let (host, at) = (host.to_ascii_lowercase(), self.all.len());
+        let (host, at) = (plain(host), self.all.len());
         let calls = lists.auth(sid, Purpose::Calls);
         for network in calls.addresses.iter().flatten() {
             self.sources.insert(*network, at);
@@ -150,7 +171,7 @@ impl Doors {
 
     /// By its name.
     pub fn at(&self, host: &str) -> Option<&Door> {
-        self.all.get(*self.by_host.get(&host.to_ascii_lowercase())?)
+        self.all.get(*self.by_host.get(&plain(host))?)
     }
 
     /// The row of a SIP domain.
@@ -228,6 +249,13 @@ pub struct Turned {
     pub trunk: Option<TrunkSid>,
 }
 
+impl Turned {
+    /// As the account's debugger has it of `what` (a method and whom it was for), and as `explain` says it beforehand.
+    pub fn stored(&self, what: &str, source: IpAddr) -> String {
+        format!("{what} from {} was refused with {}: {}", source.to_canonical(), self.code, self.words)
+    }
+}
+
 /// A claim, and whether its source is known without it: a stranger that may show a password hears nothing but the challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -303,6 +331,11 @@ impl Snapshot {
             trunk: door.is_none().then(|| self.owner(name)).flatten().map(|t| t.sid),
         }
     }
+}
+
+/// A host in the one spelling that is compared: in lower case, without the dot that may end a name.
+pub fn plain(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// The call came to no number, domain or trunk.

@@ -1,22 +1,55 @@
 //! Step by step: what happens to a call over one trunk, and why not. Here are the sentences about what a trunk's row says; what decides
 //! now is asked by `switch::explain` of the functions that decide it, and their words are what a refusal stores.
 
-use super::{media::SrtpPolicy, normalise, route};
+use super::{identify::Network, media::SrtpPolicy, normalise, route};
 use crate::sid::{AccountSid, TrunkSid};
 use crate::sip::event::Alternative;
+use crate::sip::telephone;
+use crate::sip::wire::{Scheme, Uri};
 use crate::store::rows::{TrunkMode, TrunkRow};
+use std::net::IpAddr;
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// Over which trunk.
+    /// Over which trunk of the operator, or of an account.
     pub trunk: TrunkSid,
-    /// The number as it is dialled.
+    /// The number as it is dialled, or the Request-URI.
     pub number: String,
+    /// What an account dials then; otherwise the same.
+    pub callee: Option<String>,
     /// Who calls, as it stands in From.
     pub from: Option<String>,
     /// Who dials out; otherwise found out by trunk and numbers.
     pub account: Option<AccountSid>,
+    /// Where a call comes from; otherwise from where the trunk or the lists say.
+    pub source: Option<IpAddr>,
+}
+
+impl Question {
+    /// Whom a call that comes in is for, as the Request-URI says it: the user, and the host where one is written.
+    pub fn called(&self) -> (String, Option<String>) {
+        match in_a_uri(&self.number) {
+            Some(uri) => (telephone::user(&uri), Some(uri.host)),
+            None => (self.number.clone(), None),
+        }
+    }
+
+    /// Who calls, as From says it.
+    pub fn caller(&self) -> Option<String> {
+        let from = self.from.as_deref()?;
+        Some(in_a_uri(from).map_or_else(|| from.to_owned(), |uri| telephone::user(&uri)))
+    }
+
+    /// What an account dials.
+    pub fn dials(&self) -> &str {
+        self.callee.as_deref().unwrap_or(&self.number)
+    }
+}
+
+/// An address with a scheme; a number has none.
+fn in_a_uri(text: &str) -> Option<Uri> {
+    Uri::parse(text).ok().filter(|uri| !uri.host.is_empty() || uri.scheme == Scheme::Tel)
 }
 
 /// The answer.
@@ -90,6 +123,11 @@ pub fn arriving(trunk: &TrunkRow, beside: &[&TrunkRow], number: &str, from: Opti
 /// A trunk in a sentence.
 pub fn name(trunk: &TrunkRow) -> String {
     format!("{} ({})", trunk.sid, trunk.name)
+}
+
+/// An address that its peer may send from, if it says so.
+pub fn sender(trunk: &TrunkRow) -> Option<IpAddr> {
+    trunk.inbound_source_ips.iter().find_map(|s| Network::parse(s).ok()).map(|network| network.base())
 }
 
 /// How the trunk's peer is told from strangers.

@@ -67,8 +67,10 @@ fn without_inner_prefix(digits: &str) -> String {
 /// What follows a calling code as it should; None if no number can be made of it.
 fn after_code(rest: &str, plan: &Plan) -> Option<String> {
     // Until 2019 a mobile telephone of Mexico was called with a 1 from abroad, and many a table still has it.
+    let free = || plan.free_prefix(rest).map(|_| rest.to_owned());
     let mexican = || rest.strip_prefix('1').filter(|r| plan.iso == "MX" && plan.fits(r.len()));
-    stripped(rest, plan)
+    free()
+        .or_else(|| stripped(rest, plan))
         .or_else(|| mexican().map(str::to_owned))
         .or_else(|| plan.fits(rest.len()).then(|| rest.to_owned()))
 }
@@ -86,6 +88,10 @@ fn abroad(digits: &str, plan: Option<&Plan>) -> Option<String> {
 
 /// Without an international prefix: a number of the country, with or without its national prefix, or with the calling code alone.
 fn within(digits: &str, plan: &Plan) -> Option<String> {
+    let coded = || digits.strip_prefix(plan.code).filter(|rest| plan.free_prefix(rest).is_some());
+    if let Some(number) = plan.freephone(digits).or_else(coded) {
+        return Some(format!("{}{number}", plan.code));
+    }
     if let Some(number) = stripped(digits, plan).filter(|n| digits.len() >= NUMBER_MIN && plan.fits(n.len()))
     {
         return Some(format!("{}{number}", plan.code));
@@ -120,7 +126,8 @@ fn may_begin(digits: &str, plan: &Plan) -> bool {
 /// A national number without its national prefix; None if it has none. A prefix that may as well be the beginning of a number (the 8
 /// of Russia) is one only where the number would be too long with it.
 fn stripped(digits: &str, plan: &Plan) -> Option<String> {
-    let fits = |rest: &str| plan.fits(rest.len()) || special(rest, plan).is_some();
+    let free = |rest: &str| plan.free_prefix(rest).is_some();
+    let fits = |rest: &str| plan.fits(rest.len()) || free(rest) || special(rest, plan).is_some();
     let prefix = plan.prefixes().find(|prefix| {
         let surely = prefix.starts_with('0') || digits.len() > plan.max;
         digits.strip_prefix(prefix).is_some_and(|rest| surely && fits(rest))
@@ -166,5 +173,5 @@ pub fn outbound(number: &str, trunk: &TrunkRow) -> String {
 fn national(digits: &str, trunk: &TrunkRow) -> Option<String> {
     let plan = countries::of(trunk.country.as_deref()?)?;
     let rest = digits.strip_prefix(plan.code)?;
-    Some(format!("{}{rest}", plan.prefix))
+    Some(format!("{}{rest}", plan.free_prefix(rest).unwrap_or(plan.prefix)))
 }

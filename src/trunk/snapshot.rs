@@ -130,6 +130,11 @@ impl Snapshot {
         self.numbers.get(&canonical(user.split_once(';').map_or(user, |(u, _)| u)))
     }
 
+    /// The first number of an account, as they are written.
+    pub fn number_of(&self, account: AccountSid) -> Option<&NumberRow> {
+        self.numbers.values().filter(|n| n.account == account).min_by_key(|n| &n.number)
+    }
+
     /// The number that was dialled on one of these trunks: as it is written, else as a trunk's country reads it.
     pub fn number_on(&self, trunks: &[TrunkSid], user: &str) -> Option<&NumberRow> {
         let mut countries = trunks.iter().filter_map(|sid| self.trunk(*sid)?.country.as_deref());
@@ -198,9 +203,8 @@ impl Snapshot {
     /// The trunks that a call over this one may stand for as well, because they share its address; itself among them.
     pub fn beside(&self, trunk: &TrunkRow) -> Vec<TrunkSid> {
         let by_address = trunk.authentication_mode != TrunkMode::ClientCredentials;
-        let first =
-            trunk.inbound_source_ips.iter().find_map(|s| Network::parse(s).ok()).filter(|_| by_address);
-        let shared = first.map(|network| self.identify(network.base())).unwrap_or_default();
+        let first = super::explain::sender(trunk).filter(|_| by_address);
+        let shared = first.map(|source| self.identify(source)).unwrap_or_default();
         if shared.contains(&trunk.sid) { shared } else { vec![trunk.sid] }
     }
 

@@ -54,7 +54,8 @@ fn how_a_call_ends_is_shown() {
     server.in_status(text(&ringing, "sid"), "canceled");
     let given_up = server.call(RINGS, &[TWIML, ("Timeout", "1")]);
     server.in_status(text(&given_up, "sid"), "no-answer");
-    let nowhere = server.call("sip:x@127.0.0.1:9;transport=tcp", &[TWIML]);
+    let nowhere = server.call("SIP:x@127.0.0.1:9;transport=tcp", &[TWIML]);
+    assert_eq!(text(&nowhere, "to"), "sip:x@127.0.0.1:9;transport=tcp");
     server.in_status(text(&nowhere, "sid"), "failed");
     let answered = server.call("+15005550006", &[TWIML]);
     server.in_status(text(&answered, "sid"), "in-progress");

@@ -284,6 +284,7 @@ fn a_bad_field_is_pointed_at() {
         ("max_channels", json!([1])),
         ("outbound_plus_prefix", json!(1)),
         ("outbound_plus_prefix", json!("yes")),
+        ("inbound_country", json!("UK")),
         ("outbound_national_dialing", json!(true)),
         ("outbound_route_prefixes", json!(["a"])),
         ("outbound_route_prefixes", json!([[1]])),
@@ -397,6 +398,8 @@ fn a_call_is_refused_in_the_words_of_explain() {
     };
     let there = "+15005550006";
     refused(there, "alice", 400, 21212);
+    refused("alice", FROM, 400, 13223);
+    refused("sip:a@", FROM, 400, 13223);
     refused(there, "+15005559999", 400, 21210);
     refused(there, FROM, 400, 13224);
     patched(path(&made), json!({ "outbound_host": "192.0.2.7" }));

@@ -3,12 +3,17 @@
 use super::app::{App, Request, twiml};
 use super::bank::{Bank, Manner};
 use super::child::Place;
+use crate::kit::registrar::{OnRegister, Registrar};
+use crate::security::secrets;
+use bytes::Bytes;
 use chorus::sip::event::Side;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
 const LIMIT: Duration = Duration::from_secs(20);
+const PASSWORD: &str = "Friend1of2the3registrar";
 
 fn stays(ms: u64) -> Manner {
     Manner { answer: Duration::ZERO, refuse: None, stay: Duration::from_millis(ms), keys: "" }
@@ -37,11 +42,41 @@ async fn ask(server: SocketAddr, method: &str, user: &str) -> u16 {
     }
 }
 
+/// Without a call there is nothing else to wait for.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_waits_until_the_registrars_have_heard() {
+    let place = Place::new("leave");
+    let mut server = place.start().await;
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let host = socket.local_addr().unwrap().to_string();
+    let registrar = Arc::new(Mutex::new(Registrar::new(OnRegister::Challenge(PASSWORD, 120))));
+    let pbx = registrar.clone();
+    let hears = tokio::spawn(async move {
+        let mut buffer = vec![0; 4_096];
+        while let Ok((n, from)) = socket.recv_from(&mut buffer).await {
+            let answer = pbx.lock().unwrap().hear(&Bytes::copy_from_slice(&buffer[..n]));
+            if let Some(Some(bytes)) = answer {
+                socket.send_to(&bytes, from).await.unwrap();
+            }
+        }
+    });
+    secrets::plant(PASSWORD);
+    let user = [("username", "chorus"), ("password", PASSWORD), ("outbound_host", &host)];
+    server.sip_trunk("outbound_registration", &user).await;
+    let bound = || registrar.lock().unwrap().contact.is_some();
+    assert!(until(LIMIT, bound).await, "{}", place.log_text());
+    server.signal(libc::SIGTERM);
+    let status = tokio::time::timeout(LIMIT, server.wait()).await.expect("it ends");
+    assert_eq!((status.code(), bound()), (Some(0), false), "{}", place.log_text());
+    hears.abort();
+    let _ = std::fs::remove_dir_all(&place.dir);
+}
+
 struct Scene {
     place: Place,
     server: super::child::Server,
     bank: Bank,
-    app: std::sync::Arc<App>,
+    app: Arc<App>,
 }
 
 async fn scene(name: &str, grace: &str) -> Scene {

@@ -78,6 +78,15 @@ fn domain_not_listed() {
     );
 }
 
+/// Whoever calls back what From said must reach the same user.
+#[test]
+fn a_caller_whose_name_needs_escapes_keeps_them() {
+    let mut w = office(731, "<Hangup/>");
+    w.dial_with(0, "bot", "desk%2012%40home%23", vec![]);
+    over(&mut w);
+    assert_eq!(w.app.of("/voice")[0].params["From"], "sip:desk%2012%40home%23@10.0.1.10");
+}
+
 /// A telephone that registers as `user` at `host`, by way of Chorus.
 pub(super) fn register(w: &mut World, phone: usize, user: &str, host: &str) {
     secrets::plant(PASSWORD);

@@ -15,7 +15,7 @@ use chorus::store::snapshot::Snapshot as Rows;
 use chorus::store::tx::Op;
 use chorus::trunk::policy::{Asserts, Refer};
 
-const TRUNK: ElasticTrunkSid = ElasticTrunkSid(0xe1);
+pub(super) const TRUNK: ElasticTrunkSid = ElasticTrunkSid(0xe1);
 
 /// Where the trunk rings: host of 10.0.1.x, priority, weight.
 pub(super) fn url(host: u8, priority: u16, weight: u16) -> OriginationUrlRow {

@@ -1,13 +1,13 @@
 //! `explain`, asked right before a call that is refused, ends in the words that the refusal stores: one row a reason. Before the
 //! reason is there it finds nothing wrong.
 
-use super::domains::{extension, off, register};
+use super::domains::{PASSWORD, extension, off, register};
 use super::elastic::{self, url};
 use super::family::status_of;
 use super::registering;
 use super::scene::*;
 use super::users::trunk_of_alice;
-use crate::kit::doors::{acl, domain};
+use crate::kit::doors::{acl, domain, list};
 use crate::kit::phone::OnCall;
 use crate::kit::registrar::OnRegister;
 use crate::kit::rows::{account, application, dial_request, trunk};
@@ -16,7 +16,7 @@ use crate::kit::{Reply, World};
 use chorus::api::command::{Answer, Request};
 use chorus::sid::{AccountSid, ApplicationSid, CallSid, TrunkSid};
 use chorus::store::account_rules::AccountRules;
-use chorus::store::rows::{AccountRow, CallRow, NotificationRow, TrunkRow};
+use chorus::store::rows::{AccountRow, CallRow, NotificationRow, Purpose, TrunkRow};
 use chorus::store::tx::Op;
 use chorus::switch::{Input, QUEUED_MAX};
 use chorus::trunk::explain::{Explanation, Question, Step};
@@ -27,7 +27,8 @@ const OWN: &str = "+15550001";
 const ABROAD: &str = "+442079460018";
 
 fn explained(w: &mut World, trunk: TrunkSid, number: &str) -> Explanation {
-    let question = Question { trunk, number: number.to_owned(), from: Some(OWN.to_owned()), account: None };
+    let from = Some(OWN.to_owned());
+    let question = Question { trunk, number: number.to_owned(), from, ..Question::default() };
     let ticket = w.ask(Request::Explain(Box::new(question)));
     match w.replies.get(&ticket) {
         Some(Answer::Explained(explanation)) => (**explanation).clone(),
@@ -282,6 +283,8 @@ fn a_user_that_is_not_there_is_called_in_the_words_of_explain() {
     assert_eq!(posted(&mut w, "+15550002"), None);
     w.run_ms(500);
     assert_eq!((said.0, notes(&w).last()), (32009, Some(&said)));
+    // The same user with an escape in its name (RFC 3261 section 19.1.4).
+    assert_eq!(last(&explained(&mut w, CARRIER, "sip:%61lice@chorus").outbound), said);
 }
 
 /// A trunk that is down refuses nothing while there is another way: explain says over which one it goes.
@@ -332,8 +335,12 @@ fn explain_says_who_is_shown_and_why_another_trunk_is_taken() {
     w.another_trunk(prefixed("44", None));
     assert!(!says(&mut w, second, "begins with none of this trunk's outbound_route_prefixes: 44."));
     w.another_trunk(prefixed("1555", Some(OTHER)));
-    let question =
-        Question { account: Some(ACCOUNT), trunk: second, number: "+15550002".to_owned(), from: None };
+    let question = Question {
+        account: Some(ACCOUNT),
+        trunk: second,
+        number: "+15550002".to_owned(),
+        ..Question::default()
+    };
     let ticket = w.ask(Request::Explain(Box::new(question)));
     let Some(Answer::Explained(said)) = w.replies.get(&ticket) else { panic!("no answer") };
     assert_eq!(said.outbound.last().unwrap().words, "This trunk is pinned to another account.");
@@ -369,4 +376,102 @@ fn trunks_that_share_an_address_are_explained_together() {
     w.trunk(|t| t.inbound_source_ips = Vec::new());
     let steps = explained(&mut w, CARRIER, OWN).inbound;
     assert!(steps.len() == 1 && steps[0].words.contains("nobody can call over it"), "{steps:#?}");
+}
+
+fn at(w: &mut World, trunk: TrunkSid, number: &str, from: &str, source: Option<&str>) -> Vec<Step> {
+    let source = source.map(|ip| ip.parse().unwrap());
+    let (number, from) = (number.to_owned(), Some(from.to_owned()));
+    let ticket =
+        w.ask(Request::Explain(Box::new(Question { trunk, number, from, source, ..Question::default() })));
+    match w.replies.get(&ticket) {
+        Some(Answer::Explained(explanation)) => explanation.inbound.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// One door is refused in the words of explain: `trunk`, what phone 0 calls and as whom; before `shuts` nothing is wrong.
+fn refused_at(mut w: World, uri: &str, from: &str, shuts: impl FnOnce(&mut World), end: (u16, u32)) {
+    let user = uri.strip_prefix("sip:").and_then(|u| u.split_once('@')).unwrap().0.to_owned();
+    w.phones[0].calls = Some(uri.to_owned());
+    let fine = at(&mut w, CARRIER, uri, from, Some("10.0.1.10"));
+    assert!(fine.iter().all(|s| s.ok && s.code.is_none()), "{uri}: {fine:#?}");
+    shuts(&mut w);
+    let steps = at(&mut w, CARRIER, uri, from, Some("10.0.1.10"));
+    let said = last(&steps);
+    w.dial_with(0, &user, from, vec![]);
+    over(&mut w);
+    w.run_ms(500);
+    assert_eq!((w.phones[0].ended[0].code, said.0), end, "{steps:#?}");
+    assert_eq!(notes(&w).last(), Some(&said), "{uri}");
+}
+
+/// The host decides before the trunk does: a call to a SIP domain is refused in the words of explain.
+#[test]
+fn a_call_to_a_domain_is_refused_in_the_words_of_explain() {
+    const BOT: &str = "sip:bot@acme.example";
+    type Change = fn(&mut World);
+    let elsewhere: Change = |w| w.domain(acl(domain(false), "10.0.9.0/24"));
+    let voiceless: Change = |w| {
+        let mut rows = domain(false);
+        rows.domains.iter_mut().for_each(|d| d.voice = None);
+        w.domain(rows);
+    };
+    let rows: [(Change, (u16, u32)); 5] = [
+        (elsewhere, (403, 32201)),
+        (voiceless, (480, 32100)),
+        (suspended, (480, 32100)),
+        (without_minutes, (486, 10004)),
+        (full, (503, 32100)),
+    ];
+    for (seed, (shuts, end)) in (1_160..).zip(rows) {
+        let mut w = caller(seed, "<Say>hi</Say>");
+        w.domain(acl(domain(false), "10.0.1.0/24"));
+        refused_at(w, BOT, "desk12", shuts, end);
+    }
+    // One that asks for a password, one that nobody opens, and who is known nowhere.
+    let mut w = caller(1_166, "<Say>hi</Say>");
+    w.domain(list(domain(false), Purpose::Calls, PASSWORD));
+    let steps = at(&mut w, CARRIER, BOT, "desk12", Some("192.0.2.99"));
+    assert!(steps.iter().any(|s| s.ok && s.words.contains("192.0.2.99 is asked for a password (407)")));
+    assert!(steps.iter().all(|s| s.ok), "{steps:#?}");
+    let mut w = caller(1_167, "<Say>hi</Say>");
+    w.domain(acl(domain(false), "10.0.9.0/24"));
+    let steps = at(&mut w, CARRIER, "sip:bot@ACME.example.:5060", "desk12", Some("192.0.2.99"));
+    let end = steps.last().unwrap();
+    assert!(!end.ok && end.code.is_none() && end.words.contains("192.0.2.99 gets no answer"), "{steps:#?}");
+}
+
+/// A PBX that dials out through the DomainName of its trunk; asked by that name, or by the trunk's SID.
+#[test]
+fn a_call_of_a_pbx_is_refused_in_the_words_of_explain() {
+    type Change = fn(&mut World);
+    const TO: &str = "sip:+15550002@pbx.example.com";
+    let rows: [(&str, &str, Change, (u16, u32)); 6] = [
+        (TO, OWN, |w| w.number(|n| n.number = "+15550009".to_owned()), (403, 21210)),
+        (TO, OWN, suspended, (480, 32100)),
+        (TO, OWN, without_minutes, (486, 10004)),
+        (TO, OWN, |w| w.rules(|r| r.max_concurrent_calls = Some(0)), (486, 10004)),
+        (TO, OWN, |w| w.trunk(|t| t.outbound_host = None), (480, 13224)),
+        (
+            "sip:+442079460018@pbx.example.com",
+            OWN,
+            |w| w.rules(|r| *r = AccountRules::of_new()),
+            (480, 13227),
+        ),
+    ];
+    for (seed, (uri, from, shuts, end)) in (1_170..).zip(rows) {
+        let w = elastic::behind(seed, elastic::lists(Some("10.0.1.8/29"), None), |_| {});
+        refused_at(w, uri, from, shuts, end);
+    }
+    let mut w = elastic::behind(1_179, elastic::lists(Some("10.0.1.8/29"), None), |_| {});
+    let own = TrunkSid(elastic::TRUNK.0);
+    assert_eq!(
+        at(&mut w, own, "+15550002", OWN, Some("10.0.1.10")),
+        at(&mut w, CARRIER, TO, OWN, Some("10.0.1.10"))
+    );
+    let steps = at(&mut w, own, "+15550002", OWN, None);
+    assert!(steps.iter().all(|s| s.ok) && steps.iter().any(|s| s.words.contains("'+15550002' goes over")));
+    // No country's code begins with a 0.
+    let said = last(&at(&mut w, own, "011442079460018", OWN, None));
+    assert_eq!(said.0, 13223);
 }

@@ -7,12 +7,14 @@ use super::request::Request;
 use crate::clock::Mono;
 use crate::sid::TrunkSid;
 use crate::sip::check::Refusal;
+use crate::sip::dialog::PORT;
 use crate::sip::digest::server::Verdict;
-use crate::sip::event::{Caller, Flow, SipEvent};
+use crate::sip::event::{Caller, Flow, SipEvent, Transport};
 use crate::sip::wire::{Message, Method};
 use crate::store::rows::{DoorSid, Ha1, Purpose, Registrant};
 use crate::trunk::Snapshot;
 use crate::trunk::door::{Asked, Claim, Standing, Turned, Users};
+use std::net::{IpAddr, SocketAddr};
 
 /// Names the trunk that a proxy in front speaks for.
 pub const IDENTIFIER: &str = "X-Chorus-Client-Identifier";
@@ -33,7 +35,7 @@ impl Endpoint {
         let shows = self.guard.is_asked(&request.message);
         let trunks = match self.identifier(&request.message, &flow) {
             Some(named) => named,
-            None => self.who(&request.message, &flow),
+            None => self.who(request.message.uri().as_ref(), &flow),
         };
         let purpose = match request.method {
             Method::Invite => Some(Purpose::Calls),
@@ -74,8 +76,16 @@ impl Endpoint {
 
     /// Does anything of ours name whoever sends this? For what could not be read as a request.
     pub(super) fn is_known(&self, now: Mono, message: &Message, flow: &Flow) -> bool {
-        let trunks = self.who(message, flow);
+        let trunks = self.who(message.uri().as_ref(), flow);
         self.is_trusted(flow) || self.claim(now, flow, "", None, trunks, false).known
+    }
+
+    /// Who an INVITE from `source` to `host` may be from, and the trunks that the address stands for: for whoever asks beforehand.
+    pub fn would_claim(&self, now: Mono, source: IpAddr, host: &str) -> (Standing, Vec<TrunkSid>) {
+        let (remote, local) = (SocketAddr::new(source, PORT), SocketAddr::new(source, 0));
+        let flow = Flow { transport: Transport::Udp, remote, local, conn: 0 };
+        let trunks = self.who(None, &flow);
+        (self.claim(now, &flow, host, Some(Purpose::Calls), trunks.clone(), false), trunks)
     }
 
     fn is_trusted(&self, flow: &Flow) -> bool {

@@ -12,7 +12,7 @@ use crate::sip::registrar::{self, Change};
 use crate::sip::transaction::{Machine, Server};
 use crate::store::rows::{BindingRow, DoorSid, Ha1, Purpose, Registrant};
 use crate::trunk::Snapshot;
-use crate::trunk::door::Users;
+use crate::trunk::door::{Users, plain};
 
 impl Endpoint {
     /// Who has registered.
@@ -29,7 +29,7 @@ impl Endpoint {
         let here = match users {
             Users::Peers => wanted,
             Users::Door(..) => {
-                format!("{wanted}@{}", to.map(|uri| uri.host.to_ascii_lowercase()).unwrap_or_default())
+                format!("{wanted}@{}", to.map(|uri| plain(&uri.host)).unwrap_or_default())
             }
         };
         let Some(owner) = member.owner.filter(|_| here == member.name) else {

@@ -8,7 +8,7 @@ use crate::sip::event::{Flow, ResolveId, SipEvent, SipOut};
 use crate::sip::registration::Standing;
 use crate::sip::registration::{Change, Cx, Do, Event, Registration, RegistrationState, Wanted, reconcile};
 use crate::sip::transaction::TxnId;
-use crate::sip::wire::{Message, Method};
+use crate::sip::wire::{Method, Uri};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Every registration. As many as the operator has trunks that register; nobody else can add one.
@@ -201,14 +201,13 @@ impl Endpoint {
 
     /// The trunks that a request outside a dialog may come from: the one whose Contact it is sent to (ruling 2.5), then those
     /// of its source address, by their rows or because their registrar is there. Empty: a stranger.
-    pub(super) fn who(&self, message: &Message, flow: &Flow) -> Vec<TrunkSid> {
+    pub(super) fn who(&self, uri: Option<&Uri>, flow: &Flow) -> Vec<TrunkSid> {
         let ip = flow.remote.ip();
         let mut known = self.of_flow(flow);
         if self.registrations.all.is_empty() {
             return known;
         }
-        let uri = message.uri();
-        let called = |r: &Registration| uri.as_ref().is_some_and(|uri| r.is_called_by(uri));
+        let called = |r: &Registration| uri.is_some_and(|uri| r.is_called_by(uri));
         for (sid, running) in &self.registrations.all {
             let machine = &running.machine;
             // While the house drains a call that was on its way gets 503 rather than silence.

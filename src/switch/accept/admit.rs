@@ -5,7 +5,7 @@ use crate::call::tables::Tables;
 use crate::clock::Now;
 use crate::sid::{AccountSid, CallSid, SipDomainSid, TrunkSid};
 use crate::sip::event::{Cause, Invite};
-use crate::store::rows::{CallRow, CallStatus, DomainCall, Subscription, TrunkRow};
+use crate::store::rows::{CallRow, CallStatus, DomainCall, SipDomainRow, Subscription, TrunkRow};
 use crate::switch::Switch;
 use crate::trunk::route;
 
@@ -30,6 +30,31 @@ fn dial(user: &str, realm: &str) -> String {
 }
 
 impl Switch {
+    /// The domain that a call comes through, and how many seconds it may last: everything that is asked of it there. `explain` asks the
+    /// same.
+    pub(in crate::switch) fn at_domain<'t>(
+        &self,
+        now: Now,
+        tables: &'t Tables,
+        sid: SipDomainSid,
+    ) -> Result<(&'t SipDomainRow, u32), Refusal> {
+        let Some(domain) = tables.trunks.doors().domain(sid) else {
+            let cause = Cause::new(404, "No such domain");
+            return Err(Refusal::new(cause, format!("{sid} is gone"), None));
+        };
+        let refuse = |words| {
+            let cause = Cause::new(480, "No handler for this domain");
+            Err(Refusal::new(cause, words, Some(domain.account)))
+        };
+        if !tables.is_active(domain.account) {
+            return refuse("the account is not active".to_owned());
+        }
+        if domain.voice.is_none() {
+            return refuse(format!("the SIP domain {} has no VoiceUrl", domain.name));
+        }
+        Ok((domain, self.within_rules(now, domain.account)?))
+    }
+
     /// A call through a SIP domain: its VoiceUrl says what becomes of it. To and From are the URIs of the request.
     pub(super) fn admit_at_domain(
         &mut self,
@@ -39,21 +64,7 @@ impl Switch {
         user: Option<String>,
     ) -> Result<CallRow, Refusal> {
         let tables = self.tables.clone();
-        let Some(domain) = tables.trunks.doors().domain(sid) else {
-            let cause = Cause::new(404, "No such domain");
-            return Err(Refusal::new(cause, format!("{sid} is gone"), None));
-        };
-        let refuse = |code, phrase: &str, words: String| {
-            Err(Refusal::new(Cause::new(code, phrase), words, Some(domain.account)))
-        };
-        if !tables.is_active(domain.account) {
-            return refuse(480, "No handler for this domain", "the account is not active".to_owned());
-        }
-        if domain.voice.is_none() {
-            let words = format!("the SIP domain {} has no VoiceUrl", domain.name);
-            return refuse(480, "No handler for this domain", words);
-        }
-        let seconds = self.within_rules(now, domain.account)?;
+        let (domain, seconds) = self.at_domain(now, &tables, sid)?;
         let done = domain.status_callback.clone();
         let done = done.map(|hook| Subscription { hook, completed: true, ..Subscription::default() });
         let row = CallRow::empty(domain.account, now.wall, &self.settings.node, CallStatus::Ringing);
@@ -61,7 +72,7 @@ impl Switch {
             sid: CallSid::new(&mut self.rng),
             time_limit_s: row.time_limit_s.min(seconds),
             to: invite.uri.clone(),
-            from: format!("sip:{}@{}", invite.from_user, invite.from_host),
+            from: super::address_of(&invite.from_user, &invite.from_host),
             forwarded_from: Some(invite.diverted_by.clone()).filter(|by| !by.is_empty()),
             started: Some(now.wall),
             voice: domain.voice.clone(),

@@ -22,7 +22,7 @@ impl Switch {
         &mut self,
         now: Now,
         tables: &Tables,
-        trunk: &TrunkRow,
+        trunk: Option<&TrunkRow>,
         q: &Question,
         account: AccountSid,
     ) -> Vec<Step> {
@@ -30,22 +30,23 @@ impl Switch {
             Ok(seconds) => vec![may_last(account, seconds)],
             Err(no) => return vec![quote(no)],
         };
-        match permission::may_dial(tables, &self.settings.public_url, account, &q.number) {
-            Ok(()) => steps.extend(open(&q.number)),
+        let to = q.dials();
+        match permission::may_dial(tables, &self.settings.public_url, account, to) {
+            Ok(()) => steps.extend(open(to)),
             Err(no) => {
                 steps.push(quote(no));
                 return steps;
             }
         }
         let row = CallRow {
-            to: q.number.clone(),
+            to: to.to_owned(),
             from: q.from.clone().unwrap_or_default(),
             ..CallRow::empty(account, now.wall, &self.settings.node, CallStatus::Queued)
         };
         match self.target_of(now, &row) {
             Ok(target) => steps.extend(self.explain_ways(tables, trunk, q, account, &ways(target))),
             Err(refusal) => {
-                if target::address(&q.number).is_none() {
+                if let Some(trunk) = trunk.filter(|_| target::address(to).is_none()) {
                     steps.push(no(self.why_not(tables, trunk, q, account)));
                 }
                 steps.push(quote(refusal));
@@ -57,17 +58,16 @@ impl Switch {
     fn explain_ways(
         &self,
         tables: &Tables,
-        trunk: &TrunkRow,
+        trunk: Option<&TrunkRow>,
         q: &Question,
         account: AccountSid,
         all: &[Alternative],
     ) -> Vec<Step> {
-        let named = |way: &Alternative| {
-            let row = way.trunk.and_then(|sid| tables.trunks.trunk(sid));
-            row.map_or_else(|| format!("no trunk, to {}", way.uri), explain::name)
+        let mut steps = vec![goes_over(tables, q.dials(), all)];
+        let Some(trunk) = trunk else {
+            steps.extend(all.first().and_then(|way| self.absence(way, all)));
+            return steps;
         };
-        let order: Vec<String> = all.iter().map(named).collect();
-        let mut steps = vec![yes(format!("'{}' goes over {}.", q.number, order.join(", then ")))];
         let place = all.iter().position(|way| way.trunk == Some(trunk.sid));
         let Some((place, way)) = place.and_then(|place| Some((place, all.get(place)?))) else {
             steps.push(no(self.why_not(tables, trunk, q, account)));
@@ -81,10 +81,10 @@ impl Switch {
 
     /// Why it is none of the ways.
     fn why_not(&self, tables: &Tables, trunk: &TrunkRow, q: &Question, account: AccountSid) -> String {
-        let carries = route::candidates(tables.trunks.trunks(), account, &q.number);
+        let carries = route::candidates(tables.trunks.trunks(), account, q.dials());
         match carries.iter().any(|t| t.sid == trunk.sid) && self.channels.is_full(trunk) {
             true => route::full(trunk),
-            false => explain::why_not(trunk, &q.number, account),
+            false => explain::why_not(trunk, q.dials(), account),
         }
     }
 
@@ -94,7 +94,7 @@ impl Switch {
     }
 
     /// Nobody has registered where this way leads. Where no other one leads anywhere, the call is refused so.
-    fn absence(&self, way: &Alternative, all: &[Alternative]) -> Option<Step> {
+    pub(super) fn absence(&self, way: &Alternative, all: &[Alternative]) -> Option<Step> {
         let user = self.absent(way)?;
         let nowhere: Option<Vec<&str>> = all.iter().map(|way| self.absent(way)).collect();
         Some(match nowhere.as_ref().and_then(|users| users.last()) {
@@ -124,9 +124,19 @@ impl Switch {
 }
 
 /// The ways of a call in their order.
-fn ways(mut target: Target) -> Vec<Alternative> {
+pub(super) fn ways(mut target: Target) -> Vec<Alternative> {
     let others = std::mem::take(&mut target.alternatives);
     std::iter::once(target.into_alternative()).chain(others).collect()
+}
+
+/// The ways of a call, named.
+pub(super) fn goes_over(tables: &Tables, to: &str, all: &[Alternative]) -> Step {
+    let named = |way: &Alternative| {
+        let row = way.trunk.and_then(|sid| tables.trunks.trunk(sid));
+        row.map_or_else(|| format!("no trunk, to {}", way.uri), explain::name)
+    };
+    let order: Vec<String> = all.iter().map(named).collect();
+    yes(format!("'{to}' goes over {}.", order.join(", then ")))
 }
 
 /// Why the country of a number is open to who may dial it. An address says for itself where it is.
