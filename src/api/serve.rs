@@ -266,7 +266,15 @@ async fn serve(
     let body = if operation.verb.has_body() { body(payload).await? } else { Bytes::new() };
     let ctx = context(worker, head, route, operation, account, body)?;
     // Detached: if the client goes away now, the work is finished all the same.
-    let done = api.runtime.spawn((operation.handler)(ctx)).await;
+    let turn = operation.takes_turns().then(|| api.turn.clone());
+    let done = api.runtime.spawn(async move {
+        let _turn = match turn {
+            Some(turn) => Some(turn.acquire_owned().await),
+            None => None,
+        };
+        (operation.handler)(ctx).await
+    });
+    let done = done.await;
     let outcome = done.map_err(|e| {
         tracing::error!(operation = operation.id, panicked = e.is_panic(), "a handler did not finish");
         Refusal::plain(20500)
