@@ -138,12 +138,22 @@ impl Call {
                 cx.push(Effect::Sip(SipCmd::Ring { leg: self.leg.id, body: None }));
                 self.fetch_hook(cx, &hook, vec![]);
             }
-            None => {
-                let cause = passed_on(outcome);
-                let to = status::of_refusal(cause.code);
-                self.give_up(cx, cause, to);
-            }
+            None => self.pass_on(cx, outcome),
         }
+    }
+
+    /// The user that another one dialled by name does not answer: the caller's telephone is to say so, with a busy tone or a missed
+    /// call, and not to have talked to nobody.
+    pub(super) fn refused_by_name(&mut self, cx: &mut Cx<'_>, outcome: Option<Outcome>) {
+        self.ends_by("dial");
+        self.pass_on(cx, outcome);
+    }
+
+    /// Nobody answered there: the caller gets the answer that we got.
+    fn pass_on(&mut self, cx: &mut Cx<'_>, outcome: Option<Outcome>) {
+        let cause = passed_on(outcome);
+        let to = status::of_refusal(cause.code);
+        self.give_up(cx, cause, to);
     }
 }
 
