@@ -14,6 +14,8 @@ use crate::trunk::normalise;
 const NOT_OWN: u32 = 21_210;
 /// The number is none.
 const NO_NUMBER: u32 = 13_223;
+/// Digits of a number that can be dialled from abroad, as the REST API takes them.
+const E164: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// A call to a number of the trunk: it rings at the PBX.
 pub(super) fn originating(row: CallRow, trunk: &ElasticTrunk) -> (CallRow, Option<Trunking>) {
@@ -55,7 +57,9 @@ impl Switch {
         };
         let called = normalise::inbound(&invite.to_user, None);
         let digits = called.strip_prefix('+').unwrap_or(&called);
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        // Short numbers and those with a prefix of some country's are somebody else's behind a `+`: `911` would ring in India.
+        let dialable = E164.contains(&digits.len()) && !digits.starts_with('0');
+        if !dialable || !digits.bytes().all(|b| b.is_ascii_digit()) {
             let words = format!("{} is no number: dial in E.164", invite.to_user);
             return refuse(404, "No such number", NO_NUMBER, words);
         }

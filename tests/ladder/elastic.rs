@@ -358,6 +358,21 @@ fn elastic_foreign_caller_id() {
     ladder::check(w, "elastic_foreign_caller_id", "403 without a caller ID that is a number of the account.");
 }
 
+/// A `+` before them would make another country's numbers of them.
+#[test]
+fn what_is_no_number_of_the_world_is_not_dialled_as_one() {
+    for (n, dialled) in ["911", "01115550002", "123456", "1234567890123456", "201"].into_iter().enumerate() {
+        let mut w = behind(640 + n as u64, lists(Some("10.0.1.8/29"), None), |_| {});
+        w.phones[0].calls = Some(format!("sip:{dialled}@pbx.example.com"));
+        w.dial_with(0, dialled, "+15550001", vec![]);
+        over(&mut w);
+        assert_eq!(w.phones[0].ended[0].code, 404, "{dialled}");
+        w.run_ms(100);
+        let notes: Vec<u32> = w.store.all::<NotificationRow>().map(|n| n.code).collect();
+        assert_eq!((notes, w.phones[1].invite.is_some()), (vec![13_223], false), "{dialled}");
+    }
+}
+
 #[test]
 fn an_asserted_identity_is_a_caller_id() {
     let mut w = behind(614, lists(Some("10.0.1.8/29"), None), |_| {});
