@@ -189,8 +189,8 @@ fn finish(mut answer: HttpResponse, twilios: bool, ms: u128) -> HttpResponse {
 fn built(text: Text) -> HttpResponse {
     let status = StatusCode::from_u16(text.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponseBuilder::new(status);
-    if text.challenge {
-        response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"Twilio API\""));
+    if let Some(challenge) = text.challenge {
+        response.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
     if let Some(seconds) = text.retry_after {
         response.insert_header((header::RETRY_AFTER, seconds.to_string()));
