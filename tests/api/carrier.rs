@@ -265,6 +265,15 @@ fn a_call_says_who_ended_it_and_how_it_sounded() {
     {
         assert!(mute[figure].is_null(), "{figure}");
     }
+    // Nobody answered, which is another cause than that of a caller who gave up; and the trunk is the account's.
+    let trunk = chorus::sid::ElasticTrunkSid(7);
+    for (status, cause) in [(CallStatus::NoAnswer, 19), (CallStatus::Canceled, 16)] {
+        let early = over(&server, |row| {
+            (row.status, row.elastic_trunk, row.trunk) = (status, Some(trunk), None);
+            row.cause = Some(Cause::new(487, "No answer"));
+        });
+        assert_eq!((&early["q850_cause"], &early["trunk_sid"]), (&json!(cause), &json!(trunk)));
+    }
     // A cause that the peer gave is its own.
     let told = over(&server, |row| {
         row.ended_by = Some("peer".into());

@@ -403,6 +403,23 @@ fn who_is_withheld_at_the_pbx_is_withheld_from_the_callee() {
     assert_eq!(verdict::hung_up(&outer(&w)), (Some("caller"), None), "the PBX called, and hung up");
 }
 
+/// Who calls is released because of the far end, whether that hung up or refused: nothing went wrong here.
+#[test]
+fn the_far_end_of_a_trunks_call_ends_it() {
+    for (n, does) in [OnCall::Answer(100), OnCall::Refuse(486), OnCall::Refuse(503)].into_iter().enumerate() {
+        let mut w = trunk(650 + n as u64, &[url(3, 10, 10)], |_| {});
+        let far = pbx(&mut w, 3, does);
+        w.dial(0, "+15550001");
+        w.run_ms(1_000);
+        if w.phones[far].answered {
+            w.hang_up(far);
+        }
+        over(&mut w);
+        w.run_ms(1_000);
+        assert_eq!(verdict::hung_up(&outer(&w)), (Some("chorus"), Some("dial")), "{n}");
+    }
+}
+
 /// As on a call to any number of the account: the number that was called is the account's, whatever the PBX says after it.
 #[test]
 fn whose_number_a_trunks_call_has_is_known_to_what_follows_from_it() {
