@@ -83,6 +83,36 @@ fn the_same_of_a_trunk_of_an_account() {
 }
 
 #[test]
+fn the_same_of_numbers() {
+    let server = Server::start();
+    for n in 10..15 {
+        let number = format!("+155501000{n}");
+        let own = server.post("/IncomingPhoneNumbers.json", &[("PhoneNumber", number.as_str())]).good(201);
+        let rest = format!("/IncomingPhoneNumbers/{}.json", own["sid"].as_str().unwrap());
+        let path = server.path(&rest);
+        let fields =
+            ["FriendlyName=a", "VoiceUrl=https://example.com/v", "StatusCallback=https://example.com/s"];
+        let change = |field: &&str| request(&server, "POST", &path, FORM, (*field).to_owned());
+        assert_eq!(at_once(fields.iter().map(change).collect()), [200; 3]);
+        let now = server.get(&rest).good(200);
+        let shown = (&now["friendly_name"], &now["voice_url"], &now["status_callback"]);
+        assert_eq!(shown, (&json!("a"), &json!("https://example.com/v"), &json!("https://example.com/s")));
+        let body = json!({ "number": number }).to_string();
+        let stock = server.carrier("POST", "/carrier/v1/phone_numbers", &body).good(201);
+        let path = format!("/carrier/v1/phone_numbers/{}", stock["data"]["id"].as_str().unwrap());
+        let fields = [("visibility", "private"), ("locality", "Ulm"), ("lata", "1"), ("rate_center", "x")];
+        let change = |(name, value): &(&str, &str)| {
+            request(&server, "PATCH", &path, JSON, json!({ *name: value }).to_string())
+        };
+        assert_eq!(at_once(fields.iter().map(change).collect()), [200; 4]);
+        let now = server.carrier("GET", &path, "").good(200);
+        for (name, value) in fields {
+            assert_eq!(now["data"]["attributes"][name], value, "{name} was answered with 200");
+        }
+    }
+}
+
+#[test]
 fn a_limit_holds_for_requests_at_once() {
     let server = Server::start();
     let trunk = server.v1("POST", "/v1/Trunks", &[]).good(201);
