@@ -29,7 +29,7 @@ impl Given {
     pub fn of(ctx: &Ctx, schema: &Schema) -> Result<Given, Refusal> {
         let mut cleared = Vec::new();
         let table = ctx.operation.params;
-        let fields = fields(table, attributes(&ctx.body, &schema.kind())?, &mut cleared)?;
+        let fields = fields(table, attributes(&ctx.body, &schema.kind(), ctx.var("Sid"))?, &mut cleared)?;
         Ok(Given { params: checked(ctx.operation.id, table, &fields)?, cleared })
     }
 
@@ -78,8 +78,8 @@ pub fn object(body: &[u8]) -> Result<Vec<(String, Json)>, Refusal> {
     }
 }
 
-/// The attributes of a body in either form.
-fn attributes(body: &[u8], kind: &str) -> Result<Vec<(String, Json)>, Refusal> {
+/// The attributes of a body in either form; `sid` is the resource of the path, empty where there is none yet.
+fn attributes(body: &[u8], kind: &str, sid: &str) -> Result<Vec<(String, Json)>, Refusal> {
     let mut top = object(body)?;
     let Some(data) = json::take(&mut top, "data") else { return Ok(top) };
     let Json::Object(mut data) = data else {
@@ -90,6 +90,14 @@ fn attributes(body: &[u8], kind: &str) -> Result<Vec<(String, Json)>, Refusal> {
         None => {}
         Some(Json::Text(given)) if of_kind(&given) => {}
         Some(_) => return Err(unprocessable(format!("data.type must be {kind}.")).about("/data/type")),
+    }
+    match json::take(&mut data, "id") {
+        Some(Json::Text(id)) if !sid.is_empty() && id != sid => {
+            return Err(
+                Refusal::new(20409, format!("data.id must be {sid}, as in the path.")).about("/data/id")
+            );
+        }
+        _ => {}
     }
     match json::take(&mut data, "attributes") {
         Some(Json::Object(attributes)) => Ok(attributes),

@@ -98,7 +98,7 @@ fn show(row: &CallRow) -> Value {
         "from": row.from,
         "direction": row.direction.as_str(),
         "status": row.status.as_str(),
-        "trunk_sid": row.trunk,
+        "trunk_sid": row.trunk.map_or_else(|| json!(row.elastic_trunk), |sid| json!(sid)),
         "phone_number_sid": row.number,
         "external_id": row.external_id(),
         "created_at": row.created.iso8601(),

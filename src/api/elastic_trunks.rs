@@ -215,7 +215,6 @@ fn apply(row: &mut ElasticTrunkRow, p: &Params, names: &Names) -> Result<(), Ref
 }
 
 async fn write(ctx: &Ctx, row: &ElasticTrunkRow) -> Result<(), Refusal> {
-    let _turn = ctx.api.naming.acquire().await;
     if let Some(name) = row.domain_name.clone()
         && ctx.read(move |r| sip_domains::named(r, &name)).await?.is_some()
     {

@@ -153,8 +153,8 @@ pub struct Api {
     pub hashing: Arc<Semaphore>,
     /// Conversions to MP3 at once.
     pub converting: Arc<Semaphore>,
-    /// One at a time names a door: SIP domains and trunks lie in two tables, and a host name belongs to one of either.
-    pub naming: Arc<Semaphore>,
+    /// Whose turn it is to change what [`operation::Operation::takes_turns`] names.
+    pub turn: Arc<Semaphore>,
 }
 
 impl Api {
@@ -179,7 +179,7 @@ impl Api {
             runtime,
             hashing: Arc::new(Semaphore::new(cores)),
             converting: Arc::new(Semaphore::new(mp3::AT_ONCE)),
-            naming: Arc::new(Semaphore::new(1)),
+            turn: Arc::new(Semaphore::new(1)),
         }
     }
 

@@ -4,7 +4,7 @@ use super::form::Fields;
 use super::params::*;
 use super::refusal::Refusal;
 use super::{dates, not_offered, urls};
-use crate::trunk::route;
+use crate::trunk::{countries, route};
 use crate::webhooks::request::Method;
 
 /// Reads the fields by their declarations, in the order of the table, so that the first refusal is always the same.
@@ -138,7 +138,7 @@ pub fn expectation(kind: Kind) -> String {
         Kind::Password => format!(
             "text of {PASSWORD_MIN} to {PASSWORD_MAX} characters with a digit, an upper and a lower case letter"
         ),
-        Kind::Country => "two capital letters".to_string(),
+        Kind::Country => "two capital letters of a country that has telephone numbers".to_string(),
         Kind::Prefix => format!("at most {PREFIX_MAX} of 0-9 *"),
         Kind::Order(words) => format!("a list of {}", words.join(", ")),
         Kind::Prefixes => format!("at most {PREFIXES_MAX} prefixes of at most {PREFIX_MAX} digits"),
@@ -186,9 +186,7 @@ fn value(kind: Kind, text: &str) -> Option<Value> {
         Kind::Host => (fits(text, 255) && host_port(text)).then(|| own(text))?,
         Kind::Address => text.parse::<std::net::IpAddr>().ok().map(|ip| Value::Text(ip.to_string())),
         Kind::Password => password(text).then(|| own(text))?,
-        Kind::Country => {
-            (text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| own(text))?
-        }
+        Kind::Country => (text.len() == 2 && countries::of(text).is_some()).then(|| own(text))?,
         Kind::Prefix => (text.bytes().all(|b| b.is_ascii_digit() || b == b'*') && fits(text, PREFIX_MAX))
             .then(|| own(text))?,
         Kind::DialString => (fits(text, ENDPOINT_MAX) && route::is_template(text)).then(|| own(text))?,

@@ -52,7 +52,7 @@ pub const UPDATE: &[Param] = fields! {};
 
 /// Filters of the list.
 pub const FILTERS: &[Param] = &[
-    param("number", Kind::Phone, "Exactly this number."),
+    param("number", Kind::Text(32), "Exactly this number, written as when it was made."),
     param("type", Kind::OneOf(TYPES), "Only numbers of this type."),
     param("visibility", Kind::OneOf(VISIBILITIES), "Only these."),
 ];
@@ -105,6 +105,11 @@ fn number(text: &str) -> Result<String, Refusal> {
     };
     let words = "number: E.164, or the 3 to 6 digits of a short code, is expected.";
     read.ok_or_else(|| unprocessable(words).about("number"))
+}
+
+/// The same in a query.
+fn filtered(text: &str) -> Result<String, Refusal> {
+    number(text).map_err(|refusal| Refusal::new(20001, refusal.message).about("number"))
 }
 
 fn kind(number: &str, wanted: Option<String>) -> Result<String, Refusal> {
@@ -190,6 +195,10 @@ async fn assigned(
     if owner.status == "closed" {
         return Err(unprocessable("The account is closed.").about("account_sid"));
     }
+    if row.visibility == "disabled" {
+        let words = "A disabled number is given to nobody: make it private or public.";
+        return Err(unprocessable(words).about("account_sid"));
+    }
     let mut new = fresh(account, row.number.clone(), &row.kind, ctx.now);
     if let Some(held) = held {
         (new.sid, new.revision) = (held.sid, held.revision);
@@ -248,7 +257,7 @@ pub async fn list(ctx: Ctx) -> Result<Outcome, Refusal> {
     let page = wanted(&ctx.params)?;
     let p = &ctx.params;
     let filter = InventoryFilter {
-        number: p.owned("number"),
+        number: p.text("number").map(filtered).transpose()?,
         kind: p.owned("type"),
         visibility: p.owned("visibility"),
     };

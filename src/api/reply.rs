@@ -17,6 +17,9 @@ pub enum Form {
 const JSON: &str = "application/json";
 const JSON_API: &str = "application/vnd.api+json";
 const XML: &str = "application/xml";
+/// What Twilio's paths ask for, and what the operator's do (RFC 6750 section 3).
+const BASIC: &str = "Basic realm=\"Twilio API\"";
+const BEARER: &str = "Bearer realm=\"Chorus\"";
 
 /// The suffix decides; without one Accept does: XML if it names XML and not JSON.
 pub fn form(suffix: Option<&str>, accept: Option<&str>) -> Result<Form, Refusal> {
@@ -45,8 +48,8 @@ pub struct Text {
     pub body: String,
     /// Seconds for `Retry-After`.
     pub retry_after: Option<u32>,
-    /// It asks for credentials.
-    pub challenge: bool,
+    /// It asks for credentials: `WWW-Authenticate`.
+    pub challenge: Option<&'static str>,
     /// Twilio's code of a refusal.
     pub code: Option<u32>,
     /// Octets of the whole, for the `Content-Range` of a 416.
@@ -54,7 +57,7 @@ pub struct Text {
 }
 
 fn text(status: u16, kind: &'static str, body: String) -> Text {
-    Text { status, kind: Some(kind), body, retry_after: None, challenge: false, code: None, whole: None }
+    Text { status, kind: Some(kind), body, retry_after: None, challenge: None, code: None, whole: None }
 }
 
 /// A good outcome; None if it is audio, which has no text.
@@ -86,7 +89,8 @@ pub fn bad(carrier: bool, form: Form, refusal: &Refusal) -> Text {
         (false, Form::Json) => text(refusal.status, JSON, refusal.body().to_string()),
     };
     out.retry_after = matches!(refusal.status, 429 | 503).then_some(RETRY_AFTER_S);
-    out.challenge = refusal.status == 401;
+    let challenge = if carrier { BEARER } else { BASIC };
+    out.challenge = (refusal.status == 401).then_some(challenge);
     out.code = Some(refusal.code);
     out.whole = refusal.whole;
     out

@@ -189,8 +189,8 @@ fn finish(mut answer: HttpResponse, twilios: bool, ms: u128) -> HttpResponse {
 fn built(text: Text) -> HttpResponse {
     let status = StatusCode::from_u16(text.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponseBuilder::new(status);
-    if text.challenge {
-        response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"Twilio API\""));
+    if let Some(challenge) = text.challenge {
+        response.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
     if let Some(seconds) = text.retry_after {
         response.insert_header((header::RETRY_AFTER, seconds.to_string()));
@@ -266,7 +266,15 @@ async fn serve(
     let body = if operation.verb.has_body() { body(payload).await? } else { Bytes::new() };
     let ctx = context(worker, head, route, operation, account, body)?;
     // Detached: if the client goes away now, the work is finished all the same.
-    let done = api.runtime.spawn((operation.handler)(ctx)).await;
+    let turn = operation.takes_turns().then(|| api.turn.clone());
+    let done = api.runtime.spawn(async move {
+        let _turn = match turn {
+            Some(turn) => Some(turn.acquire_owned().await),
+            None => None,
+        };
+        (operation.handler)(ctx).await
+    });
+    let done = done.await;
     let outcome = done.map_err(|e| {
         tracing::error!(operation = operation.id, panicked = e.is_panic(), "a handler did not finish");
         Refusal::plain(20500)

@@ -11,6 +11,8 @@ use super::services_body::{Body, CALL_WORDS, STREAM_WORDS, StreamStep, known};
 use super::{carrier_body::unprocessable, hooks};
 use crate::clock::Wall;
 use crate::sid::{CallSid, ReportSid, StreamSid, TrunkSid};
+use crate::sip::telephone;
+use crate::sip::wire::Uri;
 use crate::store::query::Scope;
 use crate::store::reports::ReportRow;
 use crate::store::rows::{CallRow, StreamRow, TrunkMode};
@@ -148,11 +150,14 @@ pub async fn inbound(ctx: Ctx) -> Result<Outcome, Refusal> {
         return Ok(Outcome::Record(show(&row)));
     }
     let source = body.text("source_ip").and_then(|ip| ip.parse().ok());
+    let (to, _) = party(body.text("to").unwrap_or_default());
+    let (from, host) = party(body.text("from").unwrap_or_default());
+    let host = body.text("sip_from_host").or(host).or_else(|| body.text("source_ip"));
     let call = ExternalCall {
         external: external.clone(),
-        to: body.text("to").unwrap_or_default(),
-        from: body.text("from").unwrap_or_default(),
-        host: body.text("sip_from_host").or_else(|| body.text("source_ip")).unwrap_or_default(),
+        to,
+        from,
+        host: host.unwrap_or_default(),
         origin: origin(&ctx, &body).await?,
         source,
     };
@@ -164,6 +169,18 @@ pub async fn inbound(ctx: Ctx) -> Result<Outcome, Refusal> {
         }
         Answer::Refused { code, words } => Err(Refusal::new(code, words)),
         _ => Err(Refusal::unavailable()),
+    }
+}
+
+/// Who stands in an address as a switch may write it: a number or a name, or the whole URI, whose user and host these are.
+fn party(text: String) -> (String, Option<String>) {
+    let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    match Uri::parse(&text) {
+        Ok(uri) if ["sip", "sips", "tel"].contains(&scheme.as_str()) => {
+            let host = Some(uri.host.to_string()).filter(|host| !host.is_empty());
+            (telephone::user(&uri), host)
+        }
+        _ => (text, None),
     }
 }
 
@@ -283,42 +300,45 @@ pub async fn media_stream(ctx: Ctx) -> Result<Outcome, Refusal> {
     })))
 }
 
-/// The stream of this name: ours, or one of an external call, which gets a SID of its own that every report finds again.
+/// The stream of this name: ours, or one of an external call, which gets a SID of its own that every report finds again. Where two
+/// calls have a stream of one name, it is that of the first unless its call is named.
 async fn stream_of(ctx: &Ctx, name: &str, call: Option<&CallRow>) -> Result<StreamRow, Refusal> {
     let of = call.filter(|c| c.external.is_some());
-    let sid = match (StreamSid::parse(name), of) {
-        (Some(sid), _) => Some(sid),
-        (None, Some(call)) => Some(derived(call.sid, name)),
-        (None, None) => None,
-    };
-    let found = match sid {
-        Some(sid) => ctx.read(move |r| streams::get(r, Scope::Operator, sid)).await?,
-        None => None,
-    };
-    let words = format!(
-        "There is no stream '{name}'. Name its call too, by call_sid or phone_call, and it is made known."
-    );
-    match (found, sid, of) {
-        (Some(row), ..) if call.is_some_and(|call| call.sid != row.call) => {
-            Err(Refusal::new(20404, format!("The stream '{name}' is not one of the call that was named.")))
-        }
-        (Some(row), ..) => Ok(row),
-        (None, Some(sid), Some(call)) => Ok(StreamRow {
-            sid,
-            account: call.account,
-            call: call.sid,
-            name: name.to_owned(),
-            status: "in-progress".to_owned(),
-            callback: None,
-            created: ctx.now,
-            updated: ctx.now,
-        }),
-        _ => Err(Refusal::new(20404, words)),
+    let mut sids = vec![StreamSid::parse(name).unwrap_or_else(|| derived(name))];
+    if let (None, Some(call)) = (StreamSid::parse(name), of) {
+        sids.push(derived(&format!("{}/{name}", call.sid)));
     }
+    let (mut free, mut foreign) = (None, false);
+    for sid in sids {
+        match ctx.read(move |r| streams::get(r, Scope::Operator, sid)).await? {
+            Some(row) if call.is_none_or(|call| call.sid == row.call) => return Ok(row),
+            Some(_) => foreign = true,
+            None => free = free.or(Some(sid)),
+        }
+    }
+    let words = match foreign {
+        true => format!("The stream '{name}' is not one of the call that was named."),
+        false => {
+            format!(
+                "There is no stream '{name}'. Name its call too, by call_sid or phone_call, and it is made known."
+            )
+        }
+    };
+    let (Some(sid), Some(call)) = (free, of) else { return Err(Refusal::new(20404, words)) };
+    Ok(StreamRow {
+        sid,
+        account: call.account,
+        call: call.sid,
+        name: name.to_owned(),
+        status: "in-progress".to_owned(),
+        callback: None,
+        created: ctx.now,
+        updated: ctx.now,
+    })
 }
 
-fn derived(call: CallSid, name: &str) -> StreamSid {
-    let digest = ring::digest::digest(&ring::digest::SHA256, format!("{call}/{name}").as_bytes());
+fn derived(name: &str) -> StreamSid {
+    let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
     let octets = digest.as_ref().iter().take(16);
     StreamSid(octets.fold(0, |all, octet| (all << 8) | u128::from(*octet)))
 }

@@ -165,7 +165,6 @@ fn apply(row: &mut SipDomainRow, p: &Params) -> Result<(), Refusal> {
 }
 
 async fn write(ctx: &Ctx, row: SipDomainRow) -> Result<Outcome, Refusal> {
-    let _turn = ctx.api.naming.acquire().await;
     let name = row.name.clone();
     if ctx.read(move |r| elastic::of_domain(r, &name)).await?.is_some() {
         return Err(Refusal::new(21232, format!("{} is the domain of a trunk.", row.name)));

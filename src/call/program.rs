@@ -39,6 +39,8 @@ pub struct Program {
     pub audio: Option<(String, bytes::Bytes)>,
     /// A Dial's whisper document: its end bridges instead of hanging up.
     pub whisper: bool,
+    /// One registered user dials another: nobody's document but ours, which the callee's refusal ends.
+    pub by_name: bool,
 }
 
 /// Any document of a call may fail, so each gets the fallback's help (twiml.md 1.7); the fallback's own failure, or that of the
@@ -92,7 +94,10 @@ impl Call {
     pub(super) fn first_document(&mut self, cx: &mut Cx<'_>) -> Vec<Effect> {
         let already = cx.fx.len();
         match (self.row.twiml.clone(), self.row.voice.clone()) {
-            (Some(twiml), _) => self.load(cx, twiml.as_bytes(), Some("text/xml"), None),
+            (Some(twiml), _) => {
+                self.program.by_name = self.row.direction.came_in();
+                self.load(cx, twiml.as_bytes(), Some("text/xml"), None);
+            }
             (None, Some(hook)) => self.fetch_hook(cx, &hook, vec![]),
             (None, None) => {
                 notify::write(

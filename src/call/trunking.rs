@@ -130,6 +130,7 @@ impl Call {
         if self.leg.answered {
             let cause = outcome.map(|o| Cause { code: 200, ..o.cause });
             let cause = cause.unwrap_or_else(|| Cause::new(200, "Normal Clearing"));
+            self.ends_by("dial");
             return self.give_up(cx, cause, CallStatus::Completed);
         }
         match trunking.disaster_recovery().filter(|_| outcome.as_ref().is_none_or(unreached)) {
@@ -138,12 +139,22 @@ impl Call {
                 cx.push(Effect::Sip(SipCmd::Ring { leg: self.leg.id, body: None }));
                 self.fetch_hook(cx, &hook, vec![]);
             }
-            None => {
-                let cause = passed_on(outcome);
-                let to = status::of_refusal(cause.code);
-                self.give_up(cx, cause, to);
-            }
+            None => self.pass_on(cx, outcome),
         }
+    }
+
+    /// The user that another one dialled by name does not answer: the caller's telephone is to say so, with a busy tone or a missed
+    /// call, and not to have talked to nobody.
+    pub(super) fn refused_by_name(&mut self, cx: &mut Cx<'_>, outcome: Option<Outcome>) {
+        self.pass_on(cx, outcome);
+    }
+
+    /// Nobody answered there: the caller gets the answer that we got.
+    fn pass_on(&mut self, cx: &mut Cx<'_>, outcome: Option<Outcome>) {
+        self.ends_by("dial");
+        let cause = passed_on(outcome);
+        let to = status::of_refusal(cause.code);
+        self.give_up(cx, cause, to);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who ended a call and why, as its row tells it.
 
 use crate::sip::wire::q850;
-use crate::store::rows::CallRow;
+use crate::store::rows::{CallRow, CallStatus};
 
 /// Who may end a call.
 pub const PARTIES: &[&str] = &["caller", "callee", "chorus"];
@@ -21,8 +21,13 @@ pub fn hung_up(row: &CallRow) -> (Option<&'static str>, Option<&str>) {
     }
 }
 
-/// The Q.850 cause of its end: the peer's, else that of the SIP status.
+/// Q.850: no answer from the user, who was alerted.
+const NO_ANSWER: u8 = 19;
+
+/// The Q.850 cause of its end: the peer's, else that of the SIP status. The CANCEL after nobody answered has a 487 as well as that of a
+/// caller who gave up.
 pub fn q850(row: &CallRow) -> Option<u8> {
     let cause = row.cause.as_ref().filter(|_| row.status.is_final())?;
-    cause.q850.or_else(|| q850::of_status(cause.code))
+    let unanswered = row.status == CallStatus::NoAnswer && cause.code == 487;
+    cause.q850.or(unanswered.then_some(NO_ANSWER)).or_else(|| q850::of_status(cause.code))
 }

@@ -222,8 +222,14 @@ impl Wire<'_> {
         let Some(given) = self.parameters.as_ref().or(inside).and_then(|p| p.as_object()) else {
             return Vec::new();
         };
-        let text =
-            |(name, value): (&String, &serde_json::Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        let text = |(name, value): (&String, &serde_json::Value)| {
+            let value = match value {
+                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::Number(_) | serde_json::Value::Bool(_) => value.to_string(),
+                _ => return None,
+            };
+            Some((name.clone(), value))
+        };
         given.iter().filter_map(text).filter(|(name, value)| is_field(name, value)).take(FIELDS_MAX).collect()
     }
 }

@@ -15,6 +15,8 @@ use crate::trunk::normalise;
 const NOT_OWN: u32 = 21_210;
 /// The number is none.
 const NO_NUMBER: u32 = 13_223;
+/// Digits of a number that can be dialled from abroad, as the REST API takes them.
+const E164: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// A call to a number of the trunk: it rings at the PBX.
 pub(super) fn originating(row: CallRow, trunk: &ElasticTrunk) -> (CallRow, Option<Trunking>) {
@@ -70,8 +72,9 @@ impl Switch {
         };
         let read = normalise::inbound(called, None);
         let digits = read.strip_prefix('+').unwrap_or(&read);
-        // No country's code begins with a 0: it stands before a number that is written as within a country, nobody knows which.
-        if digits.is_empty() || digits.starts_with('0') || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        // Short numbers and those with a prefix of some country's are somebody else's behind a `+`: `911` would ring in India.
+        let dialable = E164.contains(&digits.len()) && !digits.starts_with('0');
+        if !dialable || !digits.bytes().all(|b| b.is_ascii_digit()) {
             let words = format!("{called} is no number: dial in E.164");
             return refuse(404, "No such number", NO_NUMBER, words);
         }

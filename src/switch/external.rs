@@ -221,7 +221,7 @@ fn apply(row: &mut CallRow, now: Wall, progress: Progress, report: &CallReport) 
             Some(CallStatus::InProgress)
         }
         Progress::Over(word) => {
-            over(row, now, report);
+            over(row, now, report, word);
             let answered = row.answered.is_some();
             let code = report.sip_code.unwrap_or(487);
             Some(match word {
@@ -233,19 +233,28 @@ fn apply(row: &mut CallRow, now: Wall, progress: Progress, report: &CallReport) 
     }
 }
 
-/// The times and the cause of its end. The switch's own figures count before ours, which are those of its reports.
-fn over(row: &mut CallRow, now: Wall, report: &CallReport) {
+/// The times and the cause of its end. The switch's own figures count before ours, which are those of its reports: these may come late,
+/// or not at all.
+fn over(row: &mut CallRow, now: Wall, report: &CallReport, word: Option<CallStatus>) {
     let before = |at: &Wall| at.0 >= 0 && *at <= now;
     row.answered = report.answered.filter(before).or(row.answered);
     row.ended = Some(now);
     if let Some(seconds) = report.seconds {
         let ms = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        let latest = Wall(now.0.saturating_sub(ms));
         match row.answered {
-            Some(answered) => row.ended = Some(Wall(answered.0.saturating_add(ms))),
-            None if seconds > 0 => row.answered = Some(Wall(now.0.saturating_sub(ms))),
-            None => {}
+            Some(answered) if answered <= latest => row.ended = Some(Wall(answered.0.saturating_add(ms))),
+            None if seconds == 0 => {}
+            // It ends now at the latest, so it was answered before we heard of it.
+            _ => row.answered = Some(latest),
         }
     }
+    // That it was answered is all that a 200 can mean, where no other word says how it ended.
+    let success = report.sip_code.is_some_and(|code| (200..300).contains(&code));
+    if row.answered.is_none() && word.is_none() && success {
+        row.answered = row.ended;
+    }
+    row.started = row.started.into_iter().chain(row.answered).min();
     let code = report.sip_code.unwrap_or(if row.answered.is_some() { 200 } else { 487 });
     let words = report.words.clone().unwrap_or_else(|| crate::sip::wire::reason::phrase(code).to_owned());
     row.cause = Some(Cause { code, words, q850: report.q850 });

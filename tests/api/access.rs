@@ -34,7 +34,11 @@ fn strangers_reach_nothing() {
             // The guesses at keys end in 429 after a while, before they cost anything.
             assert!(matches!(reply.status, 401 | 429), "{} {credential}: {}", op.id, reply.text_or_length());
             if reply.status == 401 {
-                assert_eq!(reply.headers["www-authenticate"], "Basic realm=\"Twilio API\"");
+                let asked = match op.access {
+                    Access::Carrier => "Bearer realm=\"Chorus\"",
+                    _ => "Basic realm=\"Twilio API\"",
+                };
+                assert_eq!(reply.headers["www-authenticate"], asked);
             }
         }
     }

@@ -193,6 +193,7 @@ fn a_bad_attribute_of_a_number_is_pointed_at() {
         ("visibility", json!("hidden")),
         ("account_sid", json!(format!("AC{}", "0".repeat(32)))),
         ("iso_country_code", json!("us")),
+        ("iso_country_code", json!("ZZ")),
         ("locality", json!(["London"])),
     ] {
         let mut body = json!({ "number": "+15005550021" });
@@ -207,6 +208,20 @@ fn a_bad_attribute_of_a_number_is_pointed_at() {
     assert_eq!((&short["type"], &short["iso_country_code"]), (&json!("short_code"), &Value::Null));
     let (_, free) = server.carried("POST", NUMBERS, json!({ "number": "+18005550021" }));
     assert_eq!(free["type"], "toll_free");
+    // Each is found as it was written.
+    for (asked, number) in
+        [("12345", "12345"), ("%2B18005550021", "+18005550021"), ("18005550021", "+18005550021")]
+    {
+        let found = server.carrier("GET", &format!("{NUMBERS}?number={asked}"), "").good(200);
+        let numbers: Vec<&Value> =
+            found["data"].as_array().unwrap().iter().map(|n| &n["attributes"]["number"]).collect();
+        assert_eq!(numbers, [number], "{asked}");
+    }
+    assert_eq!(server.carrier("GET", &format!("{NUMBERS}?number=alice"), "").status, 400);
+    // Nobody gets a disabled one.
+    let own =
+        json!({ "number": "+15005550022", "visibility": "disabled", "account_sid": server.account.sid });
+    server.unprocessable("POST", NUMBERS, &own, "account_sid");
 }
 
 /// A call that is over, with what a test makes of its row.
@@ -249,6 +264,15 @@ fn a_call_says_who_ended_it_and_how_it_sounded() {
     for figure in ["mos", "jitter_ms", "packets_lost", "packet_loss_percent", "packets_sent", "round_trip_ms"]
     {
         assert!(mute[figure].is_null(), "{figure}");
+    }
+    // Nobody answered, which is another cause than that of a caller who gave up; and the trunk is the account's.
+    let trunk = chorus::sid::ElasticTrunkSid(7);
+    for (status, cause) in [(CallStatus::NoAnswer, 19), (CallStatus::Canceled, 16)] {
+        let early = over(&server, |row| {
+            (row.status, row.elastic_trunk, row.trunk) = (status, Some(trunk), None);
+            row.cause = Some(Cause::new(487, "No answer"));
+        });
+        assert_eq!((&early["q850_cause"], &early["trunk_sid"]), (&json!(cause), &json!(trunk)));
     }
     // A cause that the peer gave is its own.
     let told = over(&server, |row| {

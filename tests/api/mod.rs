@@ -32,3 +32,4 @@ mod tenancy;
 mod tls;
 pub mod trunk_test;
 mod trunks;
+mod turns;

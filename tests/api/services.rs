@@ -5,7 +5,7 @@ use super::harness::*;
 use chorus::sid::CallSid;
 use chorus::store::query::Scope;
 use chorus::store::rows::CallStatus;
-use chorus::store::streams;
+use chorus::store::{calls, streams};
 use serde_json::{Value, json};
 
 const CALLS: &str = "/services/inbound_phone_calls";
@@ -151,11 +151,47 @@ fn a_call_that_was_not_answered_ends_as_its_code_says() {
         ("d", json!({ "type": "no-answer" }), "no-answer"),
         ("e", json!({ "type": "completed", "duration": 3 }), "completed"),
         ("f", json!({ "event": "hangup", "variables": { "sip_term_status": 503 } }), "failed"),
+        // The report of its answer was lost.
+        ("g", json!({ "type": "completed", "sip_term_status": 200 }), "completed"),
+        ("h", json!({ "type": "completed", "sip_term_status": 200, "duration": 0 }), "completed"),
+        ("i", json!({ "type": "canceled", "sip_term_status": 200 }), "canceled"),
     ] {
         server.incoming(id);
         let mut event = event;
         event["phone_call"] = json!(id);
         assert_eq!(server.told(EVENTS, event)["call_status"], status, "{id}");
+    }
+}
+
+/// Reports that waited for each other at the switch come all at once: its figure counts, and no call ends after today.
+#[test]
+fn a_call_that_is_reported_late_has_not_ended_yet_to_come() {
+    let server = Server::start();
+    server.switchboard("");
+    let call = server.incoming("late")["call_sid"].as_str().unwrap().to_owned();
+    server.told(EVENTS, json!({ "type": "answered", "phone_call": "late" }));
+    server.told(EVENTS, json!({ "type": "completed", "duration": 185, "phone_call": "late" }));
+    let sid = CallSid::parse(&call).unwrap();
+    let row = server.wait(server.store.read(move |r| calls::get(r, Scope::Operator, sid))).unwrap().unwrap();
+    let (answered, ended) = (row.answered.unwrap(), row.ended.unwrap());
+    assert_eq!(ended.0 - answered.0, 185_000);
+    assert!(ended <= now().wall && row.started.unwrap() <= answered, "{row:?}");
+    assert_eq!(server.get(&format!("/Calls/{call}.json")).good(200)["duration"], "185");
+}
+
+/// A switch may name the parties by their URIs.
+#[test]
+fn the_parties_of_an_external_call_may_be_uris() {
+    let server = Server::start();
+    server.switchboard("");
+    for (to, from, caller) in [
+        ("sip:030123456@chorus:5060", "sip:alice@pbx.example.com;transport=tcp", "sip:alice@pbx.example.com"),
+        ("SIP:+4930123456@[2001:db8::1];user=phone", "sip:+14155550100@198.51.100.1", "+14155550100"),
+        ("tel:+49-30-123456", "tel:+1-415-555-0100", "+14155550100"),
+    ] {
+        let body = json!({ "to": to, "from": from, "source_ip": "203.0.113.50" });
+        let taken = server.carrier("POST", CALLS, &body.to_string()).good(200);
+        assert_eq!((&taken["to"], &taken["from"]), (&json!("+4930123456"), &json!(caller)), "{to}");
     }
 }
 
@@ -174,6 +210,16 @@ fn a_stream_of_an_external_call_is_kept_by_its_own_id() {
     let later = server
         .told(STREAMS, json!({ "type": "socket_mark", "media_stream_id": "s-1", "phone_call": "uuid-1" }));
     assert_eq!((&later["stream_sid"], &later["known"]), (&json!(sid), &json!(false)));
+    // Its id is enough once it is known (ruling 2.11); where another call has one of this name, that one needs its call.
+    let alone = json!({ "type": "disconnect", "media_stream_id": "s-1" });
+    assert_eq!(server.told(STREAMS, alone.clone())["stream_sid"], sid);
+    server.incoming("uuid-2");
+    let second = json!({ "type": "start", "media_stream_id": "s-1", "phone_call": "uuid-2" });
+    let second = server.told(STREAMS, second)["stream_sid"].clone();
+    assert_ne!(second, sid);
+    assert_eq!(server.told(STREAMS, alone)["stream_sid"], sid);
+    let again = json!({ "type": "disconnect", "media_stream_id": "s-1", "phone_call": "uuid-2" });
+    assert_eq!(server.told(STREAMS, again)["stream_sid"], second);
     let unknown = json!({ "type": "start", "media_stream_id": "s-2" }).to_string();
     assert_eq!(server.carrier("POST", STREAMS, &unknown).status, 404);
 }

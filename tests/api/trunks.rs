@@ -272,6 +272,7 @@ fn a_bad_field_is_pointed_at() {
         ("name", json!(5)),
         ("name", json!({"a": 1})),
         ("transport", json!("sctp")),
+        ("inbound_country", json!("XX")),
         ("tls_ca", json!("no certificate")),
         ("tls_certificate", json!(certificate().0)),
         ("tls_client_auth", json!(true)),
@@ -312,6 +313,17 @@ fn a_bad_field_is_pointed_at() {
         assert_eq!(reply.json()["errors"][0]["source"]["pointer"], pointer, "{body}");
     }
     assert_eq!(server.dump(), before);
+    // What is changed is what the path names (JSON:API, "Updating Resources").
+    let trunk = server.trunk(base());
+    let other = format!(
+        r#"{{"data":{{"type":"sip_trunk","id":"TK{}","attributes":{{"name":"x"}}}}}}"#,
+        "1".repeat(32)
+    );
+    let reply = server.carrier("PATCH", path(&trunk), &other);
+    assert_eq!((reply.status, &reply.json()["errors"][0]["source"]["pointer"]), (409, &json!("/data/id")));
+    let sid = path(&trunk).rsplit('/').next().unwrap();
+    let own = format!(r#"{{"data":{{"type":"sip_trunk","id":"{sid}","attributes":{{"name":"x"}}}}}}"#);
+    assert_eq!(server.carrier("PATCH", path(&trunk), &own).good(200)["data"]["attributes"]["name"], "x");
 }
 
 #[test]

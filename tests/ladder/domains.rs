@@ -9,7 +9,7 @@ use crate::security::secrets;
 use chorus::sid::TrunkSid;
 use chorus::sip::digest::server::ha1;
 use chorus::sip::event::Credentials;
-use chorus::store::rows::{NotificationRow, Purpose, TrunkMode, TrunkRow};
+use chorus::store::rows::{CallRow, Direction, NotificationRow, Purpose, TrunkMode, TrunkRow};
 use chorus::trunk::Snapshot;
 use std::sync::Arc;
 
@@ -184,14 +184,7 @@ pub(super) fn extension(n: u128, name: &str) -> TrunkRow {
 
 #[test]
 fn extension_calls_extension() {
-    let mut w = World::new(706);
-    w.phone("alice", 10);
-    w.phone("bob", 11);
-    w.without_trunk();
-    w.another_trunk(extension(0x81, "alice"));
-    w.another_trunk(extension(0x82, "bob"));
-    register(&mut w, 0, "alice", "chorus");
-    register(&mut w, 1, "bob", "chorus");
+    let mut w = two_extensions(706);
     w.phones[1].on_call = OnCall::Answer(500);
     w.dial_with(0, "bob", "alice", vec![]);
     w.until("both talk", |w| w.phones[0].answered && w.phones[1].answered);
@@ -205,6 +198,61 @@ fn extension_calls_extension() {
     let sentence =
         "Extension calls extension: a registered user dials another by name, media through Chorus.";
     ladder::check(w, "extension_calls_extension", sentence);
+}
+
+/// `alice` (phone 0) and `bob` are registered as users of the operator.
+fn two_extensions(seed: u64) -> World {
+    let mut w = World::new(seed);
+    w.phone("alice", 10);
+    w.phone("bob", 11);
+    w.without_trunk();
+    w.another_trunk(extension(0x81, "alice"));
+    w.another_trunk(extension(0x82, "bob"));
+    register(&mut w, 0, "alice", "chorus");
+    register(&mut w, 1, "bob", "chorus");
+    w
+}
+
+#[test]
+fn extension_is_busy() {
+    let mut w = two_extensions(709);
+    w.phones[1].on_call = OnCall::Refuse(486);
+    w.dial_with(0, "bob", "alice", vec![]);
+    over(&mut w);
+    assert_eq!((w.phones[0].ended[0].code, w.phones[0].answered), (486, false));
+    off(&mut w, 0);
+    off(&mut w, 1);
+    let sentence = "A busy extension: its 486 goes back, and the caller was never answered.";
+    ladder::check(w, "extension_is_busy", sentence);
+}
+
+/// What the caller's telephone shows is what became of the callee, and REST says the same of both legs.
+#[test]
+fn an_extension_that_is_not_reached_is_never_answered_for() {
+    for (n, (does, code, status)) in [
+        (Some(OnCall::Refuse(603)), 603, "busy"),
+        (Some(OnCall::Refuse(480)), 480, "no-answer"),
+        (Some(OnCall::Refuse(503)), 503, "failed"),
+        (Some(OnCall::Ring), 480, "no-answer"),
+        // It has not registered.
+        (None, 480, "no-answer"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut w = two_extensions(710 + n as u64);
+        match does {
+            Some(does) => w.phones[1].on_call = does,
+            None => off(&mut w, 1),
+        }
+        w.dial_with(0, "bob", "alice", vec![]);
+        w.run_ms(35_000);
+        let ended: Vec<u16> = w.phones[0].ended.iter().map(|e| e.code).collect();
+        assert_eq!((ended, w.phones[0].answered), (vec![code], false), "{code}");
+        w.run_ms(1_000);
+        let outer = w.store.all::<CallRow>().find(|c| c.direction == Direction::Inbound).unwrap();
+        assert_eq!((outer.status.as_str(), outer.ended_how.as_deref()), (status, Some("dial")), "{code}");
+    }
 }
 
 /// It is there, but nobody may call it now (ruling 2.9).

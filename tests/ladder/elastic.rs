@@ -358,6 +358,21 @@ fn elastic_foreign_caller_id() {
     ladder::check(w, "elastic_foreign_caller_id", "403 without a caller ID that is a number of the account.");
 }
 
+/// A `+` before them would make another country's numbers of them.
+#[test]
+fn what_is_no_number_of_the_world_is_not_dialled_as_one() {
+    for (n, dialled) in ["911", "01115550002", "123456", "1234567890123456", "201"].into_iter().enumerate() {
+        let mut w = behind(640 + n as u64, lists(Some("10.0.1.8/29"), None), |_| {});
+        w.phones[0].calls = Some(format!("sip:{dialled}@pbx.example.com"));
+        w.dial_with(0, dialled, "+15550001", vec![]);
+        over(&mut w);
+        assert_eq!(w.phones[0].ended[0].code, 404, "{dialled}");
+        w.run_ms(100);
+        let notes: Vec<u32> = w.store.all::<NotificationRow>().map(|n| n.code).collect();
+        assert_eq!((notes, w.phones[1].invite.is_some()), (vec![13_223], false), "{dialled}");
+    }
+}
+
 #[test]
 fn an_asserted_identity_is_a_caller_id() {
     let mut w = behind(614, lists(Some("10.0.1.8/29"), None), |_| {});
@@ -386,6 +401,23 @@ fn who_is_withheld_at_the_pbx_is_withheld_from_the_callee() {
     over(&mut w);
     w.run_ms(1_000);
     assert_eq!(verdict::hung_up(&outer(&w)), (Some("caller"), None), "the PBX called, and hung up");
+}
+
+/// Who calls is released because of the far end, whether that hung up or refused: nothing went wrong here.
+#[test]
+fn the_far_end_of_a_trunks_call_ends_it() {
+    for (n, does) in [OnCall::Answer(100), OnCall::Refuse(486), OnCall::Refuse(503)].into_iter().enumerate() {
+        let mut w = trunk(650 + n as u64, &[url(3, 10, 10)], |_| {});
+        let far = pbx(&mut w, 3, does);
+        w.dial(0, "+15550001");
+        w.run_ms(1_000);
+        if w.phones[far].answered {
+            w.hang_up(far);
+        }
+        over(&mut w);
+        w.run_ms(1_000);
+        assert_eq!(verdict::hung_up(&outer(&w)), (Some("chorus"), Some("dial")), "{n}");
+    }
 }
 
 /// As on a call to any number of the account: the number that was called is the account's, whatever the PBX says after it.

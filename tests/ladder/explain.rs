@@ -99,8 +99,7 @@ fn out_of_ports(w: &mut World) {
     over(w);
 }
 
-/// The status that the caller gets, and the code that is stored. A name is dialled by a document of ours, which ends when its Dial
-/// reaches nobody.
+/// The status that the caller gets, and the code that is stored.
 #[rustfmt::skip]
 const INBOUND: &[Row<(u16, u32)>] = &[
     ("no such number", "+15557777", |w| w.number(|n| n.number = "+15557777".to_owned()), |w| w.number(|n| n.number = OWN.to_owned()), (404, 32100)),
@@ -120,10 +119,10 @@ const INBOUND: &[Row<(u16, u32)>] = &[
     ("a name: suspended", "bob", bob_is_here, suspended, (480, 32100)),
     ("a name: max_channels", "bob", bob_is_here, one_channel_and_it_is_taken, (503, 32100)),
     ("a name: max_minutes_per_day", "bob", bob_is_here, without_minutes, (486, 10004)),
-    ("a name: not registered", "bob", bob_is_here, |w| off(w, 1), (200, 32009)),
+    ("a name: not registered", "bob", bob_is_here, |w| off(w, 1), (480, 32009)),
     ("a name: its trunk is full", "bob", bob_is_here, |w| {
         w.another_trunk(TrunkRow { max_channels: Some(0), ..extension(0x82, "bob") });
-    }, (200, 13224)),
+    }, (480, 13224)),
 ];
 
 #[test]

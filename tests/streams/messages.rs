@@ -137,11 +137,14 @@ fn other_orders_extra_keys_escapes_and_loose_base64_are_understood() {
     assert_eq!(read(&format!(r#"{{"event":"stop","streamSid":"{SID}"}}"#)), Ok(Incoming::Stop(vec![])));
     assert_eq!(read(r#"{"event":"stop"}"#), Ok(Incoming::Stop(vec![])));
     for text in [
-        r#"{"event":"stop","customParameters":{"X-Outcome":"agent","To":"me","X-Bad\r\nBye":"1","X-Line":"a\nb","X-N":1}}"#,
+        r#"{"event":"stop","customParameters":{"X-Outcome":"agent","To":"me","X-Bad\r\nBye":"1","X-Line":"a\nb","X-N":{"a":1},"X-M":null}}"#,
         r#"{"event":"stop","stop":{"customParameters":{"X-Outcome":"agent"}}}"#,
     ] {
         assert_eq!(read(text), Ok(Incoming::Stop(vec![("X-Outcome".into(), "agent".into())])), "{text}");
     }
+    let figures = r#"{"event":"stop","customParameters":{"X-Score":9,"X-Done":true}}"#;
+    let told = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(read(figures), Ok(Incoming::Stop(vec![told("X-Done", "true"), told("X-Score", "9")])));
     for odd in [r#""stop":true"#, r#""customParameters":[1]"#, r#""stop":{"customParameters":null}"#] {
         assert_eq!(read(&format!(r#"{{"event":"stop",{odd}}}"#)), Ok(Incoming::Stop(vec![])), "{odd}");
     }

@@ -314,6 +314,10 @@ impl Call {
             self.hush(cx);
             return self.trunking_over(cx, &trunking, d.last.map(|(_, outcome)| outcome));
         }
+        if self.program.by_name && !self.leg.answered {
+            self.hush(cx);
+            return self.refused_by_name(cx, d.last.map(|(_, outcome)| outcome));
+        }
         let params = d.action_params(cx, self.row.account);
         self.hush(cx);
         self.next(cx, twiml::Event::Dialled { params });
