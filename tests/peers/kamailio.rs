@@ -196,6 +196,28 @@ async fn a_phone_behind_the_proxy_is_called() {
     s.conversation(phone).await;
 }
 
+/// Its calls come back by the Path that the proxy wrote into its REGISTER; the proxy lets nothing else through.
+#[tokio::test]
+async fn a_phone_that_registers_through_a_proxy_is_called_through_it() {
+    if !both_installed() {
+        return;
+    }
+    let s = scene_with("kamailio-path", false).await;
+    let proxy = Kamailio::start(&s, "MD5", &["EDGE"]).await;
+    s.server.sip_trunk("client_credentials", &[("username", "alice"), ("password", PASSWORD)]).await;
+    let account = format!(
+        "<sip:alice@{}>;outbound=\"sip:{};lr\";auth_user=alice;auth_pass={PASSWORD};regint=60;answermode=auto;\
+         audio_codecs=PCMU\n",
+        s.server.sip, proxy.at
+    );
+    let mut phone = Baresip::with(&s.place, s.peer, &account, &[]);
+    phone.says("200 OK").await;
+    let trunks = s.server.carrier("/carrier/v1/sip_trunks").await.to_string();
+    assert!(trunks.contains(&format!("\"source\":\"{}\"", proxy.at)), "{trunks}");
+    s.calls("sip:alice@chorus").await;
+    s.conversation(phone).await;
+}
+
 /// A certificate of an authority that nobody else knows, in the PBX's folder; the authority.
 pub(super) fn certify(dir: &Path) -> String {
     certify_each(dir, &["pbx"])
