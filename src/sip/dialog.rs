@@ -91,6 +91,7 @@ impl Dialog {
             route_set,
             local_cseq,
             flow,
+            hidden: is_behind_nat(invite, &flow),
         };
         Dialog { remote_cseq: invite.cseq().map(|c| c.number), ..Dialog::of(ids) }
     }
@@ -110,6 +111,7 @@ impl Dialog {
             route_set,
             local_cseq: response.cseq().map_or(1, |c| c.number),
             flow,
+            hidden: false,
         };
         Dialog::of(ids)
     }
@@ -133,6 +135,7 @@ impl Dialog {
     pub fn refresh(&mut self, target: Option<String>) {
         if let Some(target) = target {
             self.datagrams &= target == self.ids.remote_target;
+            self.ids.hidden &= address(&target) == address(&self.ids.remote_target);
             self.ids.remote_target = target;
         }
     }
@@ -156,7 +159,8 @@ impl Dialog {
     /// not looked up again: the way the dialog came is known to work. It goes by the transport that the next hop asks for.
     pub fn destination(&self) -> Flow {
         let flow = self.ids.flow;
-        if flow.transport != Transport::Udp && flow.conn != 0 {
+        let datagrams = flow.transport == Transport::Udp;
+        if (!datagrams && flow.conn != 0) || (datagrams && self.ids.hidden) {
             return flow;
         }
         let first = self.ids.route_set.first().and_then(|r| NameAddr::parse(r).ok()).map(|r| r.uri);
@@ -193,6 +197,21 @@ impl Dialog {
             .header("Call-ID", &ids.call_id)
             .header("CSeq", &format!("{cseq} {method}"))
     }
+}
+
+/// Does a NAT stand between us and who sent this INVITE? The address that it calls its own, in its Via and in its Contact, is not the one
+/// that it came from, and no proxy has passed it on. Inner addresses need not be private ones: some networks use what is others'.
+fn is_behind_nat(invite: &Message, flow: &Flow) -> bool {
+    let direct = invite.headers.elements("Via").len() == 1 && !invite.headers.has("Record-Route");
+    let own = invite.via().and_then(|via| via.ip());
+    let contact = invite.contact().and_then(|c| address(&c.uri.to_string()));
+    direct && own.is_some_and(|own| own != flow.remote.ip().to_canonical() && Some(own) == contact)
+}
+
+/// Of the next hop that a URI names, if it is written as an address.
+pub fn address(uri: &str) -> Option<IpAddr> {
+    let ip: IpAddr = Uri::parse(uri).ok()?.next_host().parse().ok()?;
+    Some(ip.to_canonical())
 }
 
 /// Does this address, which a peer wrote, mean nothing here? One of a private network that its messages do not come from.

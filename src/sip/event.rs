@@ -94,6 +94,9 @@ pub struct DialogIds {
     pub local_cseq: u32,
     /// Where its last message came from or went.
     pub flow: Flow,
+    /// A NAT hides the peer's Contact, though it may not look like it: its datagrams go to `flow`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// An INVITE outside a dialog, as the call needs it.

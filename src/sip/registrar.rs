@@ -10,6 +10,7 @@
 mod index;
 
 use super::check::Refusal;
+use super::dialog::address;
 use super::event::{Flow, Transport};
 use super::wire::{Message, NameAddr, Scheme, quote};
 use crate::clock::{Mono, Now, Wall};
@@ -18,6 +19,7 @@ use crate::store::rows::{BindingRow, Registrant};
 use index::Index;
 pub use index::{NUDGE, NUDGE_EVERY};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Granted where nothing is asked, and at most.
@@ -209,6 +211,15 @@ impl Registrar {
     pub fn is_bound(&self, user: &str, flow: &Flow) -> bool {
         let mut list = self.users.get(user).into_iter().flatten();
         list.any(|l| l.row.flow.remote == flow.remote && l.row.flow.transport == flow.transport)
+    }
+
+    /// Did a telephone of this user register from there, over UDP and a NAT, whose own address is this one?
+    pub fn is_behind_nat(&self, user: &str, flow: &Flow, own: IpAddr) -> bool {
+        let mut rows = self.users.get(user).into_iter().flatten().map(|l| &l.row);
+        own != flow.remote.ip().to_canonical()
+            && rows.any(|row| {
+                row.flow.remote == flow.remote && index::is_hidden(row) && address(&row.contact) == Some(own)
+            })
     }
 
     /// All of them.

@@ -125,7 +125,8 @@ impl Switch {
                 return format!("refused {remote} with {code}: {words}");
             }
             let trunks = &switch.tables.trunks;
-            let known = !trunks.identify(remote.ip()).is_empty();
+            // A trunk that asks for a certificate does not know an address alone.
+            let known = trunks.identify(remote.ip()).iter().any(|sid| !trunks.asks_for_certificate(*sid));
             let why = if known { String::new() } else { trunks.stranger(remote.ip()) };
             format!("dropped from {remote}: {words}. {why}")
         });

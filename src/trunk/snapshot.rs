@@ -210,11 +210,22 @@ impl Snapshot {
 
     /// Why a stranger is one: what would have matched, for the log, which is the operator's.
     pub fn stranger(&self, source: IpAddr) -> String {
-        let mut out = vec![format!("No trunk has {source} in its inbound_source_ips.")];
+        let mut out = Vec::new();
+        if self.identify(source).is_empty() {
+            out.push(format!("No trunk has {source} in its inbound_source_ips."));
+        }
         for trunk in self.trunks.iter().take(EXPLAIN_MAX) {
-            let sources = trunk.inbound_source_ips.join(", ");
-            let sources = if sources.is_empty() { "no source at all".to_owned() } else { sources };
-            out.push(format!("{} would have matched from {sources}.", describe(trunk)));
+            let sources = match trunk.inbound_source_ips.join(", ") {
+                none if none.is_empty() && self.is_known_by_certificate(trunk.sid) => "anywhere".to_owned(),
+                none if none.is_empty() => "no source at all".to_owned(),
+                sources => sources,
+            };
+            let by = if trunk.tls.client_auth {
+                ", over TLS with a certificate that its tls_ attributes name"
+            } else {
+                ""
+            };
+            out.push(format!("{} would have matched from {sources}{by}.", describe(trunk)));
         }
         if self.trunks.is_empty() {
             out.push("There is no trunk yet: POST /carrier/v1/sip_trunks makes one.".to_owned());

@@ -108,13 +108,18 @@ static TURN: LazyLock<Mutex<u64>> = LazyLock::new(|| Mutex::new(chorus::api::rng
 /// From 10,000 on, below the range from which the kernel gives ports to others and the servers' for RTP.
 const PORTS: u64 = 9_000;
 
-/// A port that nothing uses, for UDP and TCP. The one above it is nobody's either: baresip listens for TLS there.
+/// A port that nothing uses, for UDP and TCP, and the one behind it, which baresip takes for TLS whether it is asked to or not.
 pub fn free() -> SocketAddr {
+    let is_free = |port: u16| {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let all = std::net::TcpListener::bind(address).is_ok() && std::net::UdpSocket::bind(address).is_ok();
+        all.then_some(address)
+    };
     loop {
         let mut turn = TURN.lock().unwrap();
         *turn = (*turn + 2) % PORTS;
-        let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + *turn as u16));
-        if std::net::TcpListener::bind(address).is_ok() && std::net::UdpSocket::bind(address).is_ok() {
+        let port = 10_000 + *turn as u16;
+        if let (Some(address), Some(_)) = (is_free(port), is_free(port + 1)) {
             return address;
         }
     }

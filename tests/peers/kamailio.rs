@@ -3,7 +3,7 @@
 use super::baresip::{Baresip, NUMBER, Scene, scene_in, scene_with};
 use super::{installed, scenario};
 use crate::fault::child::{Place, free};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -23,13 +23,18 @@ struct Kamailio {
 
 impl Kamailio {
     async fn start(s: &Scene, algorithm: &str, defines: &[&str]) -> Kamailio {
+        Kamailio::in_front_of(s, &s.server.sip.to_string(), algorithm, defines).await
+    }
+
+    /// `chorus`: where it sends calls for the bot, with PROXY.
+    async fn in_front_of(s: &Scene, chorus: &str, algorithm: &str, defines: &[&str]) -> Kamailio {
         let (at, secure) = (free(), free());
         let text = std::fs::read_to_string(scenario("kamailio").with_extension("cfg")).unwrap();
         let text = text
             .replace("AT", &at.to_string())
             .replace("SECURE", &secure.to_string())
             .replace("FOLDER", &s.place.dir.display().to_string())
-            .replace("CHORUS", &s.server.sip.to_string())
+            .replace("CHORUS", chorus)
             .replace("PHONE", &s.peer.to_string())
             .replace("ALGORITHM", algorithm);
         let file = s.place.dir.join("kamailio.cfg");
@@ -191,18 +196,49 @@ async fn a_phone_behind_the_proxy_is_called() {
     s.conversation(phone).await;
 }
 
+/// Its calls come back by the Path that the proxy wrote into its REGISTER; the proxy lets nothing else through.
+#[tokio::test]
+async fn a_phone_that_registers_through_a_proxy_is_called_through_it() {
+    if !both_installed() {
+        return;
+    }
+    let s = scene_with("kamailio-path", false).await;
+    let proxy = Kamailio::start(&s, "MD5", &["EDGE"]).await;
+    s.server.sip_trunk("client_credentials", &[("username", "alice"), ("password", PASSWORD)]).await;
+    let account = format!(
+        "<sip:alice@{}>;outbound=\"sip:{};lr\";auth_user=alice;auth_pass={PASSWORD};regint=60;answermode=auto;\
+         audio_codecs=PCMU\n",
+        s.server.sip, proxy.at
+    );
+    let mut phone = Baresip::with(&s.place, s.peer, &account, &[]);
+    phone.says("200 OK").await;
+    let trunks = s.server.carrier("/carrier/v1/sip_trunks").await.to_string();
+    assert!(trunks.contains(&format!("\"source\":\"{}\"", proxy.at)), "{trunks}");
+    s.calls("sip:alice@chorus").await;
+    s.conversation(phone).await;
+}
+
 /// A certificate of an authority that nobody else knows, in the PBX's folder; the authority.
 pub(super) fn certify(dir: &Path) -> String {
+    certify_each(dir, &["pbx"])
+}
+
+/// One for each name, all of one authority.
+fn certify_each(dir: &Path, names: &[&str]) -> String {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let authority = params.self_signed(&key).unwrap().pem();
     let issuer = Issuer::new(params, key);
-    let own = KeyPair::generate().unwrap();
-    let made =
-        CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&own, &issuer).unwrap();
-    std::fs::write(dir.join("pbx-cert.pem"), made.pem()).unwrap();
-    std::fs::write(dir.join("pbx-key.pem"), own.serialize_pem()).unwrap();
+    for name in names {
+        let own = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        // Of the name of its authority it would count as its own.
+        params.distinguished_name.push(DnType::CommonName, *name);
+        std::fs::write(dir.join(format!("{name}-cert.pem")), params.signed_by(&own, &issuer).unwrap().pem())
+            .unwrap();
+        std::fs::write(dir.join(format!("{name}-key.pem")), own.serialize_pem()).unwrap();
+    }
     authority
 }
 
@@ -234,4 +270,71 @@ async fn a_registration_over_tls_carries_calls_both_ways() {
         }
         s.conversation(phone).await;
     }
+}
+
+/// A proxy that shows a certificate of its own and believes nobody without one, in front of a server that is shown it by a trunk and
+/// has no other way to know the proxy.
+async fn mutual(name: &str, more: impl Fn(&Path) -> Vec<(&'static str, String)>) -> (Scene, Kamailio) {
+    let mut place = Place::new(name);
+    let listens = free();
+    place.extra.push(("CHORUS_SIP_TLS_LISTEN", listens.to_string()));
+    let s = scene_in(place, false).await;
+    let dir = &s.place.dir;
+    let authority = certify_each(dir, &["pbx", "chorus"]);
+    let ours = std::fs::read_to_string(dir.join("sip-tls/ca.pem")).unwrap();
+    std::fs::write(dir.join("authorities.pem"), format!("{authority}{ours}")).unwrap();
+    let chorus = format!("{listens};transport=tls");
+    let proxy = Kamailio::in_front_of(&s, &chorus, "MD5", &["TLS", "MUTUAL", "PROXY"]).await;
+    let at = proxy.secure.to_string();
+    let more = more(dir);
+    let more = more.iter().map(|(name, value)| (*name, value.as_str()));
+    let trunk = [("outbound_host", at.as_str()), ("transport", "tls"), ("tls_ca", &authority)];
+    s.server.sip_trunk("ip_address", &trunk.into_iter().chain(more).collect::<Vec<_>>()).await;
+    (s, proxy)
+}
+
+/// What the server shows.
+fn shown(dir: &Path) -> Vec<(&'static str, String)> {
+    let read = |file: &str| std::fs::read_to_string(dir.join(file)).unwrap();
+    vec![("tls_certificate", read("chorus-cert.pem")), ("tls_private_key", read("chorus-key.pem"))]
+}
+
+#[tokio::test]
+async fn a_proxy_that_shows_its_certificate_is_let_in_by_nothing_else() {
+    if !both_installed() || !knows_tls() {
+        return;
+    }
+    let (s, proxy) = mutual("kamailio-mutual-in", |_| vec![("tls_client_auth", "true".to_owned())]).await;
+    let dial = format!("/dial sip:{NUMBER}@{}", proxy.at);
+    let phone = Baresip::start(&s.place, s.peer, &["-e", &dial]);
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_certificate_of_us_gets_it() {
+    if !both_installed() || !knows_tls() {
+        return;
+    }
+    let (s, _proxy) = mutual("kamailio-mutual-out", shown).await;
+    let mut phone = Baresip::start(&s.place, s.peer, &[]);
+    phone.says("baresip is ready").await;
+    s.calls(PHONE).await;
+    s.conversation(phone).await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_gets_no_certificate_of_us_takes_no_call() {
+    if !both_installed() || !knows_tls() {
+        return;
+    }
+    let (s, _proxy) = mutual("kamailio-mutual-none", |_| vec![]).await;
+    s.calls(PHONE).await;
+    let wants = "it wants a certificate of us (tls_certificate and tls_private_key of the trunk)";
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    let said = async {
+        while !s.place.log_text().contains(wants) {
+            looks.tick().await;
+        }
+    };
+    assert!(tokio::time::timeout(LIMIT, said).await.is_ok(), "{}", s.place.log_text());
 }

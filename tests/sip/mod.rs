@@ -16,6 +16,7 @@ mod lost;
 mod machines;
 pub mod names;
 mod net;
+mod notices;
 mod offers;
 mod oracle;
 mod outbound;

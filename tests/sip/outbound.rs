@@ -547,6 +547,7 @@ fn former() -> DialogIds {
         route_set: vec![],
         local_cseq: 7,
         flow: udp(US, PEER),
+        hidden: false,
     }
 }
 

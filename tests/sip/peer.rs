@@ -195,7 +195,7 @@ impl Bench {
     /// Our tag in the inbound dialog.
     pub fn tag(&self) -> String {
         let answer = self.sent.iter().rev().map(|(_, m)| m).find(|m| m.code().is_some_and(|c| c >= 180));
-        answer.unwrap().to_tag().unwrap()
+        answer.and_then(Message::to_tag).or_else(|| self.raw.iter().rev().find_map(tag_of)).unwrap()
     }
 
     /// An outbound INVITE on its way to these targets.
@@ -231,6 +231,13 @@ impl Bench {
         let text = response(request.unwrap(), code, extra, to_tag, body);
         self.get(&text);
     }
+}
+
+/// Our tag in an answer that repeats the Vias of proxies.
+fn tag_of(raw: &Bytes) -> Option<String> {
+    let text = String::from_utf8_lossy(raw);
+    let to = text.lines().find(|line| line.starts_with("To:"))?;
+    Some(to.split_once(";tag=")?.1.to_owned())
 }
 
 /// A response as a peer would write it.

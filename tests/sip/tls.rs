@@ -12,10 +12,15 @@ use chorus::store::rows::{TrunkRow, TrunkTls};
 use chorus::trunk::Snapshot;
 use chorus::trunk::tls::fingerprint;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 const OURS: TrunkSid = TrunkSid(1);
 
@@ -261,6 +266,32 @@ fn a_trunk_that_asks_for_a_certificate_is_known_by_nothing_else() {
             let mut d = caller(4, TrunkTls::default(), None).await;
             d.tell(over_trunk(format!("sip:bob@{}", b.transport.local_addr())));
             until(&mut b, &mut d, |e| matches!(e, SipEvent::Refused { code: 0, .. })).await;
+        }
+    });
+}
+
+/// A peer that took its session up again would show no certificate though a trunk has asked for one since.
+#[test]
+fn every_connection_is_shaken_hands_on_anew() {
+    run(async {
+        let house = Authority::new();
+        let (_b, at, _shown) = listener(2, &house.certificate("localhost", false), vec![]).await;
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(house.pem.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            let config = ClientConfig::builder_with_provider(provider.clone());
+            let config = config.with_protocol_versions(&[version]).unwrap();
+            let config = Arc::new(config.with_root_certificates(roots.clone()).with_no_client_auth());
+            for _ in 0..2 {
+                let stream = TcpStream::connect(at).await.unwrap();
+                let host = ServerName::try_from("localhost").unwrap();
+                let mut stream = TlsConnector::from(config.clone()).connect(host, stream).await.unwrap();
+                // Tickets come before whatever else the server has to say.
+                stream.write_all(b"\r\n\r\n").await.unwrap();
+                stream.read_exact(&mut [0; 2]).await.unwrap();
+                assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Full), "{version:?}");
+            }
         }
     });
 }

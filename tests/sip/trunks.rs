@@ -83,6 +83,15 @@ fn a_refusal_says_what_would_have_matched() {
         stranger.contains("No trunk has 198.51.100.1") && stranger.contains("192.0.2.0/24"),
         "{stranger}"
     );
+    let mut certified = [trunk(2, &["192.0.2.0/24"]), trunk(3, &[])];
+    certified.iter_mut().for_each(|trunk| trunk.tls.client_auth = true);
+    let [listed, anywhere] =
+        certified.map(|trunk| Snapshot::new(vec![trunk], vec![]).stranger(ip("192.0.2.1")));
+    assert!(listed.contains("from 192.0.2.0/24, over TLS with a certificate"), "{listed}");
+    assert!(
+        !listed.contains("No trunk") && anywhere.contains("from anywhere, over TLS"),
+        "{listed} {anywhere}"
+    );
     let none = Snapshot::default().stranger(ip("192.0.2.1"));
     assert!(none.contains("POST /carrier/v1/sip_trunks"), "{none}");
     // What is another's is for the operator alone.

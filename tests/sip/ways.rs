@@ -147,3 +147,37 @@ fn a_bye_takes_the_transport_that_the_contact_asks_for() {
     b.respond("BYE", 200, "", "", "");
     b.over();
 }
+
+/// What it calls its own, in Via and Contact, is not where it came from: the NAT lets in only what goes back there. Who writes something
+/// else, or stands behind a proxy, wants its requests where it says.
+#[test]
+fn a_phone_behind_a_nat_with_an_inner_address_that_looks_public_is_reached_where_it_came_from() {
+    let via = "10.0.0.2:5060;branch=z9hG4bKfirst;rport";
+    for (its, contact, more, to) in [
+        ("192.0.2.7:5062", "192.0.2.7:5062", "", PEER),
+        ("192.0.2.7:5062", "192.0.2.7:5062;transport=tcp", "", PEER),
+        ("[2001:db8::7]:5062", "[2001:db8::7]:5062", "", PEER),
+        ("192.0.2.7:5062", "192.0.2.9:5062", "", "192.0.2.9:5062"),
+        ("phone.example:5062", "192.0.2.7:5062", "", "192.0.2.7:5062"),
+        ("10.0.0.2:5062", "192.0.2.7:5062", "", "192.0.2.7:5062"),
+        (
+            "192.0.2.7:5062",
+            "192.0.2.7:5062",
+            "Via: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKinner",
+            "192.0.2.7:5062",
+        ),
+        ("192.0.2.7:5062", "192.0.2.7:5062", "Record-Route: <sip:192.0.2.8;lr>", "192.0.2.8:5060"),
+    ] {
+        let mut b = Bench::new();
+        let mut invite = Req::new("INVITE").without_contact().with(&format!("Contact: <sip:peer@{contact}>"));
+        if !more.is_empty() {
+            invite = invite.with(more);
+        }
+        b.get(&invite.sdp().text().replace(via, &via.replace("10.0.0.2:5060", its)));
+        b.tell(SipCmd::Answer { leg: IN, body: SDP.into(), headers: vec![] });
+        let tag = b.tag();
+        b.get(&Req::new("ACK").us(&tag).branch("ack").text());
+        b.tell(SipCmd::Hangup { leg: IN, cause: Cause::new(200, "Done"), headers: vec![] });
+        assert_eq!(b.last_flow(), udp(US, to), "{its} {contact} {more}");
+    }
+}

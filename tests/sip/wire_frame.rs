@@ -1,6 +1,6 @@
 //! Messages out of a stream.
 
-use super::samples::text_invite;
+use super::samples::{invite, text_invite};
 use chorus::sip::wire::{BODY_MAX, Frame, Framer, HEAD_MAX, Verdict, read_datagram};
 
 fn frames(data: &[u8], step: usize) -> Vec<Frame> {
@@ -84,14 +84,26 @@ fn a_length_that_is_not_one_breaks_the_stream_after_an_answer() {
 #[test]
 fn limits_end_a_stream() {
     let endless = "a".repeat(HEAD_MAX + 10);
-    assert_eq!(frames(endless.as_bytes(), 1_000), [Frame::TooBig { head: None }]);
+    let found = frames(endless.as_bytes(), 1_000);
+    let [Frame::TooBig { head }] = &found[..] else { panic!("{found:?}") };
+    assert!(matches!(read_datagram(head), Verdict::Drop { .. }), "nobody knows whom to answer");
     let text = text_invite();
+    let refused = |stream: &str, step: usize| {
+        let found = frames(stream.as_bytes(), step);
+        let [Frame::TooBig { head }] = &found[..] else { panic!("{found:?}") };
+        let Verdict::Refuse { message, code, .. } = read_datagram(head) else { panic!("{head:?}") };
+        assert_eq!((code, message.call_id()), (513, invite().call_id()));
+    };
+    // Lines without end, a line without end, a blank line too late.
+    for filler in ["X-Pad: y\r\n".repeat(HEAD_MAX / 5), format!("X-Pad: {}\r\n", "y".repeat(HEAD_MAX * 2))] {
+        let long = text.replacen("\r\n\r\n", &format!("\r\n{filler}\r\n"), 1);
+        [1_000, 40_000, long.len()].iter().for_each(|step| refused(&long, *step));
+    }
     let at = text.find("Content-Length: ").unwrap();
     let big = format!("{}Content-Length: {}\r\n\r\n", &text[..at], BODY_MAX + 1);
-    let found = frames(big.as_bytes(), 50);
-    assert!(matches!(&found[..], [Frame::TooBig { head: Some(_) }]), "{found:?}");
+    refused(&big, 50);
     let huge = format!("{}Content-Length: 99999999999999999999999\r\n\r\n", &text[..at]);
-    assert!(matches!(&frames(huge.as_bytes(), 50)[..], [Frame::TooBig { head: Some(_) }]));
+    refused(&huge, 50);
 }
 
 #[test]

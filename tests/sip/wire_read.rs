@@ -205,6 +205,15 @@ fn too_much_is_513() {
     assert_eq!(refused(&text.replace("Max-Forwards", &format!("{many}Max-Forwards"))).0, 513);
     let long = format!("X-L: {}\r\n", "a".repeat(HEAD_MAX));
     assert_eq!(refused(&text.replace("Max-Forwards", &format!("{long}Max-Forwards"))).0, 513);
+    // Wherever the fields stand that the answer repeats.
+    for too_much in [many, long] {
+        let read = read(&text.replacen("\r\n", &format!("\r\n{too_much}"), 1));
+        let Verdict::Refuse { message, code: 513, .. } = read else { panic!("{read:?}") };
+        let plain = invite();
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            assert_eq!(message.headers.text(name), plain.headers.text(name), "{name}");
+        }
+    }
 }
 
 fn response(first: &str) -> String {

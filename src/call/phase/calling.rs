@@ -165,5 +165,6 @@ pub(in crate::call) fn early_dialog(cx: &mut Cx<'_>, target: &str) -> DialogIds 
         route_set: Vec::new(),
         local_cseq: 1,
         flow: Flow { transport: Transport::Udp, remote: nowhere, local: nowhere, conn: 0 },
+        hidden: false,
     }
 }

@@ -67,7 +67,8 @@ impl Endpoint {
 
     /// The first 2xx of a leg that waits for it.
     fn on_answer(&mut self, now: Mono, id: LegId, flow: Flow, message: &Message) {
-        let dialog = Dialog::uac(message, flow);
+        let mut dialog = Dialog::uac(message, flow);
+        dialog.ids.hidden = self.answers_behind_nat(id, &flow, message);
         let Some(leg) = self.leg_mut(id) else { return };
         let own = leg.dialog.ids.local_cseq;
         let number = message.cseq().map_or(own, |c| c.number);

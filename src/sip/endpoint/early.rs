@@ -15,7 +15,7 @@ use super::leg::{Calling, Leg, Phase};
 use super::{Endpoint, User};
 use crate::clock::Mono;
 use crate::sid::TrunkSid;
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, address};
 use crate::sip::event::{Flow, LegId};
 use crate::sip::wire::{Message, Method, RAck};
 use crate::trunk::manners::Manners;
@@ -46,8 +46,10 @@ impl Endpoint {
     pub(super) fn on_early(&mut self, now: Mono, id: LegId, flow: Flow, message: &Message) -> bool {
         // Our own 100 names a tag, too, but no contact.
         let Some(tag) = message.to_tag().filter(|_| message.code() > Some(100)) else { return true };
+        let hidden = self.answers_behind_nat(id, &flow, message);
         let Some(Phase::Calling(calling)) = self.leg_mut(id).map(|l| &mut l.phase) else { return true };
         let Some(early) = calling.early_dialog(&tag, flow, message) else { return true };
+        early.dialog.ids.hidden = hidden;
         let Some(rseq) = message.rseq().filter(|_| message.requires("100rel")) else { return true };
         if early.rseq.is_some_and(|last| rseq != last.wrapping_add(1)) {
             return false;
@@ -56,6 +58,15 @@ impl Endpoint {
         early.answered |= message.sdp().is_some();
         self.send_prack(now, id, &tag, rseq, message);
         true
+    }
+
+    /// Is this an answer of a telephone that registered here over a NAT, to whose Contact no proxy leads?
+    pub(super) fn answers_behind_nat(&self, id: LegId, flow: &Flow, message: &Message) -> bool {
+        let Some(Phase::Calling(calling)) = self.legs.get(&id).map(|l| &l.phase) else { return false };
+        let direct = !message.headers.has("Record-Route");
+        let own = message.contact().filter(|_| direct).and_then(|c| address(&c.uri.to_string()));
+        let user = calling.cmd.registered.as_ref();
+        user.zip(own).is_some_and(|(user, own)| self.registrar.is_behind_nat(user, flow, own))
     }
 
     fn send_prack(&mut self, now: Mono, id: LegId, tag: &str, rseq: u32, message: &Message) {

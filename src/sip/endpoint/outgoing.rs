@@ -28,6 +28,7 @@ pub(super) fn outbound(cmd: InviteCmd, manners: Manners, named_transport: bool, 
         route_set: Vec::new(),
         local_cseq,
         flow: NO_FLOW,
+        hidden: false,
     };
     let calling = Calling {
         asked: cmd.uri.clone(),

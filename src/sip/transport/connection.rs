@@ -146,8 +146,7 @@ impl Connection<'_> {
                         heard(true);
                         continue;
                     }
-                    Frame::Broken { head, .. } => (head, true),
-                    Frame::TooBig { head } => (head.unwrap_or_default(), true),
+                    Frame::Broken { head, .. } | Frame::TooBig { head } => (head, true),
                 };
                 // Waiting here stops reading, and TCP slows the peer down.
                 let arrived = std::time::Instant::now();

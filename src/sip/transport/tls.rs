@@ -16,6 +16,7 @@ use crate::store::rows::{TrunkRow, TrunkTls};
 use crate::trunk::tls::Rules;
 use guests::Guests;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::NoServerSessionStorage;
 use rustls::{RootCertStore, ServerConfig};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -130,11 +131,15 @@ impl Tls {
         let acceptor = match shown {
             Some(current) => {
                 let provider = Arc::new(rustls::crypto::ring::default_provider());
-                let config = ServerConfig::builder_with_provider(provider)
+                let mut config = ServerConfig::builder_with_provider(provider)
                     .with_safe_default_protocol_versions()
                     .map_err(|e| e.to_string())?
                     .with_client_cert_verifier(guests.clone())
                     .with_cert_resolver(current);
+                // A session that is taken up again brings the certificate of its beginning, or none: whoever began one before a trunk
+                // asked would stay a stranger. Connections of SIP stand for long.
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                config.send_tls13_tickets = 0;
                 Some(TlsAcceptor::from(Arc::new(config)))
             }
             None => None,

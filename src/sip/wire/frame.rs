@@ -33,10 +33,10 @@ pub enum Frame {
         /// For the log.
         words: &'static str,
     },
-    /// Longer than the limits: answer 513 to `head` if there is one, then close.
+    /// Longer than the limits: answer `head` (`read_datagram` refuses it, with 513 if it is SIP), then close.
     TooBig {
-        /// The header section, if it was within its own limit.
-        head: Option<Bytes>,
+        /// The header section, or as much of it as came.
+        head: Bytes,
     },
 }
 
@@ -78,16 +78,20 @@ impl Framer {
                 return None;
             }
             let Some(end) = self.head_end() else {
-                return (self.buffer.len() > HEAD_MAX).then(|| self.die(Frame::TooBig { head: None }));
+                return (self.buffer.len() > HEAD_MAX).then(|| {
+                    self.buffer.extend_from_slice(b"\r\n\r\n");
+                    self.too_big()
+                });
             };
             if end > HEAD_MAX {
-                return Some(self.die(Frame::TooBig { head: None }));
+                self.buffer.truncate(end);
+                return Some(self.too_big());
             }
             match self.body_length(end) {
                 Ok(body) if body <= BODY_MAX => self.need = end.checked_add(body),
                 Ok(_) => {
-                    let head = self.buffer.split_to(end).freeze();
-                    return Some(self.die(Frame::TooBig { head: Some(head) }));
+                    self.buffer.truncate(end);
+                    return Some(self.too_big());
                 }
                 Err(words) => {
                     let head = self.buffer.split_to(end);
@@ -159,6 +163,12 @@ impl Framer {
         }
         let length = length.unwrap_or(0);
         Ok(usize::try_from(length).unwrap_or(usize::MAX))
+    }
+
+    /// What is held is its head.
+    fn too_big(&mut self) -> Frame {
+        let head = self.buffer.split().freeze();
+        self.die(Frame::TooBig { head })
     }
 
     fn die(&mut self, last: Frame) -> Frame {

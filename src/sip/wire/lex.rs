@@ -52,6 +52,12 @@ pub(super) fn leading(buf: &[u8]) -> usize {
     buf.iter().take_while(|b| matches!(b, b'\r' | b'\n' | 0)).count()
 }
 
+/// What every answer repeats: kept of a message beyond the limits, too, so that whoever sent it learns which one that was.
+fn answers_need(span: &Span, spans: &[Span]) -> bool {
+    let copied = matches!(span.known, Known::Via | Known::From | Known::To | Known::CallId | Known::CSeq);
+    copied && !spans.iter().any(|s| s.known == span.known)
+}
+
 /// Reads header fields from `at` to the blank line.
 pub(super) fn index(buf: &[u8], mut at: usize) -> Index {
     let mut spans = Vec::with_capacity(SPANS);
@@ -76,11 +82,12 @@ pub(super) fn index(buf: &[u8], mut at: usize) -> Index {
         match field(buf, at, end) {
             Ok(_) if lone_cr => fault = fault.or(Some((400, "Lone CR in a header"))),
             Ok(span) if spans.len() < HEADERS_MAX => spans.push(span),
+            Ok(span) if answers_need(&span, &spans) => spans.push(span),
             Ok(_) => fault = fault.or(Some((513, "Too many header fields"))),
             Err(words) => fault = fault.or(Some((400, words))),
         }
         if next > HEAD_MAX {
-            return Index { spans, body_at: buf.len(), fault: Some((513, "Header section too long")) };
+            fault = Some((513, "Header section too long"));
         }
         at = next;
     }
@@ -154,7 +161,11 @@ fn body(bytes: &Bytes, index: &Index) -> Result<Bytes, Fault> {
         None => rest.iter().rposition(|b| *b != 0).map_or(0, |p| p.saturating_add(1)),
     };
     if length > rest.len() {
-        return Err((400, "Content-Length beyond the datagram"));
+        // Of a body that a stream announces as too long nothing is read: `Framer` hands over the head alone.
+        return Err(match rest.is_empty() && length > BODY_MAX {
+            true => (513, "Body too long"),
+            false => (400, "Content-Length beyond the datagram"),
+        });
     }
     if length > BODY_MAX {
         return Err((513, "Body too long"));

@@ -245,3 +245,22 @@ fn one_cancel_is_enough_also_when_another_contact_answers_meanwhile() {
     b.expect(&["CANCEL"]);
     b.over();
 }
+
+/// Its inner address looks public, but it registered from another one.
+#[test]
+fn a_registered_phone_behind_a_nat_gets_ack_and_bye_where_its_register_came_from() {
+    let inner = Phone { contact: "Contact: <sip:alice@192.0.2.7:5080>\r\n", ..ALICE };
+    let moved = "Contact: <sip:alice@192.0.2.8:5080>\r\n";
+    let routed = "Contact: <sip:alice@192.0.2.7:5080>\r\nRecord-Route: <sip:192.0.2.9;lr>\r\n";
+    for (answer, to) in [(inner.contact, PHONE), (moved, "192.0.2.8:5080"), (routed, "192.0.2.9:5060")] {
+        let mut b = phone();
+        inner.register(&mut b, 1);
+        b.tell(call("alice", false));
+        b.respond("INVITE", 183, &format!("{answer}Require: 100rel\r\nRSeq: 1\r\n"), "them", SDP);
+        assert_eq!((b.last().method(), b.last_flow().remote), (Some(&Method::Prack), to.parse().unwrap()));
+        b.respond("INVITE", 200, answer, "them", "");
+        assert_eq!((b.last().method(), b.last_flow().remote), (Some(&Method::Ack), to.parse().unwrap()));
+        b.tell(SipCmd::Hangup { leg: LegId(2), cause: Cause::new(200, "Done"), headers: vec![] });
+        assert_eq!((b.last().method(), b.last_flow().remote), (Some(&Method::Bye), to.parse().unwrap()));
+    }
+}
