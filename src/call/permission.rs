@@ -108,7 +108,7 @@ fn refusal(public_url: &str, shut: &[(AccountSid, &AccountRules)], number: &str,
         codes.push(zone.to_owned());
         let codes = serde_json::json!({ "allowed_calling_codes": codes });
         format!(
-            "curl -X PATCH {public_url}/carrier/v1/accounts/{account} -H \"Authorization: Bearer $(cat carrier.token)\" \
+            "curl -X PATCH {public_url}/carrier/v1/accounts/{account} -H \"Authorization: Bearer $CARRIER\" \
              -H 'Content-Type: application/json' -d '{codes}'"
         )
     };

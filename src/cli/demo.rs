@@ -106,18 +106,19 @@ async fn demo(options: Options) -> Result<bool, String> {
     let mut printer = Printer { lines, layout: Layout::live(), since: None };
     let passed = played(&server, &mut printer, &dir, &options).await;
     match (options.keep, &passed) {
-        (true, Ok(_)) => printer.during(keep::wait(server)).await,
+        (true, Ok((_, call))) => printer.during(keep::wait(server, call)).await,
         _ => server.stop().await,
     }
-    passed
+    passed.map(|(passed, _)| passed)
 }
 
+/// Whether everything was as it must be, and the call's SID.
 async fn played(
     server: &Server,
     printer: &mut Printer,
     dir: &Path,
     options: &Options,
-) -> Result<bool, String> {
+) -> Result<(bool, String), String> {
     let token = &server.credentials.auth_token;
     let agent = agent::start(token, options.broken)?;
     let app = app::start(token, &agent.url, options.broken)?;
@@ -140,7 +141,7 @@ async fn played(
     if !options.keep {
         app.stop().await;
     }
-    Ok(passed)
+    Ok((passed, seen.call))
 }
 
 /// The ladder while it happens.

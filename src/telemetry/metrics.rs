@@ -91,7 +91,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "chorus_sip_connections_refused_total",
         "",
-        "TCP and TLS connections closed because there were too many",
+        "TCP and TLS connections closed because there were too many: those of strangers first",
     ),
     counter(
         "chorus_sip_lost_unreported_total",

@@ -85,12 +85,15 @@ fn a_kept_demo_can_be_used() {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let before: Vec<String> = lines.by_ref().take_while(|l| !l.starts_with("The server stays up")).collect();
-    let pasted: Vec<String> = lines.by_ref().take_while(|l| !l.contains("chorus ladder")).collect();
+    let mut pasted: Vec<String> = Vec::new();
+    while !pasted.last().is_some_and(|l| l.contains(" ladder ")) {
+        pasted.push(lines.next().unwrap_or_else(|| panic!("{pasted:?}")));
+    }
     let said = before.join("\n");
     let call = said.split_whitespace().find(|w| w.len() == 34 && w.starts_with("CA")).unwrap();
     let command =
         |word: &str| pasted.iter().find(|l| l.contains(word)).unwrap_or_else(|| panic!("{pasted:?}"));
-    let args = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    let paste = |line: &str| output(Command::new("sh").args(["-c", line]).env_clear());
 
     let curl = command("curl").replace("curl -s -u ", "");
     let (user, url) = curl.trim().split_once(' ').unwrap();
@@ -98,13 +101,10 @@ fn a_kept_demo_can_be_used() {
     secrets::plant(token);
     let base = url.split("/2010-04-01").next().unwrap();
     let saved = folder.0.join("heard.wav");
-    let phone = output(
-        chorus().args(args(command("chorus call"))).arg("--save").arg(&saved).args(["--seconds", "3"]),
-    );
+    let phone = paste(&format!("{} --save {} --seconds 3", command(" call +"), saved.display()));
     let heard =
         hound::WavReader::open(&saved).unwrap().into_samples::<i16>().map(Result::unwrap).collect::<Vec<_>>();
-    let ladder =
-        output(chorus().args(["ladder", call, "--url", base, "--account", account, "--token", token]));
+    let ladder = paste(command(" ladder "));
     assert!(ladder.status.success(), "{}", String::from_utf8_lossy(&ladder.stderr));
     let wrong = output(chorus().args(["ladder", call, "--url", base, "--account", account, "--token", "0"]));
     interrupt(&child);

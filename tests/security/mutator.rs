@@ -6,6 +6,7 @@ use super::house::within;
 use crate::fault::app::{self, App};
 use crate::fault::child::{Place, Server};
 use crate::fault::http;
+use chorus::sip::wire::HEAD_MAX;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -18,24 +19,28 @@ const FIELDS: &[&str] = &[
     "Content-Language", "Date", "MIME-Version", "Min-Expires", "Organization", "Priority", "Reply-To", "Retry-After", "Server",
     "Subject", "Timestamp", "User-Agent", "Warning", "Session-Expires", "Min-SE", "RSeq", "RAck", "Replaces", "Refer-To",
     "Referred-By", "Event", "Path", "Diversion", "P-Asserted-Identity", "Privacy", "Reason", "Subscription-State", "X-Mutated",
-    "Alert-Info", "Call-Info", "In-Reply-To",
+    "Alert-Info", "Call-Info", "In-Reply-To", "Proxy-Authenticate", "Refer-Sub", "Remote-Party-ID", "History-Info", "User-to-User",
+    "X-Chorus-Client-Identifier",
 ];
 
 /// Messages that the issue asks for at least.
 const MESSAGES_MIN: usize = 5_000;
+/// As large as fits into a message with its other fields: what is larger is refused before anybody looks at a field.
+const LARGE: usize = HEAD_MAX - 2_048;
 /// As large as a datagram holds, with the rest of the message in it.
-const LARGE: usize = 60_000;
+const TOO_LARGE: usize = 60_000;
 const COMMAS: usize = 1_000_000;
 
 /// What stands behind the colon.
 fn shapes(tcp: bool) -> Vec<Vec<u8>> {
     let mut nested = b"a (".repeat(2_000);
     nested.extend(b")".repeat(1_000));
-    let fold = b"a\r\n ".repeat(10_000);
+    let fold = b"a\r\n ".repeat(LARGE / 4);
     vec![
         Vec::new(),
         vec![b'x'; LARGE],
-        vec![b','; if tcp { COMMAS } else { LARGE }],
+        vec![b','; LARGE],
+        vec![b','; if tcp { COMMAS } else { TOO_LARGE }],
         b"a\0b;c=\0".to_vec(),
         b"\xff\xfe <sip:\xc3\x28@\x80>;tag=\xed\xa0\x80".to_vec(),
         b"99999999999999999999999999999999999999999999999999 INVITE".to_vec(),
@@ -310,7 +315,7 @@ async fn mutate(m: &mut Mutator, watch: &mut Watch, tcp: bool, every: usize) -> 
             for kind in 0..5 {
                 // A response goes the way of its request.
                 let tcp = tcp && kind != 4;
-                let value = if !tcp && value.len() > LARGE { &value[..LARGE] } else { value };
+                let value = if !tcp && value.len() > TOO_LARGE { &value[..TOO_LARGE] } else { value };
                 let bytes = m.message(kind, tcp).with(name, value);
                 m.send(&bytes, tcp).await;
                 sent += 1;

@@ -17,6 +17,7 @@ use chorus::store::memory::Memory;
 use chorus::store::rows::{Hook, NumberRow};
 use chorus::store::tx::Backend;
 use chorus::switch::{Input, Output, Switch};
+use chorus::trunk::Snapshot;
 use chorus::webhooks::request::Fetched;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
@@ -436,4 +437,21 @@ fn a_plain_invite_and_an_intricate_one_are_refused_alike() {
     let other = plain.replace("rport;", "").replace("bKx", "bKy");
     assert_eq!(answer(other.clone(), "10.0.0.2:9999").unwrap().0.port(), 5070);
     assert_eq!(answer(other, "192.0.2.1:9999"), None);
+}
+
+/// An address alone does not make a peer of a trunk that asks for a certificate: it hears nothing, also when there is too much.
+#[test]
+fn without_the_certificate_that_its_trunk_asks_for_nobody_is_told_of_overload() {
+    let mut endpoint = Endpoint::new(Rng::from_number(9), EndpointConfig::default());
+    let now = Now { mono: Mono(SECOND), wall: Wall(0) };
+    let mut trunk = rows::trunk(1, &["10.0.0.0/24"]);
+    trunk.tls.client_auth = true;
+    endpoint.set_sources(now, Arc::new(Snapshot::new(vec![trunk], vec![])));
+    endpoint.waited(now, Duration::from_secs(1));
+    let invite = "INVITE sip:a@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5070;rport;branch=z9hG4bKx\r\nMax-Forwards: 70\r\n\
+                  From: <sip:c@d>;tag=f\r\nTo: <sip:a@b>\r\nCall-ID: x@y\r\nCSeq: 1 INVITE\r\nContact: <sip:c@10.0.0.2>\r\nContent-Length: 0\r\n\r\n";
+    let from = flow("10.0.0.1:5060", "10.0.0.2:5070");
+    endpoint.on_bytes(now, from, &Bytes::from(invite));
+    let said: Vec<SipOut> = std::iter::from_fn(|| endpoint.poll()).collect();
+    assert!(!said.iter().any(|out| matches!(out, SipOut::Send(..))), "{said:?}");
 }

@@ -161,16 +161,23 @@ fn what_is_no_answer_to_us_is_challenged() {
     assert_eq!(b.judge(&quoted), Verdict::Right("alice".into()));
 }
 
+/// A guess with such a nonce is not counted, so it must not be told from the right answer: whoever writes nonces of its own could try
+/// passwords without end.
 #[test]
-fn an_old_nonce_is_stale_only_for_whoever_knows_the_password() {
+fn a_nonce_that_is_not_ours_says_nothing_of_the_password() {
     let mut b = Bench::new();
     let right = b.answer("MD5", "alice", "s3cret", 1, true);
     let wrong = b.answer("MD5", "alice", "guess", 1, true);
+    let nobody = b.answer("MD5", "bob", "guess", 1, true);
     let alice = b.alice.clone();
     let find = |u: &str| (u == "alice").then_some(&alice);
-    assert_eq!(b.guard.judge(NOW + LIFE, HERE, &register(&right), find), Verdict::Stale);
-    // Nobody guesses with a nonce that may not be used; it counts as no answer.
-    assert_eq!(b.guard.judge(NOW + LIFE, HERE, &register(&wrong), find), Verdict::Missing);
+    let mut other = Guard::new(&mut Rng::from_number(9), "chorus");
+    for answer in [&right, &wrong, &nobody] {
+        let request = register(answer);
+        assert_eq!(b.guard.judge(NOW + LIFE, HERE, &request, find), Verdict::Stale, "an old one");
+        assert_eq!(b.guard.judge(NOW, THERE, &request, find), Verdict::Stale, "another source's");
+        assert_eq!(other.judge(NOW, HERE, &request, find), Verdict::Stale, "another process's");
+    }
     let fields = b.guard.challenge(&mut b.rng, NOW, HERE, &register(""), true);
     assert!(fields.iter().all(|v| v.ends_with("stale=true")));
 }

@@ -47,6 +47,15 @@ impl Authority {
         Authority { issuer: Issuer::new(params, key), pem }
     }
 
+    /// As PBXs make them: its own authority is what it shows.
+    fn itself(name: &str) -> Certificate {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let made = params.self_signed(&key).unwrap();
+        Certificate { pem: made.pem(), key: key.serialize_pem(), der: made.der().clone() }
+    }
+
     fn certificate(&self, name: &str, expired: bool) -> Certificate {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         if expired {
@@ -166,6 +175,7 @@ fn a_certificate_that_is_not_believed_ends_the_call_and_says_why() {
             (house.certificate("localhost", true), authority(&house.pem), "its certificate has expired"),
             (good.clone(), authority(&others.pem), "of an authority that is not known here"),
             (good.clone(), TrunkTls::default(), "of an authority that is not known here"),
+            (Authority::itself("localhost"), authority(&others.pem), "tls_peer_fingerprints of the trunk"),
             (
                 house.certificate("pbx.test", false),
                 authority(&house.pem),

@@ -19,7 +19,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -345,6 +345,13 @@ fn a_stream_without_frames_is_answered_and_closed_and_others_go_on() {
         let mut framer = Framer::default();
         assert_eq!(code(read(&mut bad, &mut framer).await), 400);
         assert_eq!(read(&mut bad, &mut framer).await, None, "closed");
+        // Too long is said by the head alone.
+        let mut long = TcpStream::connect(address).await.unwrap();
+        let text = options(3).replace("Content-Length: 0", "Content-Length: 1000000");
+        long.write_all(text.as_bytes()).await.unwrap();
+        let mut framer = Framer::default();
+        assert_eq!(code(read(&mut long, &mut framer).await), 513);
+        assert_eq!(read(&mut long, &mut framer).await, None, "closed");
         let mut junk = TcpStream::connect(address).await.unwrap();
         let _ = junk.write_all(&[b'x'; 200_000]).await;
         assert_eq!(read(&mut junk, &mut Framer::default()).await, None, "closed");
@@ -381,6 +388,56 @@ fn a_peer_that_stops_reading_is_cut_off_and_freezes_nobody() {
             }
         });
         assert_eq!(lost.await.unwrap().remote, flow.remote);
+    });
+}
+
+async fn connect(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    timeout(PATIENCE, socket.connect(to)).await.expect("a connection").unwrap()
+}
+
+/// A stranger that holds every place open keeps nobody out: its connections leave for whoever comes, those of peers stay.
+#[test]
+fn strangers_make_room_for_whoever_comes() {
+    run(async {
+        let config = Config { connections_max: 3, ..Config::new(([127, 0, 0, 1], 0).into()) };
+        let trunk = super::net::trunk(1, &["127.0.0.2"]);
+        let mut phone = Phone::with(4, config, vec![trunk]).await;
+        let address = phone.address();
+        let task = tokio::spawn(async move {
+            loop {
+                phone.step().await;
+            }
+        });
+        let stranger = || connect([127, 0, 0, 3], address);
+        let mut strangers = Vec::new();
+        for n in 0..3 {
+            strangers.push(stranger().await);
+            // To say something is not to be known.
+            strangers[n].write_all(options(n).as_bytes()).await.unwrap();
+        }
+        let mut peer = connect([127, 0, 0, 2], address).await;
+        let mut framer = Framer::default();
+        for n in 10..20 {
+            peer.write_all(options(n).as_bytes()).await.unwrap();
+            assert_eq!(code(read(&mut peer, &mut framer).await), 200);
+            strangers.push(stranger().await);
+        }
+        for stranger in &mut strangers[..9] {
+            assert_eq!(read(stranger, &mut Framer::default()).await, None, "it made room");
+        }
+        // Where all are peers, the one that comes has to go.
+        for n in 20..22 {
+            let mut other = connect([127, 0, 0, 2], address).await;
+            other.write_all(options(n).as_bytes()).await.unwrap();
+            assert_eq!(code(read(&mut other, &mut Framer::default()).await), 200);
+            strangers.push(other);
+        }
+        assert_eq!(read(&mut stranger().await, &mut Framer::default()).await, None);
+        peer.write_all(options(30).as_bytes()).await.unwrap();
+        assert_eq!(code(read(&mut peer, &mut framer).await), 200);
+        task.abort();
     });
 }
 

@@ -18,7 +18,8 @@ const MD5_ALONE: &[&str] = &["baresip v0.", "baresip v1."];
 pub enum Verdict {
     /// Nothing that we could judge: to be challenged.
     Missing,
-    /// The right answer to a nonce that may not be used (any more): to be challenged with `stale=true`.
+    /// An answer to a nonce that is none of ours (any more), right or wrong, or a right one that was given before: to be challenged
+    /// with `stale=true`.
     Stale,
     /// No such user, or not its password; who it claimed to be.
     Wrong(String),
@@ -88,16 +89,18 @@ impl Guard {
         find: impl Fn(&str) -> Option<&'a Ha1>,
     ) -> Verdict {
         let Some(answer) = self.answer(request) else { return Verdict::Missing };
+        // Before the password: a guess that does not count would otherwise be told from the right one (RFC 7616 section 3.3 asks
+        // for no more). It does not count because only a nonce of ours shows that packets reach whoever sends, and a spoofed guess
+        // must shut nobody out.
+        if !self.nonces.is_ours(now, source, &answer.nonce) {
+            return Verdict::Stale;
+        }
         let known = find(&answer.user);
         let ha1 = known.unwrap_or(&self.nobody);
         let ha1 = if answer.hash == Hash::Md5 { &ha1.md5 } else { &ha1.sha256 };
         let method = request.method().map(ToString::to_string).unwrap_or_default();
         let right = expected(&answer, ha1, &method).as_bytes().ct_eq(answer.response.as_bytes());
         if !bool::from(right) || known.is_none() {
-            // Only a nonce of ours shows that packets reach whoever sends: a spoofed guess must shut nobody out.
-            if !self.nonces.is_ours(now, source, &answer.nonce) {
-                return Verdict::Missing;
-            }
             return Verdict::Wrong(answer.user);
         }
         let count = answer.qop.as_ref().and_then(|(nc, _)| u32::from_str_radix(nc, 16).ok());

@@ -82,7 +82,7 @@ impl Endpoint {
         };
         let (Some(branch), Some(back)) = (via.unique_branch(), way_back(&via, flow)) else { return false };
         let begun = self.txns.find(&Key::server(branch, &via.sent_by(), "INVITE")).is_some();
-        if begun || self.sources.identify(flow.remote.ip()).is_empty() {
+        if begun || self.of_flow(&flow).is_empty() {
             return false;
         }
         let tag = self.tag(glance.call_id, glance.from, branch);

@@ -76,6 +76,8 @@ pub struct Config {
     pub reads: Option<tokio::runtime::Handle>,
     /// Of the keep-alives on connections of ours.
     pub pace: keepalive::Pace,
+    /// Most connections at once, of TCP and TLS.
+    pub connections_max: usize,
 }
 
 impl Config {
@@ -90,6 +92,7 @@ impl Config {
             dns: Vec::new(),
             reads: None,
             pace: Default::default(),
+            connections_max: streams::room::CONNECTIONS_MAX,
         }
     }
 }
@@ -126,8 +129,9 @@ impl Transport {
         let local = Arc::new(Local::new(bound, config.external).with_tls(tls_local));
         let tls = Arc::new(Tls::new(config.roots, shown).map_err(io::Error::other)?);
         let udp = udp::Udp::start(socket, local.clone(), inbox.clone(), &reads);
+        let pace = (config.pace, config.connections_max);
         let streams =
-            streams::Streams::start(listener, secure, tls.clone(), local.clone(), config.pace, inbox.clone());
+            streams::Streams::start(listener, secure, tls.clone(), local.clone(), pace, inbox.clone());
         let resolve = Resolve::new(local, tls, &config.dns, rng, inbox);
         Ok(Transport { udp, streams, resolve, local: bound, tls_local })
     }

@@ -1,5 +1,7 @@
 //! (s) The listeners of TCP and TLS and every connection, made by peers or by us.
 
+pub mod room;
+
 use super::connection::{Connection, prepare};
 use super::keepalive::Pace;
 use super::queue::{Queue, Waiting, queue};
@@ -17,8 +19,6 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-/// Most connections at once; more are closed as they come.
-const CONNECTIONS_MAX: usize = 4096;
 /// A connection that does not come about within this, handshake included, is given up, so that the next target has its turn: before
 /// the trunk is (`reroute::PATIENCE`), because the same trunk may take a datagram (RFC 3261 section 18.1.1).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,6 +48,7 @@ struct Inner {
     tls: Arc<Tls>,
     local: Arc<Local>,
     pace: Pace,
+    connections_max: usize,
     inbox: mpsc::Sender<Inbound>,
 }
 
@@ -66,6 +67,8 @@ struct Held {
     queue: Queue,
     /// We asked for it by a flow without number: a failure to connect is reported so.
     ours: bool,
+    /// We made it, or something was sent over it that is no refusal.
+    known: bool,
     /// What its peer showed.
     shown: Option<Certificates>,
     task: Option<AbortHandle>,
@@ -77,10 +80,11 @@ impl Streams {
         secure: Option<TcpListener>,
         tls: Arc<Tls>,
         local: Arc<Local>,
-        pace: Pace,
+        (pace, connections_max): (Pace, usize),
         inbox: mpsc::Sender<Inbound>,
     ) -> Streams {
-        let inner = Arc::new(Inner { state: Mutex::default(), tls, local, pace, inbox });
+        let state = Mutex::default();
+        let inner = Arc::new(Inner { state, tls, local, pace, connections_max, inbox });
         let mut acceptors = vec![tokio::spawn(accept(plain, Kind::Tcp, inner.clone())).abort_handle()];
         if let Some(listener) = secure {
             acceptors.push(tokio::spawn(accept(listener, Kind::Tls, inner.clone())).abort_handle());
@@ -96,8 +100,11 @@ impl Streams {
         };
         let key = number.map(|number| (number, flow.remote));
         let connects = flow.is_named() || flow.conn == 0 && flow.transport == Kind::Tcp;
-        let sent = match key.and_then(|key| state.connections.get(&key)) {
-            Some(held) => held.queue.put(bytes),
+        let sent = match key.and_then(|key| state.connections.get_mut(&key)) {
+            Some(held) => {
+                held.known |= room::welcomes(&bytes);
+                held.queue.put(bytes)
+            }
             None if connects => return self.inner.connect(&mut state, flow, bytes),
             None => false,
         };
@@ -189,28 +196,25 @@ impl State {
         Some(held)
     }
 
-    /// Registers a connection whose task is about to start; None if there are too many. `named`: the number it gets.
+    /// Registers a connection whose task is about to start. `named`: the number it gets.
     fn add(
         &mut self,
         kind: Kind,
         remote: SocketAddr,
         named: Option<u64>,
         ours: bool,
-    ) -> Option<(Place, Queue, mpsc::Receiver<Waiting>)> {
+    ) -> (Place, Queue, mpsc::Receiver<Waiting>) {
         while self.tasks.try_join_next().is_some() {}
-        if self.connections.len() >= CONNECTIONS_MAX {
-            return None;
-        }
         let (queue, waiting) = queue();
         self.last = self.last.saturating_add(1);
         let serial = self.last;
         let key = (named.unwrap_or(serial), remote);
-        let held = Held { kind, serial, queue: queue.clone(), ours, shown: None, task: None };
+        let held = Held { kind, serial, queue: queue.clone(), ours, known: ours, shown: None, task: None };
         self.connections.insert(key, held);
         if kind == Kind::Tcp {
             self.by_remote.insert(remote, key.0);
         }
-        Some((Place { key, serial }, queue, waiting))
+        (Place { key, serial }, queue, waiting)
     }
 
     fn runs(&mut self, place: Place, task: AbortHandle) {
@@ -239,9 +243,10 @@ impl Inner {
     fn connect(self: &Arc<Self>, state: &mut State, flow: Flow, first: Bytes) {
         let (kind, remote) = (flow.transport, flow.remote);
         let named = flow.is_named().then_some(flow.conn);
-        let Some((place, queue, waiting)) = state.add(kind, remote, named, true) else {
+        if !self.has_room(state) {
             return self.lost(self.flow(kind, remote, flow.conn));
-        };
+        }
+        let (place, queue, waiting) = state.add(kind, remote, named, true);
         // The queue is empty and has room.
         let _ = queue.put(first);
         let inner = self.clone();
@@ -364,10 +369,10 @@ async fn accept(listener: TcpListener, kind: Kind, inner: Arc<Inner>) {
         }
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
         let mut state = inner.state();
-        let Some((place, _, waiting)) = state.add(kind, remote, None, false) else {
-            metrics::counter!("chorus_sip_connections_refused_total").increment(1);
+        if !inner.has_room(&mut state) {
             continue;
-        };
+        }
+        let (place, _, waiting) = state.add(kind, remote, None, false);
         let served = inner.clone();
         let task = state.tasks.spawn(async move {
             match greet(&served, kind, stream).await {

@@ -160,15 +160,16 @@ fn body(bytes: &Bytes, index: &Index) -> Result<Bytes, Fault> {
         // RFC 3261 section 18.3: to the end of the datagram. Some telephones append a NUL.
         None => rest.iter().rposition(|b| *b != 0).map_or(0, |p| p.saturating_add(1)),
     };
+    // Of a stream only the head is handed over then.
+    if length > BODY_MAX && (rest.is_empty() || length <= rest.len()) {
+        return Err((513, "Body too long"));
+    }
     if length > rest.len() {
         // Of a body that a stream announces as too long nothing is read: `Framer` hands over the head alone.
         return Err(match rest.is_empty() && length > BODY_MAX {
             true => (513, "Body too long"),
             false => (400, "Content-Length beyond the datagram"),
         });
-    }
-    if length > BODY_MAX {
-        return Err((513, "Body too long"));
     }
     Ok(bytes.slice(index.body_at..index.body_at.saturating_add(length)))
 }

@@ -56,6 +56,11 @@ fn certificate(why: &CertificateError) -> String {
             "its certificate is none of tls_peer_fingerprints".to_owned()
         }
         CertificateError::Revoked => "its certificate was revoked".to_owned(),
+        // The error's own type is webpki's, which rustls does not hand on. As `openssl req -x509` makes them.
+        other if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it signed its certificate itself, as an authority (tls_peer_fingerprints of the trunk)"
+                .to_owned()
+        }
         other => format!("its certificate is not believed: {other}"),
     }
 }
