@@ -10,6 +10,7 @@ use super::schema::{Schema, Type, always, maybe};
 use super::trunk_fields::{Live, TRUNK, show};
 use super::trunk_rules::{apply, check, settle};
 use super::{call_create, carrier};
+use crate::call::target;
 use crate::sid::{AccountSid, TrunkSid};
 use crate::store::query::Scope;
 use crate::store::rows::TrunkRow;
@@ -142,7 +143,7 @@ pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
         trunk,
         number: number.clone(),
         // What POST Calls does not take a Dial may still dial, as it reads it.
-        callee: Some(callee.clone().unwrap_or_else(|_| normalise::dialled(&number))),
+        callee: callee.as_ref().ok().cloned().or_else(|| by_a_dial(&number)),
         from: from.clone(),
         account: ctx.params.text("account_sid").and_then(AccountSid::parse),
         source: ctx.params.text("source").and_then(|source| source.parse().ok()),
@@ -167,11 +168,16 @@ pub async fn explain(ctx: Ctx) -> Result<Outcome, Refusal> {
     Ok(carrier::document(carrier::resource(&EXPLANATION, trunk, attributes)))
 }
 
+/// A number as a Dial reads it, if there is one in it.
+fn by_a_dial(number: &str) -> Option<String> {
+    let read = target::address(number).is_none().then(|| normalise::dialled(number));
+    read.filter(|read| !read.is_empty())
+}
+
 /// What POST Calls refuses, and what a Dial makes of it, if it makes anything of it.
 fn dialled_alone(refusal: Refusal, number: &str, steps: Vec<Step>) -> Vec<Step> {
     let mut out = vec![refused(refusal.code, refusal.message)];
-    let read = normalise::dialled(number);
-    if !read.is_empty() {
+    if let Some(read) = by_a_dial(number) {
         out.push(yes(format!("POST Calls takes no such To. A Dial reads '{read}', and goes on:")));
         out.extend(steps);
     }

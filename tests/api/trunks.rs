@@ -354,6 +354,14 @@ fn a_trunk_explains_what_happens_to_a_number() {
     let last = "false a call to +4930123456 was refused with 404: no number '+4930123456' is configured (looked up as '4930123456').";
     assert_eq!(told(&bad["inbound"]).last().unwrap(), last);
     assert!(told(&bad["outbound"]).iter().any(|s| s.contains("outbound_route_prefixes: 44")), "{bad}");
+    // What POST Calls does not take a Dial may dial, as it reads it.
+    let extension = told(&asked("number=64-01")["outbound"]);
+    assert!(
+        extension[0].starts_with("false The phone number you are attempting to call, 64-01,"),
+        "{extension:#?}"
+    );
+    assert!(extension.iter().any(|s| s.contains("A Dial reads '6401'")), "{extension:#?}");
+    assert!(extension.iter().any(|s| s.contains("'6401' is an extension or a name")), "{extension:#?}");
     let out = told(&asked("number=%2B447700900123")["outbound"]);
     assert!(out.iter().any(|s| s.contains("INVITE sip:+447700900123@")), "{out:#?}");
     assert!(out.iter().any(|s| s.contains("where 'alice' has registered")), "{out:#?}");
@@ -411,7 +419,7 @@ fn a_call_is_refused_in_the_words_of_explain() {
     let there = "+15005550006";
     refused(there, "alice", 400, 21212);
     refused("alice", FROM, 400, 13223);
-    refused("sip:a@", FROM, 400, 13223);
+    refused("sip:a 1@192.0.2.1", FROM, 400, 13223);
     refused(there, "+15005559999", 400, 21210);
     refused(there, FROM, 400, 13224);
     patched(path(&made), json!({ "outbound_host": "192.0.2.7" }));

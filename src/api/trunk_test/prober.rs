@@ -36,6 +36,8 @@ pub struct Prober {
     patch: Vec<Change>,
     /// The last probe went well.
     well: bool,
+    /// The registrar does not take us: then nobody calls us, whatever becomes of our calls.
+    unregistered: bool,
 }
 
 impl Prober {
@@ -50,6 +52,7 @@ impl Prober {
             beside: Vec::new(),
             patch: Vec::new(),
             well: false,
+            unregistered: false,
         }
     }
 
@@ -64,8 +67,9 @@ impl Prober {
         let invite = number.map(|number| Probe::Invite { number, from });
         for probe in [Some(Probe::Options), register, invite].into_iter().flatten() {
             self.probe(&probe).await;
+            self.unregistered |= probe == Probe::Register && !self.well;
         }
-        let ok = self.well && self.patch.is_empty() && self.beside.iter().all(|f| f.ok);
+        let ok = self.well && !self.unregistered && self.patch.is_empty() && self.beside.iter().all(|f| f.ok);
         self.findings.extend(self.beside);
         Report { ok, findings: self.findings, ladder: self.line.into_ladder(), patch: self.patch }
     }

@@ -13,10 +13,19 @@ pub(super) fn means(probe: &Probe, trunk: &TrunkRow, answer: &Answer) -> Finding
     match (probe, message.code().unwrap_or(0)) {
         (Probe::Options, _) => Finding::good(format!("OPTIONS: {said}: the peer is there.")),
         (_, 401 | 407) => challenged(&format!("{method}: {said}"), trunk, answer.authorized),
+        // Many registrars say no more than this to a wrong password, so that nobody learns who exists.
+        (Probe::Register, 403 | 404) if answer.authorized => {
+            challenged(&format!("REGISTER: {said}"), trunk, true)
+        }
         (Probe::Register, code) => registered(&format!("REGISTER: {said}"), code),
         (Probe::Invite { .. }, code) if (101..300).contains(&code) && answer.unfit.is_some() => {
             let words = answer.unfit.as_ref().map(|e| e.words()).unwrap_or_default();
             Finding::bad(format!("INVITE: {said}, but the peer's audio does not do: {words}."))
+        }
+        (Probe::Invite { number, from }, 403) if answer.authorized => {
+            let mut found = called(trunk, number, from, message, 403, &said);
+            found.words.push_str(" Or it does not believe auth_user (username) and password.");
+            found
         }
         (Probe::Invite { number, from }, code) => called(trunk, number, from, message, code, &said),
     }

@@ -27,7 +27,11 @@ pub struct Variation {
 pub fn variations(probe: &Probe, trunk: &TrunkRow, outcome: &Outcome) -> Vec<Variation> {
     let Outcome::Answered(answer) = outcome else { return Vec::new() };
     match (probe, answer.message.code().unwrap_or(0)) {
-        (Probe::Register | Probe::Invite { .. }, 401 | 407) if answer.authorized => users(trunk),
+        (Probe::Register | Probe::Invite { .. }, 401 | 407) | (Probe::Register, 403 | 404)
+            if answer.authorized =>
+        {
+            users(trunk)
+        }
         (Probe::Invite { number, .. }, 404 | 410 | 416 | 484 | 604) => spellings(trunk, number),
         (Probe::Invite { number, from }, 403) => {
             callers(trunk, from).into_iter().chain(spellings(trunk, number)).collect()
@@ -111,7 +115,7 @@ fn callers(trunk: &TrunkRow, from: &str) -> Vec<Variation> {
 fn spellings(trunk: &TrunkRow, number: &str) -> Vec<Variation> {
     let mut seen = vec![route::dial_string(trunk, number)];
     let mut all = prefixes(trunk);
-    all.extend(national(trunk));
+    all.extend(national(trunk, number));
     all.extend(trunk.outbound_dial_string.is_some().then(|| Variation {
         mistake: "The dial string",
         patch: vec![("outbound_dial_string", Value::Null)],
@@ -158,16 +162,24 @@ fn prefixes(trunk: &TrunkRow) -> Vec<Variation> {
     }
 }
 
-/// As within the country, or not so.
-fn national(trunk: &TrunkRow) -> Option<Variation> {
+/// As within the country, or not so; where the trunk names no country, that of the number.
+fn national(trunk: &TrunkRow, number: &str) -> Option<Variation> {
     let national = !trunk.outbound_national_dialing;
+    let of_number =
+        || Some(countries::plans(countries::split(number.strip_prefix('+')?)?.0).next()?.iso.to_owned());
+    let country = trunk.country.clone().or_else(of_number)?;
+    let mut patch = vec![("outbound_national_dialing", json!(national))];
+    if trunk.country.is_none() {
+        patch.push(("inbound_country", json!(country)));
+    }
     // The API makes it so, too: what is written as within a country has no plus.
-    let row = TrunkRow { outbound_national_dialing: national, outbound_plus_prefix: None, ..trunk.clone() };
-    trunk.country.is_some().then(|| Variation {
-        mistake: "The national form",
-        patch: vec![("outbound_national_dialing", json!(national))],
-        row,
-    })
+    let row = TrunkRow {
+        outbound_national_dialing: national,
+        outbound_plus_prefix: None,
+        country: Some(country),
+        ..trunk.clone()
+    };
+    Some(Variation { mistake: "The national form", patch, row })
 }
 
 /// Provisional responses that are acknowledged, where the peer cannot or must.

@@ -55,6 +55,12 @@ fn a_plus_or_a_prefix_that_the_peer_does_not_want_is_named_and_mended() {
             json!({ "outbound_dial_string_prefix": "00", "outbound_plus_prefix": false }),
         ),
         (
+            "5550002",
+            json!({}),
+            "The national form is the mistake",
+            json!({ "outbound_national_dialing": true, "inbound_country": "US" }),
+        ),
+        (
             "01115550002",
             json!({ "inbound_country": "US" }),
             "The prefix is the mistake",
@@ -161,6 +167,38 @@ fn an_auth_user_that_the_peer_does_not_know_is_named_and_mended() {
             mended(&server, &peer(believes(user, challenge)), &trunk, words, &patch);
         }
     }
+}
+
+/// A registrar that calls a wrong user or password forbidden: a call that gets through all the same does not mend it.
+#[test]
+fn a_registrar_that_says_403_to_a_wrong_password_is_understood() {
+    let server = Server::start();
+    let knows = |user: &'static str| {
+        script(move |r| match (r.split(' ').next().unwrap(), field(r, "Authorization")) {
+            ("REGISTER", "") => say(ASKED[0]).with(WWW),
+            ("REGISTER", shown) if shown.contains(&format!("username=\"{user}\"")) => say("200 OK"),
+            ("REGISTER", _) => say("403 Forbidden"),
+            ("INVITE", _) => busy(),
+            _ => say("200 OK"),
+        })
+    };
+    let trunk = json!({
+        "authentication_mode": "outbound_registration", "username": "trunk77", "password": "secret99", "from_user": "1001",
+    });
+    let patch = json!({ "auth_user": "1001" });
+    mended(&server, &peer(knows("1001")), &trunk, "The auth user is the mistake", &patch);
+    let wrong = tested(&server, &peer(knows("nobody")), &trunk);
+    let patch = json!({ "auth_user": "the user", "password": "the password" });
+    wrong.says("REGISTER: 403 Forbidden: auth user or password is wrong", &patch);
+    assert!(!wrong.ok(), "{:#}", wrong.result);
+    let refuses = script(|r| match r.split(' ').next().unwrap() {
+        "REGISTER" => say("403 Forbidden"),
+        "INVITE" => busy(),
+        _ => say("200 OK"),
+    });
+    let unknown = tested(&server, &peer(refuses), &trunk);
+    unknown.says("the peer does not know this user there", &json!({}));
+    assert!(!unknown.ok(), "{:#}", unknown.result);
 }
 
 /// Where no user that the trunk knows of is believed, it prints what is to be filled in.
