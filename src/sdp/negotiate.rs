@@ -96,7 +96,10 @@ impl Terms {
 
     fn no_codec(&self, audio: &Audio) -> NoCommonCodec {
         let ours: Vec<&str> = self.codecs.iter().map(|c| c.name()).collect();
-        let offered = names(audio).join(", ");
+        let offered = match names(audio) {
+            none if none.is_empty() => "none".to_owned(),
+            offered => offered.join(", "),
+        };
         let spoken = if ours.len() == 1 { "is spoken here" } else { "are spoken here" };
         let ours = ours.join(" and ");
         NoCommonCodec::new(305, format!("no common codec: the peer offered {offered}; {ours} {spoken}"))

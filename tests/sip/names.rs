@@ -67,6 +67,10 @@ fn zone() -> Zone {
         ("evil.test", A, ip(2)),
         ("_sip._udp.worse.test", SRV, srv(1, 5999, "near.carrier.test")),
         ("own.test", A, ip(8)),
+        ("_sip._udp.shy.test", SRV, srv(0, 0, ".")),
+        ("shy.test", A, ip(8)),
+        ("_sip._udp.half.test", SRV, srv(0, 0, ".")),
+        ("_sip._tcp.half.test", SRV, srv(1, 5062, "near.carrier.test")),
     ]
 }
 
@@ -138,7 +142,7 @@ fn names_are_found_by_naptr_srv_and_addresses_in_their_order() {
             ("192.0.2.1:5070", Kind::Tcp),
             ("192.0.2.1:5090", Kind::Udp),
         ];
-        let cases: [(&str, Option<u16>, Option<Kind>, Found); 7] = [
+        let cases: [(&str, Option<u16>, Option<Kind>, Found); 11] = [
             ("carrier.test", None, None, all),
             ("carrier.test", None, Some(Kind::Udp), &[("192.0.2.1:5090", Kind::Udp)]),
             ("carrier.test", None, Some(Kind::Tls), &[("192.0.2.1:5061", Kind::Tls)]),
@@ -151,6 +155,11 @@ fn names_are_found_by_naptr_srv_and_addresses_in_their_order() {
                 &[("192.0.2.3:5061", Kind::Tls), ("192.0.2.4:5061", Kind::Tls)],
             ),
             ("nowhere.test", None, None, &[]),
+            // It does not want datagrams.
+            ("shy.test", None, None, &[]),
+            ("shy.test", None, Some(Kind::Udp), &[]),
+            ("shy.test", None, Some(Kind::Tcp), &[("192.0.2.8:5060", Kind::Tcp)]),
+            ("half.test", None, None, &[("192.0.2.2:5062", Kind::Tcp)]),
         ];
         for (n, (host, port, kind, want)) in cases.into_iter().enumerate() {
             let hop = Lookup { host: host.into(), port, transport: kind, trunk: None };

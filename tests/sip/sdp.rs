@@ -117,6 +117,8 @@ fn refusals_name_the_codecs() {
         r.warning("chorus.example"),
         "305 chorus.example \"no common codec: the peer offered G722/8000, opus/48000/stereo, GSM/8000; PCMU and PCMA are spoken here\""
     );
+    let keys_alone = refused(&["m=audio 4000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"]);
+    assert!(keys_alone.words().contains("the peer offered none;"), "{}", keys_alone.words());
     assert_eq!(refused(&["m=image 7000 udptl t38"]).code, 304);
     assert_eq!(refused(&["m=audio 0 RTP/AVP 0"]).code, 304);
     assert_eq!(refused(&[]).code, 304);

@@ -82,13 +82,15 @@ impl Calling {
         }
     }
 
-    /// Is it at the hosts or addresses of the trunk; of an address of no trunk: at its host?
+    /// Is it at the hosts or addresses of the trunk; of an address of no trunk: at its host? Users that registered are called by a name
+    /// that is ours, not a host's: who else has one there is not asked of DNS.
     fn is_home(&self, trunk: Option<&TrunkRow>, uri: &Uri) -> bool {
         let host = uri.next_host();
         let same = |text: &str| {
             Uri::parse(&format!("sip:{text}")).is_ok_and(|u| u.next_host().eq_ignore_ascii_case(host))
         };
-        let asked = Uri::parse(&self.asked).is_ok_and(|u| u.next_host().eq_ignore_ascii_case(host));
+        let at_host = Uri::parse(&self.asked).is_ok_and(|u| u.next_host().eq_ignore_ascii_case(host));
+        let asked = at_host && self.cmd.registered.is_none();
         let Some(trunk) = trunk else { return asked };
         let listed = || {
             let ip = host.parse::<IpAddr>().ok();

@@ -199,18 +199,24 @@ impl Inner {
             None => self.naptr(bare).await,
             Some(_) => Vec::new(),
         };
-        let found = self.by_services(named).await.concat();
+        let found: Vec<_> = self.by_services(named).await.into_iter().flatten().flatten().collect();
         if !found.is_empty() {
             return found;
         }
         let usual = hop.transport.map_or(vec![Kind::Udp, Kind::Tcp, Kind::Tls], |kind| vec![kind]);
         let usual = usual.into_iter().map(|kind| Service::usual(kind, bare)).collect();
         let (services, addresses) = tokio::join!(self.by_services(usual), self.addresses(bare));
-        services.into_iter().find(|found| !found.is_empty()).unwrap_or_else(|| direct(addresses))
+        // The first is the one that the addresses would be asked by.
+        let declined = services.first().is_some_and(Option::is_none);
+        match services.into_iter().flatten().find(|found| !found.is_empty()) {
+            Some(found) => found,
+            None if declined => Vec::new(),
+            None => direct(addresses),
+        }
     }
 
     /// What each service has, in their order.
-    async fn by_services(self: &Arc<Self>, services: Vec<Service>) -> Vec<Vec<(Kind, SocketAddr)>> {
+    async fn by_services(self: &Arc<Self>, services: Vec<Service>) -> Vec<Option<Vec<(Kind, SocketAddr)>>> {
         let inner = self.clone();
         together(services.into_iter().map(|service| {
             let inner = inner.clone();
@@ -238,8 +244,16 @@ impl Inner {
         services.into_iter().map(|(_, service)| service).collect()
     }
 
-    async fn by_srv(self: &Arc<Self>, service: &Service) -> Vec<(Kind, SocketAddr)> {
-        let Ok(Ok(targets)) = timeout(STEP_TIMEOUT, self.srv(&service.name)).await else { return Vec::new() };
+    /// None: its domain says that it is decidedly not there, by the target "." (RFC 2782).
+    async fn by_srv(self: &Arc<Self>, service: &Service) -> Option<Vec<(Kind, SocketAddr)>> {
+        let Ok(Ok(mut targets)) = timeout(STEP_TIMEOUT, self.srv(&service.name)).await else {
+            return Some(Vec::new());
+        };
+        let some = !targets.is_empty();
+        targets.retain(|t| t.host != ".");
+        if some && targets.is_empty() {
+            return None;
+        }
         let targets = order(targets, &mut self.rng.lock().unwrap_or_else(PoisonError::into_inner));
         let (inner, kind) = (self.clone(), service.kind);
         let found = together(targets.into_iter().take(TARGETS_MAX).map(|target| {
@@ -249,7 +263,7 @@ impl Inner {
                 addresses.into_iter().map(|ip| (kind, SocketAddr::new(ip, target.port))).collect::<Vec<_>>()
             }
         }));
-        found.await.concat()
+        Some(found.await.concat())
     }
 
     async fn srv(&self, name: &str) -> Result<Vec<Target>, NetError> {
@@ -264,8 +278,7 @@ impl Inner {
             }),
             _ => None,
         });
-        // A target "." says that the service is decidedly not there.
-        Ok(records.filter(|t| t.host != ".").collect())
+        Ok(records.collect())
     }
 
     /// IPv4 first.

@@ -264,3 +264,15 @@ fn a_registered_phone_behind_a_nat_gets_ack_and_bye_where_its_register_came_from
         assert_eq!((b.last().method(), b.last_flow().remote), (Some(&Method::Bye), to.parse().unwrap()));
     }
 }
+
+/// Whom a phone forwards to at the realm is no host that DNS knows: its 302 is the answer.
+#[test]
+fn a_phone_that_sends_its_calls_to_another_user_ends_them() {
+    let mut b = phone();
+    ALICE.register(&mut b, 1);
+    b.tell(call("alice", false));
+    b.take();
+    b.respond("INVITE", 302, "Contact: <sip:bob@chorus>\r\n", "them", "");
+    b.expect(&["ACK", "Ended 2 peer 302"]);
+    b.over();
+}
