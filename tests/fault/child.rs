@@ -112,7 +112,8 @@ const PORTS: u64 = 9_000;
 pub fn free() -> SocketAddr {
     loop {
         let mut turn = TURN.lock().unwrap();
-        *turn = (*turn + 1) % PORTS;
+        // Every other one: baresip opens the port after its own for TLS.
+        *turn = (*turn + 2) % PORTS;
         let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + *turn as u16));
         if std::net::TcpListener::bind(address).is_ok() && std::net::UdpSocket::bind(address).is_ok() {
             return address;
