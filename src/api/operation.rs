@@ -121,8 +121,8 @@ pub type Done = Pin<Box<dyn Future<Output = Result<Outcome, Refusal>> + Send>>;
 /// Does the work of an operation.
 pub type Handler = fn(Ctx) -> Done;
 
-/// Rows that are read, changed and written back, most of them without a revision, and those that are counted, or looked for by name, before there is
-/// one more: what lies below these paths.
+/// Rows that are read, changed and written back, most of them without a revision, and those that are counted, or looked for by name,
+/// before there is one more: what lies below these paths.
 const IN_TURN: &[&str] = &[
     "/2010-04-01/Accounts/{AccountSid}/Applications",
     "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers",
