@@ -17,14 +17,14 @@ pub fn bound() {
     };
 }
 
-/// Sees a wave of calls go by. What it leaves free lies between what lives on: the next wave would be put elsewhere first.
+/// Sees a wave of calls or connections go by. What it leaves free lies between what lives on: the next wave would be put elsewhere first.
 #[derive(Debug, Default)]
 pub struct Wave {
     crest: usize,
 }
 
 impl Wave {
-    /// `load` is how much lives now, in calls and what SIP keeps of them. True once a wave, when three quarters of it are over.
+    /// `load` is how much lives now, in calls, what SIP keeps of them, and its connections. True once a wave, when three quarters of it are over.
     pub fn is_over(&mut self, load: usize) -> bool {
         self.crest = self.crest.max(load);
         let over = self.crest >= WAVE_MIN && load < self.crest / 4;

@@ -68,7 +68,8 @@ impl Driver {
     pub(super) fn publish(&mut self) {
         let mut shown = std::mem::take(&mut self.shown);
         let c = self.parts.switch.counts();
-        if self.wave.is_over(c.calls + c.transactions + c.dialogs) {
+        let connections = self.parts.transport.connections();
+        if self.wave.is_over(c.calls + c.transactions + c.dialogs + connections) {
             tokio::task::spawn_blocking(crate::heap::give_back);
         }
         set("chorus_outbox_pending", c.outbox);
@@ -77,7 +78,7 @@ impl Driver {
         set("chorus_timers", c.timers);
         set("chorus_work_pending", c.pending);
         set("chorus_store_journal", c.journal);
-        set("chorus_sip_connections", self.parts.transport.connections());
+        set("chorus_sip_connections", connections);
         for ((direction, status), n) in self.parts.switch.census() {
             gauge!("chorus_calls_live", "direction" => direction, "status" => status).set(n as f64);
         }

@@ -1,6 +1,7 @@
 //! Junk on every port of the real server: every datagram counted, dropped, and a call goes on beside it (issue, section 7.6).
 
 use super::house::{House, NUMBER, Phone, twiml, within};
+use super::mutator::memory;
 use crate::fault::app::{self, App};
 use crate::fault::child::{Place, Server};
 use crate::fault::http;
@@ -13,6 +14,8 @@ use tokio::net::{TcpStream, UdpSocket};
 const DATAGRAMS: usize = 200;
 /// Sent before the server has read those before: far less than a socket's buffer holds.
 const AT_ONCE: usize = 20;
+/// Connections of strangers.
+const STRANGERS: usize = 400;
 
 fn junk(rng: &mut Rng) -> Vec<u8> {
     let mut bytes = vec![0; 20 + rng.below(600) as usize];
@@ -118,6 +121,39 @@ async fn junk_on_the_sip_port_is_counted_and_dropped() {
     let mut phone = Phone::new(sip).await;
     phone.dial().await;
     phone.ended().await;
+}
+
+/// Messages that are begun and never ended fill their connections' buffers; when these are gone the memory is the machine's again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_strangers_made_the_server_hold_is_given_back() {
+    let scene = Scene::start("junk-half", "<Hangup/>").await;
+    let half = [b"INVITE sip:x SIP/2.0\r\nX: ".as_slice(), &[b'a'; 46_000]].concat();
+    let sent = (STRANGERS * half.len() / 1_024) as u64;
+    let before = memory(&scene.server);
+    let mut strangers = Vec::new();
+    for _ in 0..STRANGERS {
+        let mut stream = TcpStream::connect(scene.server.sip).await.unwrap();
+        stream.write_all(&half).await.unwrap();
+        strangers.push(stream);
+    }
+    let held = async {
+        // It looks at what it holds once in a while.
+        while memory(&scene.server) < before + sent
+            || scene.counted("chorus_sip_connections").await < STRANGERS
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the server to hold what was sent", held).await;
+    drop(strangers);
+    let given_back = async {
+        let mut crest = 0;
+        while memory(&scene.server) + sent / 3 > crest {
+            crest = crest.max(memory(&scene.server));
+            tokio::task::yield_now().await;
+        }
+    };
+    within("what was held to be given back", given_back).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -257,7 +257,7 @@ async fn gauge(server: &Server, name: &str) -> f64 {
 }
 
 /// Resident memory of the server in kB.
-fn memory(server: &Server) -> u64 {
+pub(super) fn memory(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

@@ -455,3 +455,32 @@ fn without_the_certificate_that_its_trunk_asks_for_nobody_is_told_of_overload() 
     let said: Vec<SipOut> = std::iter::from_fn(|| endpoint.poll()).collect();
     assert!(!said.iter().any(|out| matches!(out, SipOut::Send(..))), "{said:?}");
 }
+
+/// A disk that is slow once turns nobody away; a queue in front of it does.
+#[test]
+fn one_slow_write_is_no_overload_and_many_that_wait_are() {
+    let mut house = House::new(true);
+    let mut number = 0;
+    // The codes of what is said to one INVITE more; no write is ever done.
+    let mut dial = |house: &mut House, ms: u64| {
+        number += 1;
+        let text = format!(
+            "INVITE sip:+15550001@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bKslow{number}\r\nMax-Forwards: 70\r\n\
+             From: <sip:+15559999@10.0.0.2>;tag=s{number}\r\nTo: <sip:+15550001@10.0.0.1>\r\nCall-ID: slow{number}\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:c@10.0.0.2>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{}",
+            OFFER.len(),
+            String::from_utf8_lossy(OFFER)
+        );
+        let now = Now { mono: Mono(SECOND + ms * 1_000), wall: Wall(1_700_000_000_000) };
+        house.switch.waited(now, Duration::ZERO);
+        house.switch.handle(now, Input::Sip(flow("10.0.0.1:5060", "10.0.0.2:5060"), Bytes::from(text)));
+        std::iter::from_fn(|| house.switch.poll()).any(|out| match out {
+            Output::Send(_, bytes) => bytes.starts_with(b"SIP/2.0 503"),
+            _ => false,
+        })
+    };
+    assert!(!dial(&mut house, 0) && !dial(&mut house, 900), "one write has waited for 0.9 s");
+    let crowd: Vec<bool> = (0..14).map(|_| dial(&mut house, 901)).collect();
+    assert!(!crowd.contains(&true), "{crowd:?}");
+    assert!(dial(&mut house, 902), "16 of them wait");
+}
