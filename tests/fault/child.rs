@@ -108,11 +108,11 @@ static TURN: LazyLock<Mutex<u64>> = LazyLock::new(|| Mutex::new(chorus::api::rng
 /// From 10,000 on, below the range from which the kernel gives ports to others and the servers' for RTP.
 const PORTS: u64 = 9_000;
 
-/// A port that nothing uses, for UDP and TCP.
+/// A port that nothing uses, for UDP and TCP. The one behind it is given to nobody: baresip takes TLS there.
 pub fn free() -> SocketAddr {
     loop {
         let mut turn = TURN.lock().unwrap();
-        *turn = (*turn + 1) % PORTS;
+        *turn = (*turn + 2) % PORTS;
         let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + *turn as u16));
         if std::net::TcpListener::bind(address).is_ok() && std::net::UdpSocket::bind(address).is_ok() {
             return address;
