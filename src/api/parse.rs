@@ -349,9 +349,13 @@ fn name(text: &str) -> Option<String> {
     rustls::pki_types::ServerName::try_from(text).is_ok().then(|| text.to_ascii_lowercase())
 }
 
-/// As `openssl x509 -fingerprint -sha256` writes it, or without its colons.
+/// As `openssl x509 -fingerprint -sha256` writes it, the whole line or what is behind its `=`; or without the colons.
 fn fingerprint(text: &str) -> Option<String> {
-    let digits: String = text.chars().filter(|c| *c != ':').collect();
+    let (before, digits) = text.rsplit_once('=').unwrap_or(("sha256 Fingerprint", text));
+    if !before.eq_ignore_ascii_case("sha256 Fingerprint") {
+        return None;
+    }
+    let digits: String = digits.chars().filter(|c| *c != ':').collect();
     let good = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     good.then(|| digits.to_ascii_lowercase())
 }

@@ -149,7 +149,9 @@ fn to_uri(
         None => user_of_domain(cx, account, &bare)?,
     };
     let secure = asked || wish.secure || inside;
-    let to = format!("<{bare}>");
+    // A telephone that calls back from its list of calls writes this address: at its domain it is understood.
+    let domain = user.as_deref().filter(|_| peer.is_none());
+    let house = domain.and_then(|user| user.rsplit_once('@')).map_or("LOCAL", |(_, host)| host);
     let uri = match &user {
         _ if !secure => uri,
         Some(user) => secure::can_be_rung(cx, user).map(|()| uri)?,
@@ -157,8 +159,8 @@ fn to_uri(
     };
     Ok(Target {
         uri,
-        from: format!("<sip:{from}@LOCAL>"),
-        to,
+        from: format!("<sip:{from}@{house}>"),
+        to: format!("<{bare}>"),
         headers,
         credentials,
         trunk: peer.map(|t| t.sid),

@@ -138,6 +138,9 @@ fn domain_user_calls_user() {
     w.run_ms(1_000);
     assert!(w.phones[1].rtp_loud > 0, "bob hears alice, by way of Chorus");
     assert_eq!(w.app.of("/voice")[0].params["SipUsername"], "alice");
+    let said = w.phones[1].invite.as_ref().unwrap();
+    let back = (said.from_user.as_str(), said.from_host.as_str());
+    assert_eq!(back, ("+15559999", "acme.example"), "whom bob's telephone calls back");
     w.hang_up(0);
     w.run_ms(500);
     off(&mut w, 0);
