@@ -64,24 +64,34 @@ async fn whoever_waits_has_its_commit_and_what_came_meanwhile_is_one_more_read()
     assert!(reads.try_recv().is_err(), "and nothing was read for it");
 }
 
+/// Readers of [`Store::memory`].
+const READERS: usize = 2;
+
 /// As many reads wait as may, until this is dropped.
 async fn full(store: &Store) -> OwnedMutexGuard<()> {
     let gate = Arc::new(Mutex::new(()));
     let held = gate.clone().lock_owned().await;
-    loop {
-        let (store, gate) = (store.clone(), gate.clone());
+    let (busy, mut begun) = mpsc::unbounded_channel();
+    for n in 0.. {
+        let (store, gate, busy) = (store.clone(), gate.clone(), busy.clone());
         let read = tokio::spawn(async move {
             let waits = move |_: &mut Reader| {
+                let _ = busy.send(());
                 drop(gate.blocking_lock());
                 Ok(())
             };
             store.read(waits).await
         });
-        tokio::task::yield_now().await;
+        // No reader may take one out of a queue that was full already.
+        match n {
+            0..READERS => begun.recv().await.unwrap(),
+            _ => tokio::task::yield_now().await,
+        }
         if read.is_finished() {
-            return held;
+            break;
         }
     }
+    held
 }
 
 #[tokio::test]
